@@ -1,0 +1,1 @@
+"""The methods that DUCCIO is compared with, one file each."""

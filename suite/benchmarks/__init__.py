@@ -1,0 +1,1 @@
+"""The benchmarks: data, seed network, score and targets, one file each."""

@@ -1,0 +1,21 @@
+"""CIFAR-10 with the paper's ResNet8 (MLPerf Tiny image classification)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from suite.benchmarks.base import Classification
+from suite.data.base import Source
+from suite.data.cifar10 import Cifar10Source
+
+
+@dataclass(frozen=True)
+class ImageClassification(Classification):
+    """CIFAR-10 from the official python archive: downloaded, or in the folder that `data.folder` names."""
+
+    version: ClassVar[int] = 1
+
+    def official(self) -> Source:
+        """The archive of Krizhevsky 2009; validation is a fixed stratified tenth of its training set."""
+        folder = None if self.data.folder is None else Path(self.data.folder).expanduser()
+        return Cifar10Source(folder, self.data.download)

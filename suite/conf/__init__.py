@@ -1,0 +1,1 @@
+"""Hydra configuration: values only; the classes that they name hold the structure."""

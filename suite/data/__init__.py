@@ -1,0 +1,1 @@
+"""Reading data: packs, official archives, batched augmentation."""

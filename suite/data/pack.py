@@ -1,0 +1,247 @@
+"""Packs: one .npz file ("pack-1") that holds a benchmark's features or image files, labels, splits and terms.
+
+| array | meaning |
+|---|---|
+| `x` (N, ...) | features, float or uint8; or instead |
+| `x_encoded` (bytes,) uint8 | image files (JPEG, PNG, WebP) back to back |
+| `x_offsets` (N+1,) int | file i is `x_encoded[x_offsets[i]:x_offsets[i+1]]` |
+| `y` (N,) int | class; without `classes` in `meta`, 0 is normal and 1 anomalous |
+| `split` (N,) int | 0 train, 1 validation, 2 test, 3 extra (left out) |
+| `meta` () | JSON: format, benchmark, title, source, licence and, mostly, classes |
+"""
+
+import io
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+from PIL import Image
+
+from suite.data.base import Data, Split
+from suite.data.cache import Splits, cached_splits, file_digest, megabytes
+from suite.errors import SuiteError
+
+FORMAT = "pack-1"
+ANOMALY_CLASSES = ("normal", "anomalous")
+LOSSY_NOTE = "lossy copy: scores are not comparable with those on the original data"
+# Only these: others of Pillow's decoders run foreign programs (EPS) or are rarely looked after.
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
+EXTRA = 3
+
+
+class _PackError(Exception):
+    """What is wrong with a pack, without its name."""
+
+
+@dataclass(frozen=True)
+class PackSource:
+    """The data of `benchmark` from the pack at `path`."""
+
+    path: Path
+    benchmark: str
+
+    def describe(self) -> dict[str, str]:
+        """Title, place, licence, present ("yes", "no" or "damaged") and size of the pack."""
+        facts = {"title": f"pack of {self.benchmark}", "place": str(self.path), "licence": "unknown"}
+        if not self.path.is_file():
+            return facts | {"present": "no", "size": "-"}
+        facts["size"] = megabytes(self.path.stat().st_size)
+        try:
+            with self._open() as pack:
+                meta = _meta(pack, self.benchmark)
+        except SuiteError:
+            return facts | {"present": "damaged"}
+        return facts | {"title": meta["title"], "licence": meta["licence"], "present": "yes"}
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file's bytes in hex; computed once per process while the file stays the same.
+
+        Raises:
+            SuiteError: the file is missing or cannot be read.
+        """
+        try:
+            return file_digest(self.path)
+        except OSError as error:
+            raise self._error(_os_reason(error)) from error
+
+    def load(self, cache: Path) -> Data:
+        """The three splits: images uint8 (N, 3, H, W), float features float32, uint8 features as stored.
+
+        Float features (N, H, W) get a channel axis: (N, 1, H, W). Images are decoded once and kept under
+        `cache`. `Data.meta` holds the plain values of the pack's meta as text, `scale` and `offset` of uint8
+        features among them, and says in `note` if the pack is a lossy copy.
+
+        Raises:
+            SuiteError: the pack is missing, damaged or does not follow the format; the text names it.
+        """
+        fingerprint = self.fingerprint()
+        with self._open() as pack:
+            meta = _meta(pack, self.benchmark)
+            classes = _classes(meta)
+            if _holds_images(pack):
+                splits = cached_splits(cache, fingerprint, lambda: _image_splits(pack, len(classes)))
+            else:
+                splits = _feature_splits(pack, len(classes))
+        return Data(*splits, classes=classes, meta=_text_meta(meta))
+
+    @contextmanager
+    def _open(self) -> Iterator[NpzFile]:
+        try:
+            pack = np.load(self.path, allow_pickle=False)
+        except FileNotFoundError as error:
+            raise self._error(_os_reason(error)) from error
+        except Exception as error:  # zipfile and numpy raise several types on damaged bytes
+            raise self._error("truncated, or not an .npz file") from error
+        if not isinstance(pack, NpzFile):
+            raise self._error("not an .npz file but a single array")
+        with pack:
+            try:
+                yield pack
+            except _PackError as error:
+                raise self._error(str(error)) from error
+
+    def _error(self, reason: str) -> SuiteError:
+        return SuiteError(f"benchmark.data.pack={self.path}: {reason}")
+
+
+def _os_reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"no such file; give the path of an .npz file of the format {FORMAT}"
+    return f"cannot be read ({error.strerror})"
+
+
+def _array(pack: NpzFile, key: str) -> NDArray[Any]:
+    if key not in pack.files:
+        raise _PackError(f"lacks the array {key!r}")
+    try:
+        array = pack[key]
+    except Exception as error:  # zlib, zipfile and numpy raise a dozen types on damaged bytes
+        raise _PackError(f"the array {key!r} is damaged ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise _PackError(f"{key!r} is not an array")
+    return array
+
+
+def _integers(pack: NpzFile, key: str) -> NDArray[np.int64]:
+    array = _array(pack, key)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise _PackError(f"{key!r} must hold integers (N,), not {array.dtype} {array.shape}")
+    return array.astype(np.int64)
+
+
+def _meta(pack: NpzFile, benchmark: str) -> dict[str, Any]:
+    text = _array(pack, "meta")
+    try:
+        meta = json.loads(text.item())
+    except (TypeError, ValueError) as error:
+        raise _PackError(f"'meta' is not a text in JSON ({error})") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        found = meta.get("format") if isinstance(meta, dict) else meta
+        raise _PackError(f"the format in 'meta' is {found!r}, not {FORMAT!r}")
+    for key in ("benchmark", "title", "source", "licence"):
+        if not isinstance(meta.get(key), str):
+            raise _PackError(f"'meta' lacks the text {key!r}")
+    if meta["benchmark"] != benchmark:
+        raise _PackError(f"holds the benchmark {meta['benchmark']!r}, not {benchmark!r}")
+    return meta
+
+
+def _classes(meta: dict[str, Any]) -> tuple[str, ...]:
+    classes = meta.get("classes", list(ANOMALY_CLASSES))
+    if not (isinstance(classes, list) and classes and all(isinstance(name, str) for name in classes)):
+        raise _PackError(f"'classes' in 'meta' must be a list of names, not {classes!r}")
+    return tuple(classes)
+
+
+def _text_meta(meta: dict[str, Any]) -> dict[str, str]:
+    texts = {key: str(value) for key, value in meta.items() if isinstance(value, str | int | float)}
+    del texts["format"]
+    if "lossy" in meta["title"].lower():
+        texts["note"] = "; ".join(filter(None, (texts.get("note"), LOSSY_NOTE)))
+    return texts
+
+
+def _holds_images(pack: NpzFile) -> bool:
+    features, images = "x" in pack.files, "x_encoded" in pack.files
+    if features == images:
+        raise _PackError(f"must hold either 'x' or 'x_encoded', not {'both' if features else 'neither'}")
+    return images
+
+
+def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
+    """Labels (N,) of all examples, and the indices of those in each split."""
+    y, codes = _integers(pack, "y"), _integers(pack, "split")
+    if len(y) != len(codes):
+        raise _PackError(f"'y' has {len(y)} examples, but 'split' has {len(codes)}")
+    for index in np.flatnonzero((y < 0) | (y >= n_classes))[:1]:
+        raise _PackError(f"'y' is {y[index]} in example {index}, but there are {n_classes} classes")
+    for index in np.flatnonzero((codes < 0) | (codes > EXTRA))[:1]:
+        raise _PackError(f"'split' is {codes[index]} in example {index}, but it can be 0 to {EXTRA}")
+    indices = {name: np.flatnonzero(codes == code) for code, name in enumerate(Splits._fields)}
+    for name, members in indices.items():
+        if not len(members):
+            raise _PackError(f"'split' leaves no example for {name}")
+    return y, indices
+
+
+def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
+    y, indices = _labels(pack, n_classes)
+    x = _array(pack, "x")
+    if x.ndim < 2 or (x.dtype.kind != "f" and x.dtype != np.uint8):
+        raise _PackError(f"'x' must be float or uint8 (N, ...), not {x.dtype} {x.shape}")
+    if len(x) != len(y):
+        raise _PackError(f"'y' has {len(y)} examples, but 'x' has {len(x)}")
+    if x.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            x = x.astype(np.float32)
+        for index in np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[:1]:
+            raise _PackError(f"'x' is not finite in example {index}")
+        x = x[:, None] if x.ndim == 3 else x
+    return Splits(
+        *(Split(torch.from_numpy(x[members]), torch.from_numpy(y[members])) for members in indices.values())
+    )
+
+
+def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
+    y, indices = _labels(pack, n_classes)
+    content, offsets = _array(pack, "x_encoded"), _integers(pack, "x_offsets")
+    if content.ndim != 1 or content.dtype != np.uint8:
+        raise _PackError(f"'x_encoded' must be uint8 (bytes,), not {content.dtype} {content.shape}")
+    if len(offsets) != len(y) + 1:
+        raise _PackError(f"'y' has {len(y)} examples, but 'x_offsets' has {len(offsets)} and not one more")
+    if (np.diff(offsets) < 0).any() or offsets[0] < 0 or offsets[-1] > len(content):
+        raise _PackError(f"'x_offsets' must rise within the {len(content)} bytes of 'x_encoded'")
+    files = [content[start:end].data for start, end in itertools.pairwise(offsets.tolist())]
+    shape = _decode(files, int(indices["train"][0])).shape
+    return Splits(*(_decoded(files, shape, y, members) for members in indices.values()))
+
+
+def _decoded(
+    files: Sequence[memoryview], shape: tuple[int, ...], y: NDArray[np.int64], members: NDArray[np.int64]
+) -> Split:
+    x = np.empty((len(members), *shape), dtype=np.uint8)
+    for row, index in enumerate(members.tolist()):
+        image = _decode(files, index)
+        if image.shape != shape:
+            raise _PackError(f"image {index} is {image.shape}, but the first is {shape}")
+        x[row] = image
+    return Split(torch.from_numpy(x), torch.from_numpy(y[members]))
+
+
+def _decode(files: Sequence[memoryview], index: int) -> NDArray[np.uint8]:
+    """Image `index` as (3, H, W)."""
+    try:
+        with Image.open(io.BytesIO(files[index]), formats=IMAGE_FORMATS) as image:
+            return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    except Exception as error:  # Pillow's decoders raise whatever they meet in damaged bytes
+        raise _PackError(
+            f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}"
+        ) from error

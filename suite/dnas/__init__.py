@@ -1,0 +1,1 @@
+"""Differentiable architecture search: channel groups, masks, penalties, discretisation, export."""

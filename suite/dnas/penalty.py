@@ -1,0 +1,108 @@
+"""How hardware limits enter the loss: L = L_task + sum_i lambda_i(e) max(0, C_i - T_i)  (paper section 1.2).
+
+Strengths follow Eq. 13 and Eq. 14 as both public codes execute them. Three choices rule out their bugs: strengths are
+plain floats fixed outside autograd, they are keyed by metric, and a constraint that holds at the start is armed when it
+is first violated, with a denominator of at least 10 % of its target, so that equality never gives NaN.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SHAPES = ("hinge", "abs", "objective")
+SCHEDULES = ("ramp", "constant")
+_START = 0.01
+_LATE_MARGIN = 0.1
+
+
+@dataclass(frozen=True)
+class PenaltyRule:
+    """The penalty's form. `multiplier` scales Eq. 13: one number, or one per metric (1 where not named).
+
+    shape: hinge lambda max(0, C - T); abs lambda |C - T|; objective lambda C, no target.
+    schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant.
+    """
+
+    shape: str = "hinge"
+    schedule: str = "ramp"
+    multiplier: Any = 1.0
+
+    def __post_init__(self) -> None:
+        if self.shape not in SHAPES:
+            raise ValueError(f"penalty.shape={self.shape}: choices are {', '.join(SHAPES)}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"penalty.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
+        values = self.multiplier.values() if isinstance(self.multiplier, Mapping) else [self.multiplier]
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise ValueError(f"penalty.multiplier={self.multiplier}: a positive number, or one per metric")
+
+    def multiplier_of(self, metric: str) -> float:
+        """The multiplier of one metric."""
+        if isinstance(self.multiplier, Mapping):
+            return float(self.multiplier.get(metric, 1.0))
+        return float(self.multiplier)
+
+
+@dataclass
+class Penalty:
+    """The penalty of one search of `epochs` epochs against `targets` (metric -> target in its unit)."""
+
+    rule: PenaltyRule
+    targets: Mapping[str, float]
+    epochs: int
+    task_loss: float = 0.0
+    strengths: dict[str, float] = field(default_factory=dict)
+
+    def start(self, task_loss: float, costs: Mapping[str, float]) -> None:
+        """Fix the strengths from the warm-up's final training loss and the initial costs (Eq. 13).
+
+        lambda_i = L / (C_i - T_i) where violated; L / C_i for the objective shape; not armed where it holds.
+        """
+        if not task_loss > 0:
+            raise ValueError(f"the warm-up's training loss is {task_loss}: strengths need a positive, finite one")
+        self.task_loss = task_loss
+        for metric, target in self.targets.items():
+            if self.rule.shape == "objective":
+                self._arm(metric, costs[metric])
+            elif costs[metric] > target:
+                self._arm(metric, costs[metric] - target)
+
+    def strength(self, metric: str, epoch: int) -> float:
+        """lambda_i(e) of Eq. 14, e from 0; 0 while the constraint is not armed."""
+        final = self.strengths.get(metric, 0.0)
+        if self.rule.schedule == "constant":
+            return final
+        return min(_START * final + epoch * (1 - _START) * final / (self.epochs / 2), final)
+
+    def __call__(self, costs: Mapping[str, Tensor], epoch: int) -> Tensor:
+        """The penalty term, a 0-d tensor, for relaxed `costs` (metric -> 0-d tensor) in search epoch `epoch`."""
+        terms = []
+        for metric, target in self.targets.items():
+            cost = costs[metric]
+            excess = cost - target
+            if metric not in self.strengths and float(excess.detach()) > 0:
+                self._arm(metric, max(float(excess.detach()), _LATE_MARGIN * target))
+            strength = self.strength(metric, epoch)
+            if self.rule.shape == "hinge":
+                terms.append(strength * torch.relu(excess))  # no slope where it just holds
+            elif self.rule.shape == "abs":
+                terms.append(strength * excess.abs())
+            else:
+                terms.append(strength * cost)
+        return torch.stack(terms).sum() if terms else torch.zeros(())
+
+    def _arm(self, metric: str, distance: float) -> None:
+        self.strengths[metric] = self.rule.multiplier_of(metric) * self.task_loss / distance
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must keep."""
+        return {"task_loss": self.task_loss, "strengths": dict(self.strengths)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a former `state()`."""
+        self.task_loss = state["task_loss"]
+        self.strengths = dict(state["strengths"])

@@ -1,0 +1,135 @@
+"""DUCCIO: one-shot mask search in which memory and latency limits enter the loss as hinge penalties.
+
+Burrello et al., arXiv 2310.07217. Warm-up, search (masks and weights jointly, on the training set), discretise,
+fine-tune. `guarantee=off` is the paper's setting: the checkpoint with the best validation score of the last quarter is
+returned whether it fits or not. With `repair` or `refill` the best feasible checkpoint is kept, and where none is, the
+least violating one is thinned until it fits.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor
+
+from suite.budget import Budget
+from suite.dnas.discretise import GUARANTEES, discretise
+from suite.dnas.importance import channel_importance
+from suite.dnas.masks import MaskedNetwork
+from suite.dnas.penalty import Penalty, PenaltyRule
+from suite.meter import Meter
+from suite.seed_training import TrainedSeed, train_seed
+from suite.task import Candidate, SearchResult, Task
+from suite.training import Fit, Objective, Phase, fit, place
+
+_LATE = 0.75
+
+
+@dataclass(frozen=True)
+class Duccio:
+    """Mask-based DUCCIO.
+
+    penalty: shape, schedule and strengths' multiplier of the constraints in the loss.
+    guarantee: off, repair or refill.
+    warmup_epochs, search_epochs, finetune_epochs: the recipe's epochs where null.
+    """
+
+    version: ClassVar[int] = 1
+
+    name: str = "duccio"
+    penalty: PenaltyRule = field(default_factory=PenaltyRule)
+    guarantee: str = "refill"
+    warmup_epochs: int | None = None
+    search_epochs: int | None = None
+    finetune_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.guarantee not in GUARANTEES:
+            raise ValueError(f"method.guarantee={self.guarantee}: choices are {', '.join(GUARANTEES)}")
+        for key in ("warmup_epochs", "search_epochs", "finetune_epochs"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise ValueError(f"method.{key}={value}: must be at least 1, or null for the recipe's epochs")
+
+    @property
+    def label(self) -> str:
+        """Name in tables."""
+        return self.name if self.guarantee == "refill" else f"{self.name} (guarantee {self.guarantee})"
+
+    def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+        """Warm up, search, discretise, fine-tune; one candidate."""
+        warm = train_seed(task, meter, self.warmup_epochs or task.recipe.epochs)
+        epochs = self.search_epochs or task.recipe.epochs
+        masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
+        objective = _Constrained(self, task, budget, masked, warm, epochs)
+        patience = task.recipe.patience
+        phase = Phase("search", task.recipe.search, epochs, patience=patience)
+        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
+        network = self._discretise(task, budget, masked)
+        phase = Phase("finetune", task.recipe.finetune, self.finetune_epochs, patience=patience)
+        tuned = fit(task, network, meter, phase)
+        return SearchResult(
+            candidates=[Candidate(network)],
+            history=[*warm.history, *searched.rows, *tuned.rows],
+            search_costs=_costs_of(searched, task),
+            artefacts=[warm.artefact],
+        )
+
+    def _discretise(self, task: Task, budget: Budget, masked: MaskedNetwork) -> torch.nn.Module:
+        masked.to("cpu")
+        plain = masked.plain()
+        importance = channel_importance(plain, task.space.network, task.space.groups)
+        kept = discretise(task.space, budget, masked.masks.kept(), importance, self.guarantee)
+        return place(masked.export(kept), task.compute)
+
+
+class _Constrained(Objective):
+    """The search's penalty, its history columns and its checkpoint rule."""
+
+    def __init__(
+        self, method: Duccio, task: Task, budget: Budget, masked: MaskedNetwork, warm: TrainedSeed, epochs: int
+    ) -> None:
+        self.task, self.budget, self.masked = task, budget, masked
+        self.strict = method.guarantee != "off"
+        self.epochs = epochs
+        self.relaxed = [m for m in budget.targets if m in task.hardware.differentiable]
+        targets = {m: budget.targets[m] for m in self.relaxed}
+        self.rule = Penalty(method.penalty, targets, epochs)
+        self.rule.start(warm.loss, task.space.seed_costs)
+
+    def parameter_groups(self) -> Iterable[dict[str, Any]]:
+        yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
+
+    def penalty(self, epoch: int) -> Tensor | None:
+        return self.rule(self.task.space.relaxed(self.masked.counts, self.relaxed), epoch)
+
+    def costs(self) -> dict[str, float]:
+        """Exact costs at the present masks."""
+        return self.task.space.exact(self.masked.widths())
+
+    def ratios(self) -> dict[str, float]:
+        costs = self.costs()
+        return {m: costs[m] / target for m, target in self.budget.targets.items()}
+
+    def row(self, epoch: int) -> dict[str, float]:
+        columns = {f"cost/{metric}": value for metric, value in self.costs().items()}
+        return columns | {f"strength/{m}": self.rule.strength(m, epoch) for m in self.relaxed}
+
+    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
+        """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
+        if not self.strict:
+            return (score,) if epoch >= int(_LATE * self.epochs) else None
+        violation = self.budget.total_violation(self.costs())
+        return (-violation, score)
+
+    def state(self) -> dict[str, Any]:
+        return self.rule.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.rule.restore(state)
+
+
+def _costs_of(searched: Fit, task: Task) -> dict[str, float]:
+    last = searched.rows[-1]
+    return {metric: cast(float, last[f"cost/{metric}"]) for metric in task.hardware.units}

@@ -1,0 +1,77 @@
+"""All metrics of a network on a device, exact or relaxed, from the same formulas.
+
+Exact: integer channel counts of a plain network. Relaxed: float64 channel counts that carry gradients. At whole
+numbers both are the same value. `ram` has no relaxed form here: its plan is a discrete program.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from suite.hardware.latency import Device
+from suite.hardware.layers import LayerTable, Network
+from suite.hardware.macs import macs
+from suite.hardware.ram import buffers, peak_bytes
+from suite.hardware.trace import trace
+from suite.hardware.weights import full_weight_bytes, weight_bytes
+
+_PER_LAYER = {"weights": weight_bytes, "weights_full": full_weight_bytes, "macs": macs}
+
+
+@dataclass(frozen=True)
+class HardwareModel:
+    """The cost model of one device."""
+
+    device: Device
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Metric -> unit, in the order of tables; energy only where the board's power was measured."""
+        units = {"weights": "B", "weights_full": "B", "macs": "MAC", "ram": "B"}
+        units["latency"] = "s" if self.device.clock_mhz else "cycles"
+        if self.device.clock_mhz and self.device.power_mw:
+            units["energy"] = "J"
+        return units
+
+    @property
+    def differentiable(self) -> tuple[str, ...]:
+        """The metrics with a relaxed form."""
+        return tuple(metric for metric in self.units if metric != "ram")
+
+    def measure(self, module: nn.Module, input_shape: tuple[int, ...]) -> dict[str, float]:
+        """Exact costs of a plain network: every metric, in the units of `units`.
+
+        Raises:
+            SuiteError: the network holds an operation without a cost model.
+        """
+        return self.exact(trace(module, input_shape))
+
+    def exact(self, network: Network) -> dict[str, float]:
+        """Exact costs of a traced network."""
+        table = LayerTable.of(network.weighted)
+        costs = {m: float(v) for m, v in self.layer_costs(table, table.cin, table.cout, self.differentiable)}
+        costs["ram"] = float(peak_bytes(buffers(network)))
+        return {metric: costs[metric] for metric in self.units}
+
+    def layer_costs(
+        self, table: LayerTable, cin: Tensor, cout: Tensor, metrics: Iterable[str]
+    ) -> list[tuple[str, Tensor]]:
+        """(metric, sum over the layers) for channel counts `cin`, `cout` of shape (L,), each a 0-d tensor."""
+        return [(metric, self.per_layer(metric, table, cin, cout).sum()) for metric in metrics]
+
+    def per_layer(self, metric: str, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+        """One metric of each layer, shape (L,).
+
+        A depthwise convolution that is down to one channel is a standard one: exported, it cannot be told from it.
+        """
+        table = replace(table, depthwise=table.depthwise & (cout > 1))
+        if metric in _PER_LAYER:
+            return _PER_LAYER[metric](table, cin, cout)
+        cycles = self.device.layer_cycles(table, cin, cout)
+        if self.device.clock_mhz is None:
+            return cycles
+        seconds = cycles / (self.device.clock_mhz * 1e6)
+        if metric == "energy" and self.device.power_mw:
+            return seconds * (self.device.power_mw * 1e-3)
+        return seconds

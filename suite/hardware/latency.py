@@ -1,0 +1,104 @@
+"""Latency of a network on a device with a given software stack, as a sum over its layers.
+
+A device is one YAML file: one of the classes here and its coefficients.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, where
+
+from suite.hardware.layers import LayerTable
+
+
+class Device(Protocol):
+    """What the cost model needs of a target board."""
+
+    name: str
+    clock_mhz: float | None
+    power_mw: float | None
+
+    def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+        """Cycles of each layer, shape (L,), from integer or relaxed channel counts `cin`, `cout` (L,)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """Facts of a board. Without a clock its latency is in cycles, and only ratios mean anything."""
+
+    name: str
+    board: str
+    software: str
+    source: str
+    clock_mhz: float | None = None
+    power_mw: float | None = None
+    ram_kib: int | None = None
+    flash_kib: int | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("clock_mhz", "power_mw", "ram_kib", "flash_kib"):
+            value = getattr(self, key)
+            if value is not None and value <= 0:
+                raise ValueError(f"device.{key}={value}: must be positive, or null where unknown")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelLibrary(Board):
+    """cycles = a (M_conv + rho_out O_conv + rho_dw M_dw + rho_fc M_fc), fitted per kernel library.
+
+    M are MACs and O output elements of standard and 1x1 convolutions: requantisation and loop set-up cost about 20
+    MACs an output. Fitted on MLPerf Tiny results; outside about 1 to 300 MMAC expect worse than 10 %.
+    """
+
+    cycles_per_mac: float
+    conv_output: float
+    depthwise: float
+    linear: float
+
+    def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+        """Cycles of each layer, shape (L,), float64."""
+        # double first: an int64 tensor times a Python float would be float32
+        macs = (where(table.depthwise, 1, cin) * cout * table.kernel_area * table.area).double()
+        outputs = (cout * table.area).double()
+        dense = ~(table.depthwise | table.linear)
+        weighted = where(table.depthwise, self.depthwise * macs, where(table.linear, self.linear * macs, macs))
+        return self.cycles_per_mac * (weighted + where(dense, self.conv_output * outputs, 0.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap8(Board):
+    """Analytic cycles of an 8-core GAP8 cluster (PLiNIO, gap8_latency.py); relative only.
+
+    conv: c(H,2) c(W,8) [2 K Cin + c(Cout,4) (5 + 14 c(K Cin,4) + 10)]; depthwise: 4 c(Cout,4) H W K; linear:
+    c(Cin,2) c(Cout,4), with c(x,n) = ceil(x/n). No DMA, tiling, pooling or addition: 3 to 5 times below silicon.
+    The relaxed ceiling keeps its value; its slope is 1 ("unit", as the paper's code) or 1/n ("mean").
+    """
+
+    ceil_slope: Literal["unit", "mean"] = "unit"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ceil_slope not in ("unit", "mean"):
+            raise ValueError(f"device.ceil_slope={self.ceil_slope}: choices are unit, mean")
+
+    def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+        """Cycles of each layer, shape (L,); float64 where the counts are relaxed, int64 otherwise."""
+        area, kernel = table.area, table.kernel_area
+        tiles = _ceil_div(table.height, 2) * _ceil_div(table.width, 8)
+        quads = self._ceil(cout, 4)
+        conv = tiles * (2 * kernel * cin + quads * (15 + 14 * self._ceil(kernel * cin, 4)))
+        depthwise = 4 * quads * area * kernel
+        linear = self._ceil(cin, 2) * quads
+        return where(table.depthwise, depthwise, where(table.linear, linear, conv))
+
+    def _ceil(self, x: Tensor, n: int) -> Tensor:
+        if not x.is_floating_point():
+            return _ceil_div(x, n)
+        value = torch.ceil(x.detach() / n)
+        slope = 1.0 if self.ceil_slope == "unit" else 1.0 / n
+        return value + slope * (x - x.detach())
+
+
+def _ceil_div(x: Tensor, n: int) -> Tensor:
+    return torch.div(x + (n - 1), n, rounding_mode="floor")

@@ -1,0 +1,11 @@
+"""Multiply-accumulate operations of one inference, biases not counted (the paper's "OPs")."""
+
+from torch import Tensor
+
+from suite.hardware.layers import LayerTable
+from suite.hardware.weights import weight_bytes
+
+
+def macs(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+    """MACs of each layer, shape (L,): every weight is used once per output position."""
+    return weight_bytes(table, cin, cout) * table.area

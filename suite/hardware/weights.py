@@ -1,0 +1,17 @@
+"""Weight memory in bytes, one byte per int8 weight (the paper's memory; paper section 4, kB = 1024 B)."""
+
+from torch import Tensor, where
+
+from suite.hardware.layers import LayerTable
+
+BIAS_BYTES = 4
+
+
+def weight_bytes(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+    """Bytes of each layer's weights, without biases, shape (L,)."""
+    return where(table.depthwise, 1, cin) * cout * table.kernel_area
+
+
+def full_weight_bytes(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+    """Bytes of each layer's int8 weights and int32 biases after folding batch norm, shape (L,)."""
+    return weight_bytes(table, cin, cout) + BIAS_BYTES * table.bias * cout

@@ -1,0 +1,129 @@
+"""What `suite run` does with composed configurations: check them all, say what is left, run them one by one."""
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from suite.errors import SuiteError
+from suite.harness import RunningElsewhere, execute
+from suite.plan import Plan, make_plan
+from suite.progress import Progress, TerminalProgress
+from suite.record import RunRecord
+from suite.store import Store, write_atomic
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Session:
+    """One call of `suite run`: its progress display, its runs and how each stood before."""
+
+    progress: Progress = field(default_factory=Progress)
+    before: dict[str, tuple[Store, str | None]] = field(default_factory=dict)
+
+    def register(self, store: Store, plan: Plan) -> RunRecord | None:
+        """Remember a run of this call and how it stands; its record if it has ended."""
+        record = store.read(plan.id)
+        self.before.setdefault(plan.id, (store, record.status if record else None))
+        return record
+
+    def outcome(self) -> tuple[str, int]:
+        """A line on how the call ended, read from the records, and how many of its runs are failed."""
+        counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
+        for run_id, (store, status) in self.before.items():
+            record = store.read(run_id)
+            if record is None:
+                counts["not run"] += 1
+            elif record.status != "done":
+                counts["failed"] += 1
+            else:
+                counts["already done" if status == "done" else "run now"] += 1
+        parts = [f"{count} {name}" for name, count in counts.items() if count]
+        nothing = "; nothing was trained" if counts["already done"] == len(self.before) else ""
+        retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
+        return f"{len(self.before)} runs: {', '.join(parts)}{nothing}{retry}", counts["failed"]
+
+
+session = Session()
+
+
+def store_of(config: DictConfig) -> Store:
+    """The experiment's store.
+
+    Raises:
+        SuiteError: the experiment's name is not a plain folder name, or the folder cannot be written.
+    """
+    name = config.name
+    if not name or name != Path(name).name or name in ("artefacts", "published", "."):
+        raise SuiteError(f"name={name}: must be a plain folder name other than artefacts and published")
+    store = Store(Path(config.results_dir).expanduser(), name)
+    store.check_writable()
+    return store
+
+
+def announce(configs: Iterable[DictConfig]) -> None:
+    """Check all jobs of a sweep before the first one trains, and say how many are left.
+
+    Raises:
+        SuiteError: the first job that cannot work.
+    """
+    left = 0
+    for config in configs:
+        plan, store = make_plan(config), store_of(config)
+        if plan.id in session.before:
+            continue
+        _note(store, plan)
+        left += not _has_ended(session.register(store, plan), config)
+    log.info("%d runs planned, %d left to do", len(session.before), left)
+
+
+def run_job(config: DictConfig) -> None:
+    """Do one job, unless it has ended before, and log how it ended.
+
+    Raises:
+        SuiteError: the configuration cannot work, or its data is unusable.
+    """
+    plan, store = make_plan(config), store_of(config)
+    _note(store, plan)
+    if _has_ended(session.register(store, plan), config):
+        return
+    if isinstance(session.progress, TerminalProgress):
+        session.progress.run = plan.label
+    try:
+        record = execute(plan, store, session.progress, config.checkpoint_seconds)
+    except RunningElsewhere:
+        log.info("%s: running in another process", plan.label)
+        return
+    if record.status == "done":
+        _tell(record, plan)
+    elif config.fail_fast:
+        raise SystemExit(1)
+
+
+def _tell(record: RunRecord, plan: Plan) -> None:
+    worst = max(record.violations.values(), default=0.0)
+    log.info(
+        "%s: %s %.4f, %s, %.2f standard trainings, %.0f s",
+        plan.label,
+        record.score_name,
+        record.scores["test"],
+        "fits" if record.feasible else f"violates by {worst:.1%}",
+        record.meter["standard_trainings"]["total"],
+        record.meter["total"]["wall_s"],
+    )
+
+
+def _has_ended(record: RunRecord | None, config: DictConfig) -> bool:
+    return record is not None and (record.status == "done" or not config.retry_failed)
+
+
+def _note(store: Store, plan: Plan) -> None:
+    """Remember that this run belongs to the experiment, so that `suite status` can name what is missing."""
+    path = store.run_folder(plan.id) / "plan.json"
+    if not path.exists():
+        note = {"id": plan.id, "label": plan.label, "preset": plan.preset, "device": plan.hardware.device.name}
+        write_atomic(path, (json.dumps(note, indent=1) + "\n").encode())

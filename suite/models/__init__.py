@@ -1,0 +1,1 @@
+"""The seed networks, one file each."""

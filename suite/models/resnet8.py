@@ -1,0 +1,53 @@
+"""ResNet8 of MLPerf Tiny as the paper uses it: CIFAR-10's 77,360 weights, 12,501,632 MACs at 32x32.
+
+After pytorch-benchmarks' port: the first convolution of a block has no bias, the second and the 1x1 shortcuts have
+one, and the shortcuts carry no batch norm (facts checked against the published parameter counts).
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions and a shortcut, (N, cin, H, W) -> (N, cout, H/stride, W/stride)."""
+
+    def __init__(self, cin: int, cout: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(cin, cout, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(cout)
+        self.conv2 = nn.Conv2d(cout, cout, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(cout)
+        same = stride == 1 and cin == cout
+        self.shortcut: nn.Module = nn.Identity() if same else nn.Conv2d(cin, cout, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Residual sum of both paths, after ReLU."""
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + self.shortcut(x))
+
+
+class ResNet8(nn.Module):
+    """Logits (N, classes) of images (N, in_channels, H, W); `width` is the channels of the first stage."""
+
+    def __init__(self, in_channels: int = 3, classes: int = 10, width: int = 16) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(width)
+        self.block1 = Block(width, width, 1)
+        self.block2 = Block(width, 2 * width, 2)
+        self.block3 = Block(2 * width, 4 * width, 2)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(4 * width, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores before softmax."""
+        y = F.relu(self.bn(self.stem(x)))
+        y = self.block3(self.block2(self.block1(y)))
+        y = self.pool(y).flatten(1)
+        return self.fc(y)  # type: ignore[no-any-return]

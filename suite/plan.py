@@ -1,0 +1,115 @@
+"""From a composed configuration to a run that is known to be possible: every check that needs no training.
+
+A run's id is the hash of what can change its result: benchmark (version, data, network), method, device, absolute
+targets, recipe, seed and numerics. Paths, names and logging are not in it.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from suite.benchmarks.base import Benchmark, benchmark_settings
+from suite.budget import Budget, parse_budget
+from suite.config import build, plain, resolve_recipe
+from suite.dnas.space import SearchSpace
+from suite.errors import SuiteError
+from suite.hardware.costs import HardwareModel
+from suite.hardware.trace import trace
+from suite.recipe import Recipe
+from suite.store import content_id
+from suite.task import Method, method_label
+
+COMPUTE = ("auto", "cpu", "cuda")
+_SEED_TRAINING = ("batch", "warmup", "train_samples", "eval_samples", "dtype")
+"""What of a recipe decides a training of the seed, besides its length."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, checked and ready: `identity` is what its id hashes, `shared_key` what shared artefacts depend on."""
+
+    id: str
+    identity: Mapping[str, Any]
+    shared_key: Mapping[str, Any]
+    benchmark: Benchmark
+    seed_network: Callable[[], nn.Module]
+    method: Method
+    hardware: HardwareModel
+    space: SearchSpace
+    budget: Budget
+    recipe: Recipe
+    preset: str
+    seed: int
+    compute: str
+    threads: int
+
+    @property
+    def label(self) -> str:
+        """One line that names the run."""
+        return f"{self.benchmark.name} | {method_label(self.method)} | {self.budget.label} | seed {self.seed}"
+
+
+def make_plan(config: DictConfig) -> Plan:
+    """Check a configuration and resolve it; trains nothing, decodes nothing.
+
+    Raises:
+        SuiteError: anything in the configuration that cannot work, data that is missing, a budget out of reach.
+    """
+    benchmark_node = plain(config.benchmark)
+    benchmark: Benchmark = build(benchmark_settings(benchmark_node), "benchmark")
+    method: Method = build(config.method, "method")
+    hardware = HardwareModel(build(config.device, "device"))
+    recipe, changed = resolve_recipe(config)
+    network_node = benchmark_node.get("network") or {}
+
+    def seed_network() -> nn.Module:
+        network = build(network_node, "benchmark.network")
+        if not isinstance(network, nn.Module):
+            raise SuiteError(f"benchmark.network._target_={network_node['_target_']}: not an nn.Module")
+        return network
+
+    space = SearchSpace(trace(seed_network(), tuple(benchmark.input_shape)), hardware)
+    budget = parse_budget(plain(config.budget), space.seed_costs, hardware.units)
+    space.check_reachable(budget)
+    compute, threads = _numerics(config)
+    settings = {k: v for k, v in benchmark_settings(benchmark_node).items() if k not in ("data", "title")}
+    shared = {
+        "benchmark": {**settings, "version": benchmark.version, "network": network_node},
+        "data": benchmark.source().fingerprint(),
+        "recipe": {k: v for k, v in dataclasses.asdict(recipe).items() if k in _SEED_TRAINING},
+        "seed": config.seed,
+        "compute": compute,
+        "threads": threads,
+    }
+    identity = {
+        **shared,
+        "recipe": dataclasses.asdict(recipe),
+        "method": {**plain(config.method), "version": method.version},
+        "device": plain(config.device),
+        "targets": budget.targets,
+    }
+    preset = f"{config.preset.name} (changed)" if changed else config.preset.name
+    return Plan(
+        content_id(identity), identity, shared, benchmark, seed_network, method, hardware, space, budget, recipe,
+        preset, config.seed, compute, threads,
+    )  # fmt: skip
+
+
+def _numerics(config: DictConfig) -> tuple[str, int]:
+    """(compute, CPU threads), resolved; threads do not change what a GPU computes."""
+    if config.compute not in COMPUTE:
+        raise SuiteError(f"compute={config.compute}: choices are {', '.join(COMPUTE)}")
+    available = torch.cuda.is_available()
+    if config.compute == "cuda" and not available:
+        raise SuiteError("compute=cuda: torch sees no CUDA device here. Choices: cpu, auto")
+    if available and config.compute != "cpu":
+        return "cuda", 0
+    if config.threads is not None and config.threads < 1:
+        raise SuiteError(f"threads={config.threads}: must be at least 1, or null for all cores")
+    return "cpu", config.threads or len(os.sched_getaffinity(0))

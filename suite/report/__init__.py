@@ -1,0 +1,1 @@
+"""From stored records to tables, figures and one HTML page, without training anything."""

@@ -1,0 +1,175 @@
+"""All records as one tidy pandas frame, a row a run; every table and figure starts from it."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from suite.meter import PHASES
+from suite.record import RunRecord
+
+GROUP = ["benchmark", "preset", "device", "budget", "method"]
+"""The columns that runs must share to be averaged: seeds are pooled, nothing else."""
+
+METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
+"""The order of metrics in tables and figures; others follow by name."""
+
+_NAN = float("nan")
+_NUMERICS = ("threads", "compute")
+
+
+def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """One row per record, in the order of benchmark, preset, device, budget, method, seed and id.
+
+    Plain columns: id, experiment, status, benchmark, preset, budget, method, device, seed, score_name, score
+    (test), validation_score, feasible, max_violation, max_search_violation (relative, NaN where absent),
+    trainings and trainings_amortised (standard trainings of the seed), wall_s, cpu_s (seconds), networks,
+    lost_macs (MAC), threads, dtype, data_note, error ("" where none).
+
+    Columns by metric: `cost/`, `relative/` (cost over seed cost), `seed/` and `unit/`; by budgeted metric
+    `target/`, `violation/` and `search_violation/`; by phase `trainings/`. What a record lacks is NaN.
+
+    `method` is the record's, and where runs of one method, budget and seed set were configured differently
+    also what differs, as in `duccio [guarantee=off]`, so that different settings are never averaged.
+    """
+    ordered = sorted(
+        records, key=lambda r: (r.benchmark, r.preset, r.device, r.budget, r.method, r.seed, r.id)
+    )
+    metrics = in_order(m for r in ordered for m in (*r.seed_costs, *r.costs))
+    limited = in_order(m for r in ordered for m in r.targets)
+    users = _artefact_users(ordered)
+    columns = [_facts(r) | _metric_columns(r, metrics, limited) | _effort(r, users) for r in ordered]
+    table = pd.DataFrame(columns)
+    if ordered:
+        table["method"] = _distinct_methods(ordered)
+    return table
+
+
+def in_order(metrics: Iterable[str]) -> list[str]:
+    """The distinct metrics in the suite's order, unknown ones last by name."""
+    rank = {metric: i for i, metric in enumerate(METRICS)}
+    return sorted(set(metrics), key=lambda m: (rank.get(m, len(rank)), m))
+
+
+def by_metric(table: pd.DataFrame, prefix: str) -> list[str]:
+    """The metrics for which `table` has a column `prefix/metric` with any value, in the table's order."""
+    start = prefix + "/"
+    return [c.removeprefix(start) for c in table.columns if c.startswith(start) and table[c].notna().any()]
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested configuration as dotted key -> value, as JSON unless it is a string."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = (
+                value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+            )
+    return flat
+
+
+def _facts(record: RunRecord) -> dict[str, Any]:
+    settings = {**record.config, **record.environment}
+    return {
+        "id": record.id,
+        "experiment": record.experiment,
+        "status": record.status,
+        "benchmark": record.benchmark,
+        "preset": record.preset,
+        "budget": record.budget,
+        "method": record.method,
+        "device": record.device,
+        "seed": record.seed,
+        "score_name": record.score_name,
+        "score": record.scores.get("test", _NAN),
+        "validation_score": record.scores.get("validation", _NAN),
+        "feasible": record.feasible,
+        "max_violation": _largest(record, record.violations),
+        "max_search_violation": _largest(record, record.search_violations),
+        "threads": settings.get("threads", _NAN),
+        "dtype": str(settings.get("dtype", "")),
+        "data_note": record.data_note,
+        "error": record.error or "",
+    }
+
+
+def _largest(record: RunRecord, violations: Mapping[str, float] | None) -> float:
+    """The largest violation; 0 where a finished run had no constraint, NaN where nothing is known."""
+    if violations is None or (not violations and (record.targets or record.status != "done")):
+        return _NAN
+    return max(violations.values(), default=0.0)
+
+
+def _metric_columns(record: RunRecord, metrics: Sequence[str], limited: Sequence[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for m in metrics:
+        cost, seed = record.costs.get(m, _NAN), record.seed_costs.get(m, _NAN)
+        row |= {f"cost/{m}": cost, f"relative/{m}": cost / seed if seed else _NAN, f"seed/{m}": seed}
+        row[f"unit/{m}"] = record.units.get(m, "")
+    searched = record.search_violations or {}
+    for m in limited:
+        row[f"target/{m}"] = record.targets.get(m, _NAN)
+        row[f"violation/{m}"] = record.violations.get(m, _NAN)
+        row[f"search_violation/{m}"] = searched.get(m, _NAN)
+    return row
+
+
+def _artefact_users(records: Sequence[RunRecord]) -> Counter[str]:
+    """Artefact -> number of finished runs that were charged for it, so that the amortised shares add up to
+    one.
+    """
+    users: Counter[str] = Counter()
+    for record in records:
+        if record.status == "done":
+            users.update({str(s["artefact"]) for s in record.meter.get("shared", {}).values()})
+    return users
+
+
+def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
+    meter = record.meter
+    trainings, total = meter.get("standard_trainings", {}), meter.get("total", {})
+    saved = sum(
+        s["macs"] * (1 - 1 / max(1, users[str(s["artefact"])])) for s in meter.get("shared", {}).values()
+    )
+    full = trainings.get("total", _NAN)
+    return {
+        "trainings": full,
+        "trainings_amortised": full - saved / meter["standard_macs"] if trainings else _NAN,
+        **{f"trainings/{phase}": trainings.get(phase, _NAN) for phase in PHASES},
+        "wall_s": total.get("wall_s", _NAN),
+        "cpu_s": total.get("cpu_s", _NAN),
+        "networks": total.get("networks", _NAN),
+        "lost_macs": meter.get("lost", {}).get("macs", _NAN),
+    }
+
+
+def _distinct_methods(records: Sequence[RunRecord]) -> list[str]:
+    """The method of each record, followed by those settings in which it differs from others of its group."""
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, r in enumerate(records):
+        groups[r.benchmark, r.preset, r.device, r.budget, r.method].append(i)
+    names = [r.method for r in records]
+    for members in groups.values():
+        for i, difference in zip(members, _differences([records[i] for i in members]), strict=True):
+            names[i] += f" [{difference}]" if difference else ""
+    return names
+
+
+def _differences(records: Sequence[RunRecord]) -> list[str]:
+    """For each record the settings that are not the same in all of them; "" where all agree."""
+    settings = [flatten(r.config) for r in records]
+    # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
+    ignored = _NUMERICS if len({r.seed for r in records}) == len(records) else ()
+    keys = sorted({key for flat in settings for key in flat if not _last(key).endswith(("seed", *ignored))})
+    varying = [key for key in keys if len({flat.get(key) for flat in settings}) > 1]
+    uses = Counter(_last(key) for key in varying)
+    labels = {key: _last(key) if uses[_last(key)] == 1 else key for key in varying}
+    return [", ".join(f"{labels[key]}={flat.get(key, 'unset')[:24]}" for key in varying) for flat in settings]
+
+
+def _last(key: str) -> str:
+    return key.rsplit(".", 1)[-1]

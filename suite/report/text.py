@@ -1,0 +1,191 @@
+"""How numbers are written for people, and tables as CSV, Markdown and LaTeX."""
+
+import math
+
+import pandas as pd
+
+from suite.meter import PHASES
+from suite.report.frame import by_metric
+
+PHASE_NAMES = {
+    "warmup": "warm-up",
+    "search": "search",
+    "finetune": "final training",
+    "evaluation": "evaluation",
+}
+MISSING = "\u2013"
+_PLACE = ["benchmark", "preset", "device"]
+_WORDS = {*_PLACE, "budget", "method", "score", "id", "status", "error"}
+_KILO = {"B": (1024.0, ("B", "kB", "MB")), "MAC": (1e3, ("MAC", "kMAC", "MMAC", "GMAC"))}
+_MILLI = {"s": ("s", "ms", "us"), "J": ("J", "mJ", "uJ")}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    MISSING: "--",
+    **{c: "\\" + c for c in "&%$#_{}"},
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+
+
+def quantity(value: float, unit: str) -> str:
+    """A cost with three digits and a readable unit: 19353.6 B is "18.9 kB" (1 kB = 1024 B)."""
+    if not math.isfinite(value):
+        return MISSING
+    if unit in _MILLI:
+        steps = 0
+        while 0 < abs(value) < 1 and steps < 2:
+            value, steps = value * 1e3, steps + 1
+        return f"{_digits(value)} {_MILLI[unit][steps]}"
+    factor, names = _KILO.get(unit, (1e3, (unit, f"k{unit}", f"M{unit}", f"G{unit}")))
+    steps = 0
+    while abs(value) >= factor and steps < len(names) - 1:
+        value, steps = value / factor, steps + 1
+    return f"{_digits(value)} {names[steps]}"
+
+
+def percent(value: float) -> str:
+    """A value in %, to one decimal below 100 and without the sign; what is above 0 never reads as 0."""
+    if not math.isfinite(value):
+        return MISSING
+    if 0 < value < 0.05:
+        return "<0.1"
+    return f"{value:.0f}" if value == 0 or value >= 99.95 else f"{value:.1f}"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number with `digits` decimals, or a dash."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
+
+
+def interval(mean: float, low: float, high: float) -> str:
+    """A mean with its bounds, to three decimals."""
+    return number(mean, 3) + (f" [{low:.3f}, {high:.3f}]" if math.isfinite(low) else "")
+
+
+def common(table: pd.DataFrame) -> dict[str, str]:
+    """Those of benchmark, preset and device that are the same in all rows; `readable` leaves them out."""
+    return {key: str(table[key].iloc[0]) for key in _PLACE if len(table) and table[key].nunique() == 1}
+
+
+def sentence(shared: dict[str, str]) -> str:
+    """What all rows share, in one line: "benchmark digits, preset paper"."""
+    return ", ".join(f"{key} {value}" for key, value in shared.items())
+
+
+def readable_main(table: pd.DataFrame) -> pd.DataFrame:
+    """`main_table` as rounded text under headings with units."""
+    names = sorted({str(n) for n in table["score_name"].dropna()} - {""})
+    score = f"test {names[0]}" if len(names) == 1 else "test score"
+    out = _places(table)
+    if len(names) > 1:
+        out["score"] = [str(n) if pd.notna(n) else MISSING for n in table["score_name"]]
+    out[f"{score} [95%]"] = [interval(*row) for row in _rows(table, "score", "score_low", "score_high")]
+    out["fits"] = table["fits"].replace("0/0", MISSING)
+    out["seeds"] = table["seeds"].astype(str)
+    if table["unfinished"].any():
+        out["failed"] = table["unfinished"].astype(str)
+    out["largest violation, %"] = [percent(100 * v) for v in table["max_violation"]]
+    out["search violation, %"] = [percent(100 * v) for v in table["max_search_violation"]]
+    out["standard trainings"] = [number(v) for v in table["trainings"]]
+    limited = by_metric(table, "target_percent")
+    for metric in [*limited, *(m for m in by_metric(table, "seed_percent") if m not in limited)]:
+        if metric != "weights_full" or metric in limited:
+            share = table[f"seed_percent/{metric}"]
+            used = table[f"target_percent/{metric}"] if metric in limited else [math.nan] * len(table)
+            heading = f"{metric}, % of seed" + (" (of target)" if metric in limited else "")
+            out[heading] = [_shares(s, u) for s, u in zip(share, used, strict=True)]
+    return out
+
+
+def readable_cost(table: pd.DataFrame) -> pd.DataFrame:
+    """`cost_table` as rounded text under headings with units."""
+    out = _places(table)
+    out["runs"] = table["runs"].astype(str)
+    headings = {"trainings": "standard trainings, full", "trainings_amortised": "amortised"}
+    headings |= {f"trainings/{phase}": PHASE_NAMES[phase] for phase in PHASES}
+    for column, heading in headings.items():
+        out[heading] = [number(v) for v in table[column]]
+    for column, heading in (("wall_s", "wall, s"), ("cpu_s", "CPU, s")):
+        out[heading] = [_digits(v) for v in table[column]]
+    out["networks"] = [number(v, 1).removesuffix(".0") for v in table["networks"]]
+    if (table["lost_macs"] > 0).any():
+        out["repeated after a kill"] = [quantity(v, "MAC") for v in table["lost_macs"]]
+    return out
+
+
+def readable_failures(table: pd.DataFrame, longest: int | None = 200) -> pd.DataFrame:
+    """`failure_table` with errors cut to `longest` characters (None: whole)."""
+    out = _places(table)
+    for column in ("seed", "id", "status"):
+        out[column] = table[column].astype(str)
+    out["error"] = [
+        e if longest is None or len(e) <= longest else e[: longest - 1] + "…" for e in table["error"]
+    ]
+    return out
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Raw numbers at full precision."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def to_markdown(table: pd.DataFrame, note: str = "") -> str:
+    """A table of text as GitHub's Markdown, under a line with `note`."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    body = "".join("| " + " | ".join(_markdown_cell(str(c)) for c in line) + " |\n" for line in lines)
+    return f"{note}\n\n{body}" if note else body
+
+
+def to_latex(table: pd.DataFrame, note: str = "") -> str:
+    """A table of text as a `tabular` for the package booktabs; `note` becomes a comment above it."""
+    words = sum(column in _WORDS for column in table.columns)
+    head, *rows = (
+        " & ".join(_latex_cell(str(c)) for c in line) + r" \\"
+        for line in [list(table.columns), *table.to_numpy().tolist()]
+    )
+    start = rf"\begin{{tabular}}{{{'l' * words}{'r' * (len(table.columns) - words)}}}"
+    comment = [f"% {note}".replace("\n", " ")] if note else []
+    lines = [*comment, start, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def _places(table: pd.DataFrame) -> pd.DataFrame:
+    shared = common(table)
+    keys = [key for key in _PLACE if key not in shared]
+    return table[[*keys, "budget", "method"]].astype(str)
+
+
+def _rows(table: pd.DataFrame, *columns: str) -> list[list[float]]:
+    rows: list[list[float]] = table[list(columns)].to_numpy(dtype=float).tolist()
+    return rows
+
+
+def _shares(seed: float, target: float) -> str:
+    return percent(seed) + (f" ({percent(target)})" if math.isfinite(target) else "")
+
+
+def _digits(value: float) -> str:
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
+
+
+def _markdown_cell(text: str) -> str:
+    for old, new in (
+        ("\\", r"\\"),
+        ("|", r"\|"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("*", r"\*"),
+        ("_", r"\_"),
+        ("\n", " "),
+    ):
+        text = text.replace(old, new)
+    return text
+
+
+def _latex_cell(text: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in text.replace("\n", " "))

@@ -1,0 +1,44 @@
+"""The jobs of a Hydra sweep, composed before Hydra launches the first one, so that all can be checked together."""
+
+from collections.abc import Iterator, Sequence
+
+from hydra import compose, initialize_config_module
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+
+def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
+    """The composed configuration of each job that `suite run ARGUMENTS` would launch; None if it is no sweep.
+
+    A configuration that Hydra refuses gives None as well: Hydra's own message follows when it composes for real.
+    """
+    options = get_args_parser().parse_args(list(arguments))
+    if options.help or options.hydra_help or options.cfg or options.info:
+        return None
+    overrides = list(options.overrides)
+    if options.config_dir:
+        overrides.append(f"hydra.searchpath=[file://{options.config_dir}]")
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        fixed = [o.input_line for o in parsed if not o.is_sweep_override() and o.input_line]
+        base = _compose(fixed, return_hydra_config=True)
+        if not (options.multirun or base.hydra.mode == RunMode.MULTIRUN):
+            return None
+        params = [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
+        parsed = OverridesParser.create().parse_overrides([*params, *overrides])
+        jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+        return iter([_compose(job) for job in jobs])
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+
+def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:
+    GlobalHydra.instance().clear()
+    with initialize_config_module("suite.conf", version_base="1.3"):
+        return compose("config", list(overrides), return_hydra_config=return_hydra_config)

@@ -1,0 +1,122 @@
+"""What a method gets to work with, and what it gives back. A task carries no test data."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from suite.budget import Budget
+from suite.data.base import Split
+from suite.dnas.space import SearchSpace
+from suite.hardware.costs import HardwareModel
+from suite.meter import Meter
+from suite.progress import Progress
+from suite.recipe import Recipe
+from suite.store import Store
+
+
+def stream_seed(*parts: object) -> int:
+    """A seed from the hash of the parts that matter, so that a new consumer never shifts another's numbers."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a run keeps its checkpoints, and the artefacts that it shares with others."""
+
+    folder: Path
+    store: Store
+    checkpoint_seconds: float = 10.0
+
+    def checkpoint(self, label: str) -> Path:
+        """The checkpoint file of one phase."""
+        return self.folder / "checkpoints" / f"{label}.pt"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One benchmark at one seed, as a method sees it.
+
+    `train` and `validation` hold stored examples; `prepare` turns a batch of them into the network's input (float,
+    scaled) and `augment` changes prepared training batches. `loss(outputs, targets)` is minimised, `score` is better
+    when higher. `shared_key` identifies what may be shared with other runs: the same benchmark, recipe, seed, numerics.
+    """
+
+    name: str
+    seed: int
+    train: Split
+    validation: Split
+    input_shape: tuple[int, ...]
+    seed_network: Callable[[], nn.Module]
+    prepare: Callable[[Tensor], Tensor]
+    augment: Callable[[Tensor, torch.Generator], Tensor]
+    loss: Callable[[Tensor, Tensor], Tensor]
+    score: Callable[[Tensor, Tensor], float]
+    recipe: Recipe
+    hardware: HardwareModel
+    space: SearchSpace
+    compute: str
+    workspace: Workspace
+    shared_key: Mapping[str, Any]
+    progress: Progress = field(default_factory=Progress)
+
+    def rng(self, *parts: object) -> torch.Generator:
+        """A generator of its own for each use, from this run's seed and the given parts."""
+        return torch.Generator().manual_seed(stream_seed(self.seed, *parts))
+
+    def new_network(self, *parts: object) -> nn.Module:
+        """A freshly initialised seed network; the same parts give the same weights."""
+        with torch.random.fork_rng():
+            torch.manual_seed(stream_seed(self.seed, "initialisation", *parts))
+            return self.seed_network()
+
+    @property
+    def standard_macs(self) -> float:
+        """MACs x samples of one standard training of the seed, a training step charged three times its forward."""
+        return 3.0 * self.recipe.epochs * len(self.train) * self.space.seed_costs["macs"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained plain network that a method proposes."""
+
+    network: nn.Module
+    name: str = "result"
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search returns: one or more candidates and its history, one dict an epoch.
+
+    `search_costs` are the exact costs at the last search epoch, before checkpoint choice, repair and refill.
+    """
+
+    candidates: Sequence[Candidate]
+    history: Sequence[Mapping[str, Any]] = ()
+    search_costs: Mapping[str, float] | None = None
+    artefacts: Sequence[str] = ()
+
+
+class Method(Protocol):
+    """A way to find a network that fits. `version` is raised when a fix changes results.
+
+    `name` is the method's name in tables; a method whose options matter there adds a property `label`.
+    """
+
+    version: ClassVar[int]
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+
+    def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+        """Find networks for `task` within `budget`, charging everything to `meter`."""
+
+
+def method_label(method: Method) -> str:
+    """The method's name in tables, options that matter included."""
+    return str(getattr(method, "label", method.name))

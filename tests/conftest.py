@@ -1,0 +1,43 @@
+"""Shared fixtures: where the real packs are, small tasks, the built-in devices."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from suite.config import build
+from suite.hardware.costs import HardwareModel
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def packs() -> Path:
+    """The folder of real packs: SUITE_TEST_DATA, or shared/data beside the checkout; skips where absent."""
+    folder = Path(os.environ.get("SUITE_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data packs in {folder}")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _fixed_threads_and_no_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.delenv("SUITE_DATA_DIR", raising=False)
+
+
+def device(name: str) -> HardwareModel:
+    """A built-in device by name."""
+    node = yaml.safe_load((ROOT / "suite" / "conf" / "device" / f"{name}.yaml").read_text())
+    return HardwareModel(build(node, "device"))
+
+
+@pytest.fixture(scope="session")
+def gap8() -> HardwareModel:
+    return device("gap8")
+
+
+@pytest.fixture(scope="session")
+def nucleo() -> HardwareModel:
+    return device("nucleo_l4r5zi")

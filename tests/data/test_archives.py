@@ -1,0 +1,220 @@
+import gzip
+import io
+import os
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suite.data.archives import load_restricted_pickle, read_members
+from suite.errors import SuiteError
+
+FILES = {"folder/a": b"first" * 300, "folder/b": b"", "c": bytes(range(256)) * 8}
+
+
+def file_member(name: str, content: bytes = b"x") -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    return info, content
+
+
+def special_member(name: str, kind: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "c"
+    return info, b""
+
+
+def write_tar(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
+    with tarfile.open(path, "w" if path.suffix == ".tar" else "w:gz") as tar:
+        for info, content in members:
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def write_files(path: Path) -> Path:
+    return write_tar(path, [file_member(name, content) for name, content in FILES.items()])
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tgz"])
+def test_reads_the_wanted_members(tmp_path, name):
+    found = read_members(write_files(tmp_path / name), ["c", "folder/b", "folder/a"])
+    assert found == FILES
+
+
+def test_leaves_out_what_is_not_wanted(tmp_path):
+    assert list(read_members(write_files(tmp_path / "x.tgz"), ["c"])) == ["c"]
+
+
+def test_finds_members_that_are_named_from_the_current_folder(tmp_path):
+    archive = write_tar(tmp_path / "x.tar", [file_member("./folder/a", b"1")])
+    assert read_members(archive, ["folder/a"]) == {"folder/a": b"1"}
+
+
+def test_writes_no_file(tmp_path, monkeypatch):
+    archive = write_files(tmp_path / "x.tgz")
+    monkeypatch.chdir(tmp_path)
+    read_members(archive, list(FILES))
+    assert list(tmp_path.rglob("*")) == [archive]
+
+
+def test_a_folder_in_the_archive_is_harmless(tmp_path):
+    archive = write_tar(
+        tmp_path / "x.tgz", [special_member("folder", tarfile.DIRTYPE), file_member("c", b"1")]
+    )
+    assert read_members(archive, ["c"]) == {"c": b"1"}
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "folder/../../x", "..\\x", "C:\\x", "\\\\host\\share\\x"])
+def test_refuses_names_that_point_outside(tmp_path, name):
+    archive = write_tar(tmp_path / "x.tgz", [file_member("c"), file_member(name)])
+    with pytest.raises(SuiteError) as caught:
+        read_members(archive, ["c"])
+    assert str(caught.value) == f"{archive}: refused, the member {name!r} points outside the archive"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.SYMTYPE,
+        tarfile.LNKTYPE,
+        tarfile.CHRTYPE,
+        tarfile.BLKTYPE,
+        tarfile.FIFOTYPE,
+        tarfile.GNUTYPE_SPARSE,
+    ],
+)
+def test_refuses_links_devices_and_sparse_files(tmp_path, kind):
+    archive = write_tar(tmp_path / "x.tgz", [file_member("c"), special_member("odd", kind)])
+    with pytest.raises(SuiteError, match=r"x\.tgz: refused, the member 'odd' is neither a file nor a folder"):
+        read_members(archive, ["c"])
+
+
+def test_names_the_missing_members(tmp_path):
+    with pytest.raises(SuiteError, match=r"x\.tar: lacks d, e$"):
+        read_members(write_files(tmp_path / "x.tar"), ["c", "d", "e"])
+
+
+def test_names_a_missing_archive(tmp_path):
+    with pytest.raises(SuiteError, match=r"gone\.tar: .*No such file"):
+        read_members(tmp_path / "gone.tar", ["c"])
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive " * 100, gzip.compress(b"no archive " * 100)])
+def test_a_file_that_is_no_tar_is_named(tmp_path, content):
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(SuiteError, match=r"x\.tar\.gz: not a complete tar archive"):
+        read_members(path, ["c"])
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz"])
+def test_a_truncated_archive_is_noticed_wherever_it_was_cut(tmp_path, name):
+    content = write_files(tmp_path / name).read_bytes()
+    end = (
+        10 * 512 if name == "x.tar" else len(content)
+    )  # the padding after the end of a plain tar may be missing
+    cut = tmp_path / f"cut-{name}"
+    for size in range(0, end, 97):
+        cut.write_bytes(content[:size])
+        with pytest.raises(SuiteError, match="not a complete tar archive"):
+            read_members(cut, ["folder/a"])
+
+
+def test_a_damaged_later_header_is_not_taken_for_the_end(tmp_path):
+    archive = write_files(tmp_path / "x.tar")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"folder/b")] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(SuiteError, match="damaged header"):
+        read_members(archive, ["folder/a"])
+
+
+def python2_pickle(value: object) -> bytes:
+    """What Python 2 wrote at protocol 2: byte strings everywhere, numpy's functions at their old place."""
+
+    class Python2Pickler(pickle._Pickler):
+        dispatch = pickle._Pickler.dispatch.copy()
+
+        def save_string(self, value):
+            content = value.encode() if isinstance(value, str) else value
+            self.write(b"T" + struct.pack("<i", len(content)) + content)
+            self.memoize(value)
+
+        dispatch[bytes] = dispatch[str] = save_string
+
+    buffer = io.BytesIO()
+    Python2Pickler(buffer, protocol=2).dump(value)
+    return buffer.getvalue().replace(b"cnumpy._core.", b"cnumpy.core.")
+
+
+def test_reads_the_arrays_of_python_2():
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    content = python2_pickle({"data": pixels, "labels": [1, 2, 3], "batch_label": "batch 1 of 5"})
+    assert b"cnumpy.core.multiarray\n_reconstruct" in content
+    found = load_restricted_pickle(content, "batch")
+    assert found.pop(b"data").tolist() == pixels.tolist()
+    assert found == {b"labels": [1, 2, 3], b"batch_label": b"batch 1 of 5"}
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "S3", "float16"])
+def test_reads_the_arrays_of_python_3(protocol, dtype):
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    found = load_restricted_pickle(pickle.dumps([array, b"\xff\x00"], protocol), "batch")
+    assert found[0].dtype == array.dtype
+    assert found[0].tolist() == array.tolist()
+    assert found[1] == b"\xff\x00"
+
+
+class Evil:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_malicious_pickle_is_refused_and_runs_nothing(tmp_path, protocol):
+    target = tmp_path / "owned"
+    content = pickle.dumps({b"data": Evil(os.mkdir, str(target))}, protocol)
+    with pytest.raises(SuiteError, match=r"batch: refused, the pickle names (posix|nt)\.mkdir"):
+        load_restricted_pickle(content, "batch")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("function", [eval, getattr, np.load, np.lib.format.open_memmap])
+def test_refuses_every_function_but_those_of_arrays(function):
+    with pytest.raises(SuiteError, match="refused"):
+        load_restricted_pickle(pickle.dumps(Evil(function, "1")), "batch")
+
+
+def test_refuses_arrays_that_hide_other_objects():
+    content = pickle.dumps(np.array([Evil(print, "owned")], dtype=object))
+    with pytest.raises(SuiteError, match=r"refused, the pickle names (builtins|__builtin__)\.print"):
+        load_restricted_pickle(content, "batch")
+
+
+def test_refuses_other_codecs_than_that_of_bytes():
+    content = pickle.dumps(b"\xff", 2).replace(b"latin1", b"idna\x00\x00")
+    with pytest.raises(SuiteError, match="damaged"):
+        load_restricted_pickle(content, "batch")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no pickle", pickle.dumps(Evil(np.dtype, "no type")), pickle.dumps(Evil(np.ndarray, (-1,)))],
+)
+def test_a_damaged_pickle_is_named(content):
+    with pytest.raises(SuiteError, match=r"batch: damaged pickle \("):
+        load_restricted_pickle(content, "batch")
+
+
+def test_a_truncated_pickle_is_named():
+    content = pickle.dumps(np.zeros(8))
+    for size in range(len(content)):
+        with pytest.raises(SuiteError, match="batch: damaged pickle"):
+            load_restricted_pickle(content[:size], "batch")

@@ -1,0 +1,193 @@
+"""Masks: the searched network and the exported one are the same function, and the law of costs holds."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from conftest import device
+from networks import SHAPE, networks, randomise
+from suite.dnas.groups import channel_groups
+from suite.dnas.masks import MaskedNetwork
+from suite.dnas.space import SearchSpace
+from suite.hardware.trace import trace
+from suite.models.resnet8 import ResNet8
+from torch import nn
+
+DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
+
+
+def _masked(network: nn.Module, shape: tuple[int, ...]) -> MaskedNetwork:
+    layers = trace(network, shape)
+    return MaskedNetwork(network, layers, channel_groups(layers))
+
+
+def _close_at_random(masked: MaskedNetwork, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    share = torch.rand((), generator=generator)
+    with torch.no_grad():
+        alpha = masked.masks.alpha
+        alpha[torch.rand(len(alpha), generator=generator) < share] = 0.2
+        alpha[::7] *= -1  # the sign of alpha must not matter
+
+
+@settings(max_examples=60, deadline=None)
+@given(network=networks(), seed=st.integers(0, 999))
+def test_exported_network_computes_the_same_function(network: nn.Module, seed: int) -> None:
+    masked = _masked(network, SHAPE)
+    _close_at_random(masked, seed)
+    exported = masked.export().eval()
+    x = torch.randn(6, *SHAPE)
+    expected = masked.eval()(x).detach()
+    assert torch.allclose(exported(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+    assert not any("masks" in name for name, _ in exported.named_modules())
+
+
+@settings(max_examples=60, deadline=None)
+@given(network=networks(), seed=st.integers(0, 999))
+def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(network: nn.Module, seed: int) -> None:
+    layers = trace(network, SHAPE)
+    masked = _masked(network, SHAPE)
+    _close_at_random(masked, seed)
+    masked.train()(torch.randn(4, *SHAPE))
+    exported = masked.export()
+    for hardware in DEVICES:
+        space = SearchSpace(layers, hardware)
+        exact = hardware.measure(exported, SHAPE)
+        assert space.exact(masked.widths()) == exact
+        for metric, cost in space.relaxed(masked.counts, hardware.differentiable).items():
+            assert math.isclose(cost.item(), exact[metric], rel_tol=1e-12), metric
+
+
+def test_resnet8_keeps_its_function_when_half_its_channels_go() -> None:
+    masked = _masked(randomise(ResNet8()), (3, 32, 32))
+    _close_at_random(masked, 3)
+    x = torch.randn(4, 3, 32, 32)
+    expected = masked.eval()(x).detach()
+    assert torch.allclose(masked.export().eval()(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_the_bias_of_a_removed_channel_does_not_leak() -> None:
+    """The public code masks weights only: a removed channel still emits relu(bias)."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+    masked = _masked(network, (1, 2, 2))
+    conv = masked.network[0].inner
+    nn.init.constant_(conv.bias, 5.0)
+    with torch.no_grad():
+        masked.masks.alpha[masked.masks.group_of == masked.groups.of["0"]] = torch.tensor([0.0, 1.0])
+    x = torch.zeros(1, 1, 2, 2)
+    linear = masked.network[3]
+    assert torch.allclose(masked(x), linear.weight[:, 4:].sum(1) * 5.0 + linear.bias)
+
+
+def test_batch_norm_statistics_are_exported() -> None:
+    """The public code re-creates batch norm with fresh statistics."""
+    network = randomise(ResNet8())
+    masked = _masked(network, (3, 32, 32))
+    _close_at_random(masked, 1)
+    kept = masked.masks.kept()[masked.groups.of["stem"]]
+    exported = masked.export()
+    assert torch.equal(exported.bn.running_mean, masked.network.bn.inner.running_mean[kept])
+    assert torch.equal(exported.bn.running_var, masked.network.bn.inner.running_var[kept])
+
+
+def test_depthwise_export_has_as_many_groups_as_channels() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2),
+    )  # fmt: skip
+    masked = _masked(network, (1, 8, 8))
+    with torch.no_grad():
+        masked.masks.alpha[masked.masks.group_of == masked.groups.of["0"]] = torch.tensor([1.0] * 3 + [0.0] * 4 + [1.0])
+    depthwise = masked.export()[3]
+    assert (depthwise.in_channels, depthwise.out_channels, depthwise.groups) == (4, 4, 4)
+    assert depthwise.weight.shape == (4, 1, 3, 3)
+
+
+def test_depthwise_connected_to_the_input_is_frozen() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 3, groups=3), nn.ReLU(), nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(144, 2))
+    groups = channel_groups(trace(network, (3, 8, 8)))
+    assert groups.frozen[groups.of["0"]]
+    assert not groups.frozen[groups.of["2"]]
+
+
+def test_added_tensors_share_a_mask_and_the_output_is_frozen() -> None:
+    groups = channel_groups(trace(ResNet8(), (3, 32, 32)))
+    assert groups.of["stem"] == groups.of["block1.conv2"] == groups.of["add"]
+    assert groups.of["block2.conv2"] == groups.of["block2.shortcut"]
+    assert groups.of["block2.conv1"] != groups.of["block2.conv2"]
+    assert groups.frozen[groups.of["fc"]]
+    assert groups.frozen[groups.of["x"]]
+    assert [groups.sizes[i] for i in range(len(groups)) if not groups.frozen[i]] == [16, 16, 32, 32, 64, 64]
+
+
+def test_the_last_channel_of_a_group_never_closes() -> None:
+    masked = _masked(ResNet8(), (3, 32, 32))
+    with torch.no_grad():
+        masked.masks.alpha.zero_()
+    assert [w for w, f in zip(masked.widths(), masked.groups.frozen, strict=True) if not f] == [1] * 6
+
+
+def test_frozen_masks_and_keep_alive_entries_get_no_gradient() -> None:
+    masked = _masked(ResNet8(), (3, 32, 32))
+    masked(torch.randn(2, 3, 32, 32)).square().sum().backward()
+    gradient = masked.masks.alpha.grad
+    assert gradient is not None
+    assert not gradient[masked.masks.locked].any()
+    assert gradient[~masked.masks.locked].any()
+
+
+def test_cost_gradient_reaches_producer_and_consumer_masks() -> None:
+    """The paper's code computed the input side under no_grad, and the depthwise cost without gradient."""
+    network = nn.Sequential(
+        nn.Conv2d(1, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
+        nn.Conv2d(6, 6, 3, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
+        nn.Conv2d(6, 5, 1, bias=False), nn.BatchNorm2d(5), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2),
+    )  # fmt: skip
+    masked = _masked(network, (1, 8, 8))
+    masked(torch.randn(2, 1, 8, 8))
+    space = SearchSpace(masked.layers, DEVICES[0])
+    space.relaxed(masked.counts, ["weights"])["weights"].backward()
+    gradient = masked.masks.alpha.grad
+    assert gradient is not None
+    of, group_of = masked.groups.of, masked.masks.group_of
+    # own filter 9, own depthwise filter 9 of *alive* channels, one column of 5 consumers
+    assert gradient[group_of == of["0"]][0] == 9 + 9 + 5
+    assert gradient[group_of == of["6"]][0] == 6 + 2
+
+
+def test_a_closed_channel_gets_no_task_gradient() -> None:
+    """A stated choice: with ReLU behind, only the costs can reopen it."""
+    masked = _masked(randomise(ResNet8()), (3, 32, 32))
+    _close_at_random(masked, 5)
+    masked(torch.randn(4, 3, 32, 32)).square().sum().backward()
+    closed = (masked.masks.alpha.abs() <= 0.5) & ~masked.masks.locked
+    # the groups that end in a sum see the other branch's gradient; those of single convolutions see none
+    alone = masked.masks.group_of == masked.groups.of["block1.conv1"]
+    assert not masked.masks.alpha.grad[closed & alone].any()
+
+
+def test_gradient_follows_the_sign_of_alpha() -> None:
+    masked = _masked(ResNet8(), (3, 32, 32))
+    with torch.no_grad():
+        masked.masks.alpha[masked.masks.group_of == masked.groups.of["stem"]] *= -1
+    masked(torch.randn(2, 3, 32, 32))
+    masked.counts.sum().backward()
+    signs = masked.masks.alpha.grad[~masked.masks.locked]
+    assert set(signs.tolist()) == {-1.0, 1.0}
+
+
+def test_masks_fold_without_changing_the_full_network() -> None:
+    torch.manual_seed(0)
+    network = randomise(ResNet8()).eval()
+    x = torch.randn(3, 3, 32, 32)
+    before = network(x)
+    assert torch.equal(_masked(network, (3, 32, 32)).eval()(x), before)
+
+
+def test_batch_norm_without_statistics_is_refused() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, momentum=None), nn.Flatten(), nn.Linear(8, 2))
+    with pytest.raises(ValueError, match="batch norm"):
+        _masked(network, (1, 4, 4))

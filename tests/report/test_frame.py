@@ -1,0 +1,112 @@
+import dataclasses
+import math
+
+import pytest
+from synthetic import BUDGETS, SEED_COSTS, make_failure, make_record, make_records
+
+from suite.record import RunRecord
+from suite.report.frame import by_metric, frame
+
+
+def charged(run: str, artefact: str, *, shared: float, own: float, status: str = "done") -> RunRecord:
+    """A run that was charged `shared` MACs of an artefact and `own` MACs; a standard training is 100 MACs."""
+    total = shared + own
+    phases = {"warmup": shared, "search": own, "finetune": 0.0, "evaluation": 0.0}
+    meter = {
+        "standard_macs": 100.0,
+        "standard_trainings": {"total": total / 100, **{name: macs / 100 for name, macs in phases.items()}},
+        "total": {"wall_s": 3.0, "cpu_s": 5.0, "networks": 2},
+        "lost": {"macs": 7},
+        "shared": {"warmup": {"artefact": artefact, "macs": shared}},
+    }
+    return make_record(id=run, meter=meter, status=status)
+
+
+def test_every_record_is_one_row_whatever_became_of_it() -> None:
+    records = [*make_records(), make_failure(seed=9), make_record(seed=8, status="interrupted")]
+    assert sorted(frame(records)["id"]) == sorted(r.id for r in records)
+
+
+def test_row_order_does_not_depend_on_the_order_of_the_records() -> None:
+    records = make_records()
+    assert frame(records).equals(frame(records[::-1]))
+
+
+def test_relative_cost_is_cost_over_seed_cost() -> None:
+    row = frame([make_record(costs={**SEED_COSTS, "weights": SEED_COSTS["weights"] / 4})]).iloc[0]
+    assert row["relative/weights"] == 0.25
+    assert row["relative/macs"] == 1.0
+    assert row["unit/latency"] == "s"
+
+
+def test_targets_and_violations_have_columns_for_budgeted_metrics_only() -> None:
+    df = frame([make_record(budget=BUDGETS[0]), make_record(budget=BUDGETS[1])])
+    assert by_metric(df, "target") == ["weights", "ram", "latency"]
+    assert by_metric(df[df["budget"] == "weights 25% + latency 50%"], "violation") == ["weights", "latency"]
+
+
+def test_largest_violations_are_over_constraints() -> None:
+    record = make_record(
+        violations={"weights": 0.0, "latency": 0.3}, search_violations={"weights": 0.5, "latency": 0.1}
+    )
+    row = frame([record]).iloc[0]
+    assert (row["max_violation"], row["max_search_violation"]) == (0.3, 0.5)
+
+
+def test_method_without_a_search_epoch_has_no_search_violation() -> None:
+    assert math.isnan(frame([make_record(search_violations=None)]).iloc[0]["max_search_violation"])
+
+
+def test_run_without_constraints_violates_nothing() -> None:
+    assert frame([make_record(budget={})]).iloc[0]["max_violation"] == 0.0
+
+
+def test_failed_run_has_its_error_and_no_numbers() -> None:
+    row = frame([make_record(), make_failure("ValueError: no", seed=1)]).iloc[1]
+    assert row["error"] == "ValueError: no"
+    assert row[["score", "cost/weights", "max_violation", "trainings", "trainings_amortised"]].isna().all()
+    assert row["seed/weights"] == SEED_COSTS["weights"]
+
+
+def test_amortised_trainings_share_an_artefact_among_the_finished_runs_that_used_it() -> None:
+    records = [
+        charged("a", "warm-0", shared=90, own=50),
+        charged("b", "warm-0", shared=90, own=20),
+        charged("c", "warm-0", shared=90, own=10),
+        charged("d", "warm-1", shared=90, own=10),
+        charged("e", "warm-0", shared=90, own=10, status="failed"),
+    ]
+    df = frame(records).set_index("id")
+    assert df["trainings"].to_dict() == pytest.approx({"a": 1.4, "b": 1.1, "c": 1.0, "d": 1.0, "e": 1.0})
+    expected = {"a": 0.3 + 0.5, "b": 0.3 + 0.2, "c": 0.3 + 0.1, "d": 0.9 + 0.1}
+    assert df["trainings_amortised"][list(expected)].to_dict() == pytest.approx(expected)
+
+
+def test_phases_clocks_and_lost_work_are_those_of_the_meter() -> None:
+    row = frame([charged("a", "warm-0", shared=90, own=50)]).iloc[0]
+    assert (row["trainings/warmup"], row["trainings/search"]) == (0.9, 0.5)
+    assert (row["wall_s"], row["cpu_s"], row["networks"], row["lost_macs"]) == (3.0, 5.0, 2, 7)
+
+
+def test_numerics_come_from_the_environment() -> None:
+    row = frame([make_record()]).iloc[0]
+    assert (row["threads"], row["dtype"]) == (2, "float32")
+
+
+def test_equally_configured_seeds_keep_the_plain_name() -> None:
+    assert set(frame([make_record(seed=s) for s in range(3)])["method"]) == {"duccio"}
+
+
+def test_differently_configured_runs_of_a_method_get_different_names() -> None:
+    plain = make_record()
+    method = {**plain.config["method"], "guarantee": "off"}
+    other = dataclasses.replace(plain, id="other", config={**plain.config, "method": method})
+    assert set(frame([plain, other])["method"]) == {"duccio [guarantee=refill]", "duccio [guarantee=off]"}
+
+
+@pytest.mark.parametrize(("seed", "names"), [(0, 2), (1, 1)])
+def test_thread_counts_tell_runs_apart_only_where_a_seed_was_repeated(seed: int, names: int) -> None:
+    plain = make_record(seed=0)
+    again = make_record(seed=seed, id="again")
+    again = dataclasses.replace(again, config={**again.config, "compute": {"dtype": "float32", "threads": 8}})
+    assert frame([plain, again])["method"].nunique() == names

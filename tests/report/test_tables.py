@@ -1,0 +1,181 @@
+import io
+
+import pandas as pd
+import pytest
+from rich.console import Console
+from synthetic import make_failure, make_record, make_records
+
+from suite.report.build import console_table
+from suite.report.frame import frame
+from suite.report.tables import cost_table, failure_table, main_table, natural
+from suite.report.text import (
+    percent,
+    quantity,
+    readable_cost,
+    readable_failures,
+    readable_main,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+
+
+@pytest.fixture(scope="module")
+def df() -> pd.DataFrame:
+    return frame(make_records())
+
+
+def test_seeds_are_averaged_and_counted() -> None:
+    records = [make_record(seed=s, scores={"test": score}) for s, score in enumerate((0.80, 0.82, 0.90))]
+    row = main_table(frame(records)).iloc[0]
+    assert (row["seeds"], row["runs"], row["fits"]) == (3, 3, "3/3")
+    assert [row["score"], row["score_low"], row["score_high"]] == pytest.approx([0.84, 0.80, 0.90])
+
+
+def test_costs_are_shares_of_the_seed_and_of_the_target() -> None:
+    seed = make_record().seed_costs
+    row = main_table(frame([make_record(costs={**seed, "weights": seed["weights"] / 5})])).iloc[0]
+    assert row["seed_percent/weights"] == pytest.approx(20)
+    assert row["target_percent/weights"] == pytest.approx(80)
+
+
+@pytest.mark.parametrize("key", ["preset", "device", "benchmark"])
+def test_different_presets_devices_and_benchmarks_never_share_a_row(key: str) -> None:
+    table = main_table(frame([make_record(**{key: value}) for value in ("one", "two")]))  # type: ignore[arg-type]
+    assert sorted(table[key]) == ["one", "two"]
+    assert list(table["runs"]) == [1, 1]
+
+
+def test_largest_violation_is_the_worst_seed() -> None:
+    records = [
+        make_record(
+            seed=s,
+            violations={"weights": v, "latency": 0.0},
+            feasible=v == 0,
+            search_violations={"weights": 2 * v},
+        )
+        for s, v in enumerate((0.0, 0.1))
+    ]
+    row = main_table(frame(records)).iloc[0]
+    assert (row["max_violation"], row["max_search_violation"], row["fits"]) == (0.1, 0.2, "1/2")
+
+
+def test_methods_that_fit_come_before_better_ones_that_do_not(df: pd.DataFrame) -> None:
+    first = main_table(df).query("budget == 'weights 25% + latency 50%'")
+    assert list(first["method"]) == [
+        "duccio",
+        "random_search",
+        "width_scaling (equal length)",
+        "hand_tuned (equal length)",
+        "nsga2",
+    ]
+
+
+def test_numbers_in_budgets_sort_by_size() -> None:
+    assert sorted(["weights 25%", "weights 5%", "weights 10kB"], key=natural)[0] == "weights 5%"
+
+
+def test_failed_runs_never_vanish(df: pd.DataFrame) -> None:
+    main, failures = main_table(df), failure_table(df)
+    assert main["runs"].sum() + main["unfinished"].sum() == len(df)
+    assert list(failures["method"]) == ["nsga2"]
+    assert "the loss is not finite" in failures["error"].iloc[0]
+
+
+def test_frame_of_failures_alone_makes_tables() -> None:
+    df = frame([make_failure(seed=s) for s in range(2)])
+    assert list(main_table(df)["unfinished"]) == [2]
+    assert readable_main(main_table(df))["fits"].tolist() == ["\u2013"]
+    assert cost_table(df).empty
+    assert len(failure_table(df)) == 2
+
+
+def test_cost_table_splits_the_full_cost_by_phase(df: pd.DataFrame) -> None:
+    table = cost_table(df)
+    phases = table[[c for c in table.columns if c.startswith("trainings/")]].sum(axis=1)
+    assert phases.to_list() == pytest.approx(table["trainings"].to_list())
+    assert (table["trainings_amortised"] < table["trainings"]).all()
+
+
+def test_cost_table_has_the_order_of_the_main_table(df: pd.DataFrame) -> None:
+    finished = main_table(df).query("runs > 0")
+    assert list(cost_table(df)["method"]) == list(finished["method"])
+
+
+def test_csv_reads_back_to_the_same_numbers(df: pd.DataFrame) -> None:
+    table = main_table(df)
+    assert pd.read_csv(io.StringIO(to_csv(table)))["score"].to_list() == pytest.approx(
+        table["score"].to_list(), nan_ok=True, rel=1e-15
+    )
+
+
+def test_markdown_has_a_line_per_row_and_equal_columns(df: pd.DataFrame) -> None:
+    table = readable_main(main_table(df))
+    lines = to_markdown(table, "note").splitlines()
+    assert lines[:2] == ["note", ""]
+    assert len(lines) == 4 + len(table)
+    assert len({line.count("|") for line in lines[2:]}) == 1
+
+
+def test_markdown_escapes_what_would_break_the_table() -> None:
+    table = failure_table(frame([make_failure("a | b\n<script> *x*")]))
+    row = to_markdown(readable_failures(table)).splitlines()[-1]
+    assert r"a \| b &lt;script&gt; \*x\*" in row
+
+
+def test_latex_escapes_special_characters() -> None:
+    table = failure_table(frame([make_failure(r"50 % & #1 $x_2^3$ {a} ~ \n <b>")]))
+    latex = to_latex(readable_failures(table), "50 %\nnote")
+    assert r"50 \% \& \#1 \$x\_2\textasciicircum{}3\$ \{a\} \textasciitilde{}" in latex
+    assert r"\textbackslash{}n \textless{}b\textgreater{}" in latex
+    assert r"weights 25\% + latency 50\%" in latex
+    assert latex.startswith("% 50 % note\n\\begin{tabular}")
+
+
+def test_latex_is_a_booktabs_table_of_equal_rows(df: pd.DataFrame) -> None:
+    table = readable_cost(cost_table(df))
+    lines = to_latex(table).splitlines()
+    assert [line for line in lines if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
+    body = [line for line in lines if line.endswith(r"\\")]
+    assert len(body) == len(table) + 1
+    assert {line.count(" & ") for line in body} == {len(table.columns) - 1}
+
+
+def test_columns_that_all_rows_share_are_left_out(df: pd.DataFrame) -> None:
+    assert list(readable_main(main_table(df)).columns[:2]) == ["budget", "method"]
+    mixed = frame([make_record(preset="paper"), make_record(preset="smoke")])
+    assert readable_main(main_table(mixed))["preset"].to_list() == ["paper", "smoke"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (19353.6, "B", "18.9 kB"),
+        (77360, "B", "75.5 kB"),
+        (12_501_632, "MAC", "12.5 MMAC"),
+        (766_624, "cycles", "767 kcycles"),
+        (0.0055, "s", "5.5 ms"),
+        (2.1e-5, "J", "21 uJ"),
+        (float("nan"), "B", "\u2013"),
+    ],
+)
+def test_quantities_read_well(value: float, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text
+
+
+def test_small_violation_never_reads_as_none() -> None:
+    assert [percent(v) for v in (0.0, 0.001, 12.34, 100.04)] == ["0", "<0.1", "12.3", "100"]
+
+
+@pytest.mark.parametrize("benchmarks", [("digits",), ("digits", "visual_wake_words")])
+def test_console_table_fits_110_columns_and_cuts_nothing(benchmarks: tuple[str, ...]) -> None:
+    plain = make_record()
+    method = {**plain.config["method"], "guarantee": "off"}
+    changed = make_record(id="other", config={**plain.config, "method": method})
+    console = Console(width=110, file=io.StringIO(), record=True)
+    console.print(console_table(frame([*make_records(benchmarks=benchmarks), changed])))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 110
+    assert "\u2026" not in text
+    for word in ("guarantee=off", "width_scaling", "+ latency 50%", "1 failed", "["):
+        assert word in text
