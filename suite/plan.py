@@ -5,6 +5,7 @@ targets, recipe, seed and numerics. Paths, names and logging are not in it.
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ def make_plan(config: DictConfig) -> Plan:
         "targets": budget.targets,
     }
     preset = f"{config.preset.name} (changed)" if changed else config.preset.name
+    identity = json.loads(json.dumps(identity))  # what the record will hold: lists for tuples
     return Plan(
         content_id(identity), identity, shared, benchmark, seed_network, method, hardware, space, budget, recipe,
         preset, config.seed, compute, threads,

@@ -132,7 +132,9 @@ def _score_panel(ax: Axes, sheet: Sheet, budget: str, metric: str) -> None:
             some = own[own["feasible"] == fits]
             mark = _marker(look, 3.5, not fits, markeredgewidth=0.8, zorder=4)
             ax.plot(some[f"relative/{metric}"] * 100, some["score"], **mark)
-    ax.margins(y=0.12)
+    low, high = runs["score"].min(), runs["score"].max()
+    pad = max(0.12 * (high - low), 0.005)
+    ax.set_ylim(low - pad, high + pad)
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     sns.despine(ax=ax)
 
@@ -213,7 +215,7 @@ def _violation_panel(ax: Axes, sheet: Sheet, budget: str, metric: str) -> None:
     for place, (method, (final, search)) in enumerate(zip(methods, largest, strict=True)):
         if np.isfinite(search):
             ax.plot([final, search], [place, place], color="#999999", linewidth=1, zorder=2)
-            ax.plot(search, place, marker="x", color=INK, markersize=6, zorder=3)
+            ax.plot(search, place, marker="x", color=INK, markersize=6, zorder=5, clip_on=False)
         ax.plot(final, place, **_marker(sheet.looks[method], 6.5, final > 0, zorder=4, clip_on=False))
     sns.despine(ax=ax, left=True)
     ax.grid(axis="y", visible=True)

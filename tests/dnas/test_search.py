@@ -1,0 +1,111 @@
+"""DUCCIO end to end on tiny data: what it returns, keeps, and charges."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from suite.dnas.penalty import PenaltyRule
+from suite.dnas.search import Duccio
+from suite.meter import Meter
+from tasks import task
+
+BUDGET = ("budget.weights=25%", "budget.latency=50%")
+
+
+def _search(folder: Path, method: Duccio, *overrides: str):
+    of, plan = task(folder, *overrides)
+    meter = Meter(of.standard_macs)
+    return of, plan.budget, method.search(of, plan.budget, meter), meter
+
+
+@pytest.mark.parametrize("guarantee", ["repair", "refill"])
+def test_the_result_fits_exactly_even_where_the_search_never_got_there(tmp_path: Path, guarantee: str) -> None:
+    of, budget, result, _ = _search(tmp_path, Duccio(guarantee=guarantee), *BUDGET)
+    costs = of.hardware.measure(result.candidates[0].network, of.input_shape)
+    assert budget.fits(costs)
+    assert result.search_costs is not None
+    assert not budget.fits(result.search_costs), "two epochs cannot close a mask: the guarantee must have done it"
+
+
+def test_off_returns_what_the_search_found(tmp_path: Path) -> None:
+    of, budget, result, _ = _search(tmp_path, Duccio(guarantee="off"), *BUDGET)
+    costs = of.hardware.measure(result.candidates[0].network, of.input_shape)
+    assert costs == result.search_costs
+    assert not budget.fits(costs)
+
+
+def test_a_strong_penalty_closes_masks_within_the_search(tmp_path: Path) -> None:
+    fast = ("recipe.mask_lr=0.2", "recipe.epochs=4")
+    _, budget, result, _ = _search(tmp_path, Duccio(penalty=PenaltyRule(schedule="constant")), *BUDGET, *fast)
+    assert budget.fits(result.search_costs)
+    rows = [row for row in result.history if row["phase"] == "search"]
+    assert rows[0]["strength/weights"] == rows[-1]["strength/weights"] > 0
+    assert rows[-1]["cost/weights"] < rows[0]["cost/weights"] or rows[0]["cost/weights"] <= budget.targets["weights"]
+
+
+def test_feasible_checkpoints_come_first(tmp_path: Path) -> None:
+    """The public code keeps the best accuracy whether it fits or not."""
+    fast = ("recipe.mask_lr=0.05", "recipe.epochs=6")
+    of, budget, result, _ = _search(tmp_path, Duccio(guarantee="repair"), *BUDGET, *fast)
+    rows = [row for row in result.history if row["phase"] == "search"]
+    feasible = [r for r in rows if budget.fits({m: r[f"cost/{m}"] for m in of.hardware.units})]
+    assert feasible, "the setting must reach feasibility for this test to say anything"
+    assert max(r["score"] for r in rows) > max(r["score"] for r in feasible), "a better infeasible epoch must exist"
+    best = max(feasible, key=lambda r: r["score"])
+    costs = of.hardware.measure(result.candidates[0].network, of.input_shape)
+    assert costs["weights"] == best["cost/weights"]
+
+
+def test_phases_are_charged_apart(tmp_path: Path) -> None:
+    _, _, _, meter = _search(tmp_path, Duccio(), *BUDGET)
+    shares = meter.report()["standard_trainings"]
+    assert shares["warmup"] == pytest.approx(1.0)
+    assert shares["search"] == pytest.approx(1.0)
+    assert 0 < shares["finetune"] <= 0.5
+    assert meter.shared["seed training"]["macs"] > 0
+
+
+def test_two_budgets_share_one_warmup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import suite.seed_training as module
+
+    calls = []
+    original = module._train
+    monkeypatch.setattr(module, "_train", lambda *a: calls.append(1) or original(*a))
+    first = _search(tmp_path, Duccio(), "budget.weights=25%")
+    second = _search(tmp_path, Duccio(), "budget.weights=50%")
+    assert len(calls) == 1
+    assert first[2].artefacts == second[2].artefacts
+    assert first[3].phases["warmup"].macs == second[3].phases["warmup"].macs > 0
+
+
+def test_another_recipe_or_seed_has_its_own_warmup(tmp_path: Path) -> None:
+    results = [
+        _search(tmp_path, Duccio(), "budget.weights=50%", *more)[2].artefacts[0]
+        for more in ([], ["seed=1"], ["recipe.batch=64"], ["recipe.epochs=1"])
+    ]
+    assert len(set(results)) == 4
+
+
+def test_an_empty_budget_searches_nothing_away(tmp_path: Path) -> None:
+    of, _, result, _ = _search(tmp_path, Duccio(guarantee="off"))
+    assert of.hardware.measure(result.candidates[0].network, of.input_shape) == of.space.seed_costs
+
+
+def test_ram_is_met_by_the_guarantee(tmp_path: Path) -> None:
+    of, budget, result, _ = _search(tmp_path, Duccio(), "budget.ram=50%", "budget.weights=80%")
+    assert budget.fits(of.hardware.measure(result.candidates[0].network, of.input_shape))
+
+
+def test_the_returned_network_is_plain(tmp_path: Path) -> None:
+    of, _, result, _ = _search(tmp_path, Duccio(), *BUDGET)
+    network = result.candidates[0].network
+    assert {type(m) for m in network.modules() if not list(m.children())} <= {
+        torch.nn.Conv2d, torch.nn.BatchNorm2d, torch.nn.Linear, torch.nn.AdaptiveAvgPool2d, torch.nn.Identity
+    }  # fmt: skip
+    assert network(torch.zeros(2, *of.input_shape)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(("key", "value"), [("guarantee", "maybe"), ("search_epochs", 0)])
+def test_bad_settings_are_refused(key: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"method.{key}"):
+        Duccio(**{key: value})

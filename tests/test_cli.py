@@ -1,0 +1,145 @@
+"""The command line end to end, in a folder of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from suite.cli import main
+
+SMOKE = ["preset=smoke", "threads=1"]
+
+
+@pytest.fixture
+def suite_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: main(list(arguments))
+
+
+def _records(folder: Path) -> list[dict]:
+    return [json.loads(p.read_text()) for p in sorted(folder.glob("runs/*/record.json"))]
+
+
+def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture, caplog) -> None:
+    caplog.set_level("INFO")
+    sweep = ["-m", *SMOKE, "method=duccio,hand_tuned", "budget={weights:25%,latency:50%},{weights:50%,ram:50%}", "name=e"]
+    assert suite_("run", *sweep) == 0
+    records = _records(tmp_path / "results" / "e")
+    assert len(records) == 4
+    assert {(r["method"], r["budget"]) for r in records} == {
+        (m, b)
+        for m in ("duccio", "hand_tuned (equal length)")
+        for b in ("weights 25% + latency 50%", "weights 50% + ram 50%")
+    }
+    assert all(r["feasible"] == (r["method"] == "duccio") for r in records)
+    assert "4 runs: 4 run now" in caplog.text
+
+    caplog.clear()
+    assert suite_("run", *sweep) == 0
+    assert "4 already done; nothing was trained" in caplog.text
+
+    assert suite_("status", "e") == 0
+    assert "4 done" in capsys.readouterr().out
+    assert suite_("report", "results/e") == 0
+    out = capsys.readouterr().out
+    page = tmp_path / "results" / "e" / "report" / "index.html"
+    assert str(page) in out
+    assert page.stat().st_size > 10_000
+    assert not (tmp_path / "multirun.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["budget.weights=25 apples"], "apples"),
+        (["budget.weights=-3kB"], "positive"),
+        (["budget.weights=10B"], "smallest network"),
+        (["budget.weights=5%", "budget.latency=1us"], "budget.latency"),
+        (["device=gap8", "budget.latency=5ms"], "no clock"),
+        (["benchmark=image_classification", "benchmark.data.pack=missing.npz"], "missing.npz"),
+        (["benchmark=image_classification", "benchmark.data.folder=nowhere", "benchmark.data.download=false"], "nowhere"),
+        (["results_dir=/proc/nowhere"], "results_dir"),
+        (["name=../escape"], "name="),
+        (["benchmark.network._target_=torch.nn.LSTM", "~benchmark.network.classes"], "benchmark.network"),
+        (["method.trials=3"], "method.trials"),
+        (["methodd=duccio"], "methodd"),
+        (["method=magic"], "magic"),
+        (["seed=many"], "seed"),
+        (["preset=huge"], "huge"),
+    ],
+)
+def test_bad_input_ends_with_code_2_one_screen_and_nothing_written(
+    arguments: list[str], named: str, suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert suite_("run", *SMOKE, *arguments) == 2
+    error = capsys.readouterr().err
+    assert named in error
+    assert "Traceback" not in error
+    assert len(error.splitlines()) < 40
+    assert not list(tmp_path.glob("results/*/runs/*/record.json"))
+
+
+def test_a_sweep_with_one_bad_job_trains_nothing(suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert suite_("run", "-m", *SMOKE, "budget.weights=50%,10B") == 2
+    assert "smallest network" in capsys.readouterr().err
+    assert not list(tmp_path.glob("results/*/runs/*/record.json"))
+
+
+def test_a_failing_method_is_recorded_and_the_exit_code_says_so(suite_: Callable, tmp_path: Path, caplog) -> None:
+    caplog.set_level("INFO")
+    bad = ["recipe.warmup.optimiser=sgd,adamw", "recipe.warmup.lr=1e20"]
+    assert suite_("run", "-m", *SMOKE, "method=hand_tuned", *bad) == 1
+    records = _records(tmp_path / "results" / "default")
+    assert len(records) == 2
+    assert "Diverged" in next(r["error"] for r in records if r["status"] == "failed")
+    caplog.clear()
+    assert suite_("run", "-m", *SMOKE, "method=hand_tuned", *bad) == 1
+    assert "retry_failed=true" in caplog.text
+
+
+def test_hydras_own_options_work(suite_: Callable, capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    assert suite_("run", "--cfg", "job") == 0
+    assert "preset:\n  name: short" in capsys.readouterr().out
+    assert suite_("run", "--help") == 0
+    text = capsys.readouterr().out
+    assert "benchmark: digits, image_classification" in text
+    assert "suite run -m" in text
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "report", "status", "list", "data", "check"])
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
+    try:
+        code = main([verb, "--help"])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 0
+    assert f"suite {verb}" in capsys.readouterr().out
+
+
+def test_unknown_verbs_and_folders(suite_: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert suite_("train") == 2
+    assert "run, status, report" in capsys.readouterr().err
+    assert suite_("report", "nothing") == 2
+    assert "nothing" in capsys.readouterr().err
+    assert suite_() == 0
+    assert suite_("--version") == 0
+
+
+def test_list_and_data(suite_: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert suite_("list") == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("digits", "duccio", "gap8", "paper", "quickstart"))
+    assert suite_("data") == 0
+    out = capsys.readouterr().out
+    assert "bundled with scikit-learn" in out
+    assert "image_classification" in out
+
+
+def test_module_and_console_script_are_the_same() -> None:
+    for command in ([sys.executable, "-m", "suite"], [str(Path(sys.executable).with_name("suite"))]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, env=os.environ)
+        assert done.stdout.startswith("suite ")
