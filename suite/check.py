@@ -20,10 +20,10 @@ from suite.catalogue import Entry, catalogue
 from suite.config import build, plain
 from suite.data.base import Data
 from suite.errors import SuiteError
-from suite.harness import execute, load_data
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable
 from suite.hardware.trace import trace
+from suite.harness import execute, load_data
 from suite.models.resnet8 import ResNet8
 from suite.plan import Plan, make_plan
 from suite.progress import Progress
@@ -58,7 +58,9 @@ def run_checks(config_dir: Path | None = None, only: Sequence[str] = ()) -> list
     entries = [e for folder in _folders(config_dir) for e in catalogue(folder)]
     unique = {(e.group, e.name): e for e in entries if e.group in _CONTRACTS}
     if unknown := set(only) - {name for _, name in unique}:
-        raise SuiteError(f"{', '.join(sorted(unknown))}: nothing of that name. Choices: {', '.join(n for _, n in unique)}")
+        raise SuiteError(
+            f"{', '.join(sorted(unknown))}: nothing of that name. Choices: {', '.join(n for _, n in unique)}"
+        )
     chosen = [e for e in unique.values() if not only or e.name in only]
     return [outcome for entry in chosen for outcome in _check(entry)]
 

@@ -13,8 +13,9 @@ from rich.logging import RichHandler
 
 from suite import __version__, config, jobs
 from suite.errors import SuiteError
-from suite.sweep import expand
 from suite.progress import show_progress
+from suite.store import Store
+from suite.sweep import expand
 
 log = logging.getLogger("suite")
 config.register()
@@ -129,6 +130,8 @@ VERBS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Dispatch to a verb; bad input ends with its message and code 2."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if "" not in sys.path:  # modules beside the user's YAML files can be named, as with `python -m suite`
+        sys.path.insert(0, "")
     logging.basicConfig(
         level=logging.INFO,
         format="%(message)s",
@@ -170,7 +173,7 @@ def _experiment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", default="results/default", help="its folder, or name in results/")
 
 
-def _existing_store(options: argparse.Namespace) -> "jobs.Store":
+def _existing_store(options: argparse.Namespace) -> Store:
     folder = Path(options.experiment)
     if not (folder / "runs").is_dir() and (Path("results") / folder / "runs").is_dir():
         folder = Path("results") / folder
@@ -178,4 +181,4 @@ def _existing_store(options: argparse.Namespace) -> "jobs.Store":
         root = folder.parent if folder.parent.is_dir() else Path("results")
         known = sorted(p.parent.name for p in root.glob("*/runs")) if root.is_dir() else []
         raise SuiteError(f"{options.experiment}: no records there. Experiments in {root}: {', '.join(known) or 'none'}")
-    return jobs.Store(folder.resolve().parent, folder.resolve().name)
+    return Store(folder.resolve().parent, folder.resolve().name)

@@ -63,13 +63,20 @@ class PresetNode:
 
 @dataclass
 class Config:
-    """One job of `suite run`. `name` is the experiment: records go to results_dir/name."""
+    """One job of `suite run`.
+
+    name: the experiment; records go to results_dir/name.
+    compute: cpu, cuda or auto; threads: CPU threads, where null OMP_NUM_THREADS or all cores.
+    network: a seed of one's own, package.module.Class, called without arguments; the benchmark's where null.
+    retry_failed: run failed runs again; fail_fast: stop at the first failure.
+    """
 
     name: str = "default"
     results_dir: str = "results"
     seed: int = 0
     compute: str = "auto"
     threads: int | None = None
+    network: str | None = None
     checkpoint_seconds: float = 10.0
     retry_failed: bool = False
     fail_fast: bool = False

@@ -7,7 +7,9 @@ by its own rule and reads the test split once.
 import datetime
 import logging
 import platform
+import shlex
 import shutil
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 
 SELECTION = "best validation score among feasible candidates; least total violation where none is feasible"
 _SUBSET_SEED = 20231011
+_LOADED: dict[str, Data] = {}
 
 
 class RunningElsewhere(Exception):
@@ -133,19 +136,17 @@ def load_data(benchmark: Benchmark, store: Store) -> Data:
         SuiteError: the data is missing or damaged, or its examples are not of the benchmark's shape.
     """
     source = benchmark.source()
-    data = _load(source.fingerprint(), source, store.root / "artefacts" / "data")
+    key = source.fingerprint()
+    if key not in _LOADED:
+        _LOADED.clear()  # one data set at a time: some fill a good part of the memory
+        _LOADED[key] = source.load(store.root / "artefacts" / "data")
+    data = _LOADED[key]
     shape = tuple(data.train.x.shape[1:])
     if shape != tuple(benchmark.input_shape):
         raise SuiteError(
             f"benchmark.input_shape={list(benchmark.input_shape)}: the data of {benchmark.name} has examples of shape "
             f"{list(shape)}"
         )
-    return data
-
-
-@lru_cache(maxsize=1)
-def _load(fingerprint: str, source: Any, cache: Path) -> Data:
-    data: Data = source.load(cache)
     return data
 
 
@@ -267,6 +268,7 @@ def environment(plan: Plan) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if plan.compute == "cuda" else None
     return {
         "suite": suite.__version__,
+        "command": " ".join(sys.argv[:1] + [shlex.quote(x) for x in sys.argv[1:]]),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),

@@ -67,12 +67,12 @@ def make_plan(config: DictConfig) -> Plan:
     method: Method = build(config.method, "method")
     hardware = HardwareModel(build(config.device, "device"))
     recipe, changed = resolve_recipe(config)
-    network_node = benchmark_node.get("network") or {}
+    network_node = {"_target_": config.network} if config.network else benchmark_node.get("network", {})
 
     def seed_network() -> nn.Module:
-        network = build(network_node, "benchmark.network")
+        network = build(network_node, "network" if config.network else "benchmark.network")
         if not isinstance(network, nn.Module):
-            raise SuiteError(f"benchmark.network._target_={network_node['_target_']}: not an nn.Module")
+            raise SuiteError(f"network {network_node['_target_']} is not an nn.Module")
         return network
 
     space = SearchSpace(trace(seed_network(), tuple(benchmark.input_shape)), hardware)
@@ -114,4 +114,4 @@ def _numerics(config: DictConfig) -> tuple[str, int]:
         return "cuda", 0
     if config.threads is not None and config.threads < 1:
         raise SuiteError(f"threads={config.threads}: must be at least 1, or null for all cores")
-    return "cpu", config.threads or len(os.sched_getaffinity(0))
+    return "cpu", config.threads or int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))

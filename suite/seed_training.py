@@ -45,7 +45,9 @@ def train_seed(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") 
             meter.lost.add(_train(task, network, epochs, Workspace(path.parent, store)).lost)
     state = load_tensors(path)
     network.load_state_dict(state["network"])
-    usages = {phase if name == "warmup" else name: usage for name, usage in state["meter"].items() if any(usage.values())}
+    usages = {
+        phase if name == "warmup" else name: usage for name, usage in state["meter"].items() if any(usage.values())
+    }
     meter.add_shared("seed training", artefact, usages)
     history = [row | {"phase": phase} for row in state["rows"]]
     return TrainedSeed(network, float(state["loss"]), history, artefact)

@@ -26,11 +26,8 @@ def status_table(store: Store) -> Table:
 
 
 def _row(store: Store, run_id: str) -> tuple[str, ...] | None:
-    note_path = store.run_folder(run_id) / "plan.json"
-    if not note_path.exists():
-        note = {"label": "?", "preset": "?", "device": "?"}
-    else:
-        note = json.loads(note_path.read_text())
+    path = store.run_folder(run_id) / "plan.json"
+    note = json.loads(path.read_text()) if path.exists() else {"label": "?", "preset": "?", "device": "?"}
     head = (run_id, note["label"], note["preset"], note["device"])
     try:
         record = store.read(run_id)

@@ -126,7 +126,7 @@ class Store:
             write_atomic(folder / "history.parquet", buffer.getvalue())
         if predictions is not None:
             buffer = io.BytesIO()
-            np.savez_compressed(buffer, **dict(predictions))
+            np.savez_compressed(buffer, **dict(predictions))  # type: ignore[arg-type]
             write_atomic(folder / "predictions.npz", buffer.getvalue())
         if architecture is not None:
             write_atomic(folder / "architecture.json", (json.dumps(architecture, indent=1) + "\n").encode())

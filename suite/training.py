@@ -266,7 +266,7 @@ def outputs(task: Task, network: nn.Module, split: Split, meter: Meter, macs: fl
     network.eval()
     parts = []
     with meter.phase("evaluation"):
-        for index in torch.arange(len(split)).split(_EVALUATION_BATCH):
+        for index in torch.split(torch.arange(len(split)), _EVALUATION_BATCH):
             with autocast(task):
                 parts.append(network(inputs(task, split.x[index])).float().cpu())
         meter.charge_evaluation(macs, len(split))
@@ -293,7 +293,7 @@ def autocast(task: Task) -> torch.autocast:
 
 def _batches(order: Tensor, size: int) -> list[Tensor]:
     """Batches of `size`; a rest of one example, which batch norm cannot take, is left out."""
-    return [batch for batch in order.split(size) if len(batch) > 1]
+    return [batch for batch in torch.split(order, size) if len(batch) > 1]
 
 
 def _read(path: Any) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+
 from suite.config import build
 from suite.hardware.costs import HardwareModel
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+
 from suite import config
 from suite.harness import load_data, make_task
 from suite.plan import Plan, make_plan

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from suite.budget import Budget, Constraint, parse_budget
 from suite.errors import SuiteError
 

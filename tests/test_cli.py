@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from suite.cli import main
 
 SMOKE = ["preset=smoke", "threads=1"]
@@ -25,7 +26,13 @@ def _records(folder: Path) -> list[dict]:
 
 def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture, caplog) -> None:
     caplog.set_level("INFO")
-    sweep = ["-m", *SMOKE, "method=duccio,hand_tuned", "budget={weights:25%,latency:50%},{weights:50%,ram:50%}", "name=e"]
+    sweep = [
+        "-m",
+        *SMOKE,
+        "method=duccio,hand_tuned",
+        "budget={weights:25%,latency:50%},{weights:50%,ram:50%}",
+        "name=e",
+    ]
     assert suite_("run", *sweep) == 0
     records = _records(tmp_path / "results" / "e")
     assert len(records) == 4
@@ -60,7 +67,10 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
         (["budget.weights=5%", "budget.latency=1us"], "budget.latency"),
         (["device=gap8", "budget.latency=5ms"], "no clock"),
         (["benchmark=image_classification", "benchmark.data.pack=missing.npz"], "missing.npz"),
-        (["benchmark=image_classification", "benchmark.data.folder=nowhere", "benchmark.data.download=false"], "nowhere"),
+        (
+            ["benchmark=image_classification", "benchmark.data.folder=nowhere", "benchmark.data.download=false"],
+            "nowhere",
+        ),
         (["results_dir=/proc/nowhere"], "results_dir"),
         (["name=../escape"], "name="),
         (["benchmark.network._target_=torch.nn.LSTM", "~benchmark.network.classes"], "benchmark.network"),
@@ -82,7 +92,9 @@ def test_bad_input_ends_with_code_2_one_screen_and_nothing_written(
     assert not list(tmp_path.glob("results/*/runs/*/record.json"))
 
 
-def test_a_sweep_with_one_bad_job_trains_nothing(suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_sweep_with_one_bad_job_trains_nothing(
+    suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     assert suite_("run", "-m", *SMOKE, "budget.weights=50%,10B") == 2
     assert "smallest network" in capsys.readouterr().err
     assert not list(tmp_path.glob("results/*/runs/*/record.json"))

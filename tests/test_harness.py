@@ -7,6 +7,8 @@ from typing import ClassVar
 import pandas as pd
 import pytest
 import torch
+from tasks import plan, task
+
 from suite.budget import Budget
 from suite.data.base import Split
 from suite.errors import SuiteError
@@ -18,7 +20,6 @@ from suite.record import RunRecord
 from suite.store import Store
 from suite.task import Candidate, SearchResult, Task
 from suite.training import Phase, fit
-from tasks import plan, task
 
 
 def _execute(made: Plan, folder: Path) -> RunRecord:
@@ -36,7 +37,8 @@ class Proposes:
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         candidates = []
         for share in self.shares:
-            widths = [n if f else max(1, int(share * n)) for n, f in zip(task.space.full, task.space.groups.frozen)]
+            shape = zip(task.space.full, task.space.groups.frozen, strict=True)
+            widths = [n if frozen else max(1, int(share * n)) for n, frozen in shape]
             network = task.space.thin(task.new_network(), widths)
             fit(task, network, meter, Phase("search", task.recipe.warmup, 1, label=str(share)))
             candidates.append(Candidate(network, str(share)))

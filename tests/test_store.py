@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 import suite.record
 from suite.errors import SuiteError
 from suite.record import RecordError, RunRecord

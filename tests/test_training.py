@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from tasks import task
+from torch import Tensor, nn
+
 from suite.meter import Meter
 from suite.recipe import Optimisation, Recipe
 from suite.task import Task
 from suite.training import Diverged, Objective, Phase, fit
-from tasks import task
-from torch import Tensor, nn
 
 RECIPE_PHASE = Optimisation(lr=2e-3)
 
@@ -125,7 +126,7 @@ def test_patience_stops_early(tmp_path: Path) -> None:
 
 def test_divergence_is_an_error_not_a_result(tmp_path: Path) -> None:
     of, _ = task(tmp_path)
-    with pytest.raises(Diverged, match="nan|inf"):
+    with pytest.raises(Diverged, match=r"nan|inf"):
         fit(of, of.new_network(), _meter(of), Phase("warmup", Optimisation(optimiser="sgd", lr=1e20), epochs=3))
 
 
@@ -165,7 +166,10 @@ class TestRecipe:
         built = Optimisation(optimiser="adam", lr=0.1, weight_decay=0.3).build(
             network, [{"params": [network.bias], "lr": 0.5, "weight_decay": 0.0}]
         )
-        assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in built.param_groups] == [(1, 0.1, 0.3), (1, 0.5, 0)]
+        assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in built.param_groups] == [
+            (1, 0.1, 0.3),
+            (1, 0.5, 0),
+        ]
 
     @pytest.mark.parametrize(
         ("values", "named"),
@@ -176,7 +180,9 @@ class TestRecipe:
         with pytest.raises(ValueError, match=named):
             Recipe(**values)
 
-    @pytest.mark.parametrize(("key", "value"), [("lr", 0), ("optimiser", "lion"), ("schedule", "linear"), ("gamma", -1)])
+    @pytest.mark.parametrize(
+        ("key", "value"), [("lr", 0), ("optimiser", "lion"), ("schedule", "linear"), ("gamma", -1)]
+    )
     def test_optimiser_ranges(self, key: str, value: object) -> None:
         with pytest.raises(ValueError, match=key):
             Optimisation(**{key: value})

@@ -57,8 +57,8 @@ class DataSettings:
 class Classification:
     """Image or feature classification by top-1 accuracy, from a pack: enough for a benchmark of one's own.
 
-    Its YAML file names the pack, the seed network and the recipe. `input_shape` is one example's; `quality_target` is MLPerf Tiny's, where there is
-    one; `chance` is the score of guessing, the hypervolume's reference.
+    Its YAML file names the pack, the seed network and the recipe. `input_shape` is one example's; `quality_target` is
+    MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference.
     """
 
     version: ClassVar[int] = 1
@@ -88,8 +88,8 @@ class Classification:
     def official(self) -> Source:
         """The data as its authors distribute it."""
         raise SuiteError(
-            f"benchmark {self.name} has no data: name a pack with benchmark.data.pack=FILE, or put {self.name}.npz into "
-            f"a folder and set {DATA_FOLDER_VARIABLE} to it"
+            f"benchmark {self.name} has no data: name a pack with benchmark.data.pack=FILE, or put {self.name}.npz "
+            f"into a folder and set {DATA_FOLDER_VARIABLE} to it"
         )
 
     def prepare(self, x: Tensor) -> Tensor:

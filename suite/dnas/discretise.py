@@ -67,7 +67,7 @@ class Discretiser:
                 best = (share / saved, group, count)
         return best[1:] if best else (self._largest_group(), 1)
 
-    def _chunk(self, group: int, costs: dict[str, float]) -> tuple[int, float]| None:
+    def _chunk(self, group: int, costs: dict[str, float]) -> tuple[int, float] | None:
         """The fewest channels of `group` whose removal lowers a violated cost, and by how much (relative)."""
         widths = list(self.widths)
         for count in range(1, widths[group]):

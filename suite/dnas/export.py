@@ -67,12 +67,8 @@ def _weighted(part: nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Te
 
 
 def _batch_norm(part: nn.BatchNorm2d | nn.BatchNorm1d, out: Tensor) -> nn.Module:
-    smaller = type(part)(
-        int(out.sum()), part.eps, part.momentum, part.affine, part.track_running_stats
-    )
-    state = {
-        name: value[out] if value.dim() == 1 else value for name, value in part.state_dict().items()
-    }
+    smaller = type(part)(int(out.sum()), part.eps, part.momentum, part.affine, part.track_running_stats)
+    state = {name: value[out] if value.dim() == 1 else value for name, value in part.state_dict().items()}
     smaller.load_state_dict(state)
     return smaller.to(out.device)
 

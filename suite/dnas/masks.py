@@ -52,7 +52,7 @@ class Masks(nn.Module):
 
     def theta(self) -> Tensor:
         """Binary masks of all groups back to back, shape (sum of sizes,)."""
-        return cast(Tensor, _Binarise.apply(self.alpha, self.locked))
+        return cast(Tensor, _Binarise.apply(self.alpha, self.locked))  # type: ignore[no-untyped-call]
 
     def counts(self, theta: Tensor) -> Tensor:
         """Open channels of each group, shape (G,), float64 on the CPU, differentiable in `theta`."""
@@ -62,12 +62,12 @@ class Masks(nn.Module):
     @torch.no_grad()
     def kept(self) -> list[Tensor]:
         """Which channels of each group are open."""
-        return [t.bool() for t in self.theta().split(self.sizes)]
+        return [t.bool() for t in torch.split(self.theta(), self.sizes)]
 
     @torch.no_grad()
     def importance(self) -> list[Tensor]:
         """|alpha| of each group's channels."""
-        return list(self.alpha.abs().split(self.sizes))
+        return list(torch.split(self.alpha.abs(), self.sizes))
 
 
 class _MaskedBatchNorm(nn.Module):
@@ -140,7 +140,7 @@ class MaskedNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The network's output; the masks' counts of this pass are in `counts`."""
         theta = self.masks.theta()
-        parts = theta.split(self.masks.sizes)
+        parts = torch.split(theta, self.masks.sizes)
         for wrapped, group in self._wrapped:
             wrapped.theta = parts[group]
         self.counts = self.masks.counts(theta)

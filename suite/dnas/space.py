@@ -82,9 +82,7 @@ class SearchSpace:
         """Exact costs, every metric, of the network with these widths (one per group)."""
         costs = self._costs(torch.tensor(widths), self.hardware.differentiable)
         values = {metric: float(cost) for metric, cost in costs.items()}
-        values["ram"] = float(
-            peak_bytes([Buffer(widths[g] * n, first, last) for g, n, first, last in self._buffers])
-        )
+        values["ram"] = float(peak_bytes([Buffer(widths[g] * n, first, last) for g, n, first, last in self._buffers]))
         return {metric: values[metric] for metric in self.hardware.units}
 
     def relaxed(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:

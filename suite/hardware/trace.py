@@ -11,7 +11,7 @@ from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from suite.errors import SuiteError
-from suite.hardware.layers import WEIGHTED, Kind, Layer, Network
+from suite.hardware.layers import WEIGHTED, Layer, Network
 
 # Two examples, not one, so that an axis of length one is never mistaken for the batch.
 _BATCH = 2
@@ -131,7 +131,7 @@ class _Reader:
             kind = _FUNCTIONS.get(node.target) if callable(node.target) else None
             what = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
         if kind is None:
-            known = sorted({t.__name__ for t in _MODULES}) + ["add", "flatten", "mean over H and W"]
+            known = [*sorted({t.__name__ for t in _MODULES}), "add", "flatten", "mean over H and W"]
             raise SuiteError(f"{what} has no cost model. Known: {', '.join(known)}")
         return kind
 
@@ -153,9 +153,7 @@ class _Reader:
             raise SuiteError(f"layer {name} (Conv2d, padding_mode={module.padding_mode}): only zeros has a cost model")
         kernel = (module.kernel_size[0], module.kernel_size[1])
         stride = (module.stride[0], module.stride[1])
-        return Layer(
-            name, kind, sources, channels, size, module.in_channels, kernel, stride, module.bias is not None
-        )  # type: ignore[arg-type]
+        return Layer(name, kind, sources, channels, size, module.in_channels, kernel, stride, module.bias is not None)  # type: ignore[arg-type]
 
     def _check(self, layer: Layer, node: fx.Node) -> None:
         """Refuse what looks known and is not: sums with constants or broadcasting, batch norm on its own."""
@@ -164,7 +162,9 @@ class _Reader:
             b = self.layers[layer.inputs[-1]]
             same = (a.channels, a.size) == (b.channels, b.size) == (layer.channels, layer.size)
             if len(node.all_input_nodes) != 2 or not same:
-                raise SuiteError(f"operation add ({node.name}): only sums of two tensors of one shape have a cost model")
+                raise SuiteError(
+                    f"operation add ({node.name}): only sums of two tensors of one shape have a cost model"
+                )
         if layer.kind == "batch_norm":
             producer = self.layers[layer.inputs[0]]
             if producer.kind not in WEIGHTED:
@@ -197,23 +197,21 @@ def _is_global_mean(node: fx.Node) -> bool:
 
 def _with_fusion(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     """Mark batch norms and ReLUs that their producer does on the fly, and give layers with batch norm a bias."""
-    by_name = {layer.name: layer for layer in layers}
     users: dict[str, int] = {}
     for layer in layers:
         for source in layer.inputs:
             users[source] = users.get(source, 0) + 1
     result: dict[str, Layer] = {}
     for layer in layers:
-        kind: Kind = layer.kind
-        if kind == "batch_norm":
-            source = by_name[layer.inputs[0]]
-            if users[source.name] > 1:
-                raise SuiteError(f"layer {layer.name} (batch norm): {source.name} has other users, it cannot be folded")
-            result[source.name] = replace(result[source.name], bias=True)
+        producer = result[layer.inputs[0]] if layer.inputs else layer
+        alone = users.get(producer.name) == 1
+        if layer.kind == "batch_norm":
+            if not alone:
+                raise SuiteError(f"layer {layer.name} (batch norm): {producer.name} has other users, no folding")
+            result[producer.name] = replace(producer, bias=True)
             layer = replace(layer, fused=True)
-        elif kind == "relu":  # type: ignore[comparison-overlap]
-            source = result[layer.inputs[0]]
-            fusable = source.kind in (*WEIGHTED, "add", "batch_norm") and users[source.name] == 1
+        elif str(layer.kind) == "relu":
+            fusable = producer.kind in (*WEIGHTED, "add", "batch_norm") and alone
             layer = replace(layer, kind="activation", fused=fusable)
         result[layer.name] = layer
     return tuple(result.values())

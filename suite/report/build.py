@@ -45,9 +45,7 @@ def build_report(store: Store) -> Path:
     """
     records = store.records()
     if not records:
-        raise SuiteError(
-            f"{store.folder}: no records to report on. Experiments with records: {_experiments(store)}"
-        )
+        raise SuiteError(f"{store.folder}: no records to report on. Experiments with records: {_experiments(store)}")
     df = frame(records)
     files = _tables(df)
     drawn = [(picture, png(picture.figure)) for picture in pictures(df)]
@@ -71,9 +69,7 @@ def console_table(df: pd.DataFrame) -> Table:
     main = main_table(df)
     shared = common(main)
     keys = [key for key in ("benchmark", "preset", "device") if key not in shared]
-    table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(sentence(shared)), title_justify="left"
-    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(sentence(shared)), title_justify="left")
     table.add_column("budget", no_wrap=True)
     table.add_column("method", overflow="fold", min_width=14)
     for heading in (
@@ -97,17 +93,12 @@ def console_table(df: pd.DataFrame) -> Table:
 
 
 def _console_cells(row: Mapping[Hashable, Any]) -> list[str]:
-    used = {
-        str(key).removeprefix("target_percent/"): v
-        for key, v in row.items()
-        if str(key).startswith("target_")
-    }
+    used = {str(key).removeprefix("target_percent/"): v for key, v in row.items() if str(key).startswith("target_")}
     return [
         str(row["method"]),
         interval(row["score"], row["score_low"], row["score_high"]),
         "\n".join(f"{metric} {percent(v)}" for metric, v in used.items() if math.isfinite(v)) or MISSING,
-        (str(row["fits"]) if row["runs"] else MISSING)
-        + (f"\n{row['unfinished']} failed" if row["unfinished"] else ""),
+        (str(row["fits"]) if row["runs"] else MISSING) + (f"\n{row['unfinished']} failed" if row["unfinished"] else ""),
         percent(100 * row["max_violation"]),
         percent(100 * row["max_search_violation"]),
         number(row["trainings"]),

@@ -122,9 +122,7 @@ def _score_panel(ax: Axes, sheet: Sheet, budget: str, metric: str) -> None:
         own, look = runs[runs["method"] == method], sheet.looks[method]
         score = mean_interval(own["score"])
         bars = [[score.mean - score.low], [score.high - score.mean]] if np.isfinite(score.low) else None
-        mean = _marker(
-            look, 8, not own["feasible"].all(), ecolor=look.colour, elinewidth=1.3, capsize=2.5, zorder=3
-        )
+        mean = _marker(look, 8, not own["feasible"].all(), ecolor=look.colour, elinewidth=1.3, capsize=2.5, zorder=3)
         if own["feasible"].all():
             mean["markerfacecolor"] = (look.colour, MEAN_ALPHA)
         ax.errorbar([own[f"relative/{metric}"].mean() * 100], [score.mean], yerr=bars, **mean)

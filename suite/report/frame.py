@@ -34,9 +34,7 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     `method` is the record's, and where runs of one method, budget and seed set were configured differently
     also what differs, as in `duccio [guarantee=off]`, so that different settings are never averaged.
     """
-    ordered = sorted(
-        records, key=lambda r: (r.benchmark, r.preset, r.device, r.budget, r.method, r.seed, r.id)
-    )
+    ordered = sorted(records, key=lambda r: (r.benchmark, r.preset, r.device, r.budget, r.method, r.seed, r.id))
     metrics = in_order(m for r in ordered for m in (*r.seed_costs, *r.costs))
     limited = in_order(m for r in ordered for m in r.targets)
     users = _artefact_users(ordered)
@@ -66,9 +64,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = (
-                value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-            )
+            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return flat
 
 
@@ -132,9 +128,7 @@ def _artefact_users(records: Sequence[RunRecord]) -> Counter[str]:
 def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
     meter = record.meter
     trainings, total = meter.get("standard_trainings", {}), meter.get("total", {})
-    saved = sum(
-        s["macs"] * (1 - 1 / max(1, users[str(s["artefact"])])) for s in meter.get("shared", {}).values()
-    )
+    saved = sum(s["macs"] * (1 - 1 / max(1, users[str(s["artefact"])])) for s in meter.get("shared", {}).values())
     full = trainings.get("total", _NAN)
     return {
         "trainings": full,

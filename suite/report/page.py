@@ -50,9 +50,7 @@ class Grid:
         return sum(len(rows) for _, rows in self.groups)
 
 
-def render_page(
-    records: Sequence[RunRecord], df: pd.DataFrame, figures: Iterable[tuple[Picture, bytes]]
-) -> str:
+def render_page(records: Sequence[RunRecord], df: pd.DataFrame, figures: Iterable[tuple[Picture, bytes]]) -> str:
     """The page for `records`, whose frame is `df`, with `figures` as pairs of picture and PNG."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -101,8 +99,7 @@ def _fitting(df: pd.DataFrame) -> list[tuple[str, int, int]]:
     limited = df[(df["status"] == "done") & (df["budget"] != "none")]
     counts = limited.groupby("method")["feasible"].agg(["sum", "size"])
     rows = [
-        (str(method), int(fit), int(size))
-        for method, (fit, size) in zip(counts.index, counts.to_numpy(), strict=True)
+        (str(method), int(fit), int(size)) for method, (fit, size) in zip(counts.index, counts.to_numpy(), strict=True)
     ]
     return sorted(rows, key=lambda row: (-row[1] / row[2], row[0]))
 

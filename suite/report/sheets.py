@@ -71,9 +71,7 @@ def sheets(df: pd.DataFrame) -> Iterator[Sheet]:
     for place, runs in sorted(done.groupby(["benchmark", "preset", "device"])):
         benchmark, preset, device = map(str, place)
         budgets = sorted(runs["budget"].unique(), key=natural)
-        ranking = (
-            main_table(runs).groupby("method")["score"].mean().sort_values(ascending=False, kind="stable")
-        )
+        ranking = main_table(runs).groupby("method")["score"].mean().sort_values(ascending=False, kind="stable")
         rows = [(budget, _axes(runs[runs["budget"] == budget])) for budget in budgets]
         most = max(1, min(LINES, ENTRIES // len(ranking)))
         for part, page in enumerate(_pages(rows, most), 1):

@@ -78,9 +78,7 @@ def failure_table(df: pd.DataFrame) -> pd.DataFrame:
     """Every run that did not finish, with its status and its whole error text."""
     columns = [*GROUP, "seed", "id", "status", "error"]
     failed = df.loc[df["status"] != "done", columns]
-    places = [
-        tuple(natural(str(part)) for part in row) for row in failed[[*GROUP, "seed"]].to_numpy().tolist()
-    ]
+    places = [tuple(natural(str(part)) for part in row) for row in failed[[*GROUP, "seed"]].to_numpy().tolist()]
     return failed.iloc[sorted(range(len(failed)), key=places.__getitem__)].reset_index(drop=True)
 
 

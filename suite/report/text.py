@@ -121,9 +121,7 @@ def readable_failures(table: pd.DataFrame, longest: int | None = 200) -> pd.Data
     out = _places(table)
     for column in ("seed", "id", "status"):
         out[column] = table[column].astype(str)
-    out["error"] = [
-        e if longest is None or len(e) <= longest else e[: longest - 1] + "…" for e in table["error"]
-    ]
+    out["error"] = [e if longest is None or len(e) <= longest else e[: longest - 1] + "…" for e in table["error"]]
     return out
 
 

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from conftest import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from conftest import device
 from networks import SHAPE, networks
+from torch import nn
+
 from suite.budget import Budget, Constraint
 from suite.dnas.discretise import discretise
 from suite.dnas.importance import channel_importance
@@ -13,7 +15,6 @@ from suite.dnas.space import SearchSpace
 from suite.errors import SuiteError
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
-from torch import nn
 
 RESNET8 = trace(ResNet8(), (3, 32, 32))
 SPACES = [SearchSpace(RESNET8, device(name)) for name in ("gap8", "nucleo_l4r5zi")]

@@ -4,16 +4,17 @@ import math
 
 import pytest
 import torch
+from conftest import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from conftest import device
 from networks import SHAPE, networks, randomise
+from torch import nn
+
 from suite.dnas.groups import channel_groups
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.space import SearchSpace
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
-from torch import nn
 
 DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
 
@@ -106,7 +107,9 @@ def test_depthwise_export_has_as_many_groups_as_channels() -> None:
 
 
 def test_depthwise_connected_to_the_input_is_frozen() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 3, 3, groups=3), nn.ReLU(), nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(144, 2))
+    network = nn.Sequential(
+        nn.Conv2d(3, 3, 3, groups=3), nn.ReLU(), nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(144, 2)
+    )
     groups = channel_groups(trace(network, (3, 8, 8)))
     assert groups.frozen[groups.of["0"]]
     assert not groups.frozen[groups.of["2"]]

@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from suite.dnas.penalty import Penalty, PenaltyRule
 from torch import Tensor
+
+from suite.dnas.penalty import Penalty, PenaltyRule
 
 positive = st.floats(1e-3, 1e9)
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from tasks import task
+
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
 from suite.meter import Meter
-from tasks import task
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 

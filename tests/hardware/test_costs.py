@@ -1,11 +1,13 @@
 """Golden costs of the paper's networks, of published architectures and of measured boards."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import Layer, LayerTable, Network
 from suite.hardware.ram import Buffer, buffers, peak_bytes
@@ -71,7 +73,9 @@ def test_resnet8_layer_by_layer_on_the_traced_network(gap8: HardwareModel) -> No
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_seeds_of_mlperf_tiny_on_layer_lists(name: str, layer_lists: dict[str, list[Layer]], gap8: HardwareModel) -> None:
+def test_seeds_of_mlperf_tiny_on_layer_lists(
+    name: str, layer_lists: dict[str, list[Layer]], gap8: HardwareModel
+) -> None:
     layers = layer_lists[name]
     costs = tuple(_cost(gap8, layers, metric) for metric in ("weights", "macs", "latency"))
     assert costs == SEEDS[name]
@@ -157,7 +161,7 @@ class TestRam:
         sizes = [27_648, 18_432, 18_432, 36_864, 9_216, 18_432, 18_432, 18_432]
         chain = [Buffer(size, i, i + 1) for i, size in enumerate(sizes)]
         assert peak_bytes(chain) == 73_728
-        assert max(a + b for a, b in zip(sizes, sizes[1:], strict=False)) == 55_296
+        assert max(a + b for a, b in pairwise(sizes)) == 55_296
 
     def test_a_smaller_network_can_need_more(self) -> None:
         def chain(sizes: list[int]) -> list[Buffer]:

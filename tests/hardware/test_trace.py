@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from networks import SHAPE, networks
 from hypothesis import given, settings
+from networks import SHAPE, networks
+from torch import Tensor, nn
+
 from suite.errors import SuiteError
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
-from torch import Tensor, nn
 
 
 def test_every_weight_of_resnet8_is_in_the_layer_list() -> None:

@@ -5,8 +5,9 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
+from typing import Any
 
-from suite.budget import parse_budget
+from suite.budget import Budget, parse_budget
 from suite.meter import Meter
 from suite.record import RunRecord
 
@@ -41,22 +42,16 @@ def make_record(
     **changes: object,
 ) -> RunRecord:
     """One finished run; `changes` replace fields of the record."""
-    node = BUDGETS[0] if budget is None else budget
-    limits = parse_budget(node, SEED_COSTS, UNITS)
-    rng = random.Random(f"{method} {limits.label} {seed} {benchmark} {preset} {device}")
-    base, use, searched, search, networks = METHODS.get(method, (0.85, 0.97, 0.02, 1.0, 1))
-    costs = {m: c * rng.uniform(0.4, 0.6) for m, c in SEED_COSTS.items()}
-    costs |= {c.metric: c.target * use * rng.uniform(0.97, 1.01) for c in limits}
-    config = {
+    config: dict[str, Any] = {
         "benchmark": {"name": benchmark, "version": 1},
         "method": {"name": method, "version": 1, **OPTIONS.get(method, {})},
-        "budget": node,
+        "budget": BUDGETS[0] if budget is None else budget,
         "device": device,
         "preset": preset,
         "seed": seed,
         "compute": {"dtype": "float32", "threads": 2},
     }
-    score = base + rng.gauss(0, 0.004) - (0.02 if limits.targets.get("weights", 9e9) < 30_000 else 0)
+    limits = parse_budget(config["budget"], SEED_COSTS, UNITS)
     record = RunRecord(
         id=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
         experiment="example",
@@ -70,28 +65,31 @@ def make_record(
         targets=limits.targets,
         units=UNITS,
         config=config,
-        score_name="accuracy",
-        scores={"test": score, "validation": score + 0.01},
-        seed_costs=SEED_COSTS,
-        costs=costs,
-        violations=limits.violations(costs),
-        feasible=limits.fits(costs),
-        search_violations=None
-        if searched is None
-        else {c.metric: searched * rng.uniform(0, 2) for c in limits},
-        selection="best feasible by validation",
-        meter=_meter(benchmark, seed, search, networks, rng),
-        data_note="re-encoded as JPEG, quality 90 (lossy)" if benchmark == "visual_wake_words" else "",
-        environment={
-            "cpu": "AMD EPYC",
-            "threads": 2,
-            "dtype": "float32",
-            "torch": "2.13.0",
-            "python": "3.11.7",
-        },
-        finished="2026-11-21T10:00:00Z",
     )
-    return dataclasses.replace(record, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(record, **(_outcome(record, limits) | changes))  # type: ignore[arg-type]
+
+
+def _outcome(record: RunRecord, limits: Budget) -> dict[str, object]:
+    """What came out: the fields of a finished run, drawn at random from its names and seed."""
+    rng = random.Random(" ".join((record.id, record.method, record.budget)))
+    base, use, searched, search, networks = METHODS.get(record.method, (0.85, 0.97, 0.02, 1.0, 1))
+    costs = {m: c * rng.uniform(0.4, 0.6) for m, c in SEED_COSTS.items()}
+    costs |= {c.metric: c.target * use * rng.uniform(0.97, 1.01) for c in limits}
+    score = base + rng.gauss(0, 0.004) - (0.02 if limits.targets.get("weights", 9e9) < 30_000 else 0)
+    return {
+        "score_name": "accuracy",
+        "scores": {"test": score, "validation": score + 0.01},
+        "seed_costs": SEED_COSTS,
+        "costs": costs,
+        "violations": limits.violations(costs),
+        "feasible": limits.fits(costs),
+        "search_violations": None if searched is None else {m: searched * rng.uniform(0, 2) for m in limits.targets},
+        "selection": "best feasible by validation",
+        "meter": _meter(record.benchmark, record.seed, search, networks, rng),
+        "data_note": "re-encoded (lossy)" if record.benchmark == "visual_wake_words" else "",
+        "environment": {"processor": "AMD EPYC", "threads": 2, "dtype": "float32", "torch": "2.13.0"},
+        "finished": "2026-11-21T10:00:00Z",
+    }
 
 
 def make_failure(error: str = "RuntimeError: the loss is not finite at epoch 3", **keys: object) -> RunRecord:

@@ -35,9 +35,7 @@ def fill(root: Path, records: list[RunRecord]) -> Store:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +46,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_report_is_a_page_with_tables_and_figures(report: Path) -> None:
     assert report.parts[-3:] == ("example", "report", "index.html")
     files = set(contents(report.parent))
-    tables = {
-        f"tables/{name}.{kind}" for name in ("main", "cost", "failures") for kind in ("csv", "md", "tex")
-    }
+    tables = {f"tables/{name}.{kind}" for name in ("main", "cost", "failures") for kind in ("csv", "md", "tex")}
     place = "digits_paper_nucleo_l4r5zi"
-    figures = {
-        f"figures/{n}_{place}.{kind}" for n in ("score", "violations", "cost") for kind in ("png", "pdf")
-    }
+    figures = {f"figures/{n}_{place}.{kind}" for n in ("score", "violations", "cost") for kind in ("png", "pdf")}
     assert files == {"index.html", "tables/runs.csv"} | tables | figures
 
 

@@ -1,0 +1,40 @@
+# Everything a fresh machine needs is Python 3.11 or newer; each target sets up .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: quickstart test test-slow lint bench clean help
+
+help:
+	@echo "make quickstart  install, search networks for digits on two budgets, write and print the report"
+	@echo "make test        install, lint, type-check, run the tests"
+	@echo "make test-slow   the tests that take minutes: real data packs, kill and resume at many moments"
+	@echo "make bench       speed: ratios that must hold, and absolute figures for the record"
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(STAMP)
+
+quickstart: $(STAMP)
+	$(BIN)/suite run +experiment=quickstart
+	$(BIN)/suite report results/quickstart
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -q -m "not slow" -n 2
+	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-columns=median,rounds -m "not slow"
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -q -m slow
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest tests/performance --benchmark-only --benchmark-json=results/artefacts/bench.json
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

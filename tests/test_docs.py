@@ -1,0 +1,51 @@
+"""What docs/extending.md promises: its files are written to an empty folder and its commands run there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _blocks() -> list[tuple[str, str, str]]:
+    return BLOCK.findall((ROOT / "docs" / "extending.md").read_text())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("own")
+    for _, name, text in _blocks():
+        if name:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+    return root
+
+
+COMMANDS = [line for kind, _, text in _blocks() if kind == "bash" for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_guide_run(command: str, folder: Path) -> None:
+    words = shlex.split(command)
+    program = {"suite": [sys.executable, "-m", "suite"], "python": [sys.executable]}[words[0]]
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*program, *words[1:]], cwd=folder, capture_output=True, text=True, env=one_thread)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_guide_has_files_and_commands() -> None:
+    assert len(COMMANDS) >= 7
+    assert {name for _, name, _ in _blocks() if name} >= {"my_networks.py", "mine/benchmark/spots.yaml"}
+
+
+def test_limits_that_the_guide_states() -> None:
+    method = (ROOT / "baselines" / "random_search.py").read_text().splitlines()
+    assert len(method) <= 30
+    for device in (ROOT / "suite" / "conf" / "device").glob("*.yaml"):
+        assert len(device.read_text().splitlines()) <= 15
