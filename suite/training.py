@@ -34,8 +34,8 @@ class Objective:
         """Parameter groups with settings of their own."""
         return ()
 
-    def penalty(self, epoch: int) -> Tensor | None:
-        """A term added to the loss, after the forward pass of each step."""
+    def penalty(self, epoch: float) -> Tensor | None:
+        """A term added to the loss, after the forward pass of each step; fractions of `epoch` count steps."""
         return None
 
     def ratios(self) -> dict[str, float]:
@@ -173,12 +173,13 @@ class _Trainer:
         self.network.train()
         total = torch.zeros((), device=task.compute)
         for step, index in enumerate(steps):
-            self._set_lr(epoch + step / len(steps))
+            now = epoch + step / len(steps)
+            self._set_lr(now)
             x = task.augment(inputs(task, split.x[index]), rng)
             y = split.y[index].to(task.compute)
             with autocast(task):
                 loss = task.loss(self.network(x), y)
-            penalty = self.objective.penalty(epoch)
+            penalty = self.objective.penalty(now)
             self.optimiser.zero_grad(set_to_none=True)
             (loss if penalty is None else loss + penalty.to(loss.device)).backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()

@@ -203,7 +203,7 @@ def test_a_changed_preset_says_so() -> None:
         ("threads=0", "threads=0"),
         ("recipe.epochs=-1", "epochs"),
         ("method.guarantee=maybe", "repair"),
-        ("device.ceil_slope=up", "unit, mean"),
+        ("device.ceil_slope=up", "mean, unit"),
         ("benchmark.network._target_=no.such.Net", "no.such.Net"),
         ("benchmark.data.pack=/no/such.npz", "/no/such.npz"),
         ("method.penalty.multiplier=-1", "multiplier"),

@@ -135,7 +135,7 @@ def test_a_penalty_reaches_the_gradient(tmp_path: Path) -> None:
         def __init__(self, network: nn.Module) -> None:
             self.network = network
 
-        def penalty(self, epoch: int) -> Tensor:
+        def penalty(self, epoch: float) -> Tensor:
             return 10 * sum(p.square().sum() for p in self.network.parameters())
 
     of, _ = task(tmp_path)

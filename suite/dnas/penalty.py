@@ -71,15 +71,18 @@ class Penalty:
             elif costs[metric] > target:
                 self._arm(metric, costs[metric] - target)
 
-    def strength(self, metric: str, epoch: int) -> float:
-        """lambda_i(e) of Eq. 14, e from 0; 0 while the constraint is not armed."""
+    def strength(self, metric: str, epoch: float) -> float:
+        """lambda_i(e) of Eq. 14, e from 0; 0 while the constraint is not armed.
+
+        Within an epoch the ramp goes on: a search of ten epochs would otherwise jump by a fifth at once.
+        """
         final = self.strengths.get(metric, 0.0)
         if self.rule.schedule == "constant":
             return final
         return min(_START * final + epoch * (1 - _START) * final / (self.epochs / 2), final)
 
-    def __call__(self, costs: Mapping[str, Tensor], epoch: int) -> Tensor:
-        """The penalty term, a 0-d tensor, for relaxed `costs` (metric -> 0-d tensor) in search epoch `epoch`."""
+    def __call__(self, costs: Mapping[str, Tensor], epoch: float) -> Tensor:
+        """The penalty term, a 0-d tensor, for relaxed `costs` (metric -> 0-d tensor) at search epoch `epoch`."""
         terms = []
         for metric, target in self.targets.items():
             cost = costs[metric]

@@ -101,7 +101,7 @@ class _Constrained(Objective):
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
 
-    def penalty(self, epoch: int) -> Tensor | None:
+    def penalty(self, epoch: float) -> Tensor | None:
         return self.rule(self.task.space.relaxed(self.masked.counts, self.relaxed), epoch)
 
     def costs(self) -> dict[str, float]:
@@ -114,7 +114,7 @@ class _Constrained(Objective):
 
     def row(self, epoch: int) -> dict[str, float]:
         columns = {f"cost/{metric}": value for metric, value in self.costs().items()}
-        return columns | {f"strength/{m}": self.rule.strength(m, epoch) for m in self.relaxed}
+        return columns | {f"strength/{m}": self.rule.strength(m, epoch + 1) for m in self.relaxed}
 
     def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""

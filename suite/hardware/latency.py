@@ -72,15 +72,16 @@ class Gap8(Board):
 
     conv: c(H,2) c(W,8) [2 K Cin + c(Cout,4) (5 + 14 c(K Cin,4) + 10)]; depthwise: 4 c(Cout,4) H W K; linear:
     c(Cin,2) c(Cout,4), with c(x,n) = ceil(x/n). No DMA, tiling, pooling or addition: 3 to 5 times below silicon.
-    The relaxed ceiling keeps its value; its slope is 1 ("unit", as the paper's code) or 1/n ("mean").
+    The relaxed ceiling keeps its value; its slope is 1/n ("mean", the ceiling's own on average) or 1 ("unit", as in the
+    paper's code, which makes a channel look four times as costly as it is).
     """
 
-    ceil_slope: Literal["unit", "mean"] = "unit"
+    ceil_slope: Literal["mean", "unit"] = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.ceil_slope not in ("unit", "mean"):
-            raise ValueError(f"device.ceil_slope={self.ceil_slope}: choices are unit, mean")
+        if self.ceil_slope not in ("mean", "unit"):
+            raise ValueError(f"device.ceil_slope={self.ceil_slope}: choices are mean, unit")
 
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each layer, shape (L,); float64 where the counts are relaxed, int64 otherwise."""
