@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from suite.budget import Budget
 from suite.meter import Meter
+from suite.recipe import Recipe
 from suite.seed_training import train_seed
 from suite.task import Candidate, SearchResult, Task
 
-LENGTHS = {"standard": 1, "equal": 3}
-"""Standard trainings of each length; equal: as many epochs as warm-up, search and fine-tuning together."""
+LENGTHS = ("standard", "equal")
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,13 @@ class HandTuned:
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Train the seed; one candidate."""
-        trained = train_seed(task, meter, LENGTHS[self.length] * task.recipe.epochs, phase="finetune")
+        trained = train_seed(task, meter, epochs_of(self.length, task.recipe), phase="finetune")
         return SearchResult([Candidate(trained.network)], trained.history, artefacts=[trained.artefact])
+
+
+def epochs_of(length: str, recipe: Recipe) -> int:
+    """Epochs of a standard training, or of warm-up, search and fine-tuning together (`equal`)."""
+    return recipe.whole_search if length == "equal" else recipe.epochs
 
 
 def check_length(length: str) -> None:

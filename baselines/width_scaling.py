@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from baselines.hand_tuned import LENGTHS, check_length
+from baselines.hand_tuned import check_length, epochs_of
 from suite.budget import Budget
 from suite.dnas.space import SearchSpace, Widths
 from suite.meter import Meter
@@ -31,7 +31,7 @@ class WidthScaling:
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Thin, train; one candidate that fits."""
         network = task.space.thin(task.new_network(), largest_scaling(task.space, budget))
-        epochs = LENGTHS[self.length] * task.recipe.epochs
+        epochs = epochs_of(self.length, task.recipe)
         trained = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs))
         return SearchResult([Candidate(network)], trained.rows)
 

@@ -43,6 +43,8 @@ class RecipeNode:
     """Changes to the benchmark's recipe at this preset; null keeps the preset's."""
 
     epochs: int | None = None
+    search_epochs: int | None = None
+    finetune_epochs: int | None = None
     batch: int | None = None
     mask_lr: float | None = None
     patience: int | None = None
@@ -148,23 +150,26 @@ def _convert(factory: Any, name: str, value: Any, key: str) -> Any:
         raise SuiteError(f"{key}.{name}={value}: {error.msg or error}".splitlines()[0]) from error
 
 
-def resolve_recipe(config: DictConfig) -> tuple[Recipe, bool]:
-    """The recipe of this job, and whether the user changed the preset's.
+def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
+    """The benchmark's node and its recipe under the job's preset, and whether the user changed the recipe.
 
-    The benchmark's recipe, then its preset, then what the `recipe` node sets.
+    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also replace keys
+    of the benchmark's `augmentation`.
 
     Raises:
         SuiteError: the benchmark has no such preset, or a value is out of range.
     """
     benchmark = plain(config.benchmark)
-    presets = benchmark.get("presets", {})
+    presets = benchmark.pop("presets", {})
     name = config.preset.name
     if name not in presets:
         raise SuiteError(f"preset={name}: {benchmark.get('name')} has none of that name. Choices: {', '.join(presets)}")
+    preset = dict(presets[name] or {})
+    if augmentation := preset.pop("augmentation", None):
+        benchmark["augmentation"] = benchmark.get("augmentation", {}) | augmentation
     changes = _drop_none(plain(config.recipe))
-    merged = OmegaConf.merge(benchmark["recipe"], presets[name] or {}, changes)
-    recipe = _construct(Recipe, plain(merged), "recipe")
-    return recipe, bool(changes)
+    merged = OmegaConf.merge(benchmark.pop("recipe"), preset, changes)
+    return benchmark, _construct(Recipe, plain(merged), "recipe"), bool(changes)
 
 
 def _drop_none(node: dict[str, Any]) -> dict[str, Any]:

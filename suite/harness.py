@@ -103,8 +103,8 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
     return Task(
         name=plan.benchmark.name,
         seed=plan.seed,
-        train=subset(data.train, recipe.train_samples),
-        validation=subset(data.validation, recipe.eval_samples),
+        train=_on_device(subset(data.train, recipe.train_samples), plan.compute),
+        validation=_on_device(subset(data.validation, recipe.eval_samples), plan.compute),
         input_shape=tuple(plan.benchmark.input_shape),
         seed_network=plan.seed_network,
         prepare=plan.benchmark.prepare,
@@ -119,6 +119,11 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
         shared_key=plan.shared_key,
         progress=progress,
     )
+
+
+def _on_device(split: Split, compute: str) -> Split:
+    """Examples where they are used, so that no step waits for a transfer; labels stay where scores are computed."""
+    return Split(split.x.to(compute), split.y)
 
 
 def subset(split: Split, samples: int | None) -> Split:

@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from suite.errors import SuiteError
-from suite.harness import RunningElsewhere, execute
+from suite.harness import RunningElsewhere, execute, load_data
 from suite.plan import Plan, make_plan
 from suite.progress import Progress, TerminalProgress
 from suite.record import RunRecord
@@ -72,12 +72,18 @@ def announce(configs: Iterable[DictConfig]) -> None:
         SuiteError: the first job that cannot work.
     """
     left = 0
+    loaded = set()
     for config in configs:
         plan, store = make_plan(config), store_of(config)
         if plan.id in session.before:
             continue
         _note(store, plan)
-        left += not _has_ended(session.register(store, plan), config)
+        if _has_ended(session.register(store, plan), config):
+            continue
+        left += 1
+        if (data := plan.shared_key["data"]) not in loaded:  # a damaged file is found now, not after hours
+            load_data(plan.benchmark, store)
+            loaded.add(data)
     log.info("%d runs planned, %d left to do", len(session.before), left)
 
 

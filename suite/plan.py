@@ -17,7 +17,7 @@ from torch import nn
 
 from suite.benchmarks.base import Benchmark, benchmark_settings
 from suite.budget import Budget, parse_budget
-from suite.config import build, plain, resolve_recipe
+from suite.config import apply_preset, build, plain
 from suite.dnas.space import SearchSpace
 from suite.errors import SuiteError
 from suite.hardware.costs import HardwareModel
@@ -62,11 +62,10 @@ def make_plan(config: DictConfig) -> Plan:
     Raises:
         SuiteError: anything in the configuration that cannot work, data that is missing, a budget out of reach.
     """
-    benchmark_node = plain(config.benchmark)
+    benchmark_node, recipe, changed = apply_preset(config)
     benchmark: Benchmark = build(benchmark_settings(benchmark_node), "benchmark")
     method: Method = build(config.method, "method")
     hardware = HardwareModel(build(config.device, "device"))
-    recipe, changed = resolve_recipe(config)
     network_node = {"_target_": config.network} if config.network else benchmark_node.get("network", {})
 
     def seed_network() -> nn.Module:

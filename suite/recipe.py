@@ -64,7 +64,8 @@ class Optimisation:
 class Recipe:
     """Training settings of a benchmark at one preset.
 
-    `epochs` is the length of one standard training, and of each phase of a search (warm-up, search, fine-tuning).
+    `epochs` is the length of one standard training and of a search's warm-up; `search_epochs` and `finetune_epochs` are
+    the same where null (the paper's choice).
     `patience` ends a search or fine-tuning after so many epochs without a better validation score (search: counted
     from three quarters of its epochs). `train_samples` and `eval_samples` cut the splits, null for all.
     """
@@ -74,6 +75,8 @@ class Recipe:
     warmup: Optimisation = field(default_factory=Optimisation)
     search: Optimisation = field(default_factory=Optimisation)
     finetune: Optimisation = field(default_factory=Optimisation)
+    search_epochs: int | None = None
+    finetune_epochs: int | None = None
     mask_lr: float = 1e-3
     patience: int | None = None
     train_samples: int | None = None
@@ -81,12 +84,26 @@ class Recipe:
     dtype: str = "fp32"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "mask_lr", "patience", "train_samples", "eval_samples"):
+        for name in (
+            "epochs",
+            "search_epochs",
+            "finetune_epochs",
+            "batch",
+            "mask_lr",
+            "patience",
+            "train_samples",
+            "eval_samples",
+        ):
             if getattr(self, name) is not None:
                 _positive(name, getattr(self, name))
         if self.batch < 2:
             raise ValueError(f"batch={self.batch}: batch norm needs at least 2")
         _choice("dtype", self.dtype, DTYPES)
+
+    @property
+    def whole_search(self) -> int:
+        """Epochs of warm-up, search and fine-tuning together."""
+        return self.epochs + (self.search_epochs or self.epochs) + (self.finetune_epochs or self.epochs)
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -87,11 +87,7 @@ def _split(x: np.ndarray, y: np.ndarray) -> Split:
 def _write(path: Path, splits: Splits) -> None:
     # Streamed into the temporary file: `store.write_atomic` takes bytes, so it would need two more copies.
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        f"{name}_{key}": getattr(split, key).numpy()
-        for name, split in splits._asdict().items()
-        for key in "xy"
-    }
+    arrays = {f"{name}_{key}": getattr(split, key).numpy() for name, split in splits._asdict().items() for key in "xy"}
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -135,9 +135,7 @@ class Cifar10Source:
         except OSError as error:
             raise SuiteError(f"{archive}: cannot be read ({error.strerror})") from error
         if found != self.archive_sha256:
-            raise SuiteError(
-                f"{archive}: its SHA-256 is {found}, not {self.archive_sha256}; download it again"
-            )
+            raise SuiteError(f"{archive}: its SHA-256 is {found}, not {self.archive_sha256}; download it again")
 
     def _unpacked(self, folder: Path) -> dict[str, bytes]:
         contents = {}
@@ -148,15 +146,11 @@ class Cifar10Source:
                 raise SuiteError(f"{folder / name}: cannot be read ({error.strerror})") from error
             found = hashlib.md5(contents[name], usedforsecurity=False).hexdigest()
             if found != expected:
-                raise SuiteError(
-                    f"{folder / name}: its MD5 is {found}, not {expected}; unpack {ARCHIVE} again"
-                )
+                raise SuiteError(f"{folder / name}: its MD5 is {found}, not {expected}; unpack {ARCHIVE} again")
         return contents
 
     def _missing(self, reason: str) -> SuiteError:
-        folder = (
-            f" benchmark.data.folder={self.folder} holds neither it nor {UNPACKED}/." if self.folder else ""
-        )
+        folder = f" benchmark.data.folder={self.folder} holds neither it nor {UNPACKED}/." if self.folder else ""
         return SuiteError(
             f"{ARCHIVE}: {reason}.{folder} Put it into a folder and give that with benchmark.data.folder=DIR "
             "or SUITE_DATA_DIR=DIR, or give a pack with benchmark.data.pack=FILE"

@@ -205,9 +205,7 @@ def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
         for index in np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[:1]:
             raise _PackError(f"'x' is not finite in example {index}")
         x = x[:, None] if x.ndim == 3 else x
-    return Splits(
-        *(Split(torch.from_numpy(x[members]), torch.from_numpy(y[members])) for members in indices.values())
-    )
+    return Splits(*(Split(torch.from_numpy(x[members]), torch.from_numpy(y[members])) for members in indices.values()))
 
 
 def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
@@ -242,6 +240,4 @@ def _decode(files: Sequence[memoryview], index: int) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(files[index]), formats=IMAGE_FORMATS) as image:
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
     except Exception as error:  # Pillow's decoders raise whatever they meet in damaged bytes
-        raise _PackError(
-            f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}"
-        ) from error
+        raise _PackError(f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}") from error

@@ -30,9 +30,7 @@ def stratified_validation(
         members = np.flatnonzero(y == label)
         count = per_class if share is None else max(1, round(share * len(members)))
         if count is None or count >= len(members):
-            raise ValueError(
-                f"class {label} has {len(members)} examples: {count} for validation leave none to train"
-            )
+            raise ValueError(f"class {label} has {len(members)} examples: {count} for validation leave none to train")
         mask[members[np.argsort(rank[members])[:count]]] = True
     return mask
 

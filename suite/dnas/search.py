@@ -32,7 +32,6 @@ class Duccio:
 
     penalty: shape, schedule and strengths' multiplier of the constraints in the loss.
     guarantee: off, repair or refill.
-    warmup_epochs, search_epochs, finetune_epochs: the recipe's epochs where null.
     """
 
     version: ClassVar[int] = 1
@@ -40,17 +39,10 @@ class Duccio:
     name: str = "duccio"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
     guarantee: str = "refill"
-    warmup_epochs: int | None = None
-    search_epochs: int | None = None
-    finetune_epochs: int | None = None
 
     def __post_init__(self) -> None:
         if self.guarantee not in GUARANTEES:
             raise ValueError(f"method.guarantee={self.guarantee}: choices are {', '.join(GUARANTEES)}")
-        for key in ("warmup_epochs", "search_epochs", "finetune_epochs"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise ValueError(f"method.{key}={value}: must be at least 1, or null for the recipe's epochs")
 
     @property
     def label(self) -> str:
@@ -59,15 +51,15 @@ class Duccio:
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, discretise, fine-tune; one candidate."""
-        warm = train_seed(task, meter, self.warmup_epochs or task.recipe.epochs)
-        epochs = self.search_epochs or task.recipe.epochs
+        warm = train_seed(task, meter, task.recipe.epochs)
+        epochs = task.recipe.search_epochs or task.recipe.epochs
         masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
         objective = _Constrained(self, task, budget, masked, warm, epochs)
         patience = task.recipe.patience
         phase = Phase("search", task.recipe.search, epochs, patience=patience)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
         network = self._discretise(task, budget, masked)
-        phase = Phase("finetune", task.recipe.finetune, self.finetune_epochs, patience=patience)
+        phase = Phase("finetune", task.recipe.finetune, task.recipe.finetune_epochs, patience=patience)
         tuned = fit(task, network, meter, phase)
         return SearchResult(
             candidates=[Candidate(network)],

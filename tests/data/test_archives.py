@@ -61,9 +61,7 @@ def test_writes_no_file(tmp_path, monkeypatch):
 
 
 def test_a_folder_in_the_archive_is_harmless(tmp_path):
-    archive = write_tar(
-        tmp_path / "x.tgz", [special_member("folder", tarfile.DIRTYPE), file_member("c", b"1")]
-    )
+    archive = write_tar(tmp_path / "x.tgz", [special_member("folder", tarfile.DIRTYPE), file_member("c", b"1")])
     assert read_members(archive, ["c"]) == {"c": b"1"}
 
 
@@ -113,9 +111,7 @@ def test_a_file_that_is_no_tar_is_named(tmp_path, content):
 @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz"])
 def test_a_truncated_archive_is_noticed_wherever_it_was_cut(tmp_path, name):
     content = write_files(tmp_path / name).read_bytes()
-    end = (
-        10 * 512 if name == "x.tar" else len(content)
-    )  # the padding after the end of a plain tar may be missing
+    end = 10 * 512 if name == "x.tar" else len(content)  # the padding after the end of a plain tar may be missing
     cut = tmp_path / f"cut-{name}"
     for size in range(0, end, 97):
         cut.write_bytes(content[:size])

@@ -107,8 +107,7 @@ def test_shift_moves_whole_pixels_up_to_its_share_and_repeats_the_border():
     out = Affine(shift=0.125)(x.expand(300, 2, 16, 16), seeded())
     moves = [(dx, dy) for dx in range(-2, 3) for dy in range(-2, 3)]
     expected = {
-        move: torch.stack(torch.meshgrid(*[(position + m).clamp(0, 15) for m in move], indexing="xy"))
-        for move in moves
+        move: torch.stack(torch.meshgrid(*[(position + m).clamp(0, 15) for m in move], indexing="xy")) for move in moves
     }
     found = {move for image in out for move in moves if torch.equal(image, expected[move])}
     assert found == set(moves)

@@ -84,9 +84,7 @@ def put_an_array(file: Path, _: bytes) -> None:
 
 
 def drop_labels(file: Path, _: bytes) -> None:
-    arrays = {
-        f"{name}_{key}": getattr(split, key) for name, split in SPLITS._asdict().items() for key in "xy"
-    }
+    arrays = {f"{name}_{key}": getattr(split, key) for name, split in SPLITS._asdict().items() for key in "xy"}
     np.savez(file, **arrays | {"test_y": arrays["test_y"][:-1]})
 
 

@@ -30,9 +30,7 @@ def batch(index: int) -> dict[bytes, object]:
     return {b"data": pixels, b"labels": [(index + i) % 10 for i in range(PER_BATCH)]}
 
 
-def unpack(
-    folder: Path, change: Callable[[str, dict[bytes, object]], object] = lambda _, content: content
-) -> Path:
+def unpack(folder: Path, change: Callable[[str, dict[bytes, object]], object] = lambda _, content: content) -> Path:
     """A small cifar-10-batches-py in `folder`."""
     target = folder / UNPACKED
     target.mkdir(parents=True)

@@ -33,9 +33,7 @@ def joined(files: list[bytes]) -> dict[str, np.ndarray]:
     return {"x_encoded": np.frombuffer(b"".join(files), np.uint8), "x_offsets": offsets}
 
 
-def write(
-    path: Path, x: dict[str, np.ndarray], meta: object = META, **changes: np.ndarray | None
-) -> PackSource:
+def write(path: Path, x: dict[str, np.ndarray], meta: object = META, **changes: np.ndarray | None) -> PackSource:
     arrays = {"y": LABELS, "split": SPLIT, "meta": np.array(json.dumps(meta)), **x, **changes}
     np.savez_compressed(path, **{key: value for key, value in arrays.items() if value is not None})
     return PackSource(path, "toy")
