@@ -11,14 +11,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.logging import RichHandler
 
-from suite import __version__, config, jobs
+from suite import __version__, jobs
 from suite.errors import SuiteError
 from suite.progress import show_progress
 from suite.store import Store
 from suite.sweep import expand
 
 log = logging.getLogger("suite")
-config.register()
 
 
 @hydra.main(version_base="1.3", config_path="pkg://suite.conf", config_name="config")
@@ -133,13 +132,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "" not in sys.path:  # modules beside the user's YAML files can be named, as with `python -m suite`
         sys.path.insert(0, "")
     logging.basicConfig(
-        level=logging.INFO,
         format="%(message)s",
         handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_level=False)]
         if sys.stderr.isatty()
         else None,
     )
-    logging.getLogger("hydra").setLevel(logging.WARNING)
+    log.setLevel(logging.INFO)  # ours alone: libraries speak up at warnings
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0

@@ -47,6 +47,7 @@ class RecipeNode:
     finetune_epochs: int | None = None
     batch: int | None = None
     mask_lr: float | None = None
+    penalty_multiplier: float | None = None
     patience: int | None = None
     train_samples: int | None = None
     eval_samples: int | None = None
@@ -90,9 +91,7 @@ class Config:
     device: Any = MISSING
 
 
-def register() -> None:
-    """Make the schema known to Hydra."""
-    ConfigStore.instance().store(name="schema", node=Config)
+ConfigStore.instance().store(name="schema", node=Config)
 
 
 def plain(node: Any) -> Any:

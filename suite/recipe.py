@@ -65,7 +65,8 @@ class Recipe:
     """Training settings of a benchmark at one preset.
 
     `epochs` is the length of one standard training and of a search's warm-up; `search_epochs` and `finetune_epochs` are
-    the same where null (the paper's choice).
+    the same where null (the paper's choice). `mask_lr` is the masks' learning rate, `penalty_multiplier` the power of
+    ten by which the paper's scripts scaled Eq. 13 for each benchmark.
     `patience` ends a search or fine-tuning after so many epochs without a better validation score (search: counted
     from three quarters of its epochs). `train_samples` and `eval_samples` cut the splits, null for all.
     """
@@ -78,24 +79,16 @@ class Recipe:
     search_epochs: int | None = None
     finetune_epochs: int | None = None
     mask_lr: float = 1e-3
+    penalty_multiplier: float = 1.0
     patience: int | None = None
     train_samples: int | None = None
     eval_samples: int | None = None
     dtype: str = "fp32"
 
     def __post_init__(self) -> None:
-        for name in (
-            "epochs",
-            "search_epochs",
-            "finetune_epochs",
-            "batch",
-            "mask_lr",
-            "patience",
-            "train_samples",
-            "eval_samples",
-        ):
-            if getattr(self, name) is not None:
-                _positive(name, getattr(self, name))
+        for name, value in vars(self).items():
+            if isinstance(value, int | float):
+                _positive(name, value)
         if self.batch < 2:
             raise ValueError(f"batch={self.batch}: batch norm needs at least 2")
         _choice("dtype", self.dtype, DTYPES)

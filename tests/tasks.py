@@ -6,14 +6,11 @@ from pathlib import Path
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from suite import config
 from suite.harness import load_data, make_task
 from suite.plan import Plan, make_plan
 from suite.progress import Progress
 from suite.store import Store
 from suite.task import Task, Workspace
-
-config.register()
 
 
 def plan(*overrides: str, preset: str = "smoke") -> Plan:

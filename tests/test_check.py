@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from suite.check import run_checks
 from suite.errors import SuiteError
 

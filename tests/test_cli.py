@@ -155,3 +155,15 @@ def test_module_and_console_script_are_the_same() -> None:
     for command in ([sys.executable, "-m", "suite"], [str(Path(sys.executable).with_name("suite"))]):
         done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, env=os.environ)
         assert done.stdout.startswith("suite ")
+
+
+def test_runs_in_parallel_processes_give_the_same_records(suite_: Callable, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    sweep = ["-m", *SMOKE, "budget.weights=50%", "seed=0,1", "recipe.epochs=1"]
+    assert suite_("run", *sweep, "name=serial") == 0
+    # a root of its own, so that warm-ups are not shared with the serial runs
+    parallel = ["results_dir=other", "name=parallel", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    assert suite_("run", *sweep, *parallel) == 0
+    serial, other = _records(tmp_path / "results" / "serial"), _records(tmp_path / "other" / "parallel")
+    assert [(r["id"], r["scores"], r["costs"]) for r in serial] == [(r["id"], r["scores"], r["costs"]) for r in other]
+    assert len(serial) == 2

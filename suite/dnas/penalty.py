@@ -20,7 +20,8 @@ _LATE_MARGIN = 0.1
 
 @dataclass(frozen=True)
 class PenaltyRule:
-    """The penalty's form. `multiplier` scales Eq. 13: one number, or one per metric (1 where not named).
+    """The penalty's form. `multiplier` scales Eq. 13: one number, one per metric (1 where not named), or None where the
+    benchmark's recipe says it.
 
     shape: hinge lambda max(0, C - T); abs lambda |C - T|; objective lambda C, no target.
     schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant.
@@ -28,13 +29,15 @@ class PenaltyRule:
 
     shape: str = "hinge"
     schedule: str = "ramp"
-    multiplier: Any = 1.0
+    multiplier: Any = None
 
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
             raise ValueError(f"penalty.shape={self.shape}: choices are {', '.join(SHAPES)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"penalty.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
+        if self.multiplier is None:
+            return
         values = self.multiplier.values() if isinstance(self.multiplier, Mapping) else [self.multiplier]
         for value in values:
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
@@ -44,7 +47,7 @@ class PenaltyRule:
         """The multiplier of one metric."""
         if isinstance(self.multiplier, Mapping):
             return float(self.multiplier.get(metric, 1.0))
-        return float(self.multiplier)
+        return 1.0 if self.multiplier is None else float(self.multiplier)
 
 
 @dataclass

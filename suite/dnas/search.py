@@ -7,7 +7,7 @@ least violating one is thinned until it fits.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 
 import torch
@@ -30,7 +30,7 @@ _LATE = 0.75
 class Duccio:
     """Mask-based DUCCIO.
 
-    penalty: shape, schedule and strengths' multiplier of the constraints in the loss.
+    penalty: shape, schedule and strengths' multiplier (the recipe's where null) of the constraints in the loss.
     guarantee: off, repair or refill.
     """
 
@@ -87,7 +87,10 @@ class _Constrained(Objective):
         self.epochs = epochs
         self.relaxed = [m for m in budget.targets if m in task.hardware.differentiable]
         targets = {m: budget.targets[m] for m in self.relaxed}
-        self.rule = Penalty(method.penalty, targets, epochs)
+        rule = method.penalty
+        if rule.multiplier is None:
+            rule = replace(rule, multiplier=task.recipe.penalty_multiplier)
+        self.rule = Penalty(rule, targets, epochs)
         self.rule.start(warm.loss, task.space.seed_costs)
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:

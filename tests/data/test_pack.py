@@ -204,12 +204,10 @@ BAD_META = {
     "the format in 'meta' is [1], not 'pack-1'": [1],
     "'meta' lacks the text 'benchmark'": without("benchmark"),
     "'meta' lacks the text 'title'": META | {"title": 3},
-    "'meta' lacks the text 'source'": without("source"),
     "'meta' lacks the text 'licence'": without("licence"),
     "holds the benchmark 'other', not 'toy'": META | {"benchmark": "other"},
     "'classes' in 'meta' must be a list of names, not [1, 2]": META | {"classes": [1, 2]},
     "'classes' in 'meta' must be a list of names, not []": META | {"classes": []},
-    "'classes' in 'meta' must be a list of names, not 'cat'": META | {"classes": "cat"},
     "'y' is 1 in example 1, but there are 1 classes": META | {"classes": ["cat"]},
 }
 
@@ -241,7 +239,6 @@ BAD_ARRAYS = {
     "'y' must hold integers (N,), not float64 (7,)": FEATURES | {"y": np.zeros(7)},
     "'split' must hold integers (N,), not uint8 (7, 1)": FEATURES | {"split": SPLIT[:, None]},
     "'y' has 6 examples, but 'split' has 7": FEATURES | {"y": LABELS[:6]},
-    "'y' is 2 in example 1, but there are 2 classes": FEATURES | {"y": LABELS * 2},
     "'y' is -1 in example 1, but there are 2 classes": FEATURES | {"y": -LABELS},
     "'split' is 4 in example 3, but it can be 0 to 3": FEATURES | {"split": SPLIT * 4},
     "'split' leaves no example for train": FEATURES | {"split": np.array([1, 1, 1, 2, 2, 2, 3])},
@@ -276,20 +273,17 @@ def test_refuses_wrong_arrays(tmp_path, message):
 
 def test_extra_examples_are_not_even_decoded(tmp_path):
     data = write(tmp_path / "p.npz", spoiled_file(6, b"no image at all")).load(tmp_path / "cache")
-    assert len(data.train) + len(data.validation) + len(data.test) == 6
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [3, 1, 2]
 
 
-def test_describes_a_pack_that_is_there(tmp_path):
+def test_describes_a_pack_that_is_there_damaged_or_missing(tmp_path):
     source = write(tmp_path / "p.npz", FEATURES)
     facts = {"title": "seven toys", "place": str(source.path), "licence": "free"}
     assert source.describe() == facts | {"present": "yes", "size": "0.0 MB"}
-
-
-def test_describes_a_pack_that_is_missing_or_damaged(tmp_path):
-    source = PackSource(tmp_path / "p.npz", "toy")
-    assert (source.describe()["title"], source.describe()["present"]) == ("pack of toy", "no")
     source.path.write_bytes(b"no zip")
     assert source.describe()["present"] == "damaged"
+    source.path.unlink()
+    assert (source.describe()["title"], source.describe()["present"]) == ("pack of toy", "no")
 
 
 def test_the_real_pack_of_cifar10_loads_and_is_cached(packs, tmp_path):

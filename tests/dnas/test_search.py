@@ -107,5 +107,5 @@ def test_the_returned_network_is_plain(tmp_path: Path) -> None:
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="method.guarantee"):
+    with pytest.raises(ValueError, match=r"method\.guarantee"):
         Duccio(guarantee="maybe")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from conftest import device
+
 from suite.dnas.space import SearchSpace
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
