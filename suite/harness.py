@@ -229,6 +229,7 @@ def architecture(plan: Plan, widths: Mapping[str, int], layers: Sequence[Any]) -
     """The found network as JSON: the seed it comes from, width of each channel group, and its layers."""
     return {
         "seed": plan.identity["benchmark"]["network"],
+        "input_shape": list(plan.benchmark.input_shape),
         "widths": dict(widths),
         "layers": [
             {

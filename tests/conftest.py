@@ -3,12 +3,17 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 import yaml
 
 from suite.config import build
 from suite.hardware.costs import HardwareModel
+
+# The first import of torch within an example takes longer than any deadline worth having.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[1]
 

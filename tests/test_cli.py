@@ -92,6 +92,21 @@ def test_bad_input_ends_with_code_2_one_screen_and_nothing_written(
     assert not list(tmp_path.glob("results/*/runs/*/record.json"))
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("pack.npz", "benchmark.data.pack=pack.npz"), ("cifar-10-python.tar.gz", "benchmark.data.folder=.")],
+)
+def test_damaged_data_is_named_before_training(
+    name: str, setting: str, suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 cut short")
+    assert suite_("run", "-m", *SMOKE, "benchmark=image_classification", setting, "seed=0,1") == 2
+    error = capsys.readouterr().err
+    assert name in error
+    assert "Traceback" not in error
+    assert not list(tmp_path.glob("results/*/runs/*/record.json"))
+
+
 def test_a_sweep_with_one_bad_job_trains_nothing(
     suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -12,7 +13,8 @@ from tasks import plan, task
 from suite.budget import Budget
 from suite.data.base import Split
 from suite.errors import SuiteError
-from suite.harness import RunningElsewhere, execute
+from suite.harness import RunningElsewhere, execute, load_data, subset
+from suite.load import load_network
 from suite.meter import Meter
 from suite.plan import Plan
 from suite.progress import Progress
@@ -72,6 +74,20 @@ def test_a_record_holds_what_the_harness_measured(tmp_path: Path) -> None:
     assert not (folder / "checkpoints").exists()
 
 
+def test_a_recorded_network_can_be_loaded_and_predicts_as_recorded(tmp_path: Path) -> None:
+    made = plan("budget.weights=25%")
+    _execute(made, tmp_path)
+    folder = tmp_path / "test" / "runs" / made.id
+    network = load_network(folder)
+    test = subset(load_data(made.benchmark, Store(tmp_path, "test")).test, made.recipe.eval_samples)
+    recorded = np.load(folder / "predictions.npz")
+    assert recorded["target"].tolist() == test.y.tolist()
+    assert network(made.benchmark.prepare(test.x)).argmax(1).tolist() == recorded["predicted"].tolist()
+    (folder / "weights.pt").unlink()
+    with pytest.raises(SuiteError, match=r"weights\.pt"):
+        load_network(folder)
+
+
 def test_a_finished_run_is_never_repeated(tmp_path: Path) -> None:
     made = plan("method=random_search", "method.trials=1")
     first = _execute(made, tmp_path)
@@ -111,10 +127,7 @@ def test_a_method_without_candidates_fails(tmp_path: Path) -> None:
 
 
 def test_a_task_carries_no_test_data(tmp_path: Path) -> None:
-    from suite.harness import load_data
-
-    of, made = task(tmp_path, preset_all := "recipe.train_samples=null")
-    assert preset_all
+    of, made = task(tmp_path, "recipe.train_samples=null")
     test = load_data(made.benchmark, Store(tmp_path, "test")).test.x
     known = {x.numpy().tobytes() for x in test}
     held = [getattr(of, f.name) for f in fields(of)]

@@ -45,7 +45,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("moment", range(3))
+@pytest.mark.parametrize("moment", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in range(1, 6))])
 def test_a_killed_run_continues_to_the_same_record(moment: int, uninterrupted: Path, tmp_path: Path) -> None:
     rng = random.Random(moment)
     kills = 0
