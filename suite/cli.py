@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.path.insert(0, "")
     logging.basicConfig(
         format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_level=False)]
+        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_level=False, show_time=False)]
         if sys.stderr.isatty()
         else None,
     )

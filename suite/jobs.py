@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,22 @@ class Session:
 
     progress: Progress = field(default_factory=Progress)
     before: dict[str, tuple[Store, str | None]] = field(default_factory=dict)
+    left: int = 0
+    ended: int = 0
+    seconds: float = 0.0
+
+    @property
+    def position(self) -> str:
+        """ "[3/24] " for the third of the 24 runs that this call has left to do; nothing where there is one."""
+        return f"[{self.ended + 1}/{self.left}] " if self.left > 1 else ""
+
+    @property
+    def time_left(self) -> str:
+        """The rest of a sweep at its mean pace so far."""
+        if self.ended >= self.left:
+            return ""
+        minutes = self.seconds / self.ended * (self.left - self.ended) / 60
+        return f"; about {minutes:.0f} min left" if minutes >= 1 else "; less than a minute left"
 
     def register(self, store: Store, plan: Plan) -> RunRecord | None:
         """Remember a run of this call and how it stands; its record if it has ended."""
@@ -71,7 +88,6 @@ def announce(configs: Iterable[DictConfig]) -> None:
     Raises:
         SuiteError: the first job that cannot work.
     """
-    left = 0
     loaded = set()
     for config in configs:
         plan, store = make_plan(config), store_of(config)
@@ -80,11 +96,11 @@ def announce(configs: Iterable[DictConfig]) -> None:
         _note(store, plan)
         if _has_ended(session.register(store, plan), config):
             continue
-        left += 1
+        session.left += 1
         if (data := plan.shared_key["data"]) not in loaded:  # a damaged file is found now, not after hours
             load_data(plan.benchmark, store)
             loaded.add(data)
-    log.info("%d runs planned, %d left to do", len(session.before), left)
+    log.info("%d runs planned, %d left to do", len(session.before), session.left)
 
 
 def run_job(config: DictConfig) -> None:
@@ -98,28 +114,33 @@ def run_job(config: DictConfig) -> None:
     if _has_ended(session.register(store, plan), config):
         return
     if isinstance(session.progress, TerminalProgress):
-        session.progress.run = plan.label
+        session.progress.run = session.position + plan.label
+    start = time.monotonic()
     try:
         record = execute(plan, store, session.progress, config.checkpoint_seconds)
     except RunningElsewhere:
         log.info("%s: running in another process", plan.label)
         return
+    position = session.position
+    session.ended += 1
+    session.seconds += time.monotonic() - start
     if record.status == "done":
-        _tell(record, plan)
+        _tell(record, position + plan.label)
     elif config.fail_fast:
         raise SystemExit(1)
 
 
-def _tell(record: RunRecord, plan: Plan) -> None:
+def _tell(record: RunRecord, label: str) -> None:
     worst = max(record.violations.values(), default=0.0)
     log.info(
-        "%s: %s %.4f, %s, %.2f standard trainings, %.0f s",
-        plan.label,
+        "%s: %s %.4f, %s, %.2f standard trainings, %.0f s%s",
+        label,
         record.score_name,
         record.scores["test"],
         "fits" if record.feasible else f"violates by {worst:.1%}",
         record.meter["standard_trainings"]["total"],
         record.meter["total"]["wall_s"],
+        session.time_left,
     )
 
 
