@@ -34,6 +34,7 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow
 
 bench: $(STAMP)
+	@mkdir -p results/artefacts
 	$(BIN)/python -m pytest tests/performance --benchmark-only --benchmark-json=results/artefacts/bench.json
 
 clean:

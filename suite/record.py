@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SCHEMA = 1
-STATUSES = ("done", "failed", "interrupted")
 
 _UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """Schema version -> function that turns a record of that version into the next one."""
@@ -21,6 +20,7 @@ class RecordError(ValueError):
 class RunRecord:
     """One method at one budget with one seed. `record.json` is exactly these fields.
 
+    `status` is "done" or "failed"; a run that was killed has no record, its checkpoints wait for the next call.
     Costs, targets and violations are keyed by metric; units are those of `units`. A violation is
     max(0, cost/target - 1). `meter` is `Meter.report()`: resources in total and by phase.
     """

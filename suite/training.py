@@ -79,7 +79,7 @@ class Phase:
 
     `name` is the meter's phase that is charged; `epochs` is the recipe's number where None; `label` names the training
     within the run (checkpoint, random streams, progress), `name` where None; `patience` stops it after so many epochs
-    without a better one.
+    without a better one, counted from epoch `patience_from`.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Phase:
     epochs: int | None = None
     label: str | None = None
     patience: int | None = None
+    patience_from: int = 0
 
 
 def fit(
@@ -122,7 +123,8 @@ class _Trainer:
         self.task, self.network, self.meter, self.macs = task, network, meter, macs
         self.phase, self.label = phase.name, phase.label or phase.name
         self.epochs = phase.epochs or task.recipe.epochs
-        self.settings, self.patience, self.objective = phase.settings, phase.patience, objective
+        self.settings, self.objective = phase.settings, objective
+        self.patience, self.patience_from = phase.patience, phase.patience_from
         place(network, task.compute)
         self.optimiser = self.settings.build(network, objective.parameter_groups())
         self.base_lr = [group["lr"] for group in self.optimiser.param_groups]
@@ -197,9 +199,9 @@ class _Trainer:
             group["lr"] = lr * factor
 
     def _exhausted(self, epoch: int) -> bool:
-        if self.patience is None or self.fit.best_epoch < 0:
+        if self.patience is None:
             return False
-        return epoch - self.fit.best_epoch >= self.patience
+        return epoch - max(self.fit.best_epoch, self.patience_from) >= self.patience
 
     def _beat(self) -> None:
         """Leave a note of what has been spent, so that a kill's lost work can be told."""

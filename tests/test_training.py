@@ -122,6 +122,8 @@ def test_patience_stops_early(tmp_path: Path) -> None:
     of, _ = task(tmp_path)
     result = fit(of, of.new_network(), _meter(of), Phase("warmup", RECIPE_PHASE, 9, patience=2), objective=Falling())
     assert len(result.rows) == 3
+    phase = Phase("warmup", RECIPE_PHASE, 9, "late", patience=2, patience_from=4)
+    assert len(fit(of, of.new_network(), _meter(of), phase, objective=Falling()).rows) == 7
 
 
 def test_divergence_is_an_error_not_a_result(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """CIFAR-10 with the paper's ResNet8 (MLPerf Tiny image classification)."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from suite.benchmarks.base import Classification
+from suite.benchmarks.base import DATA_FOLDER_VARIABLE, Classification
 from suite.data.base import Source
 from suite.data.cifar10 import Cifar10Source
 
@@ -17,5 +18,5 @@ class ImageClassification(Classification):
 
     def official(self) -> Source:
         """The archive of Krizhevsky 2009; validation is a fixed stratified tenth of its training set."""
-        folder = None if self.data.folder is None else Path(self.data.folder).expanduser()
-        return Cifar10Source(folder, self.data.download)
+        folder = self.data.folder or os.environ.get(DATA_FOLDER_VARIABLE)
+        return Cifar10Source(Path(folder).expanduser() if folder else None, self.data.download)

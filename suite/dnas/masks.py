@@ -64,11 +64,6 @@ class Masks(nn.Module):
         """Which channels of each group are open."""
         return [t.bool() for t in torch.split(self.theta(), self.sizes)]
 
-    @torch.no_grad()
-    def importance(self) -> list[Tensor]:
-        """|alpha| of each group's channels."""
-        return list(torch.split(self.alpha.abs(), self.sizes))
-
 
 class _MaskedBatchNorm(nn.Module):
     """Batch norm whose scale and shift are multiplied by theta, set before each forward pass."""

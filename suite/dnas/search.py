@@ -56,7 +56,8 @@ class Duccio:
         masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
         objective = _Constrained(self, task, budget, masked, warm, epochs)
         patience = task.recipe.patience
-        phase = Phase("search", task.recipe.search, epochs, patience=patience)
+        late = int(_LATE * epochs)
+        phase = Phase("search", task.recipe.search, epochs, patience=patience, patience_from=late)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
         network = self._discretise(task, budget, masked)
         phase = Phase("finetune", task.recipe.finetune, task.recipe.finetune_epochs, patience=patience)

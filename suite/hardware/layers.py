@@ -1,7 +1,7 @@
 """A network as the cost models see it: a list of layers with shapes, producers and consumers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -52,19 +52,6 @@ class Network:
     def weighted(self) -> tuple[Layer, ...]:
         """The layers that hold weights, in order of execution."""
         return tuple(layer for layer in self.layers if layer.kind in WEIGHTED)
-
-    def with_channels(self, channels: Mapping[str, int], in_channels: Mapping[str, int]) -> "Network":
-        """The same topology with other channel counts, both given per layer name."""
-        return Network(
-            tuple(
-                replace(
-                    layer,
-                    channels=channels[layer.name],
-                    in_channels=in_channels.get(layer.name, layer.in_channels),
-                )
-                for layer in self.layers
-            )
-        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ one, and the shortcuts carry no batch norm (facts checked against the published 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from suite.models.initialise import he_initialise
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions and a shortcut, (N, cin, H, W) -> (N, cout, H/stride, W/stride)."""
@@ -39,11 +41,7 @@ class ResNet8(nn.Module):
         self.block3 = Block(2 * width, 4 * width, 2)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(4 * width, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        he_initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores before softmax."""

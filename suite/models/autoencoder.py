@@ -1,0 +1,46 @@
+"""Fully connected autoencoder of MLPerf Tiny (anomaly detection): 264,192 weights and as many MACs for 640 inputs.
+
+640-128-128-128-128-8-128-128-128-128-640 after pytorch-benchmarks' port (paper section 4): every linear layer has a
+bias, and with these and batch norm there are 267,928 parameters, the size that the paper's targets are fractions of.
+"""
+
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.models.initialise import he_initialise
+
+DEPTH = 4
+
+
+class Dense(nn.Module):
+    """Linear layer, batch norm, ReLU: (N, inputs) -> (N, outputs)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.bn = nn.BatchNorm1d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Non-negative features."""
+        return F.relu(self.bn(self.linear(x)))
+
+
+class Autoencoder(nn.Module):
+    """Reconstruction (N, inputs) of features (N, inputs), through `code` numbers; `hidden` is the other layers' width.
+
+    640 inputs are 5 frames of 128 mel bands, 110 the averaged spectrum of a clip. At 640: 264,192 weights and MACs,
+    768 B of RAM, 33,024 GAP8 cycles (paper section 1.6; RAM as TFLM's plan of ad01_int8, peers section 7.6).
+    """
+
+    def __init__(self, inputs: int = 640, hidden: int = 128, code: int = 8) -> None:
+        super().__init__()
+        widths = [inputs, *[hidden] * DEPTH, code, *[hidden] * DEPTH]
+        self.blocks = nn.Sequential(*(Dense(cin, cout) for cin, cout in pairwise(widths)))
+        self.out = nn.Linear(hidden, inputs)
+        he_initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruction in the units of the input."""
+        return self.out(self.blocks(x))  # type: ignore[no-any-return]
