@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make quickstart  install, search networks for digits on two budgets, write and print the report"
 	@echo "make test        install, lint, type-check, run the tests"
-	@echo "make test-slow   the tests that take minutes: real data packs, kill and resume at many moments"
+	@echo "make test-slow   the tests that take minutes: kill and resume at more moments, the built wheel"
 	@echo "make bench       speed: ratios that must hold, and absolute figures for the record"
 
 $(STAMP): pyproject.toml constraints.txt
