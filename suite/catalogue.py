@@ -9,8 +9,6 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.table import Table
 
-from suite.benchmarks.base import benchmark_settings
-from suite.config import build, plain
 from suite.errors import SuiteError
 
 GROUPS = ("benchmark", "method", "device", "preset", "experiment")
@@ -45,14 +43,15 @@ def catalogue(config_dir: Path | None = None) -> list[Entry]:
 
 def _read(root: Path, own: bool) -> Iterator[Entry]:
     for group in GROUPS:
-        for path in sorted((root / group).glob("*.yaml")):
+        for path in sorted((root / group).rglob("*.yaml")):
             lines = [x.lstrip("# ") for x in path.read_text().splitlines() if x.startswith("#")]
             about = next((x for x in lines if not x.startswith("@")), "")
             try:
                 node = OmegaConf.load(path)
             except Exception as error:
                 raise SuiteError(f"{path}: not a YAML file ({error})") from error
-            yield Entry(group, path.stem, about, node, own)
+            name = path.relative_to(root / group).with_suffix("").as_posix()
+            yield Entry(group, name, about, node, own)
 
 
 def catalogue_table(config_dir: Path | None = None) -> Table:
@@ -65,22 +64,4 @@ def catalogue_table(config_dir: Path | None = None) -> Table:
         group = entry.group if entry.group != previous else ""
         previous = entry.group
         table.add_row(group, entry.name, entry.about + (" (yours)" if entry.own else ""))
-    return table
-
-
-def data_table(config_dir: Path | None = None) -> Table:
-    """For `suite data`: each benchmark's data as its source describes it; downloads nothing."""
-    table = Table(box=None, padding=(0, 2))
-    for column in ("benchmark", "present", "size", "licence", "what", "where"):
-        table.add_column(column, no_wrap=column in ("benchmark", "present", "size"))
-    for entry in catalogue(config_dir):
-        if entry.group != "benchmark":
-            continue
-        try:
-            benchmark = build(benchmark_settings(plain(entry.node)), f"benchmark {entry.name}")
-            facts = benchmark.source().describe()
-        except SuiteError as error:
-            facts = {"present": "no", "place": str(error)}
-        keys = ("present", "size", "licence", "title", "place")
-        table.add_row(entry.name, *(facts.get(key, "") for key in keys))
     return table

@@ -4,6 +4,7 @@ Third parties' plug-ins count: YAML files in --config-dir, and packages that ann
 entry point group `suite.config_dirs`.
 """
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from suite.benchmarks.base import benchmark_settings
 from suite.catalogue import Entry, catalogue
 from suite.config import build, plain
 from suite.data.base import Data
@@ -25,7 +27,7 @@ from suite.hardware.layers import LayerTable
 from suite.hardware.trace import trace
 from suite.harness import execute, load_data
 from suite.models.resnet8 import ResNet8
-from suite.plan import Plan, make_plan
+from suite.plan import Plan, make_plan, network_node
 from suite.progress import Progress
 from suite.store import Store
 
@@ -145,21 +147,27 @@ def _benchmark_loads(entry: Entry) -> None:
         for name in ("train", "validation", "test"):
             split = getattr(data, name)
             _require(len(split.x) == len(split.y) > 0, f"{name}: as many examples as labels, at least one")
-        x = plan.benchmark.prepare(data.train.x[:8])
+        benchmark = plan.benchmark.adapted(data)
+        x = benchmark.prepare(data.train.x[:8])
         _require(x.is_floating_point(), "prepare must give floats")
         y = data.train.y[:8]
         out = plan.seed_network()(x)
-        loss = plan.benchmark.loss(out, y)
+        loss = benchmark.loss(out, x, y)
         _require(loss.dim() == 0 and bool(torch.isfinite(loss)), "loss must be one finite number")
-        changed = plan.benchmark.augment(x, torch.Generator().manual_seed(0))
-        _require(changed.shape == x.shape, "augment must keep the shape")
+        changed = benchmark.prepare(data.train.x[:8], torch.Generator().manual_seed(0))
+        _require(changed.shape == x.shape, "augmentation must keep the shape")
+        split = data.validation.take(torch.arange(min(64, len(data.validation))))
+        x = benchmark.prepare(split.x)
+        found = benchmark.outcome(plan.seed_network().eval()(x), x)
+        _require(math.isfinite(benchmark.selection(found, split)), "selection must give a finite number")
+        _require(len(found) == len(split), "outcome must keep one entry an example")
         _require(plan.benchmark.source().fingerprint() == plan.benchmark.source().fingerprint(), "fingerprint moves")
 
 
 def _benchmark_seed_is_traced(entry: Entry) -> None:
-    config = _config(["preset=smoke"], benchmark=entry.node)
-    network = build(config.benchmark.network, "benchmark.network")
-    traced = trace(network, tuple(config.benchmark.input_shape))
+    node = plain(entry.node)
+    shape = tuple(build(benchmark_settings(node), "benchmark").input_shape)
+    traced = trace(build(network_node(node, shape), "benchmark.network"), shape)
     _require(len(traced.weighted) > 0, "the seed has no weighted layer")
 
 

@@ -1,6 +1,7 @@
 """The command line: `suite VERB ...`. Exit codes: 0 all well, 1 runs or checks failed, 2 bad input."""
 
 import argparse
+import itertools
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -15,13 +16,14 @@ from suite import __version__, jobs
 from suite.errors import SuiteError
 from suite.progress import show_progress
 from suite.store import Store
-from suite.sweep import expand
+from suite.sweep import expand, parts
 
 log = logging.getLogger("suite")
 
 
 @hydra.main(version_base="1.3", config_path="pkg://suite.conf", config_name="config")
 def _hydra_job(job: DictConfig) -> None:
+    _set_up_logging()  # a parallel launcher's process starts without
     try:
         jobs.run_job(job)
     except SuiteError as error:
@@ -31,13 +33,15 @@ def _hydra_job(job: DictConfig) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """`suite run`: Hydra composes, the harness runs."""
-    sys.argv = ["suite run", *arguments]
+    calls = parts(arguments)
     try:
         with show_progress() as progress:
             jobs.session = jobs.Session(progress)
-            if (sweep := expand(arguments)) is not None:
-                jobs.announce(sweep)
-            _hydra_job()
+            if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
+                jobs.announce(itertools.chain(*sweeps))
+            for call in calls:
+                sys.argv = ["suite run", *call]
+                _hydra_job()
     except KeyboardInterrupt:
         log.warning("interrupted: what is finished is kept, the same command continues")
         return 130
@@ -89,14 +93,10 @@ def list_(arguments: Sequence[str]) -> int:
 
 
 def data(arguments: Sequence[str]) -> int:
-    """`suite data`: where each benchmark's data is."""
-    from suite.catalogue import data_table
+    """`suite data`: where each benchmark's data is; prepare or verify it."""
+    from suite.data_verbs import main
 
-    parser = _parser("data", "Show each benchmark's data: present or not, where, licence, size.")
-    parser.add_argument("--config-dir", type=Path, help="a folder with YAML files of your own")
-    options = parser.parse_args(arguments)
-    Console(width=None if sys.stdout.isatty() else 140).print(data_table(options.config_dir))
-    return 0
+    return main(_parser("data", "Show each benchmark's data: present or not, where, licence, size."), arguments)
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -121,7 +121,7 @@ VERBS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "status": (status, "what an experiment has done and what is missing"),
     "report": (report, "tables, figures and a page from records"),
     "list": (list_, "benchmarks, methods, devices, presets, experiments"),
-    "data": (data, "where each benchmark's data is"),
+    "data": (data, "where each benchmark's data is; prepare or verify it"),
     "check": (check, "contract tests over all of them, yours included"),
 }
 
@@ -131,13 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "" not in sys.path:  # modules beside the user's YAML files can be named, as with `python -m suite`
         sys.path.insert(0, "")
-    logging.basicConfig(
-        format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_level=False, show_time=False)]
-        if sys.stderr.isatty()
-        else None,
-    )
-    log.setLevel(logging.INFO)  # ours alone: libraries speak up at warnings
+    _set_up_logging()
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0
@@ -152,6 +146,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SuiteError as error:
         _complain(error)
         return 2
+
+
+def _set_up_logging() -> None:
+    """Our lines from INFO, bare, on standard error; where it was done before, nothing changes."""
+    logging.basicConfig(
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_level=False, show_time=False)]
+        if sys.stderr.isatty()
+        else None,
+    )
+    log.setLevel(logging.INFO)  # ours alone: libraries speak up at warnings
 
 
 def _usage() -> str:

@@ -152,8 +152,8 @@ def _convert(factory: Any, name: str, value: Any, key: str) -> Any:
 def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     """The benchmark's node and its recipe under the job's preset, and whether the user changed the recipe.
 
-    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also replace keys
-    of the benchmark's `augmentation`.
+    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also
+    change the benchmark's own keys, such as `augmentation`.
 
     Raises:
         SuiteError: the benchmark has no such preset, or a value is out of range.
@@ -164,8 +164,9 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     if name not in presets:
         raise SuiteError(f"preset={name}: {benchmark.get('name')} has none of that name. Choices: {', '.join(presets)}")
     preset = dict(presets[name] or {})
-    if augmentation := preset.pop("augmentation", None):
-        benchmark["augmentation"] = benchmark.get("augmentation", {}) | augmentation
+    for key in set(preset) & set(benchmark) - {"recipe"}:
+        value = preset.pop(key)
+        benchmark[key] = benchmark[key] | value if isinstance(value, dict) else value
     changes = _drop_none(plain(config.recipe))
     merged = OmegaConf.merge(benchmark.pop("recipe"), preset, changes)
     return benchmark, _construct(Recipe, plain(merged), "recipe"), bool(changes)

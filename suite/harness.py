@@ -12,12 +12,11 @@ import shutil
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from filelock import Timeout
@@ -35,7 +34,7 @@ from suite.progress import Progress
 from suite.record import RunRecord
 from suite.store import Store
 from suite.task import Candidate, SearchResult, Task, Workspace, method_label
-from suite.training import evaluate, outputs, place
+from suite.training import evaluate, outcomes, place
 
 log = logging.getLogger(__name__)
 
@@ -55,18 +54,20 @@ class _Judged:
     validation: float
 
 
-def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: float = 10.0) -> RunRecord:
+def execute(
+    plan: Plan, store: Store, progress: Progress, checkpoint_seconds: float = 10.0, *, wait: bool = False
+) -> RunRecord:
     """Do one run, continue a killed one, or return the record of a finished one.
 
     A method that raises leaves a record with status "failed" and its error; its checkpoints stay.
 
     Raises:
         SuiteError: the data turned out unusable.
-        RunningElsewhere: another process is doing this run.
+        RunningElsewhere: another process is doing this run, and we do not `wait` for it.
     """
     folder = store.run_folder(plan.id)
     try:
-        with store.lock(folder).acquire(timeout=0):
+        with store.lock(folder).acquire(timeout=-1 if wait else 0):
             finished = store.read(plan.id)
             if finished is not None and finished.status == "done":
                 return finished
@@ -79,6 +80,7 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
     if plan.compute == "cpu":
         torch.set_num_threads(plan.threads)
     data = load_data(plan.benchmark, store)
+    plan = replace(plan, benchmark=plan.benchmark.adapted(data))
     workspace = Workspace(folder, store, checkpoint_seconds)
     task = make_task(plan, data, workspace, progress)
     meter = Meter(task.standard_macs, plan.compute)
@@ -108,9 +110,10 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
         input_shape=tuple(plan.benchmark.input_shape),
         seed_network=plan.seed_network,
         prepare=plan.benchmark.prepare,
-        augment=plan.benchmark.augment,
         loss=plan.benchmark.loss,
-        score=plan.benchmark.score,
+        outcome=plan.benchmark.outcome,
+        score=plan.benchmark.selection,
+        balanced=plan.benchmark.balanced,
         recipe=recipe,
         hardware=plan.hardware,
         space=plan.space,
@@ -122,16 +125,18 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
 
 
 def _on_device(split: Split, compute: str) -> Split:
-    """Examples where they are used, so that no step waits for a transfer; labels stay where scores are computed."""
-    return Split(split.x.to(compute), split.y)
+    """Examples where and as they are used, images in channels_last, so that no step waits for a transfer or a copy;
+    labels stay where scores are computed.
+    """
+    x = split.x.to(compute)
+    return replace(split, x=x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x)
 
 
 def subset(split: Split, samples: int | None) -> Split:
     """The same `samples` examples for every method and seed, drawn at random once; all of them where None."""
     if samples is None or samples >= len(split):
         return split
-    index = torch.randperm(len(split), generator=torch.Generator().manual_seed(_SUBSET_SEED))[:samples]
-    return Split(split.x[index], split.y[index])
+    return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(_SUBSET_SEED))[:samples])
 
 
 def load_data(benchmark: Benchmark, store: Store) -> Data:
@@ -146,7 +151,7 @@ def load_data(benchmark: Benchmark, store: Store) -> Data:
         _LOADED.clear()  # one data set at a time: some fill a good part of the memory
         _LOADED[key] = source.load(store.root / "artefacts" / "data")
     data = _LOADED[key]
-    shape = tuple(data.train.x.shape[1:])
+    shape = tuple(benchmark.adapted(data).prepare(data.train.x[:2]).shape[1:])
     if shape != tuple(benchmark.input_shape):
         raise SuiteError(
             f"benchmark.input_shape={list(benchmark.input_shape)}: the data of {benchmark.name} has examples of shape "
@@ -166,7 +171,7 @@ def _conclude(
     spent = meter.report()  # the test is ours, not the method's
     test = subset(data.test, plan.recipe.eval_samples)
     unpaid = Meter(task.standard_macs, plan.compute)
-    predicted = outputs(task, place(chosen.candidate.network, plan.compute), test, unpaid, chosen.costs["macs"])
+    found = outcomes(task, place(chosen.candidate.network, plan.compute), test, unpaid, chosen.costs["macs"])
     violations = plan.budget.violations(chosen.costs)
     network = trace(chosen.candidate.network, task.input_shape)
     groups = channel_groups(network)
@@ -176,7 +181,7 @@ def _conclude(
         store,
         data,
         status="done",
-        scores={"validation": chosen.validation, "test": plan.benchmark.score(predicted, test.y)},
+        scores={"validation": chosen.validation, **_test_scores(plan, found, test)},
         costs=chosen.costs,
         violations=violations,
         feasible=all(v == 0 for v in violations.values()),
@@ -189,7 +194,7 @@ def _conclude(
     )
     files = {
         "history": pd.DataFrame(list(result.history)) if result.history else None,
-        "predictions": _predictions(predicted, test.y),
+        "predictions": plan.benchmark.predictions(found, test),
         "architecture": architecture(plan, widths, network.weighted),
         "weights": chosen.candidate.network.cpu().state_dict(),
     }
@@ -218,11 +223,11 @@ def _summary(plan: Plan, judged: _Judged) -> dict[str, Any]:
     }
 
 
-def _predictions(predicted: Tensor, y: Tensor) -> dict[str, np.ndarray]:
-    return {
-        "predicted": predicted.argmax(1).numpy().astype(np.int16),
-        "target": y.numpy().astype(np.int16),
-    }
+def _test_scores(plan: Plan, found: Tensor, test: Split) -> dict[str, float]:
+    """The benchmark's score under "test", its others under "test/<name>"."""
+    scores = plan.benchmark.scores(found, test)
+    main = plan.benchmark.score_name
+    return {"test": scores[main], **{f"test/{name}": value for name, value in scores.items() if name != main}}
 
 
 def architecture(plan: Plan, widths: Mapping[str, int], layers: Sequence[Any]) -> dict[str, Any]:
@@ -260,6 +265,8 @@ def _record(plan: Plan, store: Store, data: Data, **outcome: Any) -> RunRecord:
         units=plan.hardware.units,
         config=plan.identity,
         score_name=plan.benchmark.score_name,
+        selection_name=plan.benchmark.selection_name,
+        quality_target=plan.benchmark.quality_target,
         seed_costs=plan.space.seed_costs,
         seed_widths=plan.space.named(plan.space.full),
         data_note=data.meta.get("title", ""),

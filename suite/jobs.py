@@ -3,17 +3,19 @@
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from suite.config import plain
 from suite.errors import SuiteError
 from suite.harness import RunningElsewhere, execute, load_data
 from suite.plan import Plan, make_plan
 from suite.progress import Progress, TerminalProgress
 from suite.record import RunRecord
+from suite.solutions import references, resolved_plan, without_solutions
 from suite.store import Store, write_atomic
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ class Session:
     before: dict[str, tuple[Store, str | None]] = field(default_factory=dict)
     left: int = 0
     ended: int = 0
+    left_out: int = 0
     seconds: float = 0.0
 
     @property
@@ -48,8 +51,14 @@ class Session:
         self.before.setdefault(plan.id, (store, record.status if record else None))
         return record
 
+    def give_up(self, reason: str) -> None:
+        """Leave out a run that turned out to be impossible."""
+        log.error("left out: %s", reason)
+        self.left_out += 1
+        self.ended += 1
+
     def outcome(self) -> tuple[str, int]:
-        """A line on how the call ended, read from the records, and how many of its runs are failed."""
+        """A line on how the call ended, read from the records, and how many of its runs are failed or left out."""
         counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
         for run_id, (store, status) in self.before.items():
             record = store.read(run_id)
@@ -59,10 +68,12 @@ class Session:
                 counts["failed"] += 1
             else:
                 counts["already done" if status == "done" else "run now"] += 1
+        counts["left out"] = self.left_out
         parts = [f"{count} {name}" for name, count in counts.items() if count]
         nothing = "; nothing was trained" if counts["already done"] == len(self.before) else ""
         retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
-        return f"{len(self.before)} runs: {', '.join(parts)}{nothing}{retry}", counts["failed"]
+        total = len(self.before) + self.left_out
+        return f"{total} runs: {', '.join(parts)}{nothing}{retry}", counts["failed"] + self.left_out
 
 
 session = Session()
@@ -88,9 +99,14 @@ def announce(configs: Iterable[DictConfig]) -> None:
     Raises:
         SuiteError: the first job that cannot work.
     """
-    loaded = set()
-    for config in configs:
-        plan, store = make_plan(config), store_of(config)
+    loaded, later = set(), 0
+    for config in _with_references(configs):
+        store = store_of(config)
+        plan = _plan_or_none(config, store)
+        if plan is None:
+            make_plan(without_solutions(config))  # what can be checked before the solution is known
+            later += 1
+            continue
         if plan.id in session.before:
             continue
         _note(store, plan)
@@ -100,16 +116,48 @@ def announce(configs: Iterable[DictConfig]) -> None:
         if (data := plan.shared_key["data"]) not in loaded:  # a damaged file is found now, not after hours
             load_data(plan.benchmark, store)
             loaded.add(data)
-    log.info("%d runs planned, %d left to do", len(session.before), session.left)
+    session.left += later
+    log.info("%d runs planned, %d left to do", len(session.before) + later, session.left)
 
 
-def run_job(config: DictConfig) -> None:
-    """Do one job, unless it has ended before, and log how it ended.
+def _with_references(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
+    """All jobs, each after those that its budget refers to."""
+    for config in configs:
+        yield from references(config).values()
+        yield config
+
+
+def _plan_or_none(config: DictConfig, store: Store) -> Plan | None:
+    """As `resolved_plan`; None as well where the solution turned out to leave no possible target."""
+    try:
+        return resolved_plan(config, store)
+    except SuiteError:
+        if not references(config):
+            raise
+        return None
+
+
+def run_job(config: DictConfig, wait: bool = False) -> None:
+    """Do one job, unless it has ended before, and log how it ended; first those that its budget refers to.
+
+    With `wait`, one that runs in another process is waited for, otherwise left to it.
 
     Raises:
         SuiteError: the configuration cannot work, or its data is unusable.
     """
-    plan, store = make_plan(config), store_of(config)
+    store, needed = store_of(config), references(config)
+    for job in needed.values():
+        run_job(job, wait=True)
+    try:
+        plan = resolved_plan(config, store)
+    except SuiteError as error:
+        if not needed:
+            raise
+        session.give_up(str(error))  # known only now, and no reason to end a sweep
+        return
+    if plan is None:
+        session.give_up(f"{config.benchmark.name}: no solution that budget={plain(config.budget)} could refer to")
+        return
     _note(store, plan)
     if _has_ended(session.register(store, plan), config):
         return
@@ -117,7 +165,7 @@ def run_job(config: DictConfig) -> None:
         session.progress.run = session.position + plan.label
     start = time.monotonic()
     try:
-        record = execute(plan, store, session.progress, config.checkpoint_seconds)
+        record = execute(plan, store, session.progress, config.checkpoint_seconds, wait=wait)
     except RunningElsewhere:
         log.info("%s: running in another process", plan.label)
         return

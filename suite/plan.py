@@ -6,6 +6,7 @@ targets, recipe, seed and numerics. Paths, names and logging are not in it.
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from suite.benchmarks.base import Benchmark, benchmark_settings
-from suite.budget import Budget, parse_budget
+from suite.budget import Budget, Solutions, parse_budget
 from suite.config import apply_preset, build, plain
 from suite.dnas.space import SearchSpace
 from suite.errors import SuiteError
@@ -56,8 +57,10 @@ class Plan:
         return f"{self.benchmark.name} | {method_label(self.method)} | {self.budget.label} | seed {self.seed}"
 
 
-def make_plan(config: DictConfig) -> Plan:
+def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     """Check a configuration and resolve it; trains nothing, decodes nothing.
+
+    `solutions` are those that the budget refers to, if any: see `suite.solutions`.
 
     Raises:
         SuiteError: anything in the configuration that cannot work, data that is missing, a budget out of reach.
@@ -66,21 +69,22 @@ def make_plan(config: DictConfig) -> Plan:
     benchmark: Benchmark = build(benchmark_settings(benchmark_node), "benchmark")
     method: Method = build(config.method, "method")
     hardware = HardwareModel(build(config.device, "device"))
-    network_node = {"_target_": config.network} if config.network else benchmark_node.get("network", {})
+    shape = tuple(benchmark.input_shape)
+    seed_node = {"_target_": config.network} if config.network else network_node(benchmark_node, shape)
 
     def seed_network() -> nn.Module:
-        network = build(network_node, "network" if config.network else "benchmark.network")
+        network = build(seed_node, "network" if config.network else "benchmark.network")
         if not isinstance(network, nn.Module):
-            raise SuiteError(f"network {network_node['_target_']} is not an nn.Module")
+            raise SuiteError(f"network {seed_node['_target_']} is not an nn.Module")
         return network
 
-    space = SearchSpace(trace(seed_network(), tuple(benchmark.input_shape)), hardware)
-    budget = parse_budget(plain(config.budget), space.seed_costs, hardware.units)
+    space = SearchSpace(trace(seed_network(), shape), hardware)
+    budget = parse_budget(plain(config.budget), space.seed_costs, hardware.units, solutions)
     space.check_reachable(budget)
     compute, threads = _numerics(config)
     settings = {k: v for k, v in benchmark_settings(benchmark_node).items() if k not in ("data", "title")}
     shared = {
-        "benchmark": {**settings, "version": benchmark.version, "network": network_node},
+        "benchmark": {**settings, "version": benchmark.version, "network": seed_node},
         "data": benchmark.source().fingerprint(),
         "recipe": {k: v for k, v in dataclasses.asdict(recipe).items() if k in _SEED_TRAINING},
         "seed": config.seed,
@@ -90,7 +94,8 @@ def make_plan(config: DictConfig) -> Plan:
     identity = {
         **shared,
         "recipe": dataclasses.asdict(recipe),
-        "method": {**plain(config.method), "version": method.version},
+        # an optional setting that is not used is as if it did not exist: adding one changes no run's id
+        "method": {**{k: v for k, v in plain(config.method).items() if v is not None}, "version": method.version},
         "device": plain(config.device),
         "targets": budget.targets,
     }
@@ -100,6 +105,12 @@ def make_plan(config: DictConfig) -> Plan:
         content_id(identity), identity, shared, benchmark, seed_network, method, hardware, space, budget, recipe,
         preset, config.seed, compute, threads,
     )  # fmt: skip
+
+
+def network_node(benchmark_node: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
+    """The seed's config; `inputs: null` stands for as many numbers as an example has."""
+    node = dict(benchmark_node.get("network", {}))
+    return node | {"inputs": math.prod(shape)} if "inputs" in node and node["inputs"] is None else node
 
 
 def _numerics(config: DictConfig) -> tuple[str, int]:

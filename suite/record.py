@@ -22,7 +22,9 @@ class RunRecord:
 
     `status` is "done" or "failed"; a run that was killed has no record, its checkpoints wait for the next call.
     Costs, targets and violations are keyed by metric; units are those of `units`. A violation is
-    max(0, cost/target - 1). `meter` is `Meter.report()`: resources in total and by phase.
+    max(0, cost/target - 1). `meter` is `Meter.report()`: resources in total and by phase. `scores` has
+    "validation", measured by `selection_name`, "test", measured by `score_name`, and the test's others as
+    "test/<name>"; `quality_target` is MLPerf Tiny's.
     """
 
     id: str
@@ -38,6 +40,8 @@ class RunRecord:
     units: Mapping[str, str]
     config: Mapping[str, Any]
     score_name: str = ""
+    selection_name: str = ""
+    quality_target: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     seed_costs: Mapping[str, float] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)

@@ -1,6 +1,8 @@
 """The jobs of a Hydra sweep, composed before Hydra launches the first one, so that all can be checked together."""
 
 from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
 
 from hydra import compose, initialize_config_module
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -38,6 +40,19 @@ def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
         return iter([_compose(job) for job in jobs])
     except (HydraException, OmegaConfBaseException):
         return None
+
+
+def parts(arguments: Sequence[str]) -> list[list[str]]:
+    """One call for each experiment where `+experiment=NAME` names a folder of them; else the call as it is."""
+    prefix = "+experiment="
+    named = next((a.removeprefix(prefix) for a in arguments if a.startswith(prefix)), None)
+    if named is None:
+        return [list(arguments)]
+    options = get_args_parser().parse_args(list(arguments))
+    roots = [Path(str(resources.files("suite") / "conf")), *([Path(options.config_dir)] if options.config_dir else [])]
+    files = {p.stem for root in roots for p in (root / "experiment" / named).glob("*.yaml")}
+    chosen = [f"{named}/{name}" for name in sorted(files)] or [named]
+    return [[f"{prefix}{choice}" if a == prefix + named else a for a in arguments] for choice in chosen]
 
 
 def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:

@@ -42,8 +42,10 @@ class Task:
     """One benchmark at one seed, as a method sees it.
 
     `train` and `validation` hold stored examples; `prepare` turns a batch of them into the network's input (float,
-    scaled) and `augment` changes prepared training batches. `loss(outputs, targets)` is minimised, `score` is better
-    when higher. `shared_key` identifies what may be shared with other runs: the same benchmark, recipe, seed, numerics.
+    scaled), changed at random if it gets a generator, as in training. `loss(outputs, inputs, targets)` is minimised.
+    `outcome(outputs, inputs)` is what is kept of each example and `score(outcomes, split)` what is selected by, better
+    when higher. `balanced`: classes are drawn equally often. `shared_key` identifies what may be shared with other
+    runs: the same benchmark, recipe, seed, numerics.
     """
 
     name: str
@@ -52,10 +54,11 @@ class Task:
     validation: Split
     input_shape: tuple[int, ...]
     seed_network: Callable[[], nn.Module]
-    prepare: Callable[[Tensor], Tensor]
-    augment: Callable[[Tensor, torch.Generator], Tensor]
-    loss: Callable[[Tensor, Tensor], Tensor]
-    score: Callable[[Tensor, Tensor], float]
+    prepare: Callable[[Tensor, torch.Generator | None], Tensor]
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+    outcome: Callable[[Tensor, Tensor], Tensor]
+    score: Callable[[Tensor, Split], float]
+    balanced: bool
     recipe: Recipe
     hardware: HardwareModel
     space: SearchSpace

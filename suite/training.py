@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from suite.data.base import Split
+from suite.data.sampling import epoch_order
 from suite.meter import Meter, Usage
 from suite.recipe import Optimisation
 from suite.store import load_tensors, save_tensors
@@ -170,17 +171,16 @@ class _Trainer:
         task, split = self.task, self.task.train
         torch.manual_seed(stream_seed(task.seed, self.label, "dropout", epoch))
         rng = task.rng(self.label, "batches", epoch)
-        order = torch.randperm(len(split), generator=rng)
-        steps = _batches(order, task.recipe.batch)
+        steps = _batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
         self.network.train()
         total = torch.zeros((), device=task.compute)
         for step, index in enumerate(steps):
             now = epoch + step / len(steps)
             self._set_lr(now)
-            x = task.augment(inputs(task, split.x[index]), rng)
+            x = inputs(task, split.x[index], rng)
             y = split.y[index].to(task.compute)
             with autocast(task):
-                loss = task.loss(self.network(x), y)
+                loss = task.loss(self.network(x), x, y)
             penalty = self.objective.penalty(now)
             self.optimiser.zero_grad(set_to_none=True)
             (loss if penalty is None else loss + penalty.to(loss.device)).backward()  # type: ignore[no-untyped-call]
@@ -259,19 +259,21 @@ class _Trainer:
 
 
 def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
-    """Score of `network` (eval mode) on `split`, charged to the evaluation phase."""
-    return task.score(outputs(task, network, split, meter, macs), split.y)
+    """Selection score of `network` (eval mode) on `split`, charged to the evaluation phase."""
+    return task.score(outcomes(task, network, split, meter, macs), split)
 
 
 @torch.no_grad()
-def outputs(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
-    """The network's outputs (N, ...) on a whole split, float32 on the CPU."""
+def outcomes(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
+    """What scores are computed from (N, ...), of a whole split, float32 on the CPU."""
     network.eval()
     parts = []
     with meter.phase("evaluation"):
         for index in torch.split(torch.arange(len(split)), _EVALUATION_BATCH):
+            x = inputs(task, split.x[index])
             with autocast(task):
-                parts.append(network(inputs(task, split.x[index])).float().cpu())
+                predicted = network(x)
+            parts.append(task.outcome(predicted.float(), x).cpu())
         meter.charge_evaluation(macs, len(split))
     return torch.cat(parts)
 
@@ -282,9 +284,9 @@ def place(network: nn.Module, compute: str) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def inputs(task: Task, x: Tensor) -> Tensor:
-    """Stored examples as the network's input on the device, images in channels_last."""
-    x = task.prepare(x.to(task.compute))
+def inputs(task: Task, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Stored examples as the network's input on the device, augmented with a generator; images in channels_last."""
+    x = task.prepare(x.to(task.compute), generator)
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 

@@ -132,7 +132,7 @@ def test_hydras_own_options_work(suite_: Callable, capsys: pytest.CaptureFixture
     assert "preset:\n  name: short" in capsys.readouterr().out
     assert suite_("run", "--help") == 0
     text = capsys.readouterr().out
-    assert "benchmark: digits, image_classification" in text
+    assert "benchmark: anomaly_detection, digits, image_classification" in text
     assert "suite run -m" in text
     assert not (tmp_path / "results").exists()
 

@@ -143,13 +143,13 @@ def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     made = replace(plan("budget.weights=50%"), method=Proposes((1.0, 0.6, 0.1)))
     test = harness.load_data(made.benchmark, Store(tmp_path, "test")).test
     reads = []
-    original = harness.outputs
+    original = harness.outcomes
 
     def counted(*args: object) -> torch.Tensor:
         reads.append(args[2])
         return original(*args)
 
-    monkeypatch.setattr(harness, "outputs", counted)
+    monkeypatch.setattr(harness, "outcomes", counted)
     _execute(made, tmp_path)
     known = {x.numpy().tobytes() for x in test.x}
     assert len(reads) == 1

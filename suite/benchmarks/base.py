@@ -4,44 +4,72 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from suite.data.augment import Affine
-from suite.data.base import Source
+from suite.data.base import Data, Source, Split
 from suite.data.pack import PackSource
 from suite.errors import SuiteError
 
 DATA_FOLDER_VARIABLE = "SUITE_DATA_DIR"
+ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
 
 
 class Benchmark(Protocol):
-    """Data, score and targets of one task; the seed network is a config node of its own, `benchmark.network`."""
+    """Data, score and targets of one task; the seed network is a config node of its own, `benchmark.network`.
+
+    `score_name` names the test score that results are compared by, `selection_name` what a network is chosen by on
+    validation data. `balanced`: training draws every class equally often.
+    """
 
     version: ClassVar[int]
     name: str
     title: str
-    input_shape: Sequence[int]
     chance: float
-    score_name: str
+    quality_target: float | None
+    balanced: bool
+
+    @property
+    def input_shape(self) -> Sequence[int]:
+        """Shape of one example as the network gets it."""
+
+    @property
+    def score_name(self) -> str:
+        """A key of `scores`."""
+
+    @property
+    def selection_name(self) -> str:
+        """What `selection` measures."""
 
     def source(self) -> Source:
         """Where the data comes from under the present settings."""
 
-    def prepare(self, x: Tensor) -> Tensor:
-        """Stored examples (N, ...) as the network's input, float32."""
+    def adapted(self, data: Data) -> Self:
+        """This benchmark with what it takes from training data: feature statistics, noise recordings."""
 
-    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Prepared training inputs, changed at random."""
+    def prepare(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Stored examples (N, ...) as the network's input, float32; changed at random if there is a generator."""
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         """The training loss, a 0-d tensor."""
 
-    def score(self, outputs: Tensor, targets: Tensor) -> float:
-        """The score of outputs (N, ...), better when higher."""
+    def outcome(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """What is kept of each example (N, ...) for the scores."""
+
+    def selection(self, outcomes: Tensor, split: Split) -> float:
+        """What networks are chosen by on validation data, better when higher."""
+
+    def scores(self, outcomes: Tensor, split: Split) -> dict[str, float]:
+        """Every score of the test split by name, better when higher."""
+
+    def predictions(self, outcomes: Tensor, split: Split) -> dict[str, NDArray[Any]]:
+        """What a record keeps of the test split."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +80,32 @@ class DataSettings:
     folder: str | None = None
     download: bool = True
 
+    def found_pack(self, benchmark: str) -> Path | None:
+        """The pack that is named, or else `<benchmark>.npz` in SUITE_DATA_DIR if it is there."""
+        if self.pack is not None:
+            return Path(self.pack).expanduser()
+        folder = os.environ.get(DATA_FOLDER_VARIABLE)
+        pack = Path(folder).expanduser() / f"{benchmark}.npz" if folder else None
+        return pack if pack and pack.exists() else None
+
+    @property
+    def archives(self) -> Path | None:
+        """The folder that may hold official archives."""
+        folder = self.folder or os.environ.get(DATA_FOLDER_VARIABLE)
+        return Path(folder).expanduser() if folder else None
+
 
 @dataclass(frozen=True)
 class Classification:
-    """Image or feature classification by top-1 accuracy, from a pack: enough for a benchmark of one's own.
+    """Image or feature classification from a pack: enough for a benchmark of one's own.
 
     Its YAML file names the pack, the seed network and the recipe. `input_shape` is one example's; `quality_target` is
-    MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference.
+    MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference. The score is
+    top-1 accuracy. Networks are chosen by it too, or, where classes are uneven (`balanced`), by its mean over classes.
     """
 
     version: ClassVar[int] = 1
+    score_name: ClassVar[str] = ACCURACY
 
     name: str
     title: str
@@ -70,7 +114,12 @@ class Classification:
     data: DataSettings = field(default_factory=DataSettings)
     augmentation: Affine = field(default_factory=Affine)
     quality_target: float | None = None
-    score_name: str = "accuracy"
+    balanced: bool = False
+
+    @property
+    def selection_name(self) -> str:
+        """Balanced accuracy where classes are uneven."""
+        return BALANCED if self.balanced else ACCURACY
 
     def source(self) -> Source:
         """The pack that is named, one in SUITE_DATA_DIR, or else the official data.
@@ -78,12 +127,8 @@ class Classification:
         Raises:
             SuiteError: this benchmark has no official data and no pack was named.
         """
-        if self.data.pack is not None:
-            return PackSource(Path(self.data.pack).expanduser(), self.name)
-        folder = os.environ.get(DATA_FOLDER_VARIABLE)
-        if folder and (pack := Path(folder).expanduser() / f"{self.name}.npz").exists():
-            return PackSource(pack, self.name)
-        return self.official()
+        pack = self.data.found_pack(self.name)
+        return self.official() if pack is None else PackSource(pack, self.name)
 
     def official(self) -> Source:
         """The data as its authors distribute it."""
@@ -92,21 +137,47 @@ class Classification:
             f"into a folder and set {DATA_FOLDER_VARIABLE} to it"
         )
 
-    def prepare(self, x: Tensor) -> Tensor:
-        """uint8 images scaled to [0, 1]; features as they are; both float32."""
-        return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
+    def adapted(self, data: Data) -> Self:
+        """Nothing is taken from the data."""
+        return self
 
-    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The configured affine augmentation."""
-        return self.augmentation(x, generator)
+    def prepare(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """uint8 images scaled to [0, 1], features as they are; float32, then the configured affine augmentation."""
+        early = self.augmentation.moves_whole_pixels  # bytes are moved four times faster than floats
+        if generator is not None and early:
+            x = self.augmentation(x, generator)
+        x = x.float().div_(255) if x.dtype == torch.uint8 else x.float()
+        if generator is not None and not early:
+            x = self.augmentation(x, generator)
+        return x
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""
         return F.cross_entropy(outputs, targets)
 
-    def score(self, outputs: Tensor, targets: Tensor) -> float:
-        """Top-1 accuracy in [0, 1]."""
-        return float((outputs.argmax(1) == targets).double().mean())
+    def outcome(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """The class scores."""
+        return outputs
+
+    def selection(self, outcomes: Tensor, split: Split) -> float:
+        """Top-1 or balanced accuracy in [0, 1]."""
+        return self.scores(outcomes, split)[self.selection_name]
+
+    def scores(self, outcomes: Tensor, split: Split) -> dict[str, float]:
+        """Top-1 accuracy in [0, 1], and its mean over classes where they are uneven."""
+        right = (outcomes.argmax(1) == split.y).double()
+        scores = {ACCURACY: float(right.mean())}
+        if self.balanced:
+            per_class = [right[split.y == label].mean() for label in torch.unique(split.y)]
+            scores[BALANCED] = float(torch.stack(per_class).mean())
+        return scores
+
+    def predictions(self, outcomes: Tensor, split: Split) -> dict[str, NDArray[Any]]:
+        """The predicted and the true class of every example."""
+        return {
+            "predicted": outcomes.argmax(1).numpy().astype(np.int16),
+            "target": split.y.numpy().astype(np.int16),
+        }
 
 
 def benchmark_settings(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """CIFAR-10 with the paper's ResNet8 (MLPerf Tiny image classification)."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from suite.benchmarks.base import DATA_FOLDER_VARIABLE, Classification
+from suite.benchmarks.base import Classification
 from suite.data.base import Source
-from suite.data.cifar10 import Cifar10Source
+from suite.data.cifar10 import Cifar10
+from suite.data.official import OfficialSource
 
 
 @dataclass(frozen=True)
@@ -18,5 +17,4 @@ class ImageClassification(Classification):
 
     def official(self) -> Source:
         """The archive of Krizhevsky 2009; validation is a fixed stratified tenth of its training set."""
-        folder = self.data.folder or os.environ.get(DATA_FOLDER_VARIABLE)
-        return Cifar10Source(Path(folder).expanduser() if folder else None, self.data.download)
+        return OfficialSource(self.name, Cifar10(), self.data.archives, self.data.download)

@@ -3,8 +3,12 @@
 import gzip
 import io
 import pickle
+import stat
 import tarfile
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
@@ -13,53 +17,108 @@ import numpy as np
 from suite.errors import SuiteError
 
 
-def read_members(archive: Path, wanted: Sequence[str]) -> dict[str, bytes]:
-    """Contents of the `wanted` members of a .tar, .tar.gz or .tgz file, by name.
+def iter_members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every member that is `wanted`, of a .zip, .tar, .tar.gz or .tgz file, in its order.
 
-    The whole archive is read, so a truncated one is noticed even if the wanted members come first.
+    `wanted` is asked once for the name of each file, written as "folder/name". A tar is read to its end, so a
+    truncated one is noticed even if the wanted members come first; a zip, cut short, lacks its directory, and
+    every member that is read must have its CRC. Both only hold for who iterates to the end.
 
     Raises:
-        SuiteError: not a complete tar archive, a wanted member is missing, or any member has an absolute path
-            or a `..`, or is a link, a device or anything else but a file or a folder; the text names both.
+        SuiteError: not a complete archive, or any of its members has an absolute path or a `..`, or is a link, a
+            device or anything else but a file or a folder, or a wanted one comes twice; the text names both.
     """
-    found: dict[str, bytes] = {}
-    try:
-        with _open(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-            end = 0
-            for member in tar:
-                _refuse_unsafe(archive, member)
-                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-                name = str(PurePosixPath(member.name))
-                content = tar.extractfile(member) if name in wanted else None
-                if content is not None:
-                    found[name] = content.read()
-            _check_end(stream, end)
-    except SuiteError:
-        raise
-    except Exception as error:  # gzip, zlib and tarfile raise a dozen types on damaged bytes
-        raise SuiteError(f"{archive}: not a complete tar archive ({error})") from error
+    read = _iter_zip if archive.suffix.lower() == ".zip" else _iter_tar
+    seen = set()
+    for name, content in read(archive, wanted):
+        if name in seen:
+            raise SuiteError(f"{archive}: refused, the member {name!r} comes twice")
+        seen.add(name)
+        yield name, content
+
+
+def read_members(archive: Path, wanted: Sequence[str]) -> dict[str, bytes]:
+    """Contents of the `wanted` members of an archive, by name; see `iter_members`.
+
+    Raises:
+        SuiteError: as `iter_members`, or a wanted member is missing.
+    """
+    found = dict(iter_members(archive, frozenset(wanted).__contains__))
     missing = [name for name in wanted if name not in found]
     if missing:
         raise SuiteError(f"{archive}: lacks {', '.join(missing)}")
     return found
 
 
-def _open(archive: Path) -> gzip.GzipFile | io.BufferedReader:
+def _iter_tar(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    with _complete(archive, "tar") as at, _open(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+        end = 0
+        for member in tar:
+            at.member = member.name
+            _refuse_outside(archive, member.name)
+            if not (member.isreg() or member.isdir()) or member.issparse():
+                raise _odd(archive, member.name)
+            end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+            name = str(PurePosixPath(member.name))
+            content = tar.extractfile(member) if member.isreg() and wanted(name) else None
+            if content is not None:
+                yield name, content.read()
+        _check_end(stream, end)
+
+
+def _iter_zip(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    with _complete(archive, "zip") as at, zipfile.ZipFile(archive) as file:
+        members = file.infolist()
+        for member in members:  # before anything is read: the names are all at hand
+            # zipfile ends a name at a zero byte, the file system might see the rest
+            _refuse_outside(archive, member.orig_filename)
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or "\0" in member.orig_filename:
+                raise _odd(archive, member.orig_filename)
+        for member in members:
+            at.member = member.filename
+            name = str(PurePosixPath(member.filename))
+            if not member.is_dir() and wanted(name):
+                yield name, file.read(member)
+
+
+@dataclass
+class _Place:
+    member: str | None = None
+
+
+@contextmanager
+def _complete(archive: Path, kind: str) -> Iterator[_Place]:
+    """Turns what damaged bytes raise into a SuiteError that names the archive and the member that was read."""
+    place = _Place()
+    try:
+        yield place
+    except SuiteError:
+        raise
+    except Exception as error:  # gzip, zlib, zipfile and tarfile raise a dozen types on damaged bytes
+        where = f"in or after {place.member!r}: " if place.member else ""
+        raise SuiteError(f"{archive}: not a complete {kind} archive ({where}{error})") from error
+
+
+def _open(archive: Path) -> io.BufferedReader:
     with archive.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(archive) if compressed else archive.open("rb")
+    # A wide buffer, since a step back beyond it would unpack a gzip file from its start.
+    return io.BufferedReader(gzip.open(archive), 1 << 20) if compressed else archive.open("rb")
 
 
-def _refuse_unsafe(archive: Path, member: tarfile.TarInfo) -> None:
+def _refuse_outside(archive: Path, name: str) -> None:
     # Windows' rules also know "/" and are the stricter ones: drives and backslashes count.
-    path = PureWindowsPath(member.name)
+    path = PureWindowsPath(name)
     if path.anchor or ".." in path.parts:
-        raise SuiteError(f"{archive}: refused, the member {member.name!r} points outside the archive")
-    if not (member.isreg() or member.isdir()) or member.issparse():
-        raise SuiteError(f"{archive}: refused, the member {member.name!r} is neither a file nor a folder")
+        raise SuiteError(f"{archive}: refused, the member {name!r} points outside the archive")
 
 
-def _check_end(stream: gzip.GzipFile | io.BufferedReader, end: int) -> None:
+def _odd(archive: Path, name: str) -> SuiteError:
+    return SuiteError(f"{archive}: refused, the member {name!r} is neither a file nor a folder")
+
+
+def _check_end(stream: io.BufferedReader, end: int) -> None:
     # tarfile takes a cut between two members, or a damaged later header, for the end.
     # The real end is a zero block.
     stream.seek(end)

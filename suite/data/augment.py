@@ -38,21 +38,26 @@ class Affine:
                 raise ValueError(f"{name}={value} must lie between 0 and {limit:g}")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Augmented copy of `x` (N, C, H, W) float in its memory format; `x` itself where all is zero.
+        """Augmented copy of `x` (N, C, H, W) in its type and memory format; `x` itself where all is zero.
 
         Random numbers are drawn on the generator's device, so that a CPU generator gives the same images on a
         GPU; always the same number of them, so that one setting does not shift another's draws.
 
         Raises:
-            ValueError: x is not a float tensor of four dimensions.
+            ValueError: x does not have four dimensions, or is not float where pixels are interpolated.
         """
-        if x.ndim != 4 or not x.is_floating_point():
+        if x.ndim != 4 or not (x.is_floating_point() or self.moves_whole_pixels):
             raise ValueError(f"x must be float (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
         if not (self.rotate or self.shift or self.flip or self.zoom):
             return x
         draws = torch.rand(5, len(x), generator=generator, device=generator.device).to(x.device)
-        moved = self._resample(x, draws) if self.rotate or self.zoom else self._move_pixels(x, draws)
+        moved = self._move_pixels(x, draws) if self.moves_whole_pixels else self._resample(x, draws)
         return moved.contiguous(memory_format=torch.channels_last) if _is_channels_last(x) else moved
+
+    @property
+    def moves_whole_pixels(self) -> bool:
+        """Whether no pixel is interpolated, so that images of bytes can be augmented as they are."""
+        return not (self.rotate or self.zoom)
 
     def _move_pixels(self, x: Tensor, draws: Tensor) -> Tensor:
         n, channels, height, width = x.shape

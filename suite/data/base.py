@@ -10,24 +10,36 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Examples `x` (N, ...) in their stored format (uint8 images, float features) and labels `y` (N,) int64."""
+    """Examples `x` (N, ...) in their stored format (uint8 images, float features) and labels `y` (N,) int64.
+
+    `columns` holds further integers per example (N,): the machine or the clip that it comes from.
+    """
 
     x: Tensor
     y: Tensor
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.y)
 
+    def take(self, index: Tensor) -> "Split":
+        """The examples at `index` (M,), in its order."""
+        return Split(self.x[index], self.y[index], {name: column[index] for name, column in self.columns.items()})
+
 
 @dataclass(frozen=True)
 class Data:
-    """The three splits of a benchmark; which example is in which never depends on a run's seed."""
+    """The three splits of a benchmark; which example is in which never depends on a run's seed.
+
+    `background` is noise to train against (M, samples), recorded where no validation or test example was.
+    """
 
     train: Split
     validation: Split
     test: Split
     classes: tuple[str, ...]
     meta: Mapping[str, str] = field(default_factory=dict)
+    background: Tensor | None = None
 
 
 class Source(Protocol):

@@ -1,6 +1,6 @@
-"""Decoded splits on disk, so that images are decoded and archives unpacked once per machine.
+"""Files of our own on disk: whole or not there, with digests; decoded splits, so that images are decoded once.
 
-The format is an uncompressed .npz: zip keeps a CRC-32 of every member and checks it on reading, so a damaged
+The format of splits is an uncompressed .npz: zip keeps a CRC-32 of every member and checks it on reading, so a damaged
 file is noticed without a checksum of our own.
 """
 
@@ -8,10 +8,11 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import torch
@@ -32,20 +33,44 @@ class Splits(NamedTuple):
     test: Split
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of the file's bytes in hex, remembered while path, size and modification time stay the same.
+def file_digest(path: Path, kind: str = "sha256") -> str:
+    """SHA-256, or MD5, of the file's bytes in hex, remembered while path, size and modification time stay the same.
 
     Raises:
         OSError: the file is missing or cannot be read.
     """
     stat = path.stat()
-    return _digest(path, stat.st_size, stat.st_mtime_ns)
+    return _digest(path, kind, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, size: int, mtime_ns: int) -> str:
+def _digest(path: Path, kind: str, size: int, mtime_ns: int) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of `path` once it is whole and on disk; an error leaves nothing of it.
+
+    Streams, unlike `store.write_atomic`, which would need two more copies in memory. A kill leaves a file
+    `<name>*.tmp`, which nothing reads.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def megabytes(size: int) -> str:
@@ -85,17 +110,6 @@ def _split(x: np.ndarray, y: np.ndarray) -> Split:
 
 
 def _write(path: Path, splits: Splits) -> None:
-    # Streamed into the temporary file: `store.write_atomic` takes bytes, so it would need two more copies.
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"{name}_{key}": getattr(split, key).numpy() for name, split in splits._asdict().items() for key in "xy"}
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        np.savez(file, **arrays)

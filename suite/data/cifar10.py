@@ -1,40 +1,28 @@
-"""CIFAR-10 as its authors publish it: downloaded once or taken from a folder, its checksum verified."""
+"""CIFAR-10 as its authors publish it: pickled batches in one archive."""
 
-import hashlib
-import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-import pooch
-import torch
 from numpy.typing import NDArray
 
 from suite.data.archives import load_restricted_pickle, read_members
-from suite.data.base import Data, Split
-from suite.data.cache import Splits, cached_splits, file_digest, megabytes
+from suite.data.official import Archive, PackContents, Tell
 from suite.data.splits import stratified_validation
 from suite.errors import SuiteError
 
-ARCHIVE = "cifar-10-python.tar.gz"
-UNPACKED = "cifar-10-batches-py"
-URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
-SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-MD5S = {
-    "data_batch_1": "c99cafc152244af753f735de768cd75f",
-    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-    "data_batch_4": "634d18415352ddfa80567beed471001a",
-    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-    "test_batch": "40351d587109b95175f43aff81a1287e",
-}
+ARCHIVE = Archive(
+    name="cifar-10-python.tar.gz",
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    checksum="sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    size=170_498_071,
+)
+TRAIN = tuple(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6))
+TEST = "cifar-10-batches-py/test_batch"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-META = {
-    "title": "CIFAR-10, 60,000 images of 32 x 32 pixels",
-    "source": URL,
-    "licence": "none stated; cite Krizhevsky 2009",
-}
+META = {"classes": CLASSES, "splits": "validation: a tenth of each training class, by hash of the index"}
 VALIDATION_SHARE = 0.1
 PIXELS = 3 * 32 * 32
 
@@ -42,123 +30,36 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Cifar10Source:
-    """The official archive in `folder`, packed or unpacked; else in the user's cache, downloaded (170 MB).
+class Cifar10:
+    """The official test set, and a fixed tenth of each training class to validate."""
 
-    The checksums are fields so that smaller archives of the same layout can be read too.
-    """
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "CIFAR-10, 60,000 images of 32 x 32 pixels"
+    licence: ClassVar[str] = "none stated; cite Krizhevsky 2009"
 
-    folder: Path | None = None
-    download: bool = True
-    url: str = URL
-    archive_sha256: str = SHA256
-    batch_md5s: tuple[tuple[str, str], ...] = tuple(MD5S.items())
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """The python version, 170 MB."""
+        return (ARCHIVE,)
 
-    def describe(self) -> dict[str, str]:
-        """Title, place, licence, present ("yes" or "no") and size; downloads nothing and checks no sum."""
-        facts = {"title": META["title"], "licence": META["licence"]}
-        found = self._find()
-        if found is None:
-            return facts | {"place": self.url, "present": "no", "size": "-"}
-        files = found.iterdir() if found.is_dir() else [found]
-        size = megabytes(sum(file.stat().st_size for file in files))
-        return facts | {"place": str(found), "present": "yes", "size": size}
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the official archive in hex; nothing with another checksum is ever loaded.
+    def pack(self, files: Mapping[str, Path], tell: Tell) -> PackContents:
+        """`x` (N, 3, 32, 32) uint8 in the official order: training batches 1 to 5, then the test batch.
 
         Raises:
-            SuiteError: the data is not here and may not be downloaded.
+            SuiteError: a batch is missing or of another layout; the text names archive and batch.
         """
-        if self._find() is None and not self.download:
-            raise self._missing("not found, and benchmark.data.download=false")
-        return self.archive_sha256
-
-    def load(self, cache: Path) -> Data:
-        """Images uint8 (N, 3, 32, 32): the official test set, and a tenth of each training class to validate.
-
-        The parsed arrays are kept under `cache`; a download goes to the user's cache folder.
-
-        Raises:
-            SuiteError: the data is missing and cannot be downloaded, or does not have the checksum.
-        """
-        splits = cached_splits(cache, self.fingerprint(), self._build)
-        return Data(*splits, classes=CLASSES, meta=META)
-
-    def _find(self) -> Path | None:
-        """The archive or the unpacked folder on this machine, unchecked."""
-        folders = [] if self.folder is None else [self.folder]
-        candidates = [folder / name for folder in folders for name in (ARCHIVE, UNPACKED)]
-        return next((path for path in [*candidates, _downloaded()] if path.exists()), None)
-
-    def _build(self) -> Splits:
-        found = self._find()
-        if self.download and found in (None, _downloaded()):
-            found = self._retrieve()
-        if found is None:
-            raise self._missing("not found, and benchmark.data.download=false")
-        contents = self._unpacked(found) if found.is_dir() else self._packed(found)
-        train: list[Batch] = []
-        test: list[Batch] = []
-        for name, _ in self.batch_md5s:
-            # popped, since the bytes are as large as the images
-            batch = _parse(contents.pop(name), f"{found}: {name}")
-            (test if name == "test_batch" else train).append(batch)
-        x, y = _join(train)
-        held_out = stratified_validation(y, share=VALIDATION_SHARE)
-        parts = (x[~held_out], y[~held_out]), (x[held_out], y[held_out]), _join(test)
-        return Splits(*(Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in parts))
-
-    def _retrieve(self) -> Path:
-        """The downloaded archive, fetched anew where it is missing or damaged."""
-        target = _downloaded()
-        try:
-            pooch.retrieve(
-                self.url,
-                known_hash=f"sha256:{self.archive_sha256}",
-                fname=target.name,
-                path=target.parent,
-                progressbar=sys.stderr.isatty(),
-            )
-        except (OSError, ValueError) as error:
-            raise self._missing(f"cannot be downloaded from {self.url} ({error})") from error
-        return target
-
-    def _packed(self, archive: Path) -> dict[str, bytes]:
-        self._check_archive(archive)
-        names = {f"{UNPACKED}/{name}": name for name, _ in self.batch_md5s}
-        return {names[member]: content for member, content in read_members(archive, list(names)).items()}
-
-    def _check_archive(self, archive: Path) -> None:
-        try:
-            found = file_digest(archive)
-        except OSError as error:
-            raise SuiteError(f"{archive}: cannot be read ({error.strerror})") from error
-        if found != self.archive_sha256:
-            raise SuiteError(f"{archive}: its SHA-256 is {found}, not {self.archive_sha256}; download it again")
-
-    def _unpacked(self, folder: Path) -> dict[str, bytes]:
-        contents = {}
-        for name, expected in self.batch_md5s:
-            try:
-                contents[name] = (folder / name).read_bytes()
-            except OSError as error:
-                raise SuiteError(f"{folder / name}: cannot be read ({error.strerror})") from error
-            found = hashlib.md5(contents[name], usedforsecurity=False).hexdigest()
-            if found != expected:
-                raise SuiteError(f"{folder / name}: its MD5 is {found}, not {expected}; unpack {ARCHIVE} again")
-        return contents
-
-    def _missing(self, reason: str) -> SuiteError:
-        folder = f" benchmark.data.folder={self.folder} holds neither it nor {UNPACKED}/." if self.folder else ""
-        return SuiteError(
-            f"{ARCHIVE}: {reason}.{folder} Put it into a folder and give that with benchmark.data.folder=DIR "
-            "or SUITE_DATA_DIR=DIR, or give a pack with benchmark.data.pack=FILE"
+        archive = files[ARCHIVE.name]
+        tell(f"reading {archive.name}", 0, None)
+        contents = read_members(archive, [*TRAIN, TEST])
+        # popped, since the bytes are as large as the images
+        images, labels = zip(
+            *(_parse(contents.pop(name), f"{archive}: {name}") for name in (*TRAIN, TEST)), strict=True
         )
-
-
-def _downloaded() -> Path:
-    return Path(pooch.os_cache("tinyml-nas-suite")) / ARCHIVE
+        y = np.concatenate(labels)
+        split = np.full(len(y), 2, dtype=np.uint8)
+        training = len(y) - len(labels[-1])
+        split[:training] = stratified_validation(y[:training], share=VALIDATION_SHARE)
+        return PackContents({"x": np.concatenate(images), "y": y.astype(np.int16), "split": split}, META)
 
 
 def _parse(content: bytes, name: str) -> Batch:
@@ -170,8 +71,3 @@ def _parse(content: bytes, name: str) -> Batch:
     if not isinstance(y, list) or len(y) != len(x) or not all(label in range(len(CLASSES)) for label in y):
         raise SuiteError(f"{name}: lacks a list of {len(x)} labels from 0 to {len(CLASSES) - 1}")
     return x.reshape(-1, 3, 32, 32), np.array(y, dtype=np.int64)
-
-
-def _join(batches: Iterable[Batch]) -> Batch:
-    images, labels = zip(*batches, strict=True)
-    return np.concatenate(images), np.concatenate(labels)

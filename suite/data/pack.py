@@ -2,11 +2,13 @@
 
 | array | meaning |
 |---|---|
-| `x` (N, ...) | features, float or uint8; or instead |
+| `x` (N, ...) | features, float, uint8 or int16; or instead |
 | `x_encoded` (bytes,) uint8 | image files (JPEG, PNG, WebP) back to back |
 | `x_offsets` (N+1,) int | file i is `x_encoded[x_offsets[i]:x_offsets[i+1]]` |
 | `y` (N,) int | class; without `classes` in `meta`, 0 is normal and 1 anomalous |
 | `split` (N,) int | 0 train, 1 validation, 2 test, 3 extra (left out) |
+| others (N,) int | kept as columns of the splits, beside features: `machine`, `speaker` |
+| `background` (M, samples) int16 | noise to train against, where `x` holds waveforms (int16) |
 | `meta` () | JSON: format, benchmark, title, source, licence and, mostly, classes |
 """
 
@@ -14,6 +16,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +76,7 @@ class PackSource:
             raise self._error(_os_reason(error)) from error
 
     def load(self, cache: Path) -> Data:
-        """The three splits: images uint8 (N, 3, H, W), float features float32, uint8 features as stored.
+        """The three splits: images uint8 (N, 3, H, W), float features float32, integer features as stored.
 
         Float features (N, H, W) get a channel axis: (N, 1, H, W). Images are decoded once and kept under
         `cache`. `Data.meta` holds the plain values of the pack's meta as text, `scale` and `offset` of uint8
@@ -90,7 +93,25 @@ class PackSource:
                 splits = cached_splits(cache, fingerprint, lambda: _image_splits(pack, len(classes)))
             else:
                 splits = _feature_splits(pack, len(classes))
-        return Data(*splits, classes=classes, meta=_text_meta(meta))
+            background = torch.from_numpy(_array(pack, "background")) if "background" in pack.files else None
+        return Data(*splits, classes=classes, meta=_text_meta(meta), background=background)
+
+    def example_shape(self) -> tuple[int, ...]:
+        """Shape of one stored example of features, without reading them.
+
+        Raises:
+            SuiteError: the pack is missing, damaged or holds no features.
+        """
+        with self._open() as pack:
+            if "x" not in pack.files:
+                raise _PackError("lacks the array 'x'")
+            try:
+                with pack.zip.open("x.npy") as member:  # type: ignore[union-attr]
+                    np.lib.format.read_magic(member)
+                    shape, _, _ = np.lib.format.read_array_header_1_0(member)
+            except Exception as error:  # zipfile and numpy raise several types on damaged bytes
+                raise _PackError(f"the array 'x' is damaged ({error})") from error
+        return tuple(shape[1:])
 
     @contextmanager
     def _open(self) -> Iterator[NpzFile]:
@@ -195,8 +216,8 @@ def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], dict[str,
 def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
     y, indices = _labels(pack, n_classes)
     x = _array(pack, "x")
-    if x.ndim < 2 or (x.dtype.kind != "f" and x.dtype != np.uint8):
-        raise _PackError(f"'x' must be float or uint8 (N, ...), not {x.dtype} {x.shape}")
+    if x.ndim < 2 or (x.dtype.kind != "f" and x.dtype not in (np.uint8, np.int16)):
+        raise _PackError(f"'x' must be float, uint8 or int16 (N, ...), not {x.dtype} {x.shape}")
     if len(x) != len(y):
         raise _PackError(f"'y' has {len(y)} examples, but 'x' has {len(x)}")
     if x.dtype.kind == "f":
@@ -205,7 +226,20 @@ def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
         for index in np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[:1]:
             raise _PackError(f"'x' is not finite in example {index}")
         x = x[:, None] if x.ndim == 3 else x
-    return Splits(*(Split(torch.from_numpy(x[members]), torch.from_numpy(y[members])) for members in indices.values()))
+    columns = _columns(pack, len(y))
+    whole = Split(torch.from_numpy(x), torch.from_numpy(y), columns)
+    return Splits(*(whole.take(torch.from_numpy(members)) for members in indices.values()))
+
+
+def _columns(pack: NpzFile, n: int) -> dict[str, torch.Tensor]:
+    """The pack's further integers per example (n,), int64."""
+    names = [name for name in pack.files if name not in ("x", "y", "split", "meta", "background")]
+    arrays = {name: _array(pack, name) for name in names}
+    return {
+        name: torch.from_numpy(array.astype(np.int64))
+        for name, array in arrays.items()
+        if array.shape == (n,) and array.dtype.kind in "iu"
+    }
 
 
 def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
@@ -226,11 +260,17 @@ def _decoded(
     files: Sequence[memoryview], shape: tuple[int, ...], y: NDArray[np.int64], members: NDArray[np.int64]
 ) -> Split:
     x = np.empty((len(members), *shape), dtype=np.uint8)
-    for row, index in enumerate(members.tolist()):
+
+    def decode(row: int) -> None:
+        index = int(members[row])
         image = _decode(files, index)
         if image.shape != shape:
             raise _PackError(f"image {index} is {image.shape}, but the first is {shape}")
         x[row] = image
+
+    with ThreadPoolExecutor() as threads:  # Pillow decodes outside the interpreter's lock
+        for _ in threads.map(decode, range(len(members))):
+            pass
     return Split(torch.from_numpy(x), torch.from_numpy(y[members]))
 
 

@@ -1,7 +1,7 @@
 """From a store to a folder of tables, figures and one page; never trains, never downloads."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,20 @@ from suite.errors import SuiteError
 from suite.report.figures import pictures
 from suite.report.frame import frame
 from suite.report.page import render_page
+from suite.report.published import FOLDER, Published, beside_table, footnotes, load_published
 from suite.report.style import pdf, png
-from suite.report.tables import cost_table, failure_table, main_table
+from suite.report.tables import cost_table, failure_table, main_table, score_table
 from suite.report.text import (
     MISSING,
     common,
     interval,
     number,
     percent,
+    readable_beside,
     readable_cost,
     readable_failures,
     readable_main,
+    readable_scores,
     sentence,
     to_csv,
     to_latex,
@@ -37,7 +40,8 @@ def build_report(store: Store) -> Path:
     """Write results/<experiment>/report/ from the stored records and return the page's path.
 
     Files: `index.html`, `tables/` (CSV with raw numbers, Markdown and LaTeX with rounded ones) and `figures/`
-    (PNG and PDF). The same records give the same bytes; tables and figures of an earlier report that this one
+    (PNG and PDF). Published numbers come from the folder `published` beside the experiment's, if it is there. The
+    same records and published numbers give the same bytes; tables and figures of an earlier report that this one
     has not are removed.
 
     Raises: SuiteError: the experiment has no records; the text names its folder and the experiments that have
@@ -47,7 +51,8 @@ def build_report(store: Store) -> Path:
     if not records:
         raise SuiteError(f"{store.folder}: no records to report on. Experiments with records: {_experiments(store)}")
     df = frame(records)
-    files = _tables(df)
+    published = load_published(store.root / FOLDER)
+    files = _tables(df, published)
     drawn = [(picture, png(picture.figure)) for picture in pictures(df)]
     for picture, image in drawn:
         files[f"figures/{picture.name}.png"] = image
@@ -60,7 +65,7 @@ def build_report(store: Store) -> Path:
             if old.relative_to(folder).as_posix() not in files:
                 old.unlink()
     page = folder / "index.html"
-    write_atomic(page, render_page(records, df, drawn).encode())
+    write_atomic(page, render_page(records, df, drawn, published).encode())
     return page
 
 
@@ -105,18 +110,24 @@ def _console_cells(row: Mapping[Hashable, Any]) -> list[str]:
     ]
 
 
-def _tables(df: pd.DataFrame) -> dict[str, bytes]:
-    """File name -> content."""
+def _tables(df: pd.DataFrame, published: Sequence[Published]) -> dict[str, bytes]:
+    """File name -> content; tables that would be empty are left out, the first two excepted."""
     main, cost, failures = main_table(df), cost_table(df), failure_table(df)
+    scores, beside = score_table(df), beside_table(df, published)
     readable = {"main": (main, readable_main(main)), "cost": (cost, readable_cost(cost))}
+    if len(scores):
+        readable["scores"] = (scores, readable_scores(scores))
+    if len(beside):
+        readable["published"] = (beside, readable_beside(beside))
     if len(failures):
         readable["failures"] = (failures, readable_failures(failures))
+    feet = {"published": footnotes(df, published, beside)}
     files = {"tables/runs.csv": to_csv(df)}
     for name, (raw, rounded) in readable.items():
         note = sentence(common(raw))
         files[f"tables/{name}.csv"] = to_csv(raw)
-        files[f"tables/{name}.md"] = to_markdown(rounded, note)
-        files[f"tables/{name}.tex"] = to_latex(rounded, note)
+        files[f"tables/{name}.md"] = to_markdown(rounded, note, feet.get(name, ()))
+        files[f"tables/{name}.tex"] = to_latex(rounded, note, feet.get(name, ()))
     return {name: text.encode() for name, text in files.items()}
 
 

@@ -19,7 +19,7 @@ from suite.report.frame import by_metric
 from suite.report.sheets import Picture, Sheet, pairs, sheets
 from suite.report.statistics import mean_interval
 from suite.report.style import INK, LIMIT, OVER, PHASE_COLOURS, Look, new_figure, styled
-from suite.report.text import PHASE_NAMES, quantity
+from suite.report.text import PHASE_NAMES, quantity, words
 
 MEAN_ALPHA = 0.45
 """Opacity of a mean's mark, under which the seeds on top of it stay visible."""
@@ -30,6 +30,10 @@ AMORTISED: dict[str, Any] = {
     "markerfacecolor": "white",
     "markeredgecolor": INK,
 }
+
+
+TARGET: dict[str, Any] = {"color": "#882255", "linestyle": (0, (5, 3)), "linewidth": 1.3}
+"""The line of a quality target: dashed and coloured, where a budget's limit is solid and grey."""
 
 
 def pictures(df: pd.DataFrame) -> list[Picture]:
@@ -89,7 +93,7 @@ def _score(sheet: Sheet) -> Picture:
     for (budget, pair), line in zip(lines, panels, strict=True):
         for metric, ax in zip(pair, line, strict=True):
             _score_panel(ax, sheet, budget, metric)
-        line[0].set_ylabel(f"test {sheet.runs['score_name'].iloc[0] or 'score'}")
+        line[0].set_ylabel(f"test {words(sheet.runs['score_name'].iloc[0]) or 'score'}")
         _title(line[0], budget)
     shown = [m for m in sheet.methods if any(m in sheet.order(budget) for budget, _ in sheet.rows)]
     handles: list[Artist] = [Line2D([], [], **_marker(sheet.looks[m], 7)) for m in shown]
@@ -105,12 +109,16 @@ def _score(sheet: Sheet) -> Picture:
     if sheet.limited:
         handles.append(Patch(facecolor=OVER, edgecolor=LIMIT, hatch="////"))
         labels.append("over this budget")
+    if np.isfinite(sheet.quality_target):
+        handles.append(Line2D([], [], **TARGET))
+        labels.append(f"MLPerf Tiny's target, {sheet.quality_target:g}")
     _legend(figure, handles, labels)
     caption = (
         "Test score against each budgeted cost, in % of the seed network's. Small marks are single seeds, "
         "large ones their mean with its 95 % bootstrap interval (for three seeds: their range). The hatched "
         "side is over the budget; a hollow mark misses at least one of the run's constraints, which may be "
         "that of another panel."
+        + (" The dashed line is MLPerf Tiny's quality target." if np.isfinite(sheet.quality_target) else "")
     )
     return sheet.picture("score", "Score against cost", caption, figure)
 
@@ -131,6 +139,9 @@ def _score_panel(ax: Axes, sheet: Sheet, budget: str, metric: str) -> None:
             mark = _marker(look, 3.5, not fits, markeredgewidth=0.8, zorder=4)
             ax.plot(some[f"relative/{metric}"] * 100, some["score"], **mark)
     low, high = runs["score"].min(), runs["score"].max()
+    if np.isfinite(sheet.quality_target):
+        ax.axhline(sheet.quality_target, zorder=1, **TARGET)
+        low, high = min(low, sheet.quality_target), max(high, sheet.quality_target)
     pad = max(0.12 * (high - low), 0.005)
     ax.set_ylim(low - pad, high + pad)
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))

@@ -18,18 +18,21 @@ METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
 
 _NAN = float("nan")
 _NUMERICS = ("threads", "compute")
+_FURTHER = "test/"
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     """One row per record, in the order of benchmark, preset, device, budget, method, seed and id.
 
     Plain columns: id, experiment, status, benchmark, preset, budget, method, device, seed, score_name, score
-    (test), validation_score, feasible, max_violation, max_search_violation (relative, NaN where absent),
-    trainings and trainings_amortised (standard trainings of the seed), wall_s, cpu_s (seconds), networks,
-    lost_macs (MAC), threads, dtype, data_note, error ("" where none).
+    (test), selection_name, validation_score (measured by selection_name), quality_target (of the test score),
+    feasible, max_violation, max_search_violation (relative, NaN where absent), trainings and trainings_amortised
+    (standard trainings of the seed), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length
+    (the recipe's epochs and cuts in words), data_note, error ("" where none).
 
     Columns by metric: `cost/`, `relative/` (cost over seed cost), `seed/` and `unit/`; by budgeted metric
-    `target/`, `violation/` and `search_violation/`; by phase `trainings/`. What a record lacks is NaN.
+    `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What a
+    record lacks is NaN.
 
     `method` is the record's, and where runs of one method, budget and seed set were configured differently
     also what differs, as in `duccio [guarantee=off]`, so that different settings are never averaged.
@@ -38,7 +41,11 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     metrics = in_order(m for r in ordered for m in (*r.seed_costs, *r.costs))
     limited = in_order(m for r in ordered for m in r.targets)
     users = _artefact_users(ordered)
-    columns = [_facts(r) | _metric_columns(r, metrics, limited) | _effort(r, users) for r in ordered]
+    scores = sorted({name for r in ordered for name in r.scores if name.startswith(_FURTHER)})
+    columns = [
+        _facts(r) | _further_scores(r, scores) | _metric_columns(r, metrics, limited) | _effort(r, users)
+        for r in ordered
+    ]
     table = pd.DataFrame(columns)
     if ordered:
         table["method"] = _distinct_methods(ordered)
@@ -82,15 +89,41 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "seed": record.seed,
         "score_name": record.score_name,
         "score": record.scores.get("test", _NAN),
+        "selection_name": record.selection_name,
         "validation_score": record.scores.get("validation", _NAN),
+        "quality_target": _quality_target(record),
         "feasible": record.feasible,
         "max_violation": _largest(record, record.violations),
         "max_search_violation": _largest(record, record.search_violations),
         "threads": settings.get("threads", _NAN),
         "dtype": str(settings.get("dtype", "")),
+        "length": _length(record.config.get("recipe", {})),
         "data_note": record.data_note,
         "error": record.error or "",
     }
+
+
+def _further_scores(record: RunRecord, names: Iterable[str]) -> dict[str, float]:
+    return {f"score/{name.removeprefix(_FURTHER)}": record.scores.get(name, _NAN) for name in names}
+
+
+def _quality_target(record: RunRecord) -> float:
+    """The record's, or for records older than that field the one its benchmark was configured with."""
+    target = record.quality_target
+    if target is None:
+        target = record.config.get("benchmark", {}).get("quality_target")
+    return _NAN if target is None else float(target)
+
+
+def _length(recipe: Mapping[str, Any]) -> str:
+    """A recipe's epochs for warm-up, search and final training, and what it cuts the data to; "" where unknown."""
+    if "epochs" not in recipe:
+        return ""
+    phases = [recipe["epochs"], *(recipe.get(f"{name}_epochs") or recipe["epochs"] for name in ("search", "finetune"))]
+    text = " + ".join(map(str, phases)) + " epochs"
+    for key, what in (("train_samples", "training"), ("eval_samples", "evaluation")):
+        text += f", {recipe[key]:,} {what} samples" if recipe.get(key) else ""
+    return text
 
 
 def _largest(record: RunRecord, violations: Mapping[str, float] | None) -> float:

@@ -10,17 +10,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from suite.record import RunRecord
 from suite.report.frame import GROUP, flatten
+from suite.report.published import Published, beside_table, footnotes
 from suite.report.sheets import Picture
-from suite.report.tables import cost_table, failure_table, main_table, natural
+from suite.report.tables import cost_table, failure_table, main_table, natural, score_table
 from suite.report.text import (
     MISSING,
     common,
     number,
     percent,
+    readable_beside,
     readable_cost,
     readable_failures,
     readable_main,
+    readable_scores,
     sentence,
+    words,
 )
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -50,7 +54,12 @@ class Grid:
         return sum(len(rows) for _, rows in self.groups)
 
 
-def render_page(records: Sequence[RunRecord], df: pd.DataFrame, figures: Iterable[tuple[Picture, bytes]]) -> str:
+def render_page(
+    records: Sequence[RunRecord],
+    df: pd.DataFrame,
+    figures: Iterable[tuple[Picture, bytes]],
+    published: Sequence[Published] = (),
+) -> str:
     """The page for `records`, whose frame is `df`, with `figures` as pairs of picture and PNG."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -59,7 +68,7 @@ def render_page(records: Sequence[RunRecord], df: pd.DataFrame, figures: Iterabl
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    main = main_table(df)
+    main, beside = main_table(df), beside_table(df, published)
     return environment.get_template("page.html.j2").render(
         experiment=str(df["experiment"].iloc[0]),
         facts=_facts(df),
@@ -67,6 +76,11 @@ def render_page(records: Sequence[RunRecord], df: pd.DataFrame, figures: Iterabl
         where=sentence(common(main)),
         notes=_notes(df),
         main=Grid.of(readable_main(main), GROUP[:-1]),
+        targets=bool(main["quality_target"].notna().any()),
+        scores=Grid.of(readable_scores(score_table(df)), GROUP[:-1]),
+        beside=Grid.of(readable_beside(beside), ("benchmark", "score", "whose")),
+        footnotes=footnotes(df, published, beside),
+        selection=_selection(df),
         cost=Grid.of(readable_cost(cost_table(df)), GROUP[:-1]),
         failures=Grid.of(readable_failures(failure_table(df), longest=None)),
         runs=Grid.of(_runs(df, _settings(records))),
@@ -95,9 +109,12 @@ def _facts(df: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _fitting(df: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """Method, runs that meet every constraint, finished runs; the most reliable first."""
+    """Method, runs that meet every constraint, finished runs; the most reliable first. Presets are kept apart."""
     limited = df[(df["status"] == "done") & (df["budget"] != "none")]
-    counts = limited.groupby("method")["feasible"].agg(["sum", "size"])
+    names = limited["method"]
+    if df["preset"].nunique() > 1:
+        names = names + " (preset " + limited["preset"] + ")"
+    counts = limited.groupby(names)["feasible"].agg(["sum", "size"])
     rows = [
         (str(method), int(fit), int(size)) for method, (fit, size) in zip(counts.index, counts.to_numpy(), strict=True)
     ]
@@ -110,6 +127,13 @@ def _notes(df: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted((str(benchmark), str(note)) for benchmark, note in told.to_numpy().tolist())
 
 
+def _selection(df: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Benchmark, what its networks are chosen by on validation data and its test score, where these differ."""
+    told = df.loc[df["selection_name"] != "", ["benchmark", "selection_name", "score_name"]].drop_duplicates()
+    rows = sorted((str(b), words(str(chosen)), words(str(score))) for b, chosen, score in told.to_numpy().tolist())
+    return [row for row in rows if row[1] != row[2]]
+
+
 def _runs(df: pd.DataFrame, settings: Mapping[str, str]) -> pd.DataFrame:
     """Every run, whatever became of it."""
     shared = common(df)
@@ -119,7 +143,12 @@ def _runs(df: pd.DataFrame, settings: Mapping[str, str]) -> pd.DataFrame:
     out["fits"] = ["yes" if fits else "no" for fits in df["feasible"]]
     out.loc[~done, "fits"] = MISSING
     out["test score"] = [number(v, 4) for v in df["score"]]
-    out["validation"] = [number(v, 4) for v in df["validation_score"]]
+    names = sorted(set(df["selection_name"]) - {""})
+    if len(names) > 1:
+        out["validation by"] = [words(name) or MISSING for name in df["selection_name"]]
+    out[f"validation {words(names[0])}" if len(names) == 1 else "validation"] = [
+        number(v, 4) for v in df["validation_score"]
+    ]
     out["largest violation, %"] = [percent(100 * v) for v in df["max_violation"]]
     told = [settings[run] or MISSING for run in df["id"]]
     return out.assign(settings=told) if set(told) != {MISSING} else out

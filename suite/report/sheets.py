@@ -56,6 +56,11 @@ class Sheet:
         """The rows of budgets that limit something."""
         return [(budget, metrics) for budget, metrics in self.rows if by_metric(self.at(budget), "target")]
 
+    @property
+    def quality_target(self) -> float:
+        """MLPerf Tiny's for the benchmark, in the unit of the score; NaN where it has none."""
+        return float(self.runs["quality_target"].max())
+
     def picture(self, kind: str, title: str, caption: str, figure: Figure) -> Picture:
         """Name the figure after what it shows and where it belongs."""
         words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.place))).strip("_")

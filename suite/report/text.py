@@ -1,6 +1,8 @@
 """How numbers are written for people, and tables as CSV, Markdown and LaTeX."""
 
 import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +17,20 @@ PHASE_NAMES = {
 }
 MISSING = "\u2013"
 _PLACE = ["benchmark", "preset", "device"]
-_WORDS = {*_PLACE, "budget", "method", "score", "id", "status", "error"}
+_WORDS = {
+    *_PLACE,
+    "budget",
+    "method",
+    "score",
+    "id",
+    "status",
+    "error",
+    "whose",
+    "network",
+    "conditions",
+    "source",
+    "reliability",
+}
 _KILO = {"B": (1024.0, ("B", "kB", "MB")), "MAC": (1e3, ("MAC", "kMAC", "MMAC", "GMAC"))}
 _MILLI = {"s": ("s", "ms", "us"), "J": ("J", "mJ", "uJ")}
 _LATEX = {
@@ -78,11 +93,14 @@ def sentence(shared: dict[str, str]) -> str:
 def readable_main(table: pd.DataFrame) -> pd.DataFrame:
     """`main_table` as rounded text under headings with units."""
     names = sorted({str(n) for n in table["score_name"].dropna()} - {""})
-    score = f"test {names[0]}" if len(names) == 1 else "test score"
+    score = f"test {words(names[0])}" if len(names) == 1 else "test score"
     out = _places(table)
     if len(names) > 1:
-        out["score"] = [str(n) if pd.notna(n) else MISSING for n in table["score_name"]]
+        out["score"] = [words(str(n)) if pd.notna(n) else MISSING for n in table["score_name"]]
     out[f"{score} [95%]"] = [interval(*row) for row in _rows(table, "score", "score_low", "score_high")]
+    if table["quality_target"].notna().any():
+        marks = zip(table["meets_target"], table["quality_target"], strict=True)
+        out["meets target"] = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
     out["fits"] = table["fits"].replace("0/0", MISSING)
     out["seeds"] = table["seeds"].astype(str)
     if table["unfinished"].any():
@@ -98,6 +116,47 @@ def readable_main(table: pd.DataFrame) -> pd.DataFrame:
             heading = f"{metric}, % of seed" + (" (of target)" if metric in limited else "")
             out[heading] = [_shares(s, u) for s, u in zip(share, used, strict=True)]
     return out
+
+
+def readable_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """`score_table` as rounded text: a column per score, with its interval."""
+    out = _places(table)
+    for name in by_metric(table, "score"):
+        columns = (f"score/{name}", f"score_low/{name}", f"score_high/{name}")
+        out[f"{words(name)} [95%]"] = [interval(*row) for row in _rows(table, *columns)]
+    return out
+
+
+def readable_beside(table: pd.DataFrame) -> pd.DataFrame:
+    """`beside_table` as rounded text; numbers in brackets and what holds for all runs: see `footnotes`."""
+    devices = table["device"].nunique() > 1
+    out = table[["benchmark"]].copy() if table["benchmark"].nunique() > 1 else pd.DataFrame(index=table.index)
+    names = sorted(table["score_name"].unique())
+    if len(names) > 1:
+        out["score"] = table["score_name"].map(words)
+    rows = table.to_dict("records")
+    out["whose"] = table["whose"]
+    out["network"] = [_network(row, devices) for row in rows]
+    heading = f"test {words(names[0])}" if len(names) == 1 else "test score"
+    out[heading] = [_beside_score(row) for row in rows]
+    out["weights"] = [_range(row, "weights", str(row["weights_unit"])) for row in rows]
+    out["MACs"] = [_range(row, "macs", "MAC") for row in rows]
+    out["conditions"] = [_told(row) for row in rows]
+    numbers = source_numbers(table)
+    out["source"] = [f"[{numbers[s]}]" if s in numbers else MISSING for s in table["source"]]
+    out["reliability"] = table["reliability"].fillna(MISSING)
+    return out
+
+
+def source_numbers(table: pd.DataFrame) -> dict[str, int]:
+    """The sources of the published rows of `beside_table`, numbered from 1 in their order."""
+    found = table.loc[table["whose"] == "published", "source"].unique()
+    return {str(source): i for i, source in enumerate(found, 1)}
+
+
+def words(name: str) -> str:
+    """A score's name as people write it: "balanced_accuracy" is "balanced accuracy"."""
+    return name.replace("_", " ").replace("auc", "AUC")
 
 
 def readable_cost(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,23 +189,25 @@ def to_csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, lineterminator="\n")
 
 
-def to_markdown(table: pd.DataFrame, note: str = "") -> str:
-    """A table of text as GitHub's Markdown, under a line with `note`."""
+def to_markdown(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
+    """A table of text as GitHub's Markdown, under a line with `note` and above a list with `foot`."""
     lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
     body = "".join("| " + " | ".join(_markdown_cell(str(c)) for c in line) + " |\n" for line in lines)
-    return f"{note}\n\n{body}" if note else body
+    notes = "".join(f"- {_markdown_cell(line)}\n" for line in foot)
+    return (f"{note}\n\n" if note else "") + body + (f"\n{notes}" if notes else "")
 
 
-def to_latex(table: pd.DataFrame, note: str = "") -> str:
-    """A table of text as a `tabular` for the package booktabs; `note` becomes a comment above it."""
-    words = sum(column in _WORDS for column in table.columns)
+def to_latex(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
+    """A table of text as a `tabular` for the package booktabs; `note` is a comment above it, `foot` lines below."""
+    sides = "".join("l" if column in _WORDS else "r" for column in table.columns)
     head, *rows = (
         " & ".join(_latex_cell(str(c)) for c in line) + r" \\"
         for line in [list(table.columns), *table.to_numpy().tolist()]
     )
-    start = rf"\begin{{tabular}}{{{'l' * words}{'r' * (len(table.columns) - words)}}}"
+    start = rf"\begin{{tabular}}{{{sides}}}"
     comment = [f"% {note}".replace("\n", " ")] if note else []
     lines = [*comment, start, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\par{{\footnotesize {_latex_cell(line)}}}" for line in foot]
     return "\n".join(lines) + "\n"
 
 
@@ -159,6 +220,41 @@ def _places(table: pd.DataFrame) -> pd.DataFrame:
 def _rows(table: pd.DataFrame, *columns: str) -> list[list[float]]:
     rows: list[list[float]] = table[list(columns)].to_numpy(dtype=float).tolist()
     return rows
+
+
+def _network(row: Mapping[Hashable, Any], with_device: bool) -> str:
+    if row["whose"] != "ours":
+        return str(row["network"])
+    return f"{row['network']}, budget {row['budget']}" + (f", device {row['device']}" if with_device else "")
+
+
+def _beside_score(row: Mapping[Hashable, Any]) -> str:
+    value, low, high = (float(row[name]) for name in ("score", "score_low", "score_high"))
+    if row["whose"] == "ours":
+        return interval(value, low, high)
+    return _between(*(f"{v:.4g}" if math.isfinite(v) else "" for v in (value, low, high)))
+
+
+def _range(row: Mapping[Hashable, Any], metric: str, unit: str) -> str:
+    """A cost, or the range or bound that is published in its place."""
+    unit = " parameters" if unit == "parameters" else unit
+    numbers = [float(row[name]) for name in (metric, f"{metric}_low", f"{metric}_high")]
+    return _between(*(" ".join(quantity(v, unit).split()) if math.isfinite(v) else "" for v in numbers))
+
+
+def _between(value: str, low: str, high: str) -> str:
+    if value:
+        return value
+    if low and high:
+        return f"{low} to {high}"
+    return f"over {low}" if low else f"up to {high}" if high else MISSING
+
+
+def _told(row: Mapping[Hashable, Any]) -> str:
+    if row["whose"] == "ours":
+        seeds = int(row["seeds"])
+        return f"preset {row['preset']}, {seeds} seed{'s' if seeds > 1 else ''}; data and length below"
+    return "; ".join(str(row[key]) for key in ("data", "note") if pd.notna(row[key]) and row[key]) or MISSING
 
 
 def _shares(seed: float, target: float) -> str:

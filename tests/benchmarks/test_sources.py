@@ -10,13 +10,19 @@ from suite.benchmarks.base import Classification, DataSettings
 from suite.benchmarks.digits import Digits, DigitsSource
 from suite.benchmarks.image_classification import ImageClassification
 from suite.data.augment import Affine
-from suite.data.cifar10 import Cifar10Source
+from suite.data.base import Split
+from suite.data.cifar10 import Cifar10
+from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
 from suite.errors import SuiteError
 
 
 def _image_classification(**data: object) -> ImageClassification:
     return ImageClassification("image_classification", "CIFAR-10", [3, 32, 32], 0.1, DataSettings(**data))
+
+
+def _official(folder: Path | None, download: bool) -> OfficialSource:
+    return OfficialSource("image_classification", Cifar10(), folder, download)
 
 
 def test_a_named_pack_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,10 +34,10 @@ def test_a_named_pack_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_the_data_folder_may_hold_the_official_archive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SUITE_DATA_DIR", str(tmp_path))
-    assert _image_classification().source() == Cifar10Source(tmp_path, True)
-    assert _image_classification(folder="/data").source() == Cifar10Source(Path("/data"), True)
+    assert _image_classification().source() == _official(tmp_path, True)
+    assert _image_classification(folder="/data").source() == _official(Path("/data"), True)
     monkeypatch.delenv("SUITE_DATA_DIR")
-    assert _image_classification(download=False).source() == Cifar10Source(None, False)
+    assert _image_classification(download=False).source() == _official(None, False)
 
 
 def test_a_benchmark_of_ones_own_without_a_pack_says_what_to_do() -> None:
@@ -66,8 +72,9 @@ class TestDigits:
 def test_scores_losses_and_inputs() -> None:
     benchmark = Digits("digits", "Digits", [1, 8, 8], 0.1, augmentation=Affine(shift=0.2))
     logits = torch.tensor([[2.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
-    assert benchmark.score(logits, torch.tensor([0, 1, 1])) == pytest.approx(2 / 3)
-    assert benchmark.loss(logits, torch.tensor([0, 1, 0])).item() == pytest.approx(0.1006, abs=1e-3)
+    split = Split(torch.zeros(3, 1, 8, 8), torch.tensor([0, 1, 1]))
+    assert benchmark.scores(logits, split) == {"accuracy": pytest.approx(2 / 3)}
+    assert benchmark.loss(logits, split.x, torch.tensor([0, 1, 0])).item() == pytest.approx(0.1006, abs=1e-3)
     x = torch.full((2, 1, 8, 8), 255, dtype=torch.uint8)
     prepared = benchmark.prepare(x)
     assert prepared.dtype == torch.float32

@@ -2,14 +2,16 @@ import gzip
 import io
 import os
 import pickle
+import stat
 import struct
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from suite.data.archives import load_restricted_pickle, read_members
+from suite.data.archives import iter_members, load_restricted_pickle, read_members
 from suite.errors import SuiteError
 
 FILES = {"folder/a": b"first" * 300, "folder/b": b"", "c": bytes(range(256)) * 8}
@@ -34,18 +36,37 @@ def write_tar(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
     return path
 
 
+def write_zip(path: Path, members: list[tuple[str | zipfile.ZipInfo, bytes]]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members:
+            file.writestr(name, content)
+    return path
+
+
 def write_files(path: Path) -> Path:
+    if path.suffix.lower() == ".zip":
+        return write_zip(path, list(FILES.items()))
     return write_tar(path, [file_member(name, content) for name, content in FILES.items()])
 
 
-@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tgz"])
-def test_reads_the_wanted_members(tmp_path, name):
-    found = read_members(write_files(tmp_path / name), ["c", "folder/b", "folder/a"])
-    assert found == FILES
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tgz", "x.zip", "X.ZIP"])
+class TestKinds:
+    def test_reads_the_wanted_members(self, tmp_path, name):
+        found = read_members(write_files(tmp_path / name), ["c", "folder/b", "folder/a"])
+        assert found == FILES
 
+    def test_gives_members_one_by_one_in_the_order_of_the_archive(self, tmp_path, name):
+        members = iter_members(write_files(tmp_path / name), lambda member: member != "folder/b")
+        assert next(members) == ("folder/a", FILES["folder/a"])
+        assert list(members) == [("c", FILES["c"])]
 
-def test_leaves_out_what_is_not_wanted(tmp_path):
-    assert list(read_members(write_files(tmp_path / "x.tgz"), ["c"])) == ["c"]
+    def test_names_the_missing_members(self, tmp_path, name):
+        with pytest.raises(SuiteError, match=rf"{name}: lacks d, e$"):
+            read_members(write_files(tmp_path / name), ["c", "d", "e"])
+
+    def test_names_a_missing_archive(self, tmp_path, name):
+        with pytest.raises(SuiteError, match=rf"{name}: .*No such file"):
+            read_members(tmp_path / name, ["c"])
 
 
 def test_finds_members_that_are_named_from_the_current_folder(tmp_path):
@@ -90,14 +111,10 @@ def test_refuses_links_devices_and_sparse_files(tmp_path, kind):
         read_members(archive, ["c"])
 
 
-def test_names_the_missing_members(tmp_path):
-    with pytest.raises(SuiteError, match=r"x\.tar: lacks d, e$"):
-        read_members(write_files(tmp_path / "x.tar"), ["c", "d", "e"])
-
-
-def test_names_a_missing_archive(tmp_path):
-    with pytest.raises(SuiteError, match=r"gone\.tar: .*No such file"):
-        read_members(tmp_path / "gone.tar", ["c"])
+def test_refuses_a_wanted_member_that_comes_twice(tmp_path):
+    archive = write_tar(tmp_path / "x.tar", [file_member("c", b"1"), file_member("./c", b"2")])
+    with pytest.raises(SuiteError, match=r"x\.tar: refused, the member 'c' comes twice"):
+        read_members(archive, ["c"])
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive " * 100, gzip.compress(b"no archive " * 100)])
@@ -126,6 +143,72 @@ def test_a_damaged_later_header_is_not_taken_for_the_end(tmp_path):
     archive.write_bytes(content)
     with pytest.raises(SuiteError, match="damaged header"):
         read_members(archive, ["folder/a"])
+
+
+def test_the_member_that_was_being_read_is_named(tmp_path):
+    archive = write_files(tmp_path / "x.tar")
+    archive.write_bytes(archive.read_bytes()[:600])
+    with pytest.raises(SuiteError, match=r"x\.tar: not a complete tar archive \(in or after 'folder/a': "):
+        read_members(archive, ["folder/a"])
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "folder/../../x", "..\\x", "C:\\x", "\\\\host\\share\\x"])
+def test_refuses_names_in_a_zip_that_point_outside(tmp_path, name):
+    archive = write_zip(tmp_path / "x.zip", [("c", b"1"), (name, b"2")])
+    with pytest.raises(SuiteError) as caught:
+        next(iter_members(archive, lambda member: member == "c"))
+    assert str(caught.value) == f"{archive}: refused, the member {name!r} points outside the archive"
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])
+def test_refuses_links_and_devices_in_a_zip(tmp_path, kind):
+    odd = zipfile.ZipInfo("odd")
+    odd.external_attr = (kind | 0o777) << 16
+    archive = write_zip(tmp_path / "x.zip", [("c", b"1"), (odd, b"c")])
+    with pytest.raises(SuiteError, match=r"x\.zip: refused, the member 'odd' is neither a file nor a folder"):
+        read_members(archive, ["c"])
+
+
+def test_refuses_a_name_with_a_zero_byte_in_a_zip(tmp_path):
+    archive = write_zip(tmp_path / "x.zip", [("c.tail", b"1")])
+    archive.write_bytes(archive.read_bytes().replace(b"c.tail", b"c\0tail"))
+    with pytest.raises(SuiteError, match=r"refused, the member 'c\\x00tail'"):
+        read_members(archive, ["c"])
+
+
+def test_refuses_a_zip_whose_two_names_of_a_member_differ(tmp_path):
+    archive = write_zip(tmp_path / "x.zip", [("folder/c", b"1")])
+    archive.write_bytes(archive.read_bytes().replace(b"folder/c", b"../../.c", 1))
+    with pytest.raises(SuiteError, match=r"x\.zip: not a complete zip archive \(in or after 'folder/c': "):
+        read_members(archive, ["folder/c"])
+
+
+def test_a_truncated_zip_is_noticed_wherever_it_was_cut(tmp_path):
+    content = write_files(tmp_path / "x.zip").read_bytes()
+    cut = tmp_path / "cut.zip"
+    for size in range(0, len(content), 7):
+        cut.write_bytes(content[:size])
+        with pytest.raises(SuiteError, match=r"cut\.zip: not a complete zip archive"):
+            read_members(cut, ["folder/b"])
+
+
+def test_a_damaged_member_of_a_zip_is_named(tmp_path):
+    stored = zipfile.ZipInfo("folder/a")
+    archive = write_zip(tmp_path / "x.zip", [(stored, FILES["folder/a"]), ("c", b"1")])
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"first") + 700] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(SuiteError, match=r"x\.zip: not a complete zip archive \(in or after 'folder/a': Bad CRC"):
+        read_members(archive, ["folder/a"])
+
+
+def test_an_encrypted_zip_is_refused(tmp_path):
+    archive = write_zip(tmp_path / "x.zip", [("c", b"1")])
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    archive.write_bytes(content)
+    with pytest.raises(SuiteError, match="encrypted"):
+        read_members(archive, ["c"])
 
 
 def python2_pickle(value: object) -> bytes:

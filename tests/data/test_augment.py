@@ -177,10 +177,19 @@ def test_a_range_out_of_bounds_is_refused_by_name(name, value):
         Affine(**{name: value})
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_bytes_move_as_floats_do(memory_format):
+    x = torch.randint(0, 256, (16, 3, 9, 7), dtype=torch.uint8).contiguous(memory_format=memory_format)
+    augment = Affine(shift=0.3, flip=True)
+    moved = augment(x, torch.Generator().manual_seed(3))
+    assert moved.dtype == torch.uint8
+    assert torch.equal(moved.float(), augment(x.float(), torch.Generator().manual_seed(3)))
+
+
 @pytest.mark.parametrize("x", [torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.zeros(3, 4, 4)])
 def test_anything_but_float_images_is_refused(x):
     with pytest.raises(ValueError, match=r"x must be float \(N, C, H, W\), not torch"):
-        Affine(flip=True)(x, seeded())
+        Affine(flip=True, rotate=5)(x, seeded())
 
 
 @pytest.mark.gpu

@@ -124,6 +124,12 @@ def test_an_unchanged_file_is_hashed_once(tmp_path, monkeypatch):
     assert file_digest(tmp_path / "p") == first
 
 
+def test_md5_is_another_digest_of_the_same_file(tmp_path):
+    (tmp_path / "p").write_bytes(b"1")
+    assert file_digest(tmp_path / "p") == hashlib.sha256(b"1").hexdigest()
+    assert file_digest(tmp_path / "p", "md5") == hashlib.md5(b"1").hexdigest()
+
+
 def test_a_touched_file_is_hashed_again(tmp_path):
     (tmp_path / "p").write_bytes(b"1")
     file_digest(tmp_path / "p")

@@ -78,6 +78,7 @@ def _outcome(record: RunRecord, limits: Budget) -> dict[str, object]:
     score = base + rng.gauss(0, 0.004) - (0.02 if limits.targets.get("weights", 9e9) < 30_000 else 0)
     return {
         "score_name": "accuracy",
+        "selection_name": "accuracy",
         "scores": {"test": score, "validation": score + 0.01},
         "seed_costs": SEED_COSTS,
         "costs": costs,

@@ -98,6 +98,35 @@ def test_budget_side_and_infeasible_points_can_be_told() -> None:
     assert region.x0 == pytest.approx(25)
 
 
+def dashed(figure: Figure) -> list[list[float]]:
+    """For each panel the heights of its dashed lines."""
+    return [[line.get_ydata()[0] for line in ax.lines if line.is_dashed()] for ax in figure.axes]  # type: ignore[index]
+
+
+def test_quality_target_is_a_labelled_dashed_line_within_every_score_panel() -> None:
+    records = [make_record(method=m, seed=s, quality_target=0.95) for m in METHODS for s in (0, 1)]
+    score, *others = pictures(frame(records))
+    assert dashed(score.figure) == [[0.95], [0.95]]
+    assert all(low < 0.95 < high for low, high in (ax.get_ylim() for ax in score.figure.axes))
+    assert "MLPerf Tiny's target, 0.95" in [text for text, _ in texts(score.figure)]
+    assert "quality target" in score.caption
+    assert not any(line for other in others for line in dashed(other.figure))
+
+
+def test_without_a_quality_target_there_is_no_line(usual: list[Picture]) -> None:
+    assert not any(dashed(usual[0].figure))
+    assert not any("MLPerf" in text for text, _ in texts(usual[0].figure))
+
+
+def test_presets_never_share_a_panel() -> None:
+    paper, smoke = (make_record(preset=p, scores={"test": v}) for p, v in (("paper", 0.9), ("smoke", 0.3)))
+    together, alone = (pictures(frame(records)) for records in ([paper, smoke], [smoke]))
+    of_smoke = [p for p in together if "smoke" in p.name]
+    assert [p.name for p in of_smoke] == [p.name for p in alone]
+    for one, other in zip(of_smoke[:2], alone[:2], strict=True):  # search cost may share artefacts
+        assert png(one.figure) == png(other.figure)
+
+
 def test_looks_differ_by_marker_and_known_methods_keep_theirs() -> None:
     names = (*METHODS, *MANY)
     found = looks(names)

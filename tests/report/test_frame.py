@@ -57,6 +57,29 @@ def test_method_without_a_search_epoch_has_no_search_violation() -> None:
     assert math.isnan(frame([make_record(search_violations=None)]).iloc[0]["max_search_violation"])
 
 
+def test_further_test_scores_have_a_column_each() -> None:
+    records = [make_record(scores={"test": 0.8, "test/pauc": 0.7}), make_record(seed=1, scores={"test": 0.9})]
+    df = frame(records)
+    assert by_metric(df, "score") == ["pauc"]
+    assert df["score/pauc"].to_list() == pytest.approx([0.7, math.nan], nan_ok=True)
+    assert df["score"].to_list() == [0.8, 0.9]
+
+
+def test_quality_target_of_an_older_record_is_that_of_its_configuration() -> None:
+    older = make_record(seed=1)
+    older = dataclasses.replace(older, config={**older.config, "benchmark": {"quality_target": 0.85}})
+    found = frame([make_record(quality_target=0.9), older, make_record(seed=2)])["quality_target"]
+    assert found.to_list() == pytest.approx([0.9, 0.85, math.nan], nan_ok=True)
+
+
+def test_length_of_a_recipe_is_told_with_its_cuts() -> None:
+    record = make_record()
+    recipe = {"epochs": 8, "search_epochs": None, "finetune_epochs": 20, "train_samples": 10_000, "eval_samples": 500}
+    row = frame([dataclasses.replace(record, config={**record.config, "recipe": recipe})]).iloc[0]
+    assert row["length"] == "8 + 8 + 20 epochs, 10,000 training samples, 500 evaluation samples"
+    assert frame([record]).iloc[0]["length"] == ""
+
+
 def test_run_without_constraints_violates_nothing() -> None:
     assert frame([make_record(budget={})]).iloc[0]["max_violation"] == 0.0
 

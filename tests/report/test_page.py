@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from suite.report.frame import frame
 from suite.report.page import render_page
 from suite.store import Store
 
+PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 REBUILD = """
 import sys
 from pathlib import Path
@@ -118,6 +120,70 @@ def test_page_says_what_was_compared_and_on_what_data() -> None:
     assert "(lossy)" in page
     assert "<dt>Seeds</dt><dd>0, 2, 10</dd>" in page
     assert "duccio</strong> 3 of 3" in page
+
+
+def test_validation_is_labelled_by_what_it_measures() -> None:
+    plain = page_of([make_record()])
+    assert "validation accuracy" in plain
+    assert "are chosen by" not in plain
+    detection = make_record(
+        benchmark="anomaly_detection",
+        score_name="auc",
+        selection_name="negative_error",
+        scores={"test": 0.86, "validation": -12.5},
+    )
+    alone = page_of([detection])
+    assert "validation negative error" in alone
+    assert "-12.5000" in alone
+    assert "anomaly_detection are chosen by negative error on validation data, not by AUC" in alone
+    mixed = page_of([make_record(), detection])
+    assert "validation by" in mixed
+    assert '<td class="word">negative error</td>' in mixed
+
+
+def test_validation_of_an_older_record_has_no_name() -> None:
+    page = page_of([make_record(selection_name="")])
+    assert ">validation</button>" in page
+
+
+def test_fitting_runs_are_counted_for_each_preset() -> None:
+    page = page_of([make_record(preset=p, seed=s) for p, s in (("paper", 0), ("paper", 1), ("smoke", 0))])
+    assert "duccio (preset paper)</strong> 2 of 2" in page
+    assert "duccio (preset smoke)</strong> 1 of 1" in page
+
+
+def test_other_test_scores_are_shown_where_there_are_any() -> None:
+    assert "Other test scores" not in page_of([make_record()])
+    page = page_of([make_record(scores={"test": 0.9, "test/balanced_accuracy": 0.8123})])
+    assert "Other test scores" in page
+    assert "balanced accuracy [95%]" in page
+    assert "0.812" in page
+
+
+def test_quality_target_is_explained_where_there_is_one() -> None:
+    assert "MLPerf" not in page_of([make_record()])
+    page = page_of([make_record(quality_target=0.85)])
+    assert "yes (0.85)" in page
+    assert "The target is MLPerf Tiny's" in page
+
+
+def test_report_with_published_numbers_and_further_scores_has_the_same_bytes_again(tmp_path: Path) -> None:
+    records = [
+        make_record(benchmark=b, seed=s, quality_target=0.85, scores={"test": 0.8 + s / 100, "test/pauc": 0.7})
+        for b in ("image_classification", "keyword_spotting")
+        for s in (0, 1)
+    ]
+    reports = []
+    for name, ordered in (("a", records), ("b", records[::-1])):
+        shutil.copytree(PUBLISHED, tmp_path / name / "published")
+        reports.append(contents(build_report(fill(tmp_path / name, ordered)).parent))
+    assert reports[0] == reports[1]
+    names = {f"tables/{name}.{kind}" for name in ("scores", "published") for kind in ("csv", "md", "tex")}
+    assert names <= set(reports[0])
+
+
+def test_tables_without_rows_are_left_out(report: Path) -> None:
+    assert not {"tables/scores.csv", "tables/published.csv"} & set(contents(report.parent))
 
 
 def test_page_holds_no_time_stamp() -> None:

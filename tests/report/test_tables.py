@@ -7,13 +7,14 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.report.build import console_table
 from suite.report.frame import frame
-from suite.report.tables import cost_table, failure_table, main_table, natural
+from suite.report.tables import cost_table, failure_table, main_table, natural, score_table
 from suite.report.text import (
     percent,
     quantity,
     readable_cost,
     readable_failures,
     readable_main,
+    readable_scores,
     to_csv,
     to_latex,
     to_markdown,
@@ -58,6 +59,48 @@ def test_largest_violation_is_the_worst_seed() -> None:
     ]
     row = main_table(frame(records)).iloc[0]
     assert (row["max_violation"], row["max_search_violation"], row["fits"]) == (0.1, 0.2, "1/2")
+
+
+def test_quality_target_is_met_by_the_mean_score() -> None:
+    met, missed, none = (
+        main_table(frame([make_record(seed=s, scores={"test": v}, quality_target=t) for s, v in enumerate(scores)]))
+        for t, scores in ((0.85, (0.80, 0.90)), (0.85, (0.80, 0.89)), (None, (0.80, 0.90)))
+    )
+    assert [t["meets_target"].item() for t in (met, missed, none)] == ["yes", "no", ""]
+    assert readable_main(missed)["meets target"].to_list() == ["no (0.85)"]
+    assert "meets target" not in readable_main(none)
+
+
+def test_rows_of_benchmarks_without_a_target_have_a_dash_among_those_with_one() -> None:
+    records = [make_record(benchmark="keyword_spotting", quality_target=0.9), make_record(), make_failure()]
+    assert set(readable_main(main_table(frame(records)))["meets target"]) == {"no (0.9)", "\u2013"}
+
+
+def test_other_test_scores_are_means_with_intervals_over_seeds() -> None:
+    names = ("auc_machine_2", "auc_machine_10", "pauc")
+    records = [
+        make_record(seed=s, benchmark="anomaly_detection", scores={"test": v, **{f"test/{n}": v for n in names}})
+        for s, v in enumerate((0.6, 0.7, 0.8))
+    ]
+    table = score_table(frame([*records, make_record(), make_failure()]))
+    assert [c for c in table.columns if c.startswith("score/")] == [f"score/{n}" for n in names]
+    (row,) = table.to_dict("records")
+    assert (row["benchmark"], row["runs"]) == ("anomaly_detection", 3)
+    assert [row[f"{part}/pauc"] for part in ("score", "score_low", "score_high")] == pytest.approx([0.7, 0.6, 0.8])
+    readable = readable_scores(table)
+    assert list(readable.columns)[-3:] == ["AUC machine 2 [95%]", "AUC machine 10 [95%]", "pAUC [95%]"]
+    assert readable["pAUC [95%]"].to_list() == ["0.700 [0.600, 0.800]"]
+
+
+def test_presets_do_not_share_other_test_scores() -> None:
+    records = [make_record(preset=p, scores={"test": 0.8, "test/pauc": v}) for p, v in (("paper", 0.9), ("short", 0.5))]
+    table = score_table(frame(records))
+    assert dict(zip(table["preset"], table["score/pauc"], strict=True)) == {"paper": 0.9, "short": 0.5}
+
+
+def test_no_other_test_scores_make_an_empty_table(df: pd.DataFrame) -> None:
+    assert score_table(df).empty
+    assert score_table(frame([make_failure()])).empty
 
 
 def test_methods_that_fit_come_before_better_ones_that_do_not(df: pd.DataFrame) -> None:

@@ -1,0 +1,299 @@
+"""Sound: WAV files, features of whole batches (MFCC, log-mel spectrograms), augmentation of waveforms."""
+
+import io
+import math
+import sys
+import wave
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from suite.data.mel import FilterBank, bin_frequencies, dct, in_parts, slaney_edges, triangles
+from suite.errors import SuiteError
+
+RATE = 16_000
+"""Samples per second of all data sets here."""
+VARIANTS = ("mlperf", "paper")
+_FULL_SCALE = 2.0**15
+
+
+def read_wav(content: bytes, name: str, rate: int = RATE) -> NDArray[np.int16]:
+    """Samples (n,) of a WAV file's `content`: one channel of 16-bit PCM at `rate` Hz.
+
+    Raises:
+        SuiteError: not a WAV file, truncated, empty or of another kind; the text begins with `name`.
+    """
+    try:
+        with wave.open(io.BytesIO(content)) as file:
+            facts = file.getparams()
+            data = file.readframes(facts.nframes)
+    except Exception as error:  # wave raises half a dozen types on damaged bytes
+        reason = str(error) or type(error).__name__
+        raise SuiteError(f"{name}: not a whole WAV file of PCM samples ({reason})") from error
+    if facts.nchannels != 1:
+        raise SuiteError(f"{name}: has {facts.nchannels} channels, not 1")
+    if facts.sampwidth != 2:
+        raise SuiteError(f"{name}: has {8 * facts.sampwidth}-bit samples, not 16-bit")
+    if facts.framerate != rate:
+        raise SuiteError(f"{name}: has {facts.framerate} Hz, not {rate} Hz")
+    if facts.nframes == 0:
+        raise SuiteError(f"{name}: holds no samples")
+    if len(data) != 2 * facts.nframes:
+        raise SuiteError(f"{name}: truncated, {len(data) // 2} of {facts.nframes} samples are there")
+    return np.frombuffer(data, "<i2").astype(np.int16)
+
+
+def fit_length(clip: NDArray[np.int16], samples: int) -> NDArray[np.int16]:
+    """The first `samples` of a clip (n,), with zeros at its end where it is shorter."""
+    return np.pad(clip[:samples], (0, max(0, samples - len(clip))))
+
+
+@dataclass(frozen=True)
+class Mfcc:
+    """Mel-frequency cepstral coefficients of clips at `rate` Hz; the defaults are MLPerf Tiny's keyword spotting.
+
+    Frames of `window` samples, `hop` apart, go through a periodic Hann window, a DFT of `n_fft` points, `mels`
+    triangular filters spaced evenly between `f_min` and `f_max` on the scale ln(1 + f / 700), ln(. + 1e-6) and a
+    DCT-II scaled by sqrt(2 / mels), of which the first `coefficients` are kept.
+
+    | variant | mlperf (TensorFlow's signal module) | paper (torchaudio's MFCC, norm="ortho", log_mels=True) |
+    |---|---|---|
+    | amplitude | divided by the clip's maximum (not of the absolute values) | int16 / 2^15, float as it is |
+    | spectrum | magnitude | power |
+    | frame i begins at | i hop | i hop + (n_fft - window) / 2 |
+    | filters' sides | straight over the mel scale, DC left out | straight over frequency |
+    | coefficient 0 | - | times 1 / sqrt(2) |
+
+    Either gives 49 frames of 16,000 samples. With "mlperf", a silent clip stays 0, and one without positive samples
+    is divided by its largest absolute value.
+
+    Raises:
+        ValueError: no such variant, or a number out of range.
+    """
+
+    variant: str = "mlperf"
+    window: int = 480
+    hop: int = 320
+    n_fft: int = 512
+    mels: int = 40
+    coefficients: int = 10
+    f_min: float = 20.0
+    f_max: float = 4000.0
+    rate: int = RATE
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"variant={self.variant}: no such variant. Choices: {', '.join(VARIANTS)}")
+        for name, limit in (("n_fft", self.rate), ("window", self.n_fft), ("hop", self.n_fft), ("mels", self.n_fft)):
+            _check(name, getattr(self, name), 1, limit)
+        _check("coefficients", self.coefficients, 1, self.mels)
+        _check("f_max", self.f_max, 1, self.rate / 2)
+        _check("f_min", self.f_min, 0, self.f_max - 1)
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """Coefficients (N, frames, coefficients) float32, under autocast too, of clips (N, samples) int16 or float.
+
+        Raises:
+            ValueError: other dimensions or another type, or less samples than one frame needs.
+        """
+        _check_clips(clips, self.window + self._margins[0] + self._margins[1])
+        return in_parts(self._coefficients, clips)
+
+    def _coefficients(self, clips: Tensor) -> Tensor:
+        (bank, transform), (before, after) = _mfcc_tables(self, clips.device), self._margins
+        sound = clips.float() / _peak(clips) if self.variant == "mlperf" else _unit(clips)
+        sound = sound[:, before : sound.shape[1] - after]
+        mel = bank.energies(sound, self.hop, power=1 if self.variant == "mlperf" else 2)
+        return (mel + 1e-6).log_() @ transform
+
+    @property
+    def _margins(self) -> tuple[int, int]:
+        """Samples before and after a clip's frames: torch centres a short window among n_fft samples."""
+        spare = self.n_fft - self.window if self.variant == "paper" else 0
+        return spare // 2, spare - spare // 2
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Mel spectrograms in dB, 10 log10(power + 2^-52), as MLPerf Tiny's anomaly detection has them from librosa.
+
+    Periodic Hann window of `n_fft` samples; `mels` triangular filters from 0 to `rate` / 2 on Slaney's scale, of
+    equal area. Frame t is centred at sample t `hop`; `frames` of them are kept from number `first` on. None of these
+    reaches beyond the clip, so librosa's padding, which differs between its versions, does not matter.
+
+    Raises:
+        ValueError: a number out of range, or a `first` whose frame would begin before the clip.
+    """
+
+    n_fft: int = 1024
+    hop: int = 512
+    mels: int = 128
+    first: int = 50
+    frames: int = 200
+    rate: int = RATE
+
+    def __post_init__(self) -> None:
+        for name, limit in (("n_fft", self.rate), ("hop", self.n_fft), ("mels", self.n_fft)):
+            _check(name, getattr(self, name), 1, limit)
+        _check("first", self.first, -(-self.n_fft // (2 * self.hop)), math.inf)
+        _check("frames", self.frames, 1, math.inf)
+
+    @property
+    def samples(self) -> int:
+        """Samples that a clip must have; what follows is not looked at."""
+        return (self.first + self.frames - 1) * self.hop - self.n_fft // 2 + self.n_fft
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """Spectrograms (N, frames, mels) float32 in dB of clips (N, samples), float in [-1, 1] or int16.
+
+        Raises:
+            ValueError: other dimensions or another type, or less than `samples` of them.
+        """
+        _check_clips(clips, self.samples)
+        return in_parts(self._decibels, clips)
+
+    def _decibels(self, clips: Tensor) -> Tensor:
+        section = _unit(clips[:, self.first * self.hop - self.n_fft // 2 : self.samples])
+        energies = _log_mel_bank(self, clips.device).energies(section, self.hop, power=2)
+        return (energies + sys.float_info.epsilon).log10_() * 10
+
+
+def windows(frames: Tensor, width: int = 5) -> Tensor:
+    """All runs of `width` frames (N, T - width + 1, width F) of (N, T, F), each frame after frame.
+
+    A view where `frames` is contiguous.
+
+    Raises:
+        ValueError: other dimensions, or `width` is not in 1..T.
+    """
+    if frames.ndim != 3 or not 1 <= width <= frames.shape[1]:
+        raise ValueError(f"width={width} must lie between 1 and T of (N, T, F), which is {tuple(frames.shape)}")
+    return frames.unfold(1, width, 1).transpose(2, 3).flatten(2)
+
+
+@dataclass(frozen=True)
+class WaveAugmentation:
+    """Random shift in time and background noise, for every clip of a batch on its own.
+
+    A clip moves by up to `shift_ms` either way, uniformly, and zeros come in. With `noise_probability`, a random piece
+    of a random recording is added at a volume uniform in [0, `noise_volume`]: 1 leaves a recording as loud as it is.
+    MLPerf Tiny has 0.8 and 0.1.
+
+    Raises:
+        ValueError: `shift_ms` is not in [0, 1000], or one of the others not in [0, 1].
+    """
+
+    shift_ms: float = 0.0
+    noise_probability: float = 0.0
+    noise_volume: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, limit in (("shift_ms", 1000), ("noise_probability", 1), ("noise_volume", 1)):
+            _check(name, getattr(self, name), 0, limit)
+
+    def __call__(self, clips: Tensor, noise: Tensor | None, generator: torch.Generator) -> Tensor:
+        """Augmented clips (N, samples) float32 in full-scale units, of int16 or of floats in these units.
+
+        Samples of `noise` (M, L) are int16 or float likewise. Random numbers are drawn on the generator's device,
+        always the same number of them, so that one setting does not shift another's draws.
+
+        Raises:
+            ValueError: other dimensions or types, or recordings shorter than the clips.
+        """
+        _check_clips(clips, 1)
+        shift, use, volume, recording, offset = _draws(5, len(clips), generator)
+        sound = _unit(self._moved(clips, shift))
+        if noise is None or not self.noise_probability or not self.noise_volume:
+            return sound
+        _check_clips(noise, clips.shape[1], "noise")
+        places = noise.unfold(1, clips.shape[1], 1)
+        rows, starts = _choice(recording, places.shape[0]), _choice(offset, places.shape[1])
+        added = _unit(places[rows.to(noise.device), starts.to(noise.device)]).to(clips.device)
+        volume = volume * self.noise_volume * (use < self.noise_probability)
+        return sound.addcmul(added, volume.float().to(clips.device)[:, None])
+
+    def _moved(self, clips: Tensor, draw: Tensor) -> Tensor:
+        most = int(self.shift_ms * RATE / 1000 + 1e-6)
+        if not most:
+            return clips
+        places = torch.nn.functional.pad(clips, (most, most)).unfold(1, clips.shape[1], 1)
+        starts = _choice(draw, 2 * most + 1).to(clips.device)
+        # Copies whole clips; a gather of samples takes twice as long.
+        return places[torch.arange(len(clips), device=clips.device), starts]
+
+    def shift_frames(self, features: Tensor, hop_ms: float = 20.0, *, generator: torch.Generator) -> Tensor:
+        """Features (N, C, T, F) of frames `hop_ms` apart, each moved in time by whole frames of up to `shift_ms`.
+
+        What comes in repeats the first or the last frame. For data that holds features only; draws as above.
+
+        Raises:
+            ValueError: other dimensions, or `hop_ms` is not positive.
+        """
+        if features.ndim != 4 or not hop_ms > 0:
+            raise ValueError(f"hop_ms={hop_ms} must be positive, and features (N, C, T, F): {tuple(features.shape)}")
+        (draw,) = _draws(1, len(features), generator)
+        most = int(self.shift_ms / hop_ms + 1e-6)
+        if not most:
+            return features
+        shift = _choice(draw, 2 * most + 1).to(features.device) - most
+        times = torch.arange(features.shape[2], device=features.device)
+        index = (times + shift[:, None]).clamp(0, features.shape[2] - 1)
+        return features.gather(2, index[:, None, :, None].expand_as(features))
+
+
+@lru_cache(maxsize=8)
+def _mfcc_tables(options: Mfcc, device: torch.device) -> tuple[FilterBank, Tensor]:
+    positions = bin_frequencies(options.n_fft, options.rate)
+    low, high = math.log1p(options.f_min / 700), math.log1p(options.f_max / 700)
+    edges = torch.linspace(low, high, options.mels + 2, dtype=torch.float64)
+    if options.variant == "mlperf":
+        filters = triangles(torch.log1p(positions / 700), edges)
+        filters[0] = 0
+    else:
+        filters = triangles(positions, 700 * torch.expm1(edges))
+    transform = dct(options.mels, options.coefficients, ortho=options.variant == "paper")
+    return FilterBank.of(options.window, options.n_fft, filters, device), transform.float().to(device)
+
+
+@lru_cache(maxsize=8)
+def _log_mel_bank(options: LogMel, device: torch.device) -> FilterBank:
+    edges = slaney_edges(options.mels, options.rate / 2)
+    filters = triangles(bin_frequencies(options.n_fft, options.rate), edges) * 2 / (edges[2:] - edges[:-2])
+    return FilterBank.of(options.n_fft, options.n_fft, filters, device)
+
+
+def _peak(clips: Tensor) -> Tensor:
+    """Maximum (N, 1), or that of the absolute values where it is not positive, or a tiny number."""
+    # aminmax takes sixty times as long as these two.
+    low, high = clips.amin(1, keepdim=True).float(), clips.amax(1, keepdim=True).float()
+    return high.where(high > 0, -low).clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def _unit(sound: Tensor) -> Tensor:
+    """In full-scale units, float32."""
+    return sound.float() if sound.is_floating_point() else sound.float() / _FULL_SCALE
+
+
+def _draws(rows: int, n: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(rows, n, generator=generator, device=generator.device, dtype=torch.float64)
+
+
+def _choice(draw: Tensor, count: int) -> Tensor:
+    """Whole numbers from 0 to count - 1."""
+    return (draw * count).long()
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name}={value} must lie between {low:g} and {high:g}")
+
+
+def _check_clips(clips: Tensor, samples: int, name: str = "clips") -> None:
+    if clips.ndim != 2 or not len(clips) or not (clips.is_floating_point() or clips.dtype == torch.int16):
+        raise ValueError(f"{name} must be int16 or float (N > 0, samples), not {clips.dtype} {tuple(clips.shape)}")
+    if clips.shape[1] < samples:
+        raise ValueError(f"{name} must have at least {samples} samples, not {clips.shape[1]}")

@@ -1,0 +1,80 @@
+"""Visual Wake Words as MLPerf Tiny trains on it: COCO 2014 at 96 x 96 pixels, person or no person."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from suite.data.archives import iter_members
+from suite.data.encoded import EncodedImages
+from suite.data.official import Archive, PackContents, Tell
+from suite.errors import SuiteError
+
+ARCHIVE = Archive(
+    name="vw_coco2014_96.tar.gz",
+    url="https://www.silabs.com/public/files/github/machine_learning/benchmarks/datasets/vw_coco2014_96.tar.gz",
+    checksum="sha256:f8746b9e44f8a7a4293f73be9ba6e8da9239fe69798d42364aae62b915cfab58",
+    size=234_810_765,
+)
+CLASSES = ("non_person", "person")
+IMAGES = 109_619
+SIZE = 96
+# Not "._COCO_...", which archivers on a Mac add.
+_MEMBER = re.compile(r"vw_coco2014_96/(person|non_person)/COCO_[a-z]+2014_(\d{12})\.jpg")
+
+
+@dataclass(frozen=True)
+class VisualWakeWords:
+    """Shares of all photographs that validate and test; the archive itself has no splits.
+
+    A photograph's split follows from its COCO number alone: u, the first 64 bits of the SHA-256 of its 12 digits over
+    2^64, is below `validation` for validation, below `validation` + `test` for test, and above for training.
+
+    Raises:
+        ValueError: a share is not positive, or nothing is left for training.
+    """
+
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Visual Wake Words, COCO 2014 at 96 x 96 pixels (MLPerf Tiny)"
+    licence: ClassVar[str] = "COCO annotations CC BY 4.0; images under Flickr's terms of use"
+
+    validation: float = 0.1
+    test: float = 0.1
+
+    def __post_init__(self) -> None:
+        if min(self.validation, self.test) <= 0 or self.validation + self.test >= 1:
+            raise ValueError(f"validation={self.validation} and test={self.test} must be positive, their sum below 1")
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """Silicon Labs' archive, which MLPerf Tiny's scripts download."""
+        return (ARCHIVE,)
+
+    def pack(self, files: Mapping[str, Path], tell: Tell) -> PackContents:
+        """The JPEG files as they are; `group` (N,) text is the photograph's number."""
+        archive = files[ARCHIVE.name]
+        images, labels, photographs = EncodedImages(SIZE, SIZE), [], []
+        for member, content in iter_members(archive, lambda name: _MEMBER.fullmatch(name) is not None):
+            images.add(content, archive, member)
+            label, photograph = _MEMBER.fullmatch(member).groups()  # type: ignore[union-attr]
+            labels.append(CLASSES.index(label))
+            photographs.append(photograph)
+            if len(images) % 500 == 0:
+                tell("checking images", len(images), IMAGES)
+        if not labels:
+            raise SuiteError(f"{archive}: holds no image vw_coco2014_96/person/COCO_train2014_<12 digits>.jpg")
+        arrays = images.arrays() | {
+            "y": np.array(labels, dtype=np.int16),
+            "split": np.array([self._split(photograph) for photograph in photographs], dtype=np.uint8),
+            "group": np.array(photographs),
+        }
+        shares = f"validation {self.validation:g}, test {self.test:g}, by hash of the photograph's number"
+        return PackContents(arrays, {"classes": CLASSES, "encoding": "jpeg", "splits": shares})
+
+    def _split(self, photograph: str) -> int:
+        position = int.from_bytes(hashlib.sha256(photograph.encode()).digest()[:8]) / 2**64
+        return 1 if position < self.validation else 2 if position < self.validation + self.test else 0

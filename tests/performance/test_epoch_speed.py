@@ -1,0 +1,158 @@
+"""An epoch of training against the same recipe in plain PyTorch: ratios of interleaved pairs, on the real packs.
+
+Plain: fp32, NCHW, DataLoader over a TensorDataset without workers, per-sample augmentation by Pillow and NumPy.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from suite.harness import load_data, make_task
+from suite.meter import Meter
+from suite.plan import Plan, make_plan
+from suite.progress import Progress
+from suite.store import Store
+from suite.task import Task, Workspace
+from suite.training import Phase, fit
+
+PAIRS = 3
+THREADS = 2
+
+
+class _PerSample(Dataset[tuple[Tensor, Tensor]]):
+    """Each example augmented on its own as it is fetched."""
+
+    def __init__(self, base: TensorDataset, augment: Callable[[Tensor], Tensor]) -> None:
+        self.base, self.augment = base, augment
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        x, y = self.base[index]
+        return self.augment(x), y
+
+
+def _shifted_and_mirrored(shift: float) -> Callable[[Tensor], Tensor]:
+    rng = np.random.default_rng(0)
+
+    def augment(x: Tensor) -> Tensor:
+        image = Image.fromarray(x.permute(1, 2, 0).numpy())
+        dx, dy = rng.integers(-int(shift * image.width), int(shift * image.width) + 1, 2)
+        image = image.transform(image.size, Image.Transform.AFFINE, (1, 0, dx, 0, 1, dy))
+        if rng.random() < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return torch.from_numpy(np.asarray(image, dtype=np.float32).transpose(2, 0, 1) / 255)
+
+    return augment
+
+
+def _rolled(x: Tensor) -> Tensor:
+    return torch.from_numpy(np.roll(x.numpy(), np.random.randint(-5, 6), axis=1))
+
+
+AUGMENT: dict[str, Callable[[Tensor], Tensor]] = {
+    "image_classification": _shifted_and_mirrored(0.0625),
+    "keyword_spotting": _rolled,
+    "visual_wake_words": _shifted_and_mirrored(0.05),
+    "anomaly_detection": Tensor.float,
+    "tiny_imagenet": _shifted_and_mirrored(0.0625),
+}
+# Examples of an epoch, and how many times faster than plain PyTorch it must be.
+CASES = {
+    "image_classification": (1_600, 1.6),
+    "keyword_spotting": (2_500, 1.6),
+    "visual_wake_words": (640, 1.2),
+    "anomaly_detection": (20_000, 1.2),
+    "tiny_imagenet": (100, 1.2),
+}
+
+
+def _task(name: str, packs: Path, folder: Path, samples: int) -> tuple[Task, Plan]:
+    GlobalHydra.instance().clear()
+    overrides = [f"benchmark={name}", f"benchmark.data.pack={packs / f'{name}.npz'}", f"threads={THREADS}"]
+    with initialize_config_module("suite.conf", version_base="1.3"):
+        plan = make_plan(compose("config", [*overrides, f"recipe.train_samples={samples}", "recipe.eval_samples=20"]))
+    store = Store(folder, "speed")
+    data = load_data(plan.benchmark, store)
+    plan = replace(plan, benchmark=plan.benchmark.adapted(data))
+    return make_task(plan, data, Workspace(store.run_folder(plan.id), store, 1e9), Progress()), plan
+
+
+def _plain_epoch(task: Task, plan: Plan, augment: Callable[[Tensor], Tensor]) -> Callable[[], None]:
+    settings = task.recipe.warmup
+    network = task.new_network()
+    for name, part in list(network.named_modules()):
+        if isinstance(part, nn.Dropout):
+            network.set_submodule(name, nn.Dropout(part.p))
+    optimiser = settings.build(network)
+    data = _PerSample(TensorDataset(task.train.x, task.train.y), augment)
+    loader = DataLoader(data, task.recipe.batch, shuffle=True, num_workers=0)
+
+    def epoch() -> None:
+        network.train()
+        for x, y in loader:
+            loss = plan.benchmark.loss(network(x), x, y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+    return epoch
+
+
+def _our_epochs(task: Task) -> Iterator[Callable[[], nn.Module]]:
+    meter = Meter(task.standard_macs, task.compute)
+    for i in range(PAIRS + 1):
+
+        def epoch(label: str = f"epoch {i}") -> nn.Module:
+            network = task.new_network()
+            fit(task, network, meter, Phase("warmup", task.recipe.warmup, 1, label=label), macs=1.0)
+            return network
+
+        yield epoch
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "tiny_imagenet" else ()) for name in CASES]
+)
+def test_an_epoch_is_faster_than_in_plain_pytorch(
+    name: str, packs: Path, tmp_path: Path, benchmark: pytest.FixtureRequest
+) -> None:
+    torch.set_num_threads(THREADS)
+    samples, limit = CASES[name]
+    task, plan = _task(name, packs, tmp_path, samples)
+    plain = _plain_epoch(task, plan, AUGMENT[name])
+    ours = list(_our_epochs(task))
+    plain(), ours.pop()()  # warms both up
+    ratios = [_seconds(plain) / _seconds(epoch) for epoch in ours]
+    benchmark.extra_info["ratio"] = statistics.median(ratios)
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert statistics.median(ratios) >= limit, ratios
+
+
+@pytest.mark.parametrize("name", ["keyword_spotting", "anomaly_detection", "visual_wake_words", "tiny_imagenet"])
+def test_a_prepared_pack_loads_in_ten_seconds(
+    name: str, packs: Path, tmp_path: Path, benchmark: pytest.FixtureRequest
+) -> None:
+    plan = _task(name, packs, tmp_path, 100)[1]  # decodes once
+    seconds = _seconds(lambda: plan.benchmark.source().load(tmp_path / "artefacts" / "data"))
+    benchmark.extra_info["seconds"] = seconds
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert seconds <= 10

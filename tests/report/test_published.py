@@ -1,0 +1,275 @@
+"""What others published, as the repository has it, and the table that puts ours beside it."""
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from synthetic import make_failure, make_record
+
+from suite.errors import SuiteError
+from suite.hardware.costs import HardwareModel
+from suite.hardware.layers import Layer, LayerTable
+from suite.hardware.trace import trace
+from suite.models.mobilenet_v1 import MobileNetV1
+from suite.models.resnet8 import ResNet8
+from suite.record import RunRecord
+from suite.report.frame import frame
+from suite.report.page import render_page
+from suite.report.published import RELIABILITIES, UNITS, Published, beside_table, footnotes, load_published
+from suite.report.text import readable_beside, to_latex, to_markdown
+
+FOLDER = Path(__file__).parents[2] / "results" / "published"
+BENCHMARKS = {
+    "image_classification": 0.85,
+    "keyword_spotting": 0.90,
+    "visual_wake_words": 0.80,
+    "anomaly_detection": 0.85,
+    "tiny_imagenet": None,
+}
+RECIPE = {"epochs": 8, "search_epochs": None, "finetune_epochs": 20, "train_samples": 10_000, "eval_samples": None}
+HEAD = "benchmark,item,metric,value,low,high,unit,data,source,reliability,note\n"
+
+
+@pytest.fixture(scope="module")
+def published() -> list[Published]:
+    return load_published(FOLDER)
+
+
+def one(published: list[Published], benchmark: str, item: str, metric: str, **more: str) -> Published:
+    (found,) = (
+        p
+        for p in published
+        if (p.benchmark, p.item, p.metric) == (benchmark, item, metric)
+        and all(getattr(p, k).startswith(v) for k, v in more.items())
+    )
+    return found
+
+
+def ours(benchmark: str = "image_classification", **changes: object) -> RunRecord:
+    record = make_record(benchmark=benchmark, **changes)  # type: ignore[arg-type]
+    return replace(record, config={**record.config, "recipe": RECIPE})
+
+
+class TestFiles:
+    @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
+    def test_every_row_has_a_source_a_unit_and_a_reliability(self, path: Path) -> None:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows
+        for row in rows:
+            assert None not in row, row
+            assert row["source"].strip(), row
+            assert row["reliability"] in RELIABILITIES, row
+            assert row["unit"] in UNITS, row
+            assert row["benchmark"] in {*BENCHMARKS, ""}, row
+            assert bool(row["value"]) != bool(row["low"] or row["high"]), row
+
+    def test_no_number_is_given_twice(self, published: list[Published]) -> None:
+        keys = [(p.benchmark, p.item, p.metric, p.source, p.data) for p in published]
+        assert len(keys) == len(set(keys))
+
+    def test_shares_are_fractions_and_ranges_are_in_order(self, published: list[Published]) -> None:
+        for p in published:
+            for value in (p.value, p.low, p.high):
+                assert math.isnan(value) or value > 0, p
+                assert p.unit or p.metric.endswith(("factor", "range")) or not value > 1, p
+            assert not p.low >= p.high, p
+
+    @pytest.mark.parametrize(
+        ("task", "item", "metric", "value", "reliability"),
+        [
+            ("image_classification", "ResNet8 (seed)", "weights", 77_360, "calculated"),
+            ("image_classification", "ResNet8 (seed)", "macs", 12_501_632, "calculated"),
+            ("image_classification", "ResNet8 (seed)", "latency", 766_624, "calculated"),
+            ("tiny_imagenet", "ResNet18 (seed)", "accuracy", 0.7197, "secondary"),
+            ("image_classification", "DUCCIO paper, best network found", "accuracy", 0.857, "secondary"),
+            ("keyword_spotting", "DUCCIO paper, best network found", "accuracy", 0.9282, "secondary"),
+            ("visual_wake_words", "DUCCIO paper, best network found", "accuracy", 0.8583, "secondary"),
+            ("keyword_spotting", "DUCCIO paper, example B", "weights", 9_960, "secondary"),
+            ("image_classification", "DUCCIO paper, GAP8, reference network", "latency", 0.02142, "secondary"),
+            ("", "DUCCIO paper, headline", "memory_reduction", 0.874, "primary"),
+            ("visual_wake_words", "DUCCIO paper, path-based, memory target 25 % alone", "macs", 2.69e6, "calculated"),
+            ("anomaly_detection", "Autoencoder reference, float (h5)", "auc_machine_3", 0.711, "primary"),
+            ("anomaly_detection", "Autoencoder reference, int8", "machine_mean_auc", 0.8415, "primary"),
+            ("visual_wake_words", "MobileNetV1 0.25 reference, int8", "accuracy", 0.850, "primary"),
+            ("keyword_spotting", "DS-CNN reference, int8", "file_size", 53_936, "primary"),
+        ],
+    )
+    def test_spot_values(
+        self, task: str, item: str, metric: str, value: float, reliability: str, published: list[Published]
+    ) -> None:
+        found = one(published, task, item, metric)
+        assert found.value == pytest.approx(value, rel=1e-12)
+        assert found.reliability == reliability
+
+    def test_published_weights_on_lossy_images_are_marked_so(self, published: list[Published]) -> None:
+        name = "ResNet8 reference, float"
+        found = one(published, "image_classification", name, "accuracy", reliability="measured")
+        assert (found.value, found.data[:10]) == (0.755, "lossy copy")
+
+    def test_ranges_are_in_base_units(self, published: list[Published]) -> None:
+        found = one(published, "image_classification", "DUCCIO paper, GAP8, deployed networks", "weights")
+        assert math.isnan(found.value)
+        assert (found.low, found.high, found.unit) == (pytest.approx(14.6 * 1024), pytest.approx(75.5 * 1024), "B")
+
+    @pytest.mark.parametrize("task", BENCHMARKS)
+    def test_targets_of_mlperf_tiny_are_those_of_the_benchmarks(self, task: str, published: list[Published]) -> None:
+        found = [p.value for p in published if (p.benchmark, p.item) == (task, "MLPerf Tiny quality target")]
+        target = BENCHMARKS[task]
+        assert found == ([] if target is None else [target])
+
+
+class TestArchitectures:
+    """Weights and MACs of the published channel lists, computed by the suite's own hardware model."""
+
+    NAMES = tuple(f"{share}-{size}" for share in ("25%", "12.5%", "6.25%") for size in "HL")
+    RESNETS = tuple(f"{share}-{size}" for share in ("75%", "50%", "25%") for size in "HL")
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_mobilenets(self, name: str, published: list[Published], gap8: HardwareModel) -> None:
+        layers = trace(MobileNetV1(), (3, 96, 96)).weighted
+        weights = one(published, "visual_wake_words", f"ISLPED'22 MobileNet {name}", "weights")
+        assert len(weights.channels) == 14
+        widths, cin, resized = list(weights.channels), 3, []
+        for layer in layers:  # a depthwise convolution follows its input
+            cout = cin if layer.kind == "depthwise" else 2 if layer.kind == "linear" else widths.pop(0)
+            resized.append(replace(layer, in_channels=cin, channels=cout))
+            cin = cout
+        self.check(weights, resized, published, gap8, seed=208_112)
+
+    @pytest.mark.parametrize("name", RESNETS)
+    def test_resnets(self, name: str, published: list[Published], gap8: HardwareModel) -> None:
+        layers = trace(ResNet8(), (3, 32, 32)).weighted
+        weights = one(published, "image_classification", f"ISLPED'22 ResNet8 {name}", "weights")
+        c0, a0, b0, a1, b1, a2, b2 = weights.channels
+        pairs = [(3, c0), (c0, a0), (a0, b0), (b0, a1), (a1, b1), (b0, b1), (b1, a2), (a2, b2), (b1, b2), (b2, 10)]
+        resized = [replace(x, in_channels=i, channels=o) for x, (i, o) in zip(layers, pairs, strict=True)]
+        self.check(weights, resized, published, gap8, seed=77_360)
+
+    @staticmethod
+    def check(
+        weights: Published, layers: list[Layer], published: list[Published], gap8: HardwareModel, seed: int
+    ) -> None:
+        table = LayerTable.of(layers)
+        cost = {m: float(gap8.per_layer(m, table, table.cin, table.cout).sum()) for m in ("weights", "macs")}
+        assert cost["weights"] == weights.value
+        macs, share = (one(published, weights.benchmark, weights.item, m) for m in ("macs", "weights_of_seed"))
+        assert cost["macs"] == pytest.approx(macs.value, abs=5e3)  # published arithmetic has two decimals of a million
+        assert weights.value / seed == pytest.approx(share.value, abs=6e-4)
+        assert share.channels == macs.channels == weights.channels
+
+
+class TestLoading:
+    def test_no_folder_gives_no_rows(self, tmp_path: Path) -> None:
+        assert load_published(tmp_path / "published") == []
+
+    @pytest.mark.parametrize(
+        ("row", "complaint"),
+        [
+            ("b,i,accuracy,0.8,,,fraction,,a source,certain,", "line 2.*reliability='certain' is none of primary"),
+            ("b,i,accuracy,0.8,,,furlong,,a source,primary,", "unit='furlong'"),
+            ("b,i,accuracy,0.8,,,fraction,, ,primary,", "source is empty"),
+            ("b,i,accuracy,,,,fraction,,a source,primary,", "either a value or a range"),
+            ("b,i,accuracy,0.8,0.7,,fraction,,a source,primary,", "either a value or a range"),
+            ("b,i,accuracy,good,,,fraction,,a source,primary,", "good"),
+        ],
+    )
+    def test_unusable_rows_are_refused_with_file_and_line(self, row: str, complaint: str, tmp_path: Path) -> None:
+        (tmp_path / "mine.csv").write_text(HEAD + row + "\n")
+        with pytest.raises(SuiteError, match=rf"mine\.csv.*{complaint}"):
+            load_published(tmp_path)
+
+    def test_missing_columns_are_named(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.csv").write_text("benchmark,item,metric,value\nb,i,m,1\n")
+        with pytest.raises(SuiteError, match="no column low, high, unit, data, source, reliability, note"):
+            load_published(tmp_path)
+
+
+class TestBeside:
+    def test_only_benchmarks_of_the_experiment_appear(self, published: list[Published]) -> None:
+        table = beside_table(frame([ours(), make_record(benchmark="digits")]), published)
+        assert set(table["benchmark"]) == {"image_classification"}
+        assert beside_table(frame([make_record(benchmark="digits")]), published).empty
+        assert beside_table(frame([make_failure(benchmark="image_classification")]), published).empty
+
+    def test_ours_are_means_over_seeds_beside_values_as_published(self, published: list[Published]) -> None:
+        records = [ours(seed=s, scores={"test": score}) for s, score in enumerate((0.80, 0.82, 0.90))]
+        table = beside_table(frame(records), published)
+        row = table[table["whose"] == "ours"].iloc[0]
+        assert [row["score"], row["score_low"], row["score_high"]] == pytest.approx([0.84, 0.80, 0.90])
+        assert row["seeds"] == 3
+        best = table[table["network"] == "DUCCIO paper, best network found"].iloc[0]
+        assert (best["score"], best["reliability"]) == (0.857, "secondary")
+
+    def test_every_published_row_has_source_and_reliability(self, published: list[Published]) -> None:
+        table = beside_table(frame([ours(name) for name in BENCHMARKS]), published)
+        theirs = table[table["whose"] == "published"]
+        assert set(theirs["benchmark"]) == set(BENCHMARKS)
+        assert theirs["source"].str.len().min() > 0
+        assert set(theirs["reliability"]) <= set(RELIABILITIES)
+
+    def test_costs_of_one_item_share_a_row(self, published: list[Published]) -> None:
+        table = beside_table(frame([ours()]), published)
+        (row,) = table[table["network"] == "ISLPED'22 ResNet8 25%-L"].to_dict("records")
+        assert (row["weights"], row["macs"]) == (18_898, 1.96e6)
+        assert math.isnan(row["score"])
+
+    def test_seed_network_is_named_as_such(self, published: list[Published]) -> None:
+        records = [ours(method=m) for m in ("hand_tuned (equal length)", "duccio")]
+        names = beside_table(frame(records), published)["network"]
+        assert "hand_tuned (equal length); the seed network" in set(names)
+        assert "duccio" in set(names)
+
+    def test_other_scores_have_a_block_where_both_sides_have_them(self, published: list[Published]) -> None:
+        scores = {"test": 0.86, "test/machine_mean_auc": 0.84, "test/partial_auc": 0.7, "test/auc_machine_1": 0.9}
+        table = beside_table(frame([ours("anomaly_detection", score_name="auc", scores=scores)]), published)
+        assert list(table["score_name"].unique()) == ["auc", "machine_mean_auc"]
+        second = table[table["score_name"] == "machine_mean_auc"]
+        assert list(second["score"])[:2] == [0.84, 0.8644]
+        assert second["data"].str.contains("2,459").any()
+
+    def test_presets_never_share_a_row(self, published: list[Published]) -> None:
+        df = frame([ours(preset=p) for p in ("paper", "short")])
+        table = beside_table(df, published)
+        mine = readable_beside(table).query("whose == 'ours'")
+        assert len(mine) == 2
+        assert mine["conditions"].str.contains("preset short").sum() == 1
+
+    def test_footnotes_tell_length_data_and_numbered_sources(self, published: list[Published]) -> None:
+        df = frame([ours(preset="short", data_note="a lossy copy")])
+        table = beside_table(df, published)
+        first, *sources = footnotes(df, published, table)
+        assert "preset short: 8 + 8 + 20 epochs, 10,000 training samples" in first
+        assert "Data: a lossy copy. The paper: up to 500 epochs a phase." in first
+        assert [s.split()[0] for s in sources] == [f"[{i}]" for i in range(1, len(sources) + 1)]
+        cited = set(readable_beside(table)["source"]) - {"\u2013"}
+        assert cited == {s.split()[0] for s in sources}
+
+    def test_readable_numbers_are_those_published(self, published: list[Published]) -> None:
+        rows = readable_beside(beside_table(frame([ours("keyword_spotting"), ours()]), published))
+        by_name = rows.groupby("network").first()
+        assert by_name.loc["DUCCIO paper, example B", "weights"] == "9.96 k parameters"
+        assert by_name.loc["DUCCIO paper, GAP8, deployed networks", "weights"] == "14.6 kB to 75.5 kB"
+        scores = rows.loc[rows["network"] == "DUCCIO paper, best network found", "test accuracy"]
+        assert set(scores) == {"0.857", "0.9282"}
+        assert (
+            by_name.loc["OENNE notebook, mask-based after path-based, lambda 1e-4", "weights"] == "up to 1 k parameters"
+        )
+
+    def test_footnotes_follow_the_table_in_markdown_and_latex(self, published: list[Published]) -> None:
+        df = frame([ours()])
+        table = beside_table(df, published)
+        notes = footnotes(df, published, table)
+        assert to_markdown(readable_beside(table), "", notes).splitlines()[-1].startswith(f"- [{len(notes) - 1}] ")
+        latex = to_latex(readable_beside(table), "", notes).splitlines()
+        assert latex.index(r"\end{tabular}") == len(latex) - 1 - len(notes)
+
+    def test_page_has_the_section_only_with_published_numbers(self, published: list[Published]) -> None:
+        df, records = frame([ours()]), [ours()]
+        assert "Ours beside published" not in render_page(records, df, [])
+        page = render_page(records, df, [], published)
+        assert "Ours beside published numbers" in page
+        assert "0.857" in page
+        assert "secondary" in page
