@@ -9,7 +9,22 @@ from suite.errors import SuiteError
 
 
 @pytest.mark.parametrize(
-    "name", ["gap8", "nucleo_l4r5zi", "digits", "duccio", "hand_tuned", "width_scaling", "random_search"]
+    "name",
+    [
+        "gap8",
+        "nucleo_l4r5zi",
+        "digits",
+        "duccio",
+        "unconstrained_dnas",
+        "prune_to_budget",
+        "nsga2",
+        "nsga3",
+        "tpe",
+        "random",
+        "hand_tuned",
+        "width_scaling",
+        "random_search",
+    ],
 )
 def test_built_in_plugins_keep_their_contracts(name: str) -> None:
     outcomes = run_checks(only=[name])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from suite.budget import Budget
+from suite.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
 from suite.dnas.discretise import GUARANTEES, discretise
 from suite.dnas.importance import channel_importance
 from suite.dnas.masks import MaskedNetwork
@@ -32,6 +33,8 @@ class Duccio:
 
     penalty: shape, schedule and strengths' multiplier (the recipe's where null) of the constraints in the loss.
     guarantee: off, repair or refill.
+    cost_limit: in standard trainings of the seed; warm-up and search keep the recipe's lengths as long as that leaves
+        room for fine-tuning (see `lengths_within`), and fine-tuning takes all that is left. None: the recipe's lengths.
     """
 
     version: ClassVar[int] = 1
@@ -39,8 +42,10 @@ class Duccio:
     name: str = "duccio"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
     guarantee: str = "refill"
+    cost_limit: float | None = None
 
     def __post_init__(self) -> None:
+        check_cost_limit(self.cost_limit)
         if self.guarantee not in GUARANTEES:
             raise ValueError(f"method.guarantee={self.guarantee}: choices are {', '.join(GUARANTEES)}")
 
@@ -51,8 +56,9 @@ class Duccio:
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, discretise, fine-tune; one candidate."""
-        warm = train_seed(task, meter, task.recipe.epochs)
-        epochs = task.recipe.search_epochs or task.recipe.epochs
+        lengths = lengths_within(task, self.cost_limit, Lengths.of(task.recipe))
+        warm = train_seed(task, meter, lengths.warmup)
+        epochs = lengths.search
         masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
         objective = _Constrained(self, task, budget, masked, warm, epochs)
         patience = task.recipe.patience
@@ -60,8 +66,11 @@ class Duccio:
         phase = Phase("search", task.recipe.search, epochs, patience=patience, patience_from=late)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
         network = self._discretise(task, budget, masked)
-        phase = Phase("finetune", task.recipe.finetune, task.recipe.finetune_epochs, patience=patience)
-        tuned = fit(task, network, meter, phase)
+        macs = task.hardware.measure(network, task.input_shape)["macs"]
+        limit = self.cost_limit
+        epochs = lengths.finetune if limit is None else epochs_within(task, meter, macs, limit)
+        phase = Phase("finetune", task.recipe.finetune, epochs, patience=patience)
+        tuned = fit(task, network, meter, phase, macs=macs)
         return SearchResult(
             candidates=[Candidate(network)],
             history=[*warm.history, *searched.rows, *tuned.rows],

@@ -34,13 +34,15 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "*", ">", "h")
 _KNOWN = (
     "duccio",
-    "hand_tuned (equal length)",
-    "width_scaling (equal length)",
+    "hand_tuned",
+    "width_scaling",
     "random_search",
     "nsga2",
     "tpe",
-    "hand_tuned",
-    "width_scaling",
+    "unconstrained_dnas",
+    "prune_to_budget",
+    "random",
+    "nsga3",
 )
 
 
@@ -53,11 +55,18 @@ class Look:
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """A look for each method: known ones have the same in every report, others the next free ones by name."""
-    names = set(methods)
-    places = {method: i for i, method in enumerate(_KNOWN) if method in names}
+    """A look for each method: known ones have the same in every report, others the next free ones by name.
+
+    "hand_tuned (equal length)" looks as hand_tuned does elsewhere; a second variant beside it is drawn apart.
+    """
+    names = sorted(set(methods))
+    places: dict[str, int] = {}
+    for name in names:
+        base = name.split(" ")[0]
+        if base in _KNOWN and _KNOWN.index(base) not in places.values():
+            places[name] = _KNOWN.index(base)
     free = (i for i in count() if i not in set(places.values()))
-    places |= dict(zip(sorted(names - set(_KNOWN)), free, strict=False))
+    places |= dict(zip((name for name in names if name not in places), free, strict=False))
     return {m: Look(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]) for m, i in places.items()}
 
 

@@ -109,3 +109,23 @@ def test_the_returned_network_is_plain(tmp_path: Path) -> None:
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(ValueError, match=r"method\.guarantee"):
         Duccio(guarantee="maybe")
+
+
+def test_a_limit_keeps_warm_up_and_search_and_gives_the_rest_to_fine_tuning(tmp_path: Path) -> None:
+    of, _, free, _ = _search(tmp_path / "free", Duccio(), *BUDGET)
+    _, _, limited, meter = _search(tmp_path / "limited", Duccio(cost_limit=4), *BUDGET)
+    before, after = ([row["phase"] for row in result.history] for result in (free, limited))
+    assert after[:4] == before[:4] == ["warmup"] * 2 + ["search"] * 2
+    assert after.count("finetune") > before.count("finetune") == 2
+    assert free.search_costs == limited.search_costs
+    macs = of.hardware.measure(limited.candidates[0].network, of.input_shape)["macs"]
+    epoch, last = macs * (3 * 320 + 100), macs * 100
+    assert meter.total().macs + last <= 4 * of.standard_macs < meter.total().macs + last + epoch
+
+
+def test_a_small_limit_shortens_warm_up_and_search_in_proportion(tmp_path: Path) -> None:
+    lengths = ("recipe.epochs=6", "recipe.search_epochs=4", "recipe.finetune_epochs=4")
+    _, _, result, meter = _search(tmp_path, Duccio(cost_limit=1.2), *BUDGET, *lengths)
+    phases = [row["phase"] for row in result.history]
+    assert (phases.count("warmup"), phases.count("search")) == (3, 2)
+    assert meter.report()["standard_trainings"]["total"] <= 1.2

@@ -1,0 +1,254 @@
+"""Differentiable search without targets: lambda x cost as an objective, over a sweep of strengths lambda.
+
+What DUCCIO's constraints replace (paper section 1.9): the same warm-up, masks, ramp, recipe and fine-tuning, but nobody
+knows beforehand which lambda leads to which cost, so that a grid of them is searched, and per budget the best network
+that happens to fit is taken. The targets have no part in the search: one sweep serves all budgets on the same metrics.
+
+The grid. For each budgeted metric lambda = s x multiplier x L / C, with the warm-up's final training loss L, the
+seed's cost C and the recipe's multiplier of Eq. 13, so that s has no unit: at s = 1 the whole seed costs as much as the
+(multiplied) task loss. Eq. 13 itself puts DUCCIO at s = 1 / (1 - T/C), that is 1.07 to 4 for targets T of 6.25 to 75 %
+of the seed. The grid is centred there in decades, 10^-1.5 ... 10^1.5 in nine steps of 2.4: it brackets what the
+constrained search uses by more than a factor of seven at either end.
+"""
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from suite.budget import Budget
+from suite.cost_limit import (
+    Lengths,
+    check_cost_limit,
+    epoch_macs,
+    epochs_within,
+    expected_macs,
+    lengths_within,
+    macs_left,
+    validation_macs,
+)
+from suite.dnas.masks import MaskedNetwork
+from suite.dnas.penalty import SCHEDULES, Penalty, PenaltyRule
+from suite.meter import Meter
+from suite.seed_training import TrainedSeed, train_seed
+from suite.store import content_id, load_tensors, save_tensors
+from suite.task import Candidate, SearchResult, Task, Workspace
+from suite.training import Objective, Phase, fit, place
+
+_LATE = 0.75
+
+
+@dataclass(frozen=True)
+class UnconstrainedDnas:
+    """A sweep of mask searches with lambda x cost in the loss.
+
+    strengths: how many, from 10^-decades to 10^decades in equal steps of the exponent, three digits each.
+    schedule: ramp (as DUCCIO's, Eq. 14) or constant.
+    cost_limit: in standard trainings of the seed. Strengths are then taken from the middle of the grid outwards, the
+        stronger first, as many as fit; where not even `fewest` do, all phases are shortened until they do. (Two,
+        because the middle alone left 57 % of the digits network's weights, too many for most budgets.)
+    """
+
+    version: ClassVar[int] = 1
+
+    name: str = "unconstrained_dnas"
+    strengths: int = 9
+    decades: float = 1.5
+    schedule: str = "ramp"
+    fewest: int = 2
+    cost_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"method.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
+        for name in ("strengths", "fewest"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"method.{name}={getattr(self, name)}: must be at least 1")
+        if not (math.isfinite(self.decades) and self.decades > 0):
+            raise ValueError(f"method.decades={self.decades}: must be positive")
+        check_cost_limit(self.cost_limit)
+
+    @property
+    def grid(self) -> list[float]:
+        """The strengths s, from the middle of the grid outwards, of two equally far the stronger first."""
+        middle = (self.strengths - 1) / 2
+        places = sorted(range(self.strengths), key=lambda i: (abs(i - middle), -i))
+        exponents = [self.decades * (i - middle) / max(middle, 0.5) for i in places]
+        return [float(f"{10**exponent:.3g}") for exponent in exponents]
+
+    def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+        """Sweep; one candidate a strength."""
+        metrics = weighted_metrics(task, budget)
+        designed = Lengths.of(task.recipe)
+        lengths = lengths_within(task, self.cost_limit, designed, searches=min(self.fewest, self.strengths))
+        warm = train_seed(task, meter, lengths.warmup)
+        # what thin networks save goes into their fine-tuning, up to the recipe's length
+        sweep = Sweep(task, warm, metrics, replace(lengths, finetune=designed.finetune), self.schedule, self.version)
+        expected = expected_macs(task, lengths)
+        points: list[Point] = []
+        for strength in self.grid:
+            room = self._room(task, meter, points, expected)
+            if points and room < expected:
+                break
+            points.append(sweep.point(strength, meter, None if sweep.worst_macs <= room else room / task.standard_macs))
+        return SearchResult(
+            candidates=[Candidate(p.network, f"strength {p.strength:g}") for p in points],
+            history=[*warm.history, *(row for p in points for row in p.history)],
+            artefacts=[warm.artefact, *(p.artefact for p in points)],
+        )
+
+    def _room(self, task: Task, meter: Meter, points: Sequence["Point"], expected: float) -> float:
+        """MACs x samples that the next point may cost, so that later ones and the harness's passes fit as well."""
+        if self.cost_limit is None:
+            return math.inf
+        later = max(0, min(self.fewest, self.strengths) - len(points) - 1)
+        judged = sum(validation_macs(task, point.costs["macs"]) for point in points)
+        return macs_left(task, meter, self.cost_limit) - judged - later * expected
+
+
+def weighted_metrics(task: Task, budget: Budget) -> list[str]:
+    """The budgeted metrics that a loss can hold, by name, so that their order in the budget does not matter.
+
+    Raises:
+        ValueError: there is none.
+    """
+    metrics = sorted(set(budget.targets) & set(task.hardware.differentiable))
+    if not metrics:
+        raise ValueError(
+            f"budget={budget.label}: unconstrained_dnas needs a limit on a metric that a loss can hold. Choices: "
+            + ", ".join(task.hardware.differentiable)
+        )
+    return metrics
+
+
+@dataclass(frozen=True)
+class Point:
+    """One strength's network, searched and fine-tuned, with its exact costs, history and artefact."""
+
+    strength: float
+    network: nn.Module
+    costs: Mapping[str, float]
+    history: Sequence[Mapping[str, Any]]
+    artefact: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the points of one sweep have in common."""
+
+    task: Task
+    warm: TrainedSeed
+    metrics: Sequence[str]
+    lengths: Lengths
+    schedule: str
+    version: int
+
+    @property
+    def worst_macs(self) -> float:
+        """MACs x samples of a point that keeps all channels, the harness's pass included."""
+        macs = self.task.space.seed_costs["macs"]
+        epochs = self.lengths.search + self.lengths.finetune
+        return epochs * epoch_macs(self.task, macs) + validation_macs(self.task, macs)
+
+    def point(self, strength: float, meter: Meter, share: float | None) -> Point:
+        """Search and fine-tune at one strength, or take the shared result; `meter` is charged in full either way.
+
+        `share` limits the point's cost, in standard trainings; None where its lengths are known to fit.
+        """
+        artefact = content_id(self._identity(strength, share))
+        store = self.task.workspace.store
+        path = store.artefact_folder(artefact) / "point.pt"
+        with store.lock(path.parent):
+            if not path.exists():
+                meter.lost.add(self._train(strength, share, path).lost)
+        state = load_tensors(path)
+        network = self.task.space.thin(self.task.new_network(), state["widths"])
+        network.load_state_dict(state["network"])
+        usages = {name: usage for name, usage in state["meter"].items() if any(usage.values())}
+        meter.add_shared(f"sweep point {strength:g}", artefact, usages)
+        return Point(strength, network, state["costs"], state["rows"], artefact)
+
+    def _identity(self, strength: float, share: float | None) -> dict[str, Any]:
+        """Everything that a point depends on; no target is among it."""
+        device = self.task.hardware.device
+        return {
+            "kind": "sweep point",
+            "version": self.version,
+            "strength": strength,
+            "schedule": self.schedule,
+            "metrics": list(self.metrics),
+            "lengths": asdict(self.lengths),
+            "share": share,
+            "warmup": self.warm.artefact,
+            "device": [type(device).__qualname__, repr(sorted(vars(device).items()))],
+            **self.task.shared_key,
+            "recipe": asdict(self.task.recipe),
+        }
+
+    def _train(self, strength: float, share: float | None, path: Path) -> Meter:
+        mine = self.task.workspace
+        task = replace(self.task, workspace=Workspace(path.parent, mine.store, mine.checkpoint_seconds))
+        meter = Meter(task.standard_macs, task.compute)
+        network = copy.deepcopy(self.warm.network)
+        masked = MaskedNetwork(network, task.space.network, task.space.groups)
+        objective = _Weighted(task, masked, self._penalty(strength))
+        recipe, epochs = task.recipe, self.lengths.search
+        late = int(_LATE * epochs)
+        label = f"search-{strength:g}"
+        phase = Phase("search", recipe.search, epochs, label, patience=recipe.patience, patience_from=late)
+        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
+        found = place(masked.cpu().export(), task.compute)
+        costs = task.space.exact(masked.widths())
+        epochs = self.lengths.finetune
+        if share is not None:
+            epochs = epochs_within(task, meter, costs["macs"], share, epochs)
+        phase = Phase("finetune", recipe.finetune, epochs, f"finetune-{strength:g}", patience=recipe.patience)
+        tuned = fit(task, found, meter, phase, macs=costs["macs"])
+        state = {
+            "widths": list(masked.widths()),
+            "network": found.state_dict(),
+            "costs": costs,
+            "score": tuned.best_score,
+            "rows": [*searched.rows, *tuned.rows],
+            "meter": meter.state(),
+        }
+        save_tensors(path, state)
+        for name in (label, f"finetune-{strength:g}"):
+            task.workspace.checkpoint(name).unlink(missing_ok=True)
+        return meter
+
+    def _penalty(self, strength: float) -> Penalty:
+        rule = PenaltyRule("objective", self.schedule, strength * self.task.recipe.penalty_multiplier)
+        penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
+        penalty.start(self.warm.loss, self.task.space.seed_costs)
+        return penalty
+
+
+class _Weighted(Objective):
+    """Lambda x cost in the loss; the best validation score of the last quarter is kept, the paper's rule."""
+
+    def __init__(self, task: Task, masked: MaskedNetwork, rule: Penalty) -> None:
+        self.task, self.masked, self.rule = task, masked, rule
+
+    def parameter_groups(self) -> Iterator[dict[str, Any]]:
+        yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
+
+    def penalty(self, epoch: float) -> Tensor | None:
+        return self.rule(self.task.space.relaxed(self.masked.counts, self.rule.targets), epoch)
+
+    def row(self, epoch: int) -> dict[str, float]:
+        columns = {f"cost/{m}": value for m, value in self.task.space.exact(self.masked.widths()).items()}
+        return columns | {f"strength/{m}": self.rule.strength(m, epoch + 1) for m in self.rule.targets}
+
+    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
+        return (score,) if epoch >= int(_LATE * self.rule.epochs) else None
+
+    def state(self) -> dict[str, Any]:
+        return self.rule.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.rule.restore(state)

@@ -1,0 +1,46 @@
+"""Runs of the Optuna methods, and what of them must be the same however they came about."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial
+
+from suite.harness import execute
+from suite.plan import Plan
+from suite.progress import Progress
+from suite.record import RunRecord
+from suite.store import Store
+
+BUDGET = ("budget.weights=25%", "budget.latency=50%")
+TIMES = {"wall_s", "cpu_s", "gpu_s", "peak_memory_bytes", "lost"}
+
+
+def run(made: Plan, folder: Path) -> RunRecord:
+    return execute(made, Store(folder, "test"), Progress(), checkpoint_seconds=0.0)
+
+
+def run_folder(made: Plan, folder: Path) -> Path:
+    return folder / "test" / "runs" / made.id
+
+
+def stored_trials(folder: Path, objectives: int = 3) -> list[FrozenTrial]:
+    """What optuna-dashboard would read."""
+    study = optuna.load_study(study_name="search", storage=f"sqlite:///{folder / 'study.db'}")
+    assert len(study.directions) == objectives
+    return study.trials
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_times(v) for k, v in value.items() if k not in TIMES | {"environment", "finished"}}
+    return value
+
+
+def comparable(record: RunRecord, folder: Path) -> tuple[Any, pd.DataFrame]:
+    return _without_times(vars(record)), pd.read_parquet(folder / "history.parquet")
+
+
+def same(a: tuple[Any, pd.DataFrame], b: tuple[Any, pd.DataFrame]) -> bool:
+    return a[0] == b[0] and a[1].equals(b[1])

@@ -1,0 +1,70 @@
+"""What every method owes: it fits, pays for what it does, repeats itself, and keeps to a limit on its cost."""
+
+from pathlib import Path
+
+import pytest
+from tasks import plan
+
+from suite.harness import execute
+from suite.progress import Progress
+from suite.record import RunRecord
+from suite.store import Store
+
+BUDGET = ("budget.weights=25%", "budget.latency=50%")
+SMALL = {"unconstrained_dnas": ("method.strengths=3",)}
+FITTING = ("duccio", "prune_to_budget", "width_scaling")
+METHODS = (*FITTING, "unconstrained_dnas", "hand_tuned")
+
+
+def _run(folder: Path, method: str, *overrides: str) -> RunRecord:
+    made = plan(f"method={method}", *SMALL.get(method, ()), *BUDGET, *overrides)
+    return execute(made, Store(folder, "test"), Progress())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_result_is_charged_and_the_same_again(method: str, tmp_path: Path) -> None:
+    first, second = (_run(tmp_path / name, method) for name in ("a", "b"))
+    assert first.status == "done", first.error
+    assert first.meter["total"]["macs"] > 0
+    assert first.meter["total"]["networks"] > 0
+    assert (first.scores, first.costs, first.candidates) == (second.scores, second.costs, second.candidates)
+    assert first.meter["standard_trainings"] == second.meter["standard_trainings"]
+
+
+@pytest.mark.parametrize("limit", [None, 3])
+@pytest.mark.parametrize("method", FITTING)
+def test_the_result_fits(method: str, limit: float | None, tmp_path: Path) -> None:
+    record = _run(tmp_path, method, f"method.cost_limit={'null' if limit is None else limit}")
+    assert record.feasible
+
+
+@pytest.mark.parametrize("limit", [3, 3.7, 4.4])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_limit_is_never_exceeded_and_not_left_unused(method: str, limit: float, tmp_path: Path) -> None:
+    record = _run(tmp_path, method, f"method.cost_limit={limit}")
+    assert record.status == "done", record.error
+    spent = record.meter["standard_trainings"]["total"]
+    assert spent <= limit
+    # one epoch of the seed is 0.55 here; a sweep has a fixed number of equally long searches
+    assert spent > limit - (1.5 if method == "unconstrained_dnas" else 0.56)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_limit_that_is_too_small_is_a_failed_run_that_trained_nothing(method: str, tmp_path: Path) -> None:
+    record = _run(tmp_path, method, "method.cost_limit=0.001")
+    assert record.status == "failed"
+    assert "method.cost_limit=0.001" in (record.error or "")
+    assert "at least" in (record.error or "")
+    assert record.meter["total"]["macs"] == 0
+    assert not list((tmp_path / "artefacts").glob("*/*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("method", "label"), [("hand_tuned", "hand_tuned"), ("width_scaling", "width_scaling"), ("prune_to_budget",) * 2]
+)
+def test_tables_tell_the_length(method: str, label: str) -> None:
+    labels = [
+        plan(f"method={method}", f"method.{setting}").method.label
+        for setting in ("length=equal", "length=standard", "cost_limit=3", "cost_limit=0.5")
+    ]
+    assert labels == [f"{label} ({text})" for text in ("equal length", "standard length", "cost 3", "cost 0.5")]

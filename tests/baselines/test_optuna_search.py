@@ -1,0 +1,241 @@
+"""The Optuna methods on digits: within the budget and the limit, the same again, whatever happens to a trial."""
+
+import math
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from optuna.trial import FrozenTrial, TrialState
+from optuna_runs import BUDGET, comparable, run, run_folder, same, stored_trials
+from tasks import plan, task
+
+import baselines.optuna_search as optuna_search
+import baselines.optuna_trials as optuna_trials
+import suite.training as training
+from baselines.optuna_samplers import SAMPLERS
+from baselines.optuna_search import OptunaSearch
+from baselines.optuna_study import StudyFile
+from suite.budget import Budget
+from suite.errors import SuiteError
+from suite.meter import Meter
+from suite.task import SearchResult, Task
+from suite.training import Diverged, Fit
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+class TestContract:
+    def test_fits_and_stays_within_the_limit(self, method: str, tmp_path: Path) -> None:
+        made = plan(f"method={method}", "method.finetune_best=2", *BUDGET)
+        record = run(made, tmp_path)
+        assert record.status == "done", record.error
+        assert record.feasible
+        spent = record.meter["standard_trainings"]
+        assert spent["warmup"] == pytest.approx(1)
+        assert spent["search"] > 0
+        assert spent["finetune"] > 0
+        assert 2.3 < spent["total"] <= 3, "all that the limit can pay for, and no more"
+        history = pd.read_parquet(run_folder(made, tmp_path) / "history.parquet")
+        assert history.phase.unique().tolist() == ["warmup", "search", "finetune"]
+        trials = stored_trials(run_folder(made, tmp_path))
+        trained = [t for t in trials if t.user_attrs["outcome"] == "trained"]
+        assert record.meter["phases"]["search"]["networks"] == len(trained) >= 4
+        assert history[history.outcome == "trained"].label.nunique() == len(trained)
+        assert record.meter["phases"]["finetune"]["networks"] == len(record.candidates) == 2
+        best = sorted(trained, key=lambda t: -t.values[0])[:2]
+        assert [c["name"] for c in record.candidates] == [f"trial-{t.number}" for t in best]
+        for candidate, trial in zip(record.candidates, best, strict=True):
+            assert candidate["costs"] == trial.user_attrs["costs"], (
+                "exact costs before training are those measured after"
+            )
+
+    def test_the_same_seed_gives_the_same_record(self, method: str, tmp_path: Path) -> None:
+        made = plan(f"method={method}", "method.trials=6", *BUDGET)
+        results = [comparable(run(made, tmp_path / n), run_folder(made, tmp_path / n)) for n in ("a", "b")]
+        assert same(*results)
+
+    def test_without_a_budget_the_score_is_all(self, method: str, tmp_path: Path) -> None:
+        made = plan(f"method={method}", "method.trials=6", "method.cost_limit=null")
+        record = run(made, tmp_path)
+        assert record.status == "done", record.error
+        trials = stored_trials(run_folder(made, tmp_path), objectives=1)
+        assert len(trials) == 6
+        assert {tuple(t.constraints) for t in trials} == {()}
+
+
+@pytest.mark.parametrize("limit", [1.2, 1.7, 2.5, 4])
+@pytest.mark.parametrize("weights", ["inherited", "scratch"])
+def test_no_limit_is_ever_exceeded(limit: float, weights: str, tmp_path: Path) -> None:
+    made = plan(
+        "method=random", f"method.cost_limit={limit}", f"method.weights={weights}", "method.finetune_best=2",
+        "recipe.epochs=4", "recipe.train_samples=200", "recipe.finetune_epochs=3",
+    )  # fmt: skip
+    record = run(made, tmp_path)
+    assert record.status == "done", record.error
+    assert 0.5 * limit < record.meter["standard_trainings"]["total"] <= limit
+    assert (record.meter["standard_trainings"]["warmup"] > 0) == (weights == "inherited")
+
+
+def test_a_limit_that_is_too_small_is_refused_before_training(tmp_path: Path) -> None:
+    record = run(plan("method=nsga2", "method.cost_limit=0.5"), tmp_path)
+    assert record.status == "failed"
+    assert "method.cost_limit=0.5" in (record.error or "")
+    assert record.meter["total"]["macs"] == 0
+
+
+def test_a_network_that_does_not_fit_is_not_trained_and_gets_the_worst_score(tmp_path: Path) -> None:
+    made = plan("method=random", "method.trials=12", "budget.weights=25%")
+    record = run(made, tmp_path)
+    trials = stored_trials(run_folder(made, tmp_path), objectives=2)
+    unfit = [t for t in trials if t.user_attrs["outcome"] == "unfit"]
+    trained = [t for t in trials if t.user_attrs["outcome"] == "trained"]
+    assert min(len(unfit), len(trained)) >= 2
+    assert record.meter["phases"]["search"]["networks"] == len(trained)
+    for trial in unfit:
+        assert trial.constraints["weights"] > 0
+        assert trial.values[0] <= min([t.values[0] for t in trained if t.number < trial.number], default=1)
+        assert trial.user_attrs["costs"]["weights"] > record.targets["weights"]
+        assert trial.values[1] == trial.user_attrs["costs"]["weights"] / record.seed_costs["weights"]
+        assert trial.user_attrs["milliseconds"] > 0
+    for trial in trained:
+        assert trial.constraints == {"weights": 0}
+    history = pd.read_parquet(run_folder(made, tmp_path) / "history.parquet")
+    rows = history[history.outcome == "unfit"]
+    assert rows.label.tolist() == [f"trial-{t.number}" for t in unfit]
+    assert (rows["cost/weights"] > record.targets["weights"]).all()
+
+
+def test_inherited_weights_are_the_most_important_channels_of_the_warm_up(tmp_path: Path) -> None:
+    of, made = task(tmp_path, "method=random", *BUDGET)
+    seed = of.new_network()
+    levels = optuna_trials.Levels(of.space, 8)
+    purse = optuna_trials.Purse(of, Meter(of.standard_macs), None, 1, 1, 1)
+    workshop = optuna_trials.Workshop(of, made.budget, purse.meter, levels, purse, seed)
+    group = of.space.free[0]
+    widths = tuple(3 if g == group else n for g, n in enumerate(of.space.full))
+    network = workshop._untrained("trial-0", widths)
+    name = of.space.groups.names[group]
+    importance = optuna_trials.channel_importance(seed, of.space.network, of.space.groups)[group]
+    chosen = importance.topk(3).indices.sort().values
+    assert torch.equal(network.get_submodule(name).weight, seed.get_submodule(name).weight[chosen])
+
+
+class TestTrouble:
+    """What goes wrong in a trial stays in it."""
+
+    def _search(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, trouble: Callable[[str, Fit], Fit], *overrides: str
+    ) -> tuple[SearchResult, list[FrozenTrial], Budget, Task, Meter]:
+        of, made = task(folder, "method=nsga2", "method.trials=6", *overrides)
+        plain = optuna_trials.fit
+
+        def fit(task: Task, network: torch.nn.Module, meter: Meter, phase: Any, **options: Any) -> Fit:
+            return trouble(phase.label, plain(task, network, meter, phase, **options))
+
+        monkeypatch.setattr(optuna_trials, "fit", fit)
+        meter = Meter(of.standard_macs)
+        result = made.method.search(of, made.budget, meter)
+        with closing(StudyFile(of.workspace.folder / "study.db", [])) as file:
+            return result, file.finished(), made.budget, of, meter
+
+    def test_divergence_is_the_worst_score_with_its_reason(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def trouble(label: str, done: Fit) -> Fit:
+            if label in ("trial-1", "trial-3"):
+                raise Diverged(f"{label}: training loss is nan in epoch 0")
+            if label == "trial-2":
+                done.best_score = math.nan
+            return done
+
+        result, trials, *_ = self._search(tmp_path, monkeypatch, trouble)
+        outcomes = [t.user_attrs["outcome"] for t in trials]
+        assert outcomes == ["trained", "diverged", "diverged", "diverged", "trained", "trained"]
+        assert {t.state for t in trials} == {TrialState.COMPLETE}
+        assert trials[1].user_attrs["reason"] == "trial-1: training loss is nan in epoch 0"
+        assert trials[2].user_attrs["reason"] == "validation score is nan"
+        assert all(trials[i].values[0] <= min(t.values[0] for t in trials[:1]) for i in (1, 2, 3))
+        assert result.candidates[0].name in ("trial-0", "trial-4", "trial-5")
+
+    def test_an_error_fails_its_trial(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def trouble(label: str, done: Fit) -> Fit:
+            if label == "trial-1":
+                raise MemoryError("no room")
+            return done
+
+        result, trials, *_ = self._search(tmp_path, monkeypatch, trouble)
+        assert [t.state for t in trials].count(TrialState.FAIL) == 1
+        assert trials[1].user_attrs["reason"] == "MemoryError: no room"
+        assert len(result.candidates) == 1
+
+    def test_without_one_success_the_smallest_network_is_trained(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def trouble(label: str, done: Fit) -> Fit:
+            if label.startswith("trial"):
+                raise MemoryError("no room")
+            return done
+
+        result, trials, budget, of, meter = self._search(tmp_path, monkeypatch, trouble, *BUDGET)
+        assert "trained" not in [t.user_attrs["outcome"] for t in trials]
+        (candidate,) = result.candidates
+        costs = of.hardware.measure(candidate.network, of.input_shape)
+        assert candidate.name == "smallest"
+        assert costs == of.space.exact(of.space.smallest)
+        assert budget.fits(costs)
+        assert [row["phase"] for row in result.history][-1] == "finetune"
+        assert meter.total().macs <= 3 * of.standard_macs
+
+    def test_where_fine_tuning_diverges_the_network_of_the_trial_is_returned(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def trouble(label: str, done: Fit) -> Fit:
+            if label.startswith("finetune"):
+                raise Diverged("nan")
+            return done
+
+        result, trials, _, of, _ = self._search(tmp_path, monkeypatch, trouble)
+        (candidate,) = result.candidates
+        score = max(t.values[0] for t in trials)
+        found = training.evaluate(of, candidate.network, of.validation, Meter(1.0), 1.0)
+        assert found == score
+
+    def test_an_infeasible_region_ends_at_the_smallest_network(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All but the smallest networks exceed the budget and the limit is never spent: proposals are counted."""
+        monkeypatch.setattr(optuna_search, "IDLE", 25)
+        of, made = task(tmp_path, "method=random", "budget.weights=0.4%")
+        result = made.method.search(of, made.budget, Meter(of.standard_macs))
+        with closing(StudyFile(of.workspace.folder / "study.db", [])) as file:
+            trials = file.finished()
+        assert {t.user_attrs["outcome"] for t in trials} == {"unfit"}
+        assert len(trials) == 25
+        assert [c.name for c in result.candidates] == ["smallest"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("method.sampler=cma", "method.sampler=cma: choices are nsga2, nsga3, tpe, random"),
+        ("method.weights=stolen", "method.weights=stolen: choices are inherited, scratch"),
+        ("method.trials=0", "method.trials=0: must be at least 1"),
+        ("method.levels=1", "method.levels=1: must be at least 2"),
+        ("method.finetune_best=0", "method.finetune_best=0: must be at least 1"),
+        ("method.proxy_epochs=0", "method.proxy_epochs=0: must be at least 1"),
+        ("method.cost_limit=-1", "method.cost_limit=-1"),
+        ("method.cost_limit=null", "one of them must end the search"),
+    ],
+)
+def test_bad_options_are_refused(change: str, named: str) -> None:
+    with pytest.raises(SuiteError, match=named):
+        plan("method=nsga2", change)
+
+
+def test_tables_tell_the_variants_apart() -> None:
+    assert OptunaSearch().label == "nsga2"
+    assert replace(OptunaSearch(), weights="scratch").label == "nsga2 (from scratch)"

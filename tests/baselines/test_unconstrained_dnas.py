@@ -1,0 +1,165 @@
+"""The sweep: its grid, that no target enters it, that budgets share it, that it continues."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tasks import plan, task
+
+import baselines.unconstrained_dnas as module
+from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, weighted_metrics
+from suite.cost_limit import Lengths
+from suite.harness import execute
+from suite.meter import Meter
+from suite.progress import Progress
+from suite.record import RunRecord
+from suite.report.frame import frame
+from suite.seed_training import train_seed
+from suite.store import Store
+from suite.task import SearchResult
+
+SWEEP = ("method=unconstrained_dnas", "method.strengths=3")
+
+
+def _run(folder: Path, *overrides: str) -> RunRecord:
+    return execute(plan(*SWEEP, *overrides), Store(folder, "test"), Progress())
+
+
+def _trained(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The strengths that are really trained from now on."""
+    strengths: list[float] = []
+    original = Sweep._train
+
+    def counted(self: Sweep, strength: float, *rest: Any) -> Meter:
+        strengths.append(strength)
+        return original(self, strength, *rest)
+
+    monkeypatch.setattr(Sweep, "_train", counted)
+    return strengths
+
+
+def test_golden_grid_from_the_middle_outwards() -> None:
+    assert UnconstrainedDnas().grid == [1.0, 2.37, 0.422, 5.62, 0.178, 13.3, 0.075, 31.6, 0.0316]
+    assert UnconstrainedDnas(strengths=4, decades=1).grid == [2.15, 0.464, 10.0, 0.1]
+    assert UnconstrainedDnas(strengths=2, decades=1).grid == [10.0, 0.1]
+    assert UnconstrainedDnas(strengths=1).grid == [1.0]
+
+
+def test_the_objective_is_strength_x_loss_x_relative_cost_without_a_target(tmp_path: Path) -> None:
+    of, _ = task(tmp_path, "budget.weights=25%", "budget.macs=50%")
+    of = replace(of, recipe=replace(of.recipe, penalty_multiplier=10.0))
+    warm = replace(train_seed(of, Meter(of.standard_macs), 1), loss=0.6)
+    sweep = Sweep(of, warm, ["macs", "weights"], Lengths(1, 2, 1), "constant", 1)
+    for share in (0.01, 0.25, 1.0):
+        costs = {m: torch.tensor(share * of.space.seed_costs[m], requires_grad=True) for m in ("weights", "macs")}
+        value = sweep._penalty(0.5)(costs, 0)
+        assert value.item() == pytest.approx(0.5 * 10 * 0.6 * 2 * share), "both metrics, whatever their targets"
+        value.backward()
+        assert all(cost.grad is not None and cost.grad.item() > 0 for cost in costs.values()), "no cost is low enough"
+
+
+def test_two_budgets_share_one_sweep_and_its_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = _trained(monkeypatch)
+    first = _run(tmp_path, "budget={weights:25%,latency:50%}")
+    assert trained == [1.0, 31.6, 0.0316]
+    second = _run(tmp_path, "budget={latency:80%,weights:90%}")
+    assert trained == [1.0, 31.6, 0.0316], "the second budget trains nothing"
+    assert first.artefacts == second.artefacts
+    assert [c["costs"] for c in first.candidates] == [c["costs"] for c in second.candidates]
+    assert first.meter["standard_trainings"] == second.meter["standard_trainings"], "charged in full to both"
+    table = frame([first, second])
+    seed = plan().space.seed_costs["macs"]
+    judging = sum(c["costs"]["macs"] for c in first.candidates) * 100 / (1920 * seed)
+    shared = table.trainings - judging
+    assert table.trainings_amortised.tolist() == pytest.approx((shared / 2 + judging).tolist())
+
+
+@pytest.mark.parametrize("other", ["budget.latency=null", "seed=1", "recipe.mask_lr=0.1", "device=gap8"])
+def test_other_metrics_seeds_recipes_and_devices_have_sweeps_of_their_own(other: str, tmp_path: Path) -> None:
+    point = ("method.strengths=1",)
+    first = _run(tmp_path, "budget={weights:25%,latency:50%}", *point)
+    second = _run(tmp_path, "budget={weights:25%,latency:50%}", other, *point)
+    assert set(first.artefacts[1:]).isdisjoint(second.artefacts[1:])
+
+
+def test_an_interrupted_sweep_continues_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _run(tmp_path / "whole", "budget.weights=50%")
+    original, calls = module.fit, []
+
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args[3].label)
+        if len(calls) == 4:  # the second point's fine-tuning
+            raise RuntimeError("power cut")
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(module, "fit", dies)
+    broken = _run(tmp_path / "broken", "budget.weights=50%")
+    assert broken.error == "RuntimeError: power cut"
+    monkeypatch.setattr(module, "fit", original)
+    trained = _trained(monkeypatch)
+    mended = _run(tmp_path / "broken", "budget.weights=50%")
+    assert trained == [31.6, 0.0316], "the finished point is not trained again"
+    assert (mended.scores, mended.candidates) == (whole.scores, whole.candidates)
+    assert mended.meter["standard_trainings"] == whole.meter["standard_trainings"]
+
+
+def _search(folder: Path, method: UnconstrainedDnas, *overrides: str) -> tuple[SearchResult, Meter]:
+    of, made = task(folder, "budget.weights=25%", *overrides)
+    meter = Meter(of.standard_macs)
+    return method.search(of, made.budget, meter), meter
+
+
+def test_a_limit_takes_strengths_from_the_middle(tmp_path: Path) -> None:
+    """An epoch of the seed costs 0.55: after the warm-up's two, each point is expected to cost three more."""
+    result, meter = _search(tmp_path, UnconstrainedDnas(cost_limit=6))
+    names = [candidate.name for candidate in result.candidates]
+    assert names == [f"strength {s:g}" for s in UnconstrainedDnas().grid[: len(names)]]
+    assert 2 <= len(names) < 9
+    assert [row["epoch"] for row in result.history if row["phase"] == "search"] == [0, 1] * len(names)
+    assert meter.report()["standard_trainings"]["total"] <= 6
+
+
+def test_where_the_fewest_do_not_fit_all_are_shorter(tmp_path: Path) -> None:
+    result, meter = _search(tmp_path, UnconstrainedDnas(cost_limit=3, fewest=2))
+    assert len(result.candidates) == 2
+    assert [row["epoch"] for row in result.history if row["phase"] == "search"] == [0, 0]
+    assert meter.report()["standard_trainings"]["total"] <= 3
+
+
+def test_a_limit_with_room_for_everything_uses_the_same_sweep(tmp_path: Path) -> None:
+    free, _ = _search(tmp_path, UnconstrainedDnas(strengths=2))
+    limited, _ = _search(tmp_path, UnconstrainedDnas(strengths=2, cost_limit=100))
+    assert free.artefacts == limited.artefacts
+
+
+def test_candidates_are_plain_networks_of_the_recorded_costs(tmp_path: Path) -> None:
+    of, made = task(tmp_path, "budget.weights=25%", "recipe.mask_lr=0.2", "recipe.epochs=4")
+    result = UnconstrainedDnas(strengths=3).search(of, made.budget, Meter(of.standard_macs))
+    weights = [of.hardware.measure(c.network, of.input_shape)["weights"] for c in result.candidates]
+    by_strength = sorted(zip((1.0, 31.6, 0.0316), weights, strict=True))
+    assert by_strength[0][1] > by_strength[-1][1], "a stronger pull leads to a smaller network"
+
+
+def test_a_budget_that_no_loss_can_hold_is_refused_before_training(tmp_path: Path) -> None:
+    of, made = task(tmp_path, "budget.ram=50%")
+    with pytest.raises(ValueError, match=r"ram 50%.*weights, weights_full, macs, latency"):
+        weighted_metrics(of, made.budget)
+    of, made = task(tmp_path, "budget.ram=50%", "budget.weights=50%", "budget.latency=50%")
+    assert weighted_metrics(of, made.budget) == ["latency", "weights"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"strengths": 0}, r"method\.strengths=0"),
+        ({"fewest": 0}, r"method\.fewest=0"),
+        ({"decades": 0.0}, r"method\.decades=0"),
+        ({"schedule": "cosine"}, r"method\.schedule=cosine.*ramp, constant"),
+        ({"cost_limit": -1.0}, r"method\.cost_limit=-1"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        UnconstrainedDnas(**settings)

@@ -1,0 +1,77 @@
+"""What a trial of the Optuna methods costs besides training: proposal, exact costs, network, checkpoint, SQLite."""
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tasks import task
+
+import suite.training as training
+from baselines.optuna_samplers import SAMPLERS, make_sampler
+from baselines.optuna_study import StudyFile, StudyLoop
+from baselines.optuna_trials import Levels, Purse, Workshop
+from suite.meter import Meter
+
+GOAL_MS = 150
+TRIALS = 60
+# A smoke trial on digits, one epoch of 320 images, is about the shortest training there is: 45 to 60 ms. The overhead
+# is 26 to 32 ms, 0.43 to 0.63 of it; the limit leaves room for slow disks and for neighbours.
+LIMIT = 1.5
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_overhead_of_a_trial_is_small_against_a_smoke_trial(
+    sampler: str, benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, made = task(tmp_path, f"method={sampler}", "budget.weights=50%", "budget.latency=50%", checkpoint_seconds=10)
+    spent = _time_epochs(monkeypatch)
+    levels, meter = Levels(of.space, 8), Meter(of.standard_macs)
+    workshop = Workshop(of, made.budget, meter, levels, Purse(of, meter, None, 1, 1, 1), of.new_network())
+    objectives = ["score", *made.budget.targets]
+    overheads, trainings = [], []
+    with closing(StudyFile(tmp_path / "study.db", objectives)) as file:
+        loop = StudyLoop(
+            levels.counts,
+            objectives,
+            lambda seed: make_sampler(sampler, TRIALS, seed),
+            0,
+            file=file,
+            snapshot=lambda: {"meter": meter.state(), "lost": dict(vars(meter.lost))},
+        )
+
+        def trial() -> None:
+            spent[0], begun = 0.0, time.perf_counter()
+            outcome = loop.step(workshop.evaluate).user_attrs["outcome"]
+            whole = time.perf_counter() - begun
+            if outcome == "trained":
+                trainings.append(spent[0])
+                overheads.append(whole - spent[0])
+
+        benchmark.pedantic(trial, rounds=TRIALS)
+    ratio = statistics.median(overheads) / statistics.median(trainings)
+    benchmark.extra_info |= {
+        "overhead_ms": 1e3 * statistics.median(overheads),
+        "goal_ms": GOAL_MS,
+        "smoke_trial_ms": 1e3 * statistics.median(trainings),
+        "ratio": ratio,
+    }
+    assert len(overheads) >= TRIALS // 4
+    assert ratio <= LIMIT
+
+
+def _time_epochs(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """[seconds spent in epochs of training, with their evaluation]; anyone may set it back to 0."""
+    seconds = [0.0]
+    plain: Callable[[Any, int], None] = training._Trainer._epoch
+
+    def timed(trainer: Any, epoch: int) -> None:
+        begun = time.perf_counter()
+        plain(trainer, epoch)
+        seconds[0] += time.perf_counter() - begun
+
+    monkeypatch.setattr(training._Trainer, "_epoch", timed)
+    return seconds
