@@ -30,7 +30,10 @@ PHASE_COLOURS = dict(
 """Four steps of cividis: apart in hue for the colour-blind, in lightness for a grey print."""
 
 # Okabe and Ito's colours without the yellow, which is lost on white; wine in its place.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#000000")
+_COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#000000"),
+    *("#7F7F7F", "#A6761D"),
+)
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "*", ">", "h")
 _KNOWN = (
     "duccio",
