@@ -11,9 +11,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from baselines.hand_tuned import check_length, length_label
+from baselines.fixed_length import FixedLength
 from suite.budget import Budget
-from suite.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
+from suite.cost_limit import Lengths, epochs_within, lengths_within
 from suite.dnas.discretise import discretise
 from suite.dnas.export import slice_channels
 from suite.dnas.importance import channel_importance
@@ -26,7 +26,7 @@ from suite.training import Phase, fit, place
 
 
 @dataclass(frozen=True)
-class PruneToBudget:
+class PruneToBudget(FixedLength):
     """Warm-up, greedy thinning to the budget, fine-tuning.
 
     length: of fine-tuning: standard, as the recipe has it, or equal to search and fine-tuning together, so that a
@@ -38,17 +38,6 @@ class PruneToBudget:
     version: ClassVar[int] = 1
 
     name: str = "prune_to_budget"
-    length: str = "equal"
-    cost_limit: float | None = None
-
-    def __post_init__(self) -> None:
-        check_length(self.length)
-        check_cost_limit(self.cost_limit)
-
-    @property
-    def label(self) -> str:
-        """Name in tables, with the length."""
-        return f"{self.name} ({length_label(self.length, self.cost_limit)})"
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Train the seed, thin it, fine-tune; one candidate that fits."""

@@ -13,12 +13,12 @@ constrained search uses by more than a factor of seven at either end.
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from suite.budget import Budget
 from suite.cost_limit import (
@@ -32,14 +32,13 @@ from suite.cost_limit import (
     validation_macs,
 )
 from suite.dnas.masks import MaskedNetwork
+from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import SCHEDULES, Penalty, PenaltyRule
 from suite.meter import Meter
 from suite.seed_training import TrainedSeed, train_seed
 from suite.store import content_id, load_tensors, save_tensors
 from suite.task import Candidate, SearchResult, Task, Workspace
-from suite.training import Objective, Phase, fit, place
-
-_LATE = 0.75
+from suite.training import Phase, fit, place
 
 
 @dataclass(frozen=True)
@@ -195,9 +194,9 @@ class Sweep:
         meter = Meter(task.standard_macs, task.compute)
         network = copy.deepcopy(self.warm.network)
         masked = MaskedNetwork(network, task.space.network, task.space.groups)
-        objective = _Weighted(task, masked, self._penalty(strength))
+        objective = MaskObjective(task, masked, self._penalty(strength))
         recipe, epochs = task.recipe, self.lengths.search
-        late = int(_LATE * epochs)
+        late = int(LATE * epochs)
         label = f"search-{strength:g}"
         phase = Phase("search", recipe.search, epochs, label, patience=recipe.patience, patience_from=late)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
@@ -226,29 +225,3 @@ class Sweep:
         penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
         penalty.start(self.warm.loss, self.task.space.seed_costs)
         return penalty
-
-
-class _Weighted(Objective):
-    """Lambda x cost in the loss; the best validation score of the last quarter is kept, the paper's rule."""
-
-    def __init__(self, task: Task, masked: MaskedNetwork, rule: Penalty) -> None:
-        self.task, self.masked, self.rule = task, masked, rule
-
-    def parameter_groups(self) -> Iterator[dict[str, Any]]:
-        yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
-
-    def penalty(self, epoch: float) -> Tensor | None:
-        return self.rule(self.task.space.relaxed(self.masked.counts, self.rule.targets), epoch)
-
-    def row(self, epoch: int) -> dict[str, float]:
-        columns = {f"cost/{m}": value for m, value in self.task.space.exact(self.masked.widths()).items()}
-        return columns | {f"strength/{m}": self.rule.strength(m, epoch + 1) for m in self.rule.targets}
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        return (score,) if epoch >= int(_LATE * self.rule.epochs) else None
-
-    def state(self) -> dict[str, Any]:
-        return self.rule.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self.rule.restore(state)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from baselines.hand_tuned import check_length, epochs_of, length_label
+from baselines.fixed_length import FixedLength
 from suite.budget import Budget
-from suite.cost_limit import check_cost_limit, epochs_within
+from suite.cost_limit import epochs_within
 from suite.dnas.space import SearchSpace, Widths
 from suite.meter import Meter
 from suite.task import Candidate, SearchResult, Task
@@ -13,33 +13,18 @@ from suite.training import Phase, fit
 
 
 @dataclass(frozen=True)
-class WidthScaling:
-    """Uniform width scaling (MobileNet's width multiplier), no search.
-
-    length: of the training: standard, or equal to all epochs of a whole search.
-    cost_limit: in standard trainings of the seed; as many epochs of the thinned network as fit, whatever `length` says.
-    """
+class WidthScaling(FixedLength):
+    """Uniform width scaling (MobileNet's width multiplier), no search; a cost limit pays for thinned epochs."""
 
     version: ClassVar[int] = 1
 
     name: str = "width_scaling"
-    length: str = "equal"
-    cost_limit: float | None = None
-
-    def __post_init__(self) -> None:
-        check_length(self.length)
-        check_cost_limit(self.cost_limit)
-
-    @property
-    def label(self) -> str:
-        """Name in tables, with the length."""
-        return f"{self.name} ({length_label(self.length, self.cost_limit)})"
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Thin, train; one candidate that fits."""
         widths = largest_scaling(task.space, budget)
         macs = task.space.exact(widths)["macs"]
-        epochs = epochs_of(self.length, task.recipe)
+        epochs = self.epochs(task.recipe)
         if self.cost_limit is not None:
             epochs = epochs_within(task, meter, macs, self.cost_limit)
         network = task.space.thin(task.new_network(), widths)

@@ -11,12 +11,13 @@ from omegaconf import DictConfig
 
 from suite.config import plain
 from suite.errors import SuiteError
+from suite.files import write_atomic
 from suite.harness import RunningElsewhere, execute, load_data
 from suite.plan import Plan, make_plan
 from suite.progress import Progress, TerminalProgress
 from suite.record import RunRecord
 from suite.solutions import references, resolved_plan, without_solutions
-from suite.store import Store, write_atomic
+from suite.store import Store
 
 log = logging.getLogger(__name__)
 

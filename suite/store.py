@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import torch
 from filelock import FileLock
 
 from suite.errors import SuiteError
+from suite.files import write_atomic
 from suite.record import RecordError, RunRecord
 
 log = logging.getLogger(__name__)
@@ -31,22 +31,6 @@ def content_id(config: Mapping[str, Any]) -> str:
     """First 16 hex digits of the SHA-256 of `config` as canonical JSON."""
     text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write `content` so that `path` holds either the old bytes or all the new ones, even after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def save_tensors(path: Path, state: Mapping[str, Any]) -> None:

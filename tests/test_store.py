@@ -11,8 +11,9 @@ import pytest
 
 import suite.record
 from suite.errors import SuiteError
+from suite.files import write_atomic
 from suite.record import RecordError, RunRecord
-from suite.store import Store, content_id, load_tensors, save_tensors, write_atomic
+from suite.store import Store, content_id, load_tensors, save_tensors
 
 RECORD = RunRecord(
     id="abc", experiment="e", status="done", benchmark="digits", method="duccio", device="gap8", preset="short", seed=0,

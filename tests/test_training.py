@@ -188,3 +188,33 @@ class TestRecipe:
     def test_optimiser_ranges(self, key: str, value: object) -> None:
         with pytest.raises(ValueError, match=key):
             Optimisation(**{key: value})
+
+
+def test_only_training_examples_are_augmented(tmp_path: Path) -> None:
+    of, _ = task(tmp_path)
+    seen = {True: 0, False: 0}
+
+    def prepare(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        seen[generator is not None] += len(x)
+        return of.prepare(x, generator)
+
+    spied = replace(of, prepare=prepare)
+    fit(spied, of.new_network(), _meter(of), Phase("warmup", RECIPE_PHASE, epochs=1))
+    assert seen == {True: len(of.train), False: len(of.validation)}
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_a_balanced_task_trains_on_every_class_equally_often(balanced: bool, tmp_path: Path) -> None:
+    of, _ = task(tmp_path)
+    order = of.train.y.argsort()
+    rare = torch.cat([order[of.train.y[order] == 0][:4], order[of.train.y[order] > 0]])
+    targets: list[int] = []
+
+    def loss(outputs: Tensor, inputs: Tensor, y: Tensor) -> Tensor:
+        targets.extend(y.tolist())
+        return of.loss(outputs, inputs, y)
+
+    uneven = replace(of, train=of.train.take(rare), loss=loss, balanced=balanced)
+    fit(uneven, of.new_network(), _meter(of), Phase("warmup", RECIPE_PHASE, epochs=1))
+    share = len(rare) / 10
+    assert abs(targets.count(0) - (share if balanced else 4)) <= 1

@@ -6,18 +6,16 @@ file is noticed without a checksum of our own.
 
 import hashlib
 import logging
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from suite.data.base import Split
+from suite.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -47,30 +45,6 @@ def file_digest(path: Path, kind: str = "sha256") -> str:
 def _digest(path: Path, kind: str, size: int, mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` once it is whole and on disk; an error leaves nothing of it.
-
-    Streams, unlike `store.write_atomic`, which would need two more copies in memory. A kill leaves a file
-    `<name>*.tmp`, which nothing reads.
-
-    Raises:
-        OSError: the folder cannot be made or written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def megabytes(size: int) -> str:

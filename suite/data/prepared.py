@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.data.cache import file_digest, replacing
+from suite.data.cache import file_digest
+from suite.files import replacing
 
 log = logging.getLogger(__name__)
 

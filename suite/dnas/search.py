@@ -6,25 +6,22 @@ returned whether it fits or not. With `repair` or `refill` the best feasible che
 least violating one is thinned until it fits.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
-from torch import Tensor
 
 from suite.budget import Budget
 from suite.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
 from suite.dnas.discretise import GUARANTEES, discretise
 from suite.dnas.importance import channel_importance
 from suite.dnas.masks import MaskedNetwork
+from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.meter import Meter
 from suite.seed_training import TrainedSeed, train_seed
 from suite.task import Candidate, SearchResult, Task
-from suite.training import Fit, Objective, Phase, fit, place
-
-_LATE = 0.75
+from suite.training import Fit, Phase, fit, place
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Duccio:
         masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
         objective = _Constrained(self, task, budget, masked, warm, epochs)
         patience = task.recipe.patience
-        late = int(_LATE * epochs)
+        late = int(LATE * epochs)
         phase = Phase("search", task.recipe.search, epochs, patience=patience, patience_from=late)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
         network = self._discretise(task, budget, masked)
@@ -86,53 +83,31 @@ class Duccio:
         return place(masked.export(kept), task.compute)
 
 
-class _Constrained(Objective):
-    """The search's penalty, its history columns and its checkpoint rule."""
+class _Constrained(MaskObjective):
+    """The constraints' penalty; with a guarantee, an epoch that fits is kept before any other."""
 
     def __init__(
         self, method: Duccio, task: Task, budget: Budget, masked: MaskedNetwork, warm: TrainedSeed, epochs: int
     ) -> None:
-        self.task, self.budget, self.masked = task, budget, masked
+        self.budget = budget
         self.strict = method.guarantee != "off"
-        self.epochs = epochs
-        self.relaxed = [m for m in budget.targets if m in task.hardware.differentiable]
-        targets = {m: budget.targets[m] for m in self.relaxed}
+        targets = {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
         rule = method.penalty
         if rule.multiplier is None:
             rule = replace(rule, multiplier=task.recipe.penalty_multiplier)
-        self.rule = Penalty(rule, targets, epochs)
+        super().__init__(task, masked, Penalty(rule, targets, epochs))
         self.rule.start(warm.loss, task.space.seed_costs)
-
-    def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
-
-    def penalty(self, epoch: float) -> Tensor | None:
-        return self.rule(self.task.space.relaxed(self.masked.counts, self.relaxed), epoch)
-
-    def costs(self) -> dict[str, float]:
-        """Exact costs at the present masks."""
-        return self.task.space.exact(self.masked.widths())
 
     def ratios(self) -> dict[str, float]:
         costs = self.costs()
         return {m: costs[m] / target for m, target in self.budget.targets.items()}
 
-    def row(self, epoch: int) -> dict[str, float]:
-        columns = {f"cost/{metric}": value for metric, value in self.costs().items()}
-        return columns | {f"strength/{m}": self.rule.strength(m, epoch + 1) for m in self.relaxed}
-
     def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
         if not self.strict:
-            return (score,) if epoch >= int(_LATE * self.epochs) else None
+            return super().rank(epoch, score)
         violation = self.budget.total_violation(self.costs())
         return (-violation, score)
-
-    def state(self) -> dict[str, Any]:
-        return self.rule.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self.rule.restore(state)
 
 
 def _costs_of(searched: Fit, task: Task) -> dict[str, float]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.errors import SuiteError
+from suite.files import write_atomic
 from suite.report.figures import pictures
 from suite.report.frame import frame
 from suite.report.page import render_page
@@ -33,7 +34,7 @@ from suite.report.text import (
     to_latex,
     to_markdown,
 )
-from suite.store import Store, write_atomic
+from suite.store import Store
 
 
 def build_report(store: Store) -> Path:

@@ -22,11 +22,13 @@ from suite.harness import load_data, make_task
 from suite.meter import Meter
 from suite.plan import Plan, make_plan
 from suite.progress import Progress
+from suite.recipe import DTYPES
 from suite.store import Store
 from suite.task import Task, Workspace
 from suite.training import Phase, fit
 
 PAIRS = 3
+NOISE = 0.1
 THREADS = 2
 
 
@@ -145,6 +147,42 @@ def test_an_epoch_is_faster_than_in_plain_pytorch(
     benchmark.extra_info["ratio"] = statistics.median(ratios)
     benchmark.pedantic(lambda: None, rounds=1)
     assert statistics.median(ratios) >= limit, ratios
+
+
+def _has_bf16() -> bool:
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _has_bf16(), reason="bf16 was chosen for processors that compute in it (avx512_bf16)")
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "tiny_imagenet" else ()) for name in CASES]
+)
+def test_the_chosen_number_format_is_the_faster_one(
+    name: str, packs: Path, tmp_path: Path, benchmark: pytest.FixtureRequest
+) -> None:
+    torch.set_num_threads(THREADS)
+    task, _ = _task(name, packs, tmp_path, CASES[name][0])
+    formats = {
+        dtype: list(_our_epochs(replace(task, recipe=replace(task.recipe, dtype=dtype), workspace=_apart(task, dtype))))
+        for dtype in DTYPES
+    }
+    for epochs in formats.values():
+        epochs.pop()()  # warms up
+    (other,) = set(DTYPES) - {task.recipe.dtype}
+    pairs = zip(formats[other], formats[task.recipe.dtype], strict=True)
+    ratios = [_seconds(slower) / _seconds(chosen) for slower, chosen in pairs]
+    benchmark.extra_info["ratio"] = statistics.median(ratios)
+    benchmark.extra_info["chosen"] = task.recipe.dtype
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert statistics.median(ratios) >= 1 - NOISE, ratios
+
+
+def _apart(task: Task, name: str) -> Workspace:
+    """A workspace of its own, so that one format's checkpoints are not taken for the other's."""
+    return replace(task.workspace, folder=task.workspace.folder / name)
 
 
 @pytest.mark.parametrize("name", ["keyword_spotting", "anomaly_detection", "visual_wake_words", "tiny_imagenet"])
