@@ -23,6 +23,7 @@ from filelock import Timeout
 from torch import Tensor
 
 import suite
+from suite.allocator import keep_freed_memory
 from suite.benchmarks.base import Benchmark
 from suite.data.base import Data, Split
 from suite.dnas.groups import channel_groups
@@ -79,6 +80,7 @@ def execute(
 def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_seconds: float) -> RunRecord:
     if plan.compute == "cpu":
         torch.set_num_threads(plan.threads)
+        keep_freed_memory()
     data = load_data(plan.benchmark, store)
     plan = replace(plan, benchmark=plan.benchmark.adapted(data))
     workspace = Workspace(folder, store, checkpoint_seconds)

@@ -1,0 +1,23 @@
+"""glibc's allocator, told to keep what a training step frees: the next step's activations take the same pages."""
+
+import ctypes
+import sys
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
+_LARGEST = 2**31 - 1  # mallopt takes an int
+
+
+def keep_freed_memory() -> bool:
+    """Stop large blocks from going back to the system when they are freed; whether the C library could be told.
+
+    By default glibc maps each block above 32 MB (at first 128 kB) anew and clears its pages in every step: about a
+    quarter of an epoch of Tiny ImageNet's ResNet18 on two cores, for a fifth less resident memory. Other C libraries
+    (musl, macOS, Windows) are left as they are.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, 2**30)) and bool(mallopt(_TRIM_THRESHOLD, _LARGEST))
