@@ -6,7 +6,7 @@ what it would have drawn, and its result is the same bit for bit (CPU, same thre
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,23 @@ class Objective:
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """Parameter groups with settings of their own."""
         return ()
+
+    def passes(self) -> Sequence[str]:
+        """The splits that an epoch trains on, in order: "train", "validation"."""
+        return ("train",)
+
+    def begin_pass(self, split: str, epoch: int) -> None:
+        """A pass over a split starts."""
+
+    def macs(self, *, training: bool) -> float | None:
+        """Forward MACs of one example now; None: those of the network as it was given."""
+        return None
+
+    def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
+        """The epoch is over and recorded: the network and its optimiser may be changed for the next one.
+
+        Also called where a phase continues, after the network's state was read and before the optimiser's.
+        """
 
     def penalty(self, epoch: float) -> Tensor | None:
         """A term added to the loss, after the forward pass of each step; fractions of `epoch` count steps."""
@@ -157,7 +174,7 @@ class _Trainer:
     def _epoch(self, epoch: int) -> None:
         with self.meter.phase(self.phase):
             loss = self._train_epoch(epoch)
-        score = evaluate(self.task, self.network, self.task.validation, self.meter, self.macs)
+        score = evaluate(self.task, self.network, self.task.validation, self.meter, self._macs(training=False))
         row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
         row |= self.objective.row(epoch)
         self.fit.rows.append(row)
@@ -166,13 +183,24 @@ class _Trainer:
             self.fit.best_rank, self.fit.best_epoch, self.fit.best_score = rank, epoch, score
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.task.progress.epoch(epoch + 1, loss, score, self.objective.ratios())
+        self.objective.end_epoch(self.optimiser)
 
     def _train_epoch(self, epoch: int) -> float:
-        task, split = self.task, self.task.train
-        torch.manual_seed(stream_seed(task.seed, self.label, "dropout", epoch))
-        rng = task.rng(self.label, "batches", epoch)
+        """All passes of an epoch; the mean task loss of the first."""
+        torch.manual_seed(stream_seed(self.task.seed, self.label, "dropout", epoch))
+        return [self._pass(name, epoch) for name in self.objective.passes()][0]
+
+    def _macs(self, *, training: bool) -> float:
+        now = self.objective.macs(training=training)
+        return self.macs if now is None else now
+
+    def _pass(self, name: str, epoch: int) -> float:
+        task, split = self.task, {"train": self.task.train, "validation": self.task.validation}[name]
+        self.objective.begin_pass(name, epoch)
+        rng = task.rng(self.label, "batches" if name == "train" else f"{name} batches", epoch)
         steps = _batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
         self.network.train()
+        macs = self._macs(training=True)
         total = torch.zeros((), device=task.compute)
         for step, index in enumerate(steps):
             now = epoch + step / len(steps)
@@ -186,7 +214,7 @@ class _Trainer:
             (loss if penalty is None else loss + penalty.to(loss.device)).backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             total += loss.detach() * len(index)
-            self.meter.charge_training(self.phase, self.macs, len(index))
+            self.meter.charge_training(self.phase, macs, len(index))
             self._beat()
         mean = float(total) / sum(len(index) for index in steps)
         if not math.isfinite(mean):
@@ -244,6 +272,7 @@ class _Trainer:
         self.meter.lost = Usage(**state["lost"])
         if not state["done"]:
             self.network.load_state_dict(state["network"])
+            self.objective.end_epoch(self.optimiser)
             self.optimiser.load_state_dict(state["optimiser"])
             if spent is not None:
                 self._count_lost(spent["meter"])
