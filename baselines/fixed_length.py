@@ -1,6 +1,7 @@
 """How long a baseline without a search trains: the options and the label that three of them share."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from suite.cost_limit import check_cost_limit
 from suite.recipe import Recipe
@@ -15,6 +16,8 @@ class FixedLength:
     length: standard, as the recipe has it, or equal to all epochs of a whole search.
     cost_limit: in standard trainings of the seed; as many epochs as fit, whatever `length` says.
     """
+
+    spaces: ClassVar[tuple[str, ...]] = ()
 
     name: str
     length: str = "equal"

@@ -3,7 +3,8 @@
 What a practitioner would take off the shelf. Objectives are the validation score and cost/seed of each limited metric.
 Exact costs are known before anything is trained: the relative violations are the trial's constraints (Deb's constrained
 domination in NSGA-II), and a network that does not fit is never trained. One that fits is trained for a few epochs, its
-proxy score; the best of them are fine-tuned with the recipe in the end.
+proxy score; the best of them are fine-tuned with the recipe in the end. Trials that do not depend on each other, those
+of a generation, may be trained by several processes, with the same results.
 
 The study is `study.db` in the run's folder: `optuna-dashboard sqlite:///results/<experiment>/runs/<id>/study.db`.
 """
@@ -16,10 +17,12 @@ from typing import Any, ClassVar
 
 from optuna.trial import FrozenTrial
 
+from baselines.optuna_domain import domain_of
+from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS, make_sampler
-from baselines.optuna_study import StudyFile, StudyLoop
-from baselines.optuna_trials import UNAFFORDABLE, Levels, Purse, Workshop, history, trained
-from baselines.width_scaling import largest_scaling
+from baselines.optuna_study import StudyLoop
+from baselines.optuna_trials import UNAFFORDABLE, Purse, Workshop, history, trained
+from baselines.optuna_workers import trainer_of
 from suite.budget import Budget
 from suite.cost_limit import Lengths, check_cost_limit, lengths_within
 from suite.meter import Meter, Usage
@@ -45,13 +48,17 @@ class OptunaSearch:
     proxy_epochs: epochs of a trial; a quarter of the recipe's where null.
     weights: inherited (the most important channels of the shared warm-up) or scratch (no warm-up).
     finetune_best: so many of the networks are fine-tuned and returned, best proxy score first.
-    levels: widths to choose from in each channel group, evenly spaced from 1 to full.
+    levels: widths to choose from in each channel group, evenly spaced from 1 to full; a layer choice has its branches.
+    parallel_trials: processes that train trials, each with the run's number of threads; not for tpe, whose every
+        proposal depends on all results before it. It changes seconds only, and no run's id.
 
     Where no network that fits was trained with success, the space's smallest, which is known to fit, is trained instead
     with the recipe's fine-tuning.
     """
 
     version: ClassVar[int] = 1
+    spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
+    without_effect: ClassVar[tuple[str, ...]] = ("parallel_trials",)
 
     name: str = "nsga2"
     sampler: str = "nsga2"
@@ -61,18 +68,24 @@ class OptunaSearch:
     weights: str = "inherited"
     finetune_best: int = 1
     levels: int = 8
+    parallel_trials: int = 1
 
     def __post_init__(self) -> None:
         for key, choices in (("sampler", tuple(SAMPLERS)), ("weights", WEIGHTS)):
             if getattr(self, key) not in choices:
                 raise ValueError(f"method.{key}={getattr(self, key)}: choices are {', '.join(choices)}")
-        for key, least in (("trials", 1), ("proxy_epochs", 1), ("finetune_best", 1), ("levels", 2)):
-            value = getattr(self, key)
+        for key in ("trials", "proxy_epochs", "finetune_best", "levels", "parallel_trials"):
+            value, least = getattr(self, key), 2 if key == "levels" else 1
             if value is not None and value < least:
                 raise ValueError(f"method.{key}={value}: must be at least {least}")
         check_cost_limit(self.cost_limit)
         if self.trials is None and self.cost_limit is None:
             raise ValueError("method.trials=null, method.cost_limit=null: one of them must end the search")
+        if self.sampler == "tpe" and self.parallel_trials > 1:
+            raise ValueError(
+                f"method.parallel_trials={self.parallel_trials}: tpe proposes a trial from the results of all before "
+                "it, so that it takes 1; nsga2, nsga3 and random may have more"
+            )
 
     @property
     def label(self) -> str:
@@ -81,13 +94,14 @@ class OptunaSearch:
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, fine-tune the best; `finetune_best` candidates that fit, fewer where fewer were trained."""
-        lengths = lengths_within(task, self.cost_limit, self._designed(task.recipe))
+        lengths = lengths_within(task, self.cost_limit, self._designed(task.recipe), one_shot=False)
         warm = train_seed(task, meter, lengths.warmup) if self.weights == "inherited" else None
-        levels = Levels(task.space, self.levels)
+        domain = domain_of(task, self.levels)
         epochs = min(self.proxy_epochs or max(1, round(task.recipe.epochs / 4)), lengths.search)
         purse = Purse(task, meter, self.cost_limit, epochs, lengths.finetune, self.finetune_best)
-        workshop = Workshop(task, budget, meter, levels, purse, warm.network if warm else None)
-        trials = self._trials(task, budget, meter, workshop)
+        with trainer_of(task, meter, self.parallel_trials) as trainer:
+            workshop = Workshop(task, budget, meter, domain, purse, warm.network if warm else None, trainer)
+            trials = self._trials(task, budget, meter, workshop)
         return self._conclude(workshop, warm, trials)
 
     def _designed(self, recipe: Recipe) -> Lengths:
@@ -96,11 +110,11 @@ class OptunaSearch:
 
     def _trials(self, task: Task, budget: Budget, meter: Meter, workshop: Workshop) -> list[FrozenTrial]:
         """Search, or continue a search; the trials in their order."""
-        expected = self._expected(workshop.purse, task.space.exact(largest_scaling(task.space, budget))["macs"])
+        expected = self._expected(workshop.purse, workshop.domain.exact(workshop.domain.roomiest(budget))["macs"])
         objectives = ["score", *(f"{metric} over seed" for metric in budget.targets)]
         with closing(StudyFile(task.workspace.folder / "study.db", objectives)) as file:
             loop = StudyLoop(
-                workshop.levels.counts,
+                workshop.domain.counts,
                 objectives,
                 lambda seed: make_sampler(self.sampler, expected, seed),
                 stream_seed(task.seed, self.sampler),
@@ -110,20 +124,28 @@ class OptunaSearch:
             _restore(meter, loop.trials)
             while not self._over(loop.trials):
                 with meter.phase("search"):
-                    loop.step(workshop.evaluate)
+                    while not loop.ahead or self._goes_ahead(loop, workshop):
+                        loop.propose(workshop.begin)
+                    loop.conclude()
             return loop.trials
+
+    def _goes_ahead(self, loop: StudyLoop, workshop: Workshop) -> bool:
+        """Whether the next trial is sure to be what it will be once those before it have ended."""
+        worth_it = self.parallel_trials > 1 and workshop.room
+        return worth_it and loop.certain and not self._over(loop.trials, loop.ahead)
 
     def _expected(self, purse: Purse, macs: float) -> int:
         """How many trials a search will have, if they all have networks of `macs`."""
         return int(min(purse.affordable(macs), math.inf if self.trials is None else self.trials))
 
-    def _over(self, trials: Sequence[FrozenTrial]) -> bool:
-        """Whether the search has come to its end after these trials."""
-        if self.trials is not None and len(trials) >= self.trials:
+    def _over(self, trials: Sequence[FrozenTrial], ahead: int = 0) -> bool:
+        """Whether the search is at its end after these trials and `ahead` more, supposing that none of those trains."""
+        number = len(trials) + ahead
+        if self.trials is not None and number >= self.trials:
             return True
         if trials and trials[-1].user_attrs["outcome"] == UNAFFORDABLE and trained(trials):
             return True
-        return self.trials is None and len(trials) >= IDLE and not trained(trials[-IDLE:])
+        return self.trials is None and number >= IDLE and not trained(trials[number - IDLE :])
 
     def _conclude(self, workshop: Workshop, warm: TrainedSeed | None, trials: Sequence[FrozenTrial]) -> SearchResult:
         """Fine-tune the best proxy scores; of equal ones those of the least cost."""
@@ -134,7 +156,7 @@ class OptunaSearch:
         if not results:
             results = {"smallest": workshop.finetune_smallest()}
         rows.extend(row for result in results.values() for row in result.fit.rows)
-        candidates = [Candidate(result.network, name) for name, result in results.items()]
+        candidates = [Candidate(result.network, name, result.branches) for name, result in results.items()]
         return SearchResult(candidates, rows, artefacts=[warm.artefact] if warm else [])
 
 

@@ -10,37 +10,37 @@ one. A loop that continues refills the memory from the file, and its next propos
   and a loop that finds them chosen must not be behind one that has to choose them;
 - a parameter set that comes again is answered from its first result, and costs nothing.
 
-Trials run one after the other. `suite.training` draws dropout from torch's one global generator and the meter has one
-clock, so that trials side by side in threads would change each other's results; processes would need a meter and a
-cost limit in common.
+A trial may be proposed while earlier ones are still being evaluated, if its proposal cannot depend on them: Optuna
+counts a generation's COMPLETE trials, so that as many as are missing from a population are of the present generation
+and have its parents, however many of them fail. Results are told in the order of the numbers, and what depends on them
+is decided then, so that a loop that goes ahead finds what one that does not go ahead finds.
 """
 
 import logging
-import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseGASampler, BaseSampler, RandomSampler
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from baselines.optuna_file import StudyFile, directions
 from baselines.optuna_samplers import quiet
+from suite.errors import SuiteError
 from suite.task import stream_seed
 
 log = logging.getLogger(__name__)
 
-_NAME = "search"
 FAILED, REPEATED = "failed", "repeated"
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A trial to evaluate: its number, a level for each parameter, and the finished trials before it."""
+    """A trial to evaluate: its number, a level for each parameter, and the finished trials (those before it)."""
 
     number: int
     levels: Mapping[str, int]
@@ -63,51 +63,26 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class StudyFile:
-    """The finished trials of a study in an SQLite file, made where there is none; `close` it after use."""
+class Halted(SuiteError):
+    """The search cannot go on here and now; not the result of any trial, and the next call continues."""
 
-    def __init__(self, path: Path, objectives: Sequence[str]) -> None:
-        if not path.exists():
-            self._create(path, objectives)
-        self._storage = _storage(path)
-        with quiet():
-            self._study = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=RandomSampler())
 
-    def _create(self, path: Path, objectives: Sequence[str]) -> None:
-        """Tables and an empty study under a temporary name first: making them takes many transactions."""
-        fresh = path.with_name(f"{path.name}.tmp")
-        for leftover in (fresh, fresh.with_name(f"{fresh.name}-journal")):
-            leftover.unlink(missing_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        storage = _storage(fresh)
-        with quiet():
-            study = optuna.create_study(
-                storage=storage, study_name=_NAME, directions=directions(objectives), sampler=RandomSampler()
-            )
-            study.set_metric_names(list(objectives))
-        _close(storage)
-        fresh.replace(path)
+Ending = Callable[[Sequence[FrozenTrial]], Result]
+"""Called once with the trials before a proposal when they all have finished: what came of it."""
 
-    def finished(self) -> list[FrozenTrial]:
-        """Our trials in their order.
 
-        A trial that another program left RUNNING (ours are written when they have ended) is marked FAIL and left out.
-        """
-        for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
-            self._study.tell(trial.number, state=TrialState.FAIL)
-        return [trial for trial in self._study.get_trials() if "outcome" in trial.user_attrs]
+@dataclass(frozen=True)
+class _Awaited:
+    """A trial that has been proposed and not yet told, and the seconds that this took."""
 
-    def add(self, trial: FrozenTrial) -> None:
-        """Keep a finished trial, all of it or nothing."""
-        self._study.add_trial(trial)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        _close(self._storage)
+    number: int
+    trial: Trial
+    ending: Ending
+    seconds: float
 
 
 class StudyLoop:
-    """Propose, evaluate, keep; one trial after the other.
+    """Propose, evaluate, keep: `step` one trial after the other, or `propose` some and `conclude` the oldest first.
 
     Args:
         levels: name of each parameter and how many levels it has, from 0.
@@ -134,36 +109,68 @@ class StudyLoop:
             self._study = optuna.create_study(directions=directions(objectives), sampler=RandomSampler())
         self._study.add_trials(file.finished() if file else [])
         self._generation = 0
-        self._first: dict[tuple[int, ...], FrozenTrial] = {}
+        self._awaited: deque[_Awaited] = deque()
+        self._first: dict[tuple[int, ...], int] = {}
         for trial in self.trials:
-            self._first.setdefault(self._key(trial.params), trial)
+            self._first.setdefault(self._key(trial.params), trial.number)
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """The trials so far; not to be changed."""
-        return self._study.get_trials(deepcopy=False)
+        """The finished trials; not to be changed."""
+        everything = self._study.get_trials(deepcopy=False)
+        return everything[: len(everything) - len(self._awaited)]
+
+    @property
+    def ahead(self) -> int:
+        """How many trials are proposed and not concluded."""
+        return len(self._awaited)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the next proposal is the same whatever comes of those that are not concluded."""
+        sampler = self._study.sampler
+        if not self._awaited or isinstance(sampler, RandomSampler):
+            return True
+        if not isinstance(sampler, BaseGASampler):
+            return False
+        complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
+        present = [t for t in complete if sampler.get_trial_generation(self._study, t) == self._generation]
+        return len(present) + self.ahead < (sampler.population_size or 0)
 
     def step(self, evaluate: Callable[[Proposal], Result]) -> FrozenTrial:
         """One trial. An exception of `evaluate` is that trial's result; what is no Exception, such as Ctrl-C, ends it
         without a trace.
         """
-        begun = time.perf_counter()
+        self.propose(lambda proposal: lambda past: evaluate(proposal))
+        return self.conclude()
+
+    def propose(self, begin: Callable[[Proposal], Ending]) -> None:
+        """Ask for a trial and have its evaluation begun; not for one that comes again."""
+        started = time.perf_counter()
         past = self.trials
-        trial = self._ask(len(past))
-        first = self._first.get(self._key(trial.params))
-        result = _attempt(evaluate, Proposal(len(past), trial.params, past)) if first is None else _repeat(first)
+        number = len(past) + self.ahead
+        trial = self._ask(number)
+        first = self._first.setdefault(self._key(trial.params), number)
+        ending = _begun(begin, Proposal(number, trial.params, past)) if first == number else partial(_repeat, first)
+        self._awaited.append(_Awaited(number, trial, ending, time.perf_counter() - started))
+
+    def conclude(self) -> FrozenTrial:
+        """Wait for the oldest trial that was proposed, tell the sampler and keep it."""
+        begun = time.perf_counter()
+        awaited = self._awaited[0]
+        trial, result = awaited.trial, _ended(awaited, self.trials)
         for name, violation in result.violations.items():
             trial.set_constraint(name, violation)
-        milliseconds = 1e3 * (time.perf_counter() - begun)
+        milliseconds = 1e3 * (awaited.seconds + time.perf_counter() - begun)
         facts = {"outcome": result.outcome, **result.facts, **self._snapshot(), "milliseconds": milliseconds}
         for name, value in facts.items():
             trial.set_user_attr(name, value)
         state = TrialState.FAIL if result.values is None else TrialState.COMPLETE
         self._study.tell(trial, result.values, state=state)
+        self._awaited.popleft()
         finished = self.trials[-1]
         if self._file:
             self._file.add(finished)
-        self._first.setdefault(self._key(finished.params), finished)
         return finished
 
     def _ask(self, number: int) -> Trial:
@@ -178,7 +185,8 @@ class StudyLoop:
         """Have the parents of the present generation chosen, and of those before it that are not known yet."""
         sampler = self._study.sampler
         if isinstance(sampler, BaseGASampler):
-            generation = sampler.get_trial_generation(self._study, self.trials[-1])
+            asked = self._study.get_trials(deepcopy=False)[-1]
+            generation = sampler.get_trial_generation(self._study, asked)
             for number in range(self._generation + 1, generation + 1):
                 chooser = self._sampler(stream_seed(self._seed, "parents", number))
                 assert isinstance(chooser, BaseGASampler)
@@ -189,31 +197,37 @@ class StudyLoop:
         return tuple(params[name] for name in self._levels)
 
 
-def directions(objectives: Sequence[str]) -> list[StudyDirection]:
-    """Optuna's directions: the first objective is maximised, the others are minimised."""
-    return [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * (len(objectives) - 1)]
+def failed(number: int, reason: str) -> Result:
+    """The result of a trial whose evaluation raised."""
+    log.warning("trial %d failed: %s", number, reason)
+    return Result(FAILED, None, facts={"reason": reason})
 
 
-def _attempt(evaluate: Callable[[Proposal], Result], proposal: Proposal) -> Result:
+def reason_of(error: Exception) -> str:
+    """An exception as a trial's attribute tells it."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _begun(begin: Callable[[Proposal], Ending], proposal: Proposal) -> Ending:
     try:
-        return evaluate(proposal)
+        return begin(proposal)
+    except Halted:
+        raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        log.warning("trial %d failed: %s", proposal.number, reason)
-        return Result(FAILED, None, facts={"reason": reason})
+        result = failed(proposal.number, reason_of(error))
+        return lambda past: result
 
 
-def _repeat(first: FrozenTrial) -> Result:
+def _ended(awaited: _Awaited, past: Sequence[FrozenTrial]) -> Result:
+    try:
+        return awaited.ending(past)
+    except Halted:
+        raise
+    except Exception as error:
+        return failed(awaited.number, reason_of(error))
+
+
+def _repeat(number: int, past: Sequence[FrozenTrial]) -> Result:
+    first = past[number]
     facts: dict[str, Any] = {name: first.user_attrs[name] for name in ("widths", "costs") if name in first.user_attrs}
-    return Result(REPEATED, first.values, first.constraints, {"repeats": first.number, **facts})
-
-
-def _storage(path: Path) -> optuna.storages.RDBStorage:
-    # Connected by a function, as a URL cannot hold every path ("?", "{"); only the URL's kind, a file, counts.
-    connect = partial(sqlite3.connect, path)
-    return optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": connect})
-
-
-def _close(storage: optuna.storages.RDBStorage) -> None:
-    storage.remove_session()
-    storage.engine.dispose()
+    return Result(REPEATED, first.values, first.constraints, {"repeats": number, **facts})

@@ -1,58 +1,26 @@
 """What comes of a proposed network: exact costs first, a training only where it fits and the limit can pay for it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import Any
 
-import torch
 from optuna.trial import FrozenTrial
 from torch import nn
 
-from baselines.optuna_study import Proposal, Result
+from baselines.optuna_domain import Domain, Point
+from baselines.optuna_study import Ending, Proposal, Result, failed
+from baselines.optuna_workers import Inline, Job, Report, Trainer
 from suite.budget import Budget
 from suite.cost_limit import epoch_macs, epochs_within, macs_left, validation_macs
-from suite.dnas.export import slice_channels
-from suite.dnas.importance import channel_importance
-from suite.dnas.space import SearchSpace, Widths
+from suite.evaluation import evaluate, place
 from suite.meter import Meter
 from suite.task import Task
-from suite.training import Diverged, Fit, Phase, evaluate, fit, place
+from suite.training import Diverged, Fit, Phase, fit
 
 TRAINED, UNFIT, UNAFFORDABLE, DIVERGED = "trained", "unfit", "unaffordable", "diverged"
-
-
-@dataclass(frozen=True)
-class Levels:
-    """The search space as samplers see it: for each free channel group up to `levels` widths, from 1 to full."""
-
-    space: SearchSpace
-    levels: int
-
-    @cached_property
-    def choices(self) -> dict[str, tuple[int, ...]]:
-        """Widths to choose from, evenly spaced, by the group's name."""
-        groups = self.space.groups
-        return {groups.names[i]: even_widths(groups.sizes[i], self.levels) for i in self.space.free}
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many there are."""
-        return {name: len(widths) for name, widths in self.choices.items()}
-
-    def widths(self, levels: Mapping[str, int]) -> Widths:
-        """The width of each group; frozen ones keep theirs."""
-        groups = self.space.groups
-        return tuple(
-            self.choices[name][levels[name]] if name in self.choices else size
-            for name, size in zip(groups.names, groups.sizes, strict=True)
-        )
-
-
-def even_widths(size: int, levels: int) -> tuple[int, ...]:
-    """Up to `levels` whole numbers from 1 to `size`, evenly spaced, both ends included."""
-    return tuple(sorted({1 + round(i * (size - 1) / (levels - 1)) for i in range(levels)}))
 
 
 @dataclass(frozen=True)
@@ -71,16 +39,18 @@ class Purse:
     finetune_epochs: int
     keep: int
 
-    def affords(self, macs: float, trained: Sequence[float]) -> bool:
-        """Whether a network of `macs` may be trained after those of the `trained` MACs.
+    def affords(self, macs: float, trained: Sequence[float], running: Sequence[float] = ()) -> bool:
+        """Whether a network of `macs` may be trained after those of the `trained` and the `running` MACs.
 
-        Fine-tuning is kept back for the costliest of them all, so that whatever is chosen in the end is paid for.
+        Fine-tuning is kept back for the costliest of them all, so that whatever is chosen in the end is paid for. What
+        is running is not charged yet and taken to cost all that it can, so that a yes holds however it ends.
         """
         if self.limit is None:
             return True
-        costliest = sorted([*trained, macs], reverse=True)[: self.keep]
+        costliest = sorted([*trained, *running, macs], reverse=True)[: self.keep]
         kept_back = sum(self._finetuning(m) for m in costliest)
-        return self._trial(macs) + kept_back <= macs_left(self.task, self.meter, self.limit)
+        trials = sum(self._trial(m) for m in (*running, macs))
+        return trials + kept_back <= macs_left(self.task, self.meter, self.limit)
 
     def affordable(self, macs: float) -> float:
         """How many trials of `macs` each can be paid for; infinitely many where there is no limit."""
@@ -99,116 +69,168 @@ class Purse:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network and how its training went."""
+    """A network, its branches where it has any, and how its training went."""
 
     network: nn.Module
     fit: Fit
+    branches: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A proposed network that fits, before it is trained; `facts` are those of its trial."""
+
+    number: int
+    point: Point
+    costs: Mapping[str, float]
+    violations: Mapping[str, float]
+    facts: Mapping[str, Any]
 
 
 class Workshop:
-    """Judges proposals, trains their networks and fine-tunes the best, for one run.
+    """Judges proposals, has their networks trained and fine-tunes the best, for one run.
 
     Args:
         task: what is searched for.
         budget: what must fit.
         meter: charged for every training.
-        levels: what a proposal's levels mean.
+        domain: what a proposal's levels mean.
         purse: what may be spent.
         warm: the trained seed that weights are inherited from; fresh ones where None.
+        trainer: who trains the networks of trials; this process where None.
     """
 
     def __init__(
-        self, task: Task, budget: Budget, meter: Meter, levels: Levels, purse: Purse, warm: nn.Module | None
+        self,
+        task: Task,
+        budget: Budget,
+        meter: Meter,
+        domain: Domain,
+        purse: Purse,
+        warm: nn.Module | None,
+        trainer: Trainer | None = None,
     ) -> None:
         self.task, self.budget, self.meter = task, budget, meter
-        self.levels, self.purse = levels, purse
+        self.domain, self.purse = domain, purse
+        self.trainer: Trainer = trainer or Inline(task, meter)
+        self._running: deque[float] = deque()
+        self._undecided = False
         self._warm = None if warm is None else warm.cpu()
-        self._order: list[torch.Tensor] = []
-        if self._warm is not None:
-            importance = channel_importance(self._warm, task.space.network, task.space.groups)
-            self._order = [torch.argsort(values, descending=True, stable=True) for values in importance]
         self._guessing = self._score_of_guessing()
 
     def _score_of_guessing(self) -> float:
         """Validation score of the smallest network, untrained: about what guessing gets, whatever the score's scale."""
-        space = self.task.space
-        network = place(space.thin(self.task.new_network("guessing"), space.smallest), self.task.compute)
-        return evaluate(self.task, network, self.task.validation, self.meter, space.exact(space.smallest)["macs"])
+        smallest = self.domain.smallest(self.budget)
+        network = place(self.domain.build(smallest, "guessing", None), self.task.compute)
+        return evaluate(self.task, network, self.task.validation, self.meter, self._macs(smallest))
+
+    @property
+    def room(self) -> bool:
+        """Whether another proposal may be begun before the last one is concluded: its outcome would be the same."""
+        return not self._undecided and len(self._running) < self.trainer.capacity
 
     def evaluate(self, proposal: Proposal) -> Result:
-        """Costs, and the score of a network that fits.
+        """`begin`, where all earlier trials have finished, and its end."""
+        return self.begin(proposal)(proposal.past)
+
+    def begin(self, proposal: Proposal) -> Ending:
+        """Costs, and a training of a network that fits; what comes of it is told in the end.
 
         One that does not fit is not trained and gets the worst score, that of guessing or the lowest so far; so does
         one whose training diverges. One that the limit cannot pay for is no result, and samplers do not learn from it.
+        Where that hangs on what is still running, it is decided in the end.
         """
-        widths = self.levels.widths(proposal.levels)
-        costs = self.task.space.exact(widths)
-        before = trained(proposal.past)
-        worst = self._values(min([self._guessing, *(trial.values[0] for trial in before)]), costs)
+        point = self.domain.point(proposal.levels)
+        costs = self.domain.exact(point)
         violations = self.budget.violations(costs)
-        facts: dict[str, Any] = {"widths": dict(self.task.space.named(widths)), "costs": costs}
+        facts: dict[str, Any] = {**self.domain.named(point), "costs": costs}
         if not self.budget.fits(costs):
-            return Result(UNFIT, worst, violations, facts)
-        if not self.purse.affords(costs["macs"], [trial.user_attrs["costs"]["macs"] for trial in before]):
-            return Result(UNAFFORDABLE, None, violations, facts)
-        try:
-            done = self.train(proposal.number, widths, self.meter).fit
-        except Diverged as error:
-            return Result(DIVERGED, worst, violations, {**facts, "reason": str(error)})
-        facts["rows"] = done.rows
-        if not math.isfinite(done.best_score):
-            return Result(DIVERGED, worst, violations, {**facts, "reason": f"validation score is {done.best_score}"})
-        return Result(TRAINED, self._values(done.best_score, costs), violations, facts)
+            return lambda past: Result(UNFIT, self._worst(costs, past), violations, facts)
+        judged = _Judged(proposal.number, point, costs, violations, facts)
+        if self._affords(judged, proposal.past):
+            return self._start(judged)
+        self._undecided = True
+        return partial(self._decide, judged)
+
+    def _decide(self, judged: _Judged, past: Sequence[FrozenTrial]) -> Result:
+        self._undecided = False
+        if self._affords(judged, past):
+            return self._start(judged)(past)
+        return Result(UNAFFORDABLE, None, judged.violations, judged.facts)
+
+    def _affords(self, judged: _Judged, past: Sequence[FrozenTrial]) -> bool:
+        before = [trial.user_attrs["costs"]["macs"] for trial in trained(past)]
+        return self.purse.affords(judged.costs["macs"], before, self._running)
+
+    def _start(self, judged: _Judged) -> Ending:
+        label, macs = f"trial-{judged.number}", judged.costs["macs"]
+        report = self.trainer.start(Job(self._untrained(label, judged.point), self._trial_phase(label), macs))
+        self._running.append(macs)
+        return partial(self._result, judged, report)
+
+    def _result(self, judged: _Judged, report: Callable[[], Report], past: Sequence[FrozenTrial]) -> Result:
+        """The end of a trial that was trained."""
+        done = report()
+        self._running.popleft()
+        self.meter.add(done.usages)
+        self.meter.lost.add(done.lost)
+        if done.failed:
+            return failed(judged.number, done.failed)
+        facts, reason = dict(judged.facts), done.diverged
+        if done.fit:
+            facts["rows"], score = done.fit.rows, done.fit.best_score
+            if math.isfinite(score):
+                return Result(TRAINED, self._values(score, judged.costs), judged.violations, facts)
+            reason = f"validation score is {score}"
+        facts["reason"] = reason
+        return Result(DIVERGED, self._worst(judged.costs, past), judged.violations, facts)
+
+    def _worst(self, costs: Mapping[str, float], past: Sequence[FrozenTrial]) -> list[float]:
+        """The objectives of a network without a score, after these trials."""
+        return self._values(min([self._guessing, *(trial.values[0] for trial in trained(past))]), costs)
 
     def _values(self, score: float, costs: Mapping[str, float]) -> list[float]:
         """The objectives: score, and cost over the seed's of each limited metric."""
         return [score, *(costs[metric] / self.task.space.seed_costs[metric] for metric in self.budget.targets)]
 
-    def train(self, number: int, widths: Widths, meter: Meter) -> Trained:
-        """A trial's training; where it is done already, its checkpoint answers."""
-        label, recipe = f"trial-{number}", self.task.recipe
-        settings = recipe.warmup if self._warm is None else recipe.finetune
-        network = self._untrained(label, widths)
-        phase = Phase("search", settings, self.purse.trial_epochs, label)
-        return Trained(network, fit(self.task, network, meter, phase, macs=self._macs(widths)))
+    def _trial_phase(self, label: str) -> Phase:
+        recipe = self.task.recipe
+        return Phase("search", recipe.warmup if self._warm is None else recipe.finetune, self.purse.trial_epochs, label)
 
-    def _untrained(self, label: str, widths: Widths) -> nn.Module:
-        """A network to start from: the warm-up's most important channels with their weights, or fresh ones."""
-        space = self.task.space
-        if self._warm is None:
-            return space.thin(self.task.new_network(label), widths)
-        kept = [torch.zeros(size, dtype=torch.bool) for size in space.groups.sizes]
-        for mask, order, width in zip(kept, self._order, widths, strict=True):
-            mask[order[:width]] = True
-        return slice_channels(self._warm, space.network, space.groups, kept)
+    def _as_trained(self, trial: FrozenTrial, point: Point) -> nn.Module:
+        """A trial's network as its training left it; the checkpoint answers, and it was charged then."""
+        label, uncharged = f"trial-{trial.number}", Meter(self.task.standard_macs, self.task.compute)
+        network = self._untrained(label, point)
+        fit(self.task, network, uncharged, self._trial_phase(label), macs=self._macs(point))
+        return network
+
+    def _untrained(self, label: str, point: Point) -> nn.Module:
+        """A network to start from."""
+        return self.domain.build(point, label, self._warm)
 
     def finetune(self, trial: FrozenTrial) -> Trained:
         """A trial's network, fine-tuned; as the trial left it where fine-tuning diverges."""
-        widths = self.levels.widths(trial.params)
-        found = self.train(trial.number, widths, self._uncharged())
+        point = self.domain.point(trial.params)
         try:
-            return self._finetune(found.network, f"finetune-{trial.number}", widths)
+            return self._finetune(self._as_trained(trial, point), f"finetune-{trial.number}", point)
         except Diverged:
-            return Trained(self.train(trial.number, widths, self._uncharged()).network, Fit())
+            return Trained(self._as_trained(trial, point), Fit(), self.domain.branches(point))
 
     def finetune_smallest(self) -> Trained:
         """The space's smallest network, which fits every budget that is accepted, trained as in fine-tuning."""
-        smallest = self.task.space.smallest
+        smallest = self.domain.smallest(self.budget)
         return self._finetune(self._untrained("smallest", smallest), "finetune-smallest", smallest)
 
-    def _finetune(self, network: nn.Module, label: str, widths: Widths) -> Trained:
+    def _finetune(self, network: nn.Module, label: str, point: Point) -> Trained:
         recipe, epochs, limit = self.task.recipe, self.purse.finetune_epochs, self.purse.limit
         if limit is not None:  # less only for the smallest network, for which nothing was kept back
-            epochs = epochs_within(self.task, self.meter, self._macs(widths), limit, epochs)
+            epochs = epochs_within(self.task, self.meter, self._macs(point), limit, epochs)
         phase = Phase("finetune", recipe.finetune, epochs, label, recipe.patience)
-        return Trained(network, fit(self.task, network, self.meter, phase, macs=self._macs(widths)))
+        done = fit(self.task, network, self.meter, phase, macs=self._macs(point))
+        return Trained(network, done, self.domain.branches(point))
 
-    def _uncharged(self) -> Meter:
-        """For a training that was charged in its trial, and is read from there."""
-        return Meter(self.task.standard_macs, self.task.compute)
-
-    def _macs(self, widths: Widths) -> float:
-        return self.task.space.exact(widths)["macs"]
+    def _macs(self, point: Point) -> float:
+        return self.domain.exact(point)["macs"]
 
 
 def trained(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -18,11 +18,12 @@ from suite.dnas.discretise import discretise
 from suite.dnas.export import slice_channels
 from suite.dnas.importance import channel_importance
 from suite.dnas.space import SearchSpace
+from suite.evaluation import place
 from suite.meter import Meter
 from suite.recipe import Recipe
 from suite.seed_training import train_seed
 from suite.task import Candidate, SearchResult, Task
-from suite.training import Phase, fit, place
+from suite.training import Phase, fit
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class PruneToBudget(FixedLength):
         fine-tuning (see `lengths_within`), and fine-tuning takes all that is left, whatever `length` says.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     name: str = "prune_to_budget"
 

@@ -14,7 +14,7 @@ constrained search uses by more than a factor of seven at either end.
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,18 +27,26 @@ from suite.cost_limit import (
     epoch_macs,
     epochs_within,
     expected_macs,
+    largest_macs,
     lengths_within,
     macs_left,
+    search_epoch_macs,
     validation_macs,
 )
+from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
+from suite.dnas.choices import ChoiceRule, keep_branches
+from suite.dnas.groups import channel_groups
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import SCHEDULES, Penalty, PenaltyRule
+from suite.dnas.space import SearchSpace
+from suite.evaluation import place
+from suite.hardware.trace import trace
 from suite.meter import Meter
 from suite.seed_training import TrainedSeed, train_seed
 from suite.store import content_id, load_tensors, save_tensors
 from suite.task import Candidate, SearchResult, Task, Workspace
-from suite.training import Phase, fit, place
+from suite.training import Fit, Phase, fit
 
 
 @dataclass(frozen=True)
@@ -47,18 +55,23 @@ class UnconstrainedDnas:
 
     strengths: how many, from 10^-decades to 10^decades in equal steps of the exponent, three digits each.
     schedule: ramp (as DUCCIO's, Eq. 14) or constant.
+    compaction: channels whose masks are closed at the end of an epoch are computed no more, as DUCCIO's.
+    choices: how branches are drawn and trained, where the space has layer choices, as DUCCIO's.
     cost_limit: in standard trainings of the seed. Strengths are then taken from the middle of the grid outwards, the
         stronger first, as many as fit; where not even `fewest` do, all phases are shortened until they do. (Two,
         because the middle alone left 57 % of the digits network's weights, too many for most budgets.)
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
 
     name: str = "unconstrained_dnas"
     strengths: int = 9
     decades: float = 1.5
     schedule: str = "ramp"
     fewest: int = 2
+    compaction: bool = True
+    choices: ChoiceRule = field(default_factory=ChoiceRule)
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
@@ -86,7 +99,8 @@ class UnconstrainedDnas:
         lengths = lengths_within(task, self.cost_limit, designed, searches=min(self.fewest, self.strengths))
         warm = train_seed(task, meter, lengths.warmup)
         # what thin networks save goes into their fine-tuning, up to the recipe's length
-        sweep = Sweep(task, warm, metrics, replace(lengths, finetune=designed.finetune), self.schedule, self.version)
+        longest = replace(lengths, finetune=designed.finetune)
+        sweep = Sweep(task, warm, metrics, longest, self)
         expected = expected_macs(task, lengths)
         points: list[Point] = []
         for strength in self.grid:
@@ -95,7 +109,7 @@ class UnconstrainedDnas:
                 break
             points.append(sweep.point(strength, meter, None if sweep.worst_macs <= room else room / task.standard_macs))
         return SearchResult(
-            candidates=[Candidate(p.network, f"strength {p.strength:g}") for p in points],
+            candidates=[Candidate(p.network, f"strength {p.strength:g}", p.choices) for p in points],
             history=[*warm.history, *(row for p in points for row in p.history)],
             artefacts=[warm.artefact, *(p.artefact for p in points)],
         )
@@ -126,13 +140,14 @@ def weighted_metrics(task: Task, budget: Budget) -> list[str]:
 
 @dataclass(frozen=True)
 class Point:
-    """One strength's network, searched and fine-tuned, with its exact costs, history and artefact."""
+    """One strength's network, searched and fine-tuned, with its exact costs, history, artefact and branches."""
 
     strength: float
     network: nn.Module
     costs: Mapping[str, float]
     history: Sequence[Mapping[str, Any]]
     artefact: str
+    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -143,15 +158,14 @@ class Sweep:
     warm: TrainedSeed
     metrics: Sequence[str]
     lengths: Lengths
-    schedule: str
-    version: int
+    method: UnconstrainedDnas
 
     @property
     def worst_macs(self) -> float:
         """MACs x samples of a point that keeps all channels, the harness's pass included."""
-        macs = self.task.space.seed_costs["macs"]
-        epochs = self.lengths.search + self.lengths.finetune
-        return epochs * epoch_macs(self.task, macs) + validation_macs(self.task, macs)
+        macs = largest_macs(self.task)
+        searching = self.lengths.search * search_epoch_macs(self.task)
+        return searching + self.lengths.finetune * epoch_macs(self.task, macs) + validation_macs(self.task, macs)
 
     def point(self, strength: float, meter: Meter, share: float | None) -> Point:
         """Search and fine-tune at one strength, or take the shared result; `meter` is charged in full either way.
@@ -165,20 +179,32 @@ class Sweep:
             if not path.exists():
                 meter.lost.add(self._train(strength, share, path).lost)
         state = load_tensors(path)
-        network = self.task.space.thin(self.task.new_network(), state["widths"])
+        network = self._rebuilt(state["selection"], state["widths"])
         network.load_state_dict(state["network"])
         usages = {name: usage for name, usage in state["meter"].items() if any(usage.values())}
         meter.add_shared(f"sweep point {strength:g}", artefact, usages)
-        return Point(strength, network, state["costs"], state["rows"], artefact)
+        space, chosen = self.task.choices, state["selection"]
+        named = {} if space is None else space.named(chosen)
+        return Point(strength, network, state["costs"], state["rows"], artefact, named)
+
+    def _rebuilt(self, selection: Sequence[int] | None, widths: Sequence[int]) -> nn.Module:
+        """A network of the recorded architecture, its weights to be loaded."""
+        task = self.task
+        if task.choices is None or selection is None:
+            return task.space.thin(task.new_network(), widths)
+        whole = keep_branches(task.new_supernet(), task.choices.union, tuple(selection))
+        return SearchSpace(trace(whole, task.input_shape), task.hardware).thin(whole, widths)
 
     def _identity(self, strength: float, share: float | None) -> dict[str, Any]:
         """Everything that a point depends on; no target is among it."""
         device = self.task.hardware.device
         return {
             "kind": "sweep point",
-            "version": self.version,
+            "version": self.method.version,
             "strength": strength,
-            "schedule": self.schedule,
+            "schedule": self.method.schedule,
+            "compaction": self.method.compaction,
+            "choices": None if self.task.choices is None else [asdict(self.method.choices), self.task.choices.masked],
             "metrics": list(self.metrics),
             "lengths": asdict(self.lengths),
             "share": share,
@@ -192,23 +218,21 @@ class Sweep:
         mine = self.task.workspace
         task = replace(self.task, workspace=Workspace(path.parent, mine.store, mine.checkpoint_seconds))
         meter = Meter(task.standard_macs, task.compute)
-        network = copy.deepcopy(self.warm.network)
-        masked = MaskedNetwork(network, task.space.network, task.space.groups)
-        objective = MaskObjective(task, masked, self._penalty(strength))
         recipe, epochs = task.recipe, self.lengths.search
-        late = int(LATE * epochs)
         label = f"search-{strength:g}"
+        late = int(LATE * epochs)
         phase = Phase("search", recipe.search, epochs, label, patience=recipe.patience, patience_from=late)
-        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
-        found = place(masked.cpu().export(), task.compute)
-        costs = task.space.exact(masked.widths())
+        found, selection, searched = self._search(task, self._penalty(strength), meter, phase)
+        layers = trace(found, task.input_shape)
+        costs = task.hardware.exact(layers)
         epochs = self.lengths.finetune
         if share is not None:
             epochs = epochs_within(task, meter, costs["macs"], share, epochs)
         phase = Phase("finetune", recipe.finetune, epochs, f"finetune-{strength:g}", patience=recipe.patience)
-        tuned = fit(task, found, meter, phase, macs=costs["macs"])
+        tuned = fit(task, place(found, task.compute), meter, phase, macs=costs["macs"])
         state = {
-            "widths": list(masked.widths()),
+            "selection": selection,
+            "widths": list(channel_groups(layers).sizes),
             "network": found.state_dict(),
             "costs": costs,
             "score": tuned.best_score,
@@ -220,8 +244,25 @@ class Sweep:
             task.workspace.checkpoint(name).unlink(missing_ok=True)
         return meter
 
+    def _search(
+        self, task: Task, penalty: Penalty, meter: Meter, phase: Phase
+    ) -> tuple[nn.Module, list[int] | None, Fit]:
+        """The plain network that a search without targets ends with, its branches, and how it went."""
+        network, nothing = copy.deepcopy(self.warm.network), Budget()
+        if task.choices is not None:
+            mixed = mixed_network(task, network, self.method.choices)
+            of_choices = ChoiceObjective(task, mixed, penalty, nothing, strict=False, compaction=self.method.compaction)
+            searched = fit(task, mixed, meter, phase, objective=of_choices, macs=mixed.macs)
+            found, selection = discretise_choices(task.choices, nothing, mixed.cpu(), "off", task.input_shape)
+            return found, list(selection), searched
+        masked = MaskedNetwork(network, task.space.network, task.space.groups)
+        objective = MaskObjective(task, masked, penalty, compaction=self.method.compaction)
+        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
+        return masked.cpu().export(), None, searched
+
     def _penalty(self, strength: float) -> Penalty:
-        rule = PenaltyRule("objective", self.schedule, strength * self.task.recipe.penalty_multiplier)
+        rule = PenaltyRule("objective", self.method.schedule, strength * self.task.recipe.penalty_multiplier)
         penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
-        penalty.start(self.warm.loss, self.task.space.seed_costs)
+        start = self.task.space.seed_costs if self.task.choices is None else self.task.choices.even_costs
+        penalty.start(self.warm.loss, start)
         return penalty

@@ -71,6 +71,7 @@ class Config:
     name: the experiment; records go to results_dir/name.
     compute: cpu, cuda or auto; threads: CPU threads, where null OMP_NUM_THREADS or all cores.
     network: a seed of one's own, package.module.Class, called without arguments; the benchmark's where null.
+    space: what is searched: masks (widths of the seed), choices (the blocks of the benchmark's supernet), both.
     retry_failed: run failed runs again; fail_fast: stop at the first failure.
     """
 
@@ -80,6 +81,7 @@ class Config:
     compute: str = "auto"
     threads: int | None = None
     network: str | None = None
+    space: str = "masks"
     checkpoint_seconds: float = 10.0
     retry_failed: bool = False
     fail_fast: bool = False

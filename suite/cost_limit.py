@@ -54,6 +54,23 @@ def epoch_macs(task: Task, macs: float) -> float:
     return TRAINING_FACTOR * macs * len(task.train) + validation_macs(task, macs)
 
 
+def searched_macs(task: Task) -> float:
+    """Forward MACs of what is warmed up and searched: the seed, or all branches of the supernet."""
+    return task.space.seed_costs["macs"] if task.choices is None else task.choices.all_branches_macs
+
+
+def largest_macs(task: Task) -> float:
+    """Forward MACs of the largest network that a search can end with: the seed, where masks are searched."""
+    return task.space.seed_costs["macs"] if task.choices is None else task.choices.largest_macs
+
+
+def search_epoch_macs(task: Task) -> float:
+    """MACs x samples of one epoch of a search, at most: layer choices are trained on the validation data besides."""
+    macs = searched_macs(task)
+    second_pass = 0.0 if task.choices is None else TRAINING_FACTOR * macs * len(task.validation)
+    return epoch_macs(task, macs) + second_pass
+
+
 def validation_macs(task: Task, macs: float) -> float:
     """MACs x samples of one pass over the validation data."""
     return macs * len(task.validation)
@@ -89,18 +106,23 @@ def epochs_within(
     return epochs if at_most is None else min(epochs, at_most)
 
 
-def expected_macs(task: Task, lengths: Lengths) -> float:
+def expected_macs(task: Task, lengths: Lengths, *, one_shot: bool = True) -> float:
     """What searching and fine-tuning one network is taken to cost before it is known, in MACs x samples.
 
-    The search runs on the seed's MACs; fine-tuning is guessed at half of them, at least one epoch at all of them. The
-    harness's pass over the validation data is counted.
+    A search that is not `one_shot` trains networks of the space one at a time, never all branches of a supernet.
+
+    Fine-tuning is guessed at half of the largest network's MACs (the seed's, where masks are searched), at least one
+    epoch at all of them. The harness's pass over the validation data is counted.
     """
-    macs = task.space.seed_costs["macs"]
-    epochs = lengths.search + max(1.0, _EXPECTED_SHARE * lengths.finetune)
-    return epochs * epoch_macs(task, macs) + validation_macs(task, macs)
+    macs = largest_macs(task)
+    finetuning = max(1.0, _EXPECTED_SHARE * lengths.finetune) * epoch_macs(task, macs)
+    epoch = search_epoch_macs(task) if one_shot else epoch_macs(task, macs)
+    return lengths.search * epoch + finetuning + validation_macs(task, macs)
 
 
-def lengths_within(task: Task, limit: float | None, designed: Lengths, *, searches: int = 1) -> Lengths:
+def lengths_within(
+    task: Task, limit: float | None, designed: Lengths, *, searches: int = 1, one_shot: bool = True
+) -> Lengths:
     """The lengths with which a method of several phases stays within a limit.
 
     They are `designed` where warm-up and `searches` times the `expected_macs` fit, else shorter in proportion. One
@@ -113,8 +135,8 @@ def lengths_within(task: Task, limit: float | None, designed: Lengths, *, search
         return designed
     needed = math.inf
     for lengths in designed.shortened():
-        warmup = lengths.warmup * epoch_macs(task, task.space.seed_costs["macs"])
-        needed = warmup + searches * expected_macs(task, lengths)
+        warmup = lengths.warmup * epoch_macs(task, searched_macs(task))
+        needed = warmup + searches * expected_macs(task, lengths, one_shot=one_shot)
         if needed <= limit * task.standard_macs:
             return lengths
     raise _too_small(task, limit, needed)

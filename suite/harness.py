@@ -28,14 +28,14 @@ from suite.benchmarks.base import Benchmark
 from suite.data.base import Data, Split
 from suite.dnas.groups import channel_groups
 from suite.errors import SuiteError
+from suite.evaluation import evaluate, outcomes, place
 from suite.hardware.trace import trace
 from suite.meter import Meter
 from suite.plan import Plan
 from suite.progress import Progress
 from suite.record import RunRecord
 from suite.store import Store
-from suite.task import Candidate, SearchResult, Task, Workspace, method_label
-from suite.training import evaluate, outcomes, place
+from suite.task import Candidate, SearchResult, Task, Workspace
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,8 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
         workspace=workspace,
         shared_key=plan.shared_key,
         progress=progress,
+        choices=plan.choices,
+        supernet=plan.supernet,
     )
 
 
@@ -197,7 +199,7 @@ def _conclude(
     files = {
         "history": pd.DataFrame(list(result.history)) if result.history else None,
         "predictions": plan.benchmark.predictions(found, test),
-        "architecture": architecture(plan, widths, network.weighted),
+        "architecture": architecture(plan, widths, network.weighted, chosen.candidate.choices),
         "weights": chosen.candidate.network.cpu().state_dict(),
     }
     return record, files
@@ -232,9 +234,14 @@ def _test_scores(plan: Plan, found: Tensor, test: Split) -> dict[str, float]:
     return {"test": scores[main], **{f"test/{name}": value for name, value in scores.items() if name != main}}
 
 
-def architecture(plan: Plan, widths: Mapping[str, int], layers: Sequence[Any]) -> dict[str, Any]:
-    """The found network as JSON: the seed it comes from, width of each channel group, and its layers."""
-    return {
+def architecture(
+    plan: Plan, widths: Mapping[str, int], layers: Sequence[Any], choices: Mapping[str, str]
+) -> dict[str, Any]:
+    """The found network as JSON: what it comes from (the seed, or a supernet and its chosen branches), width of each
+    channel group, and its layers.
+    """
+    origin = {"supernet": plan.identity["supernet"], "choices": dict(choices)} if choices else {}
+    return origin | {
         "seed": plan.identity["benchmark"]["network"],
         "input_shape": list(plan.benchmark.input_shape),
         "widths": dict(widths),
@@ -258,7 +265,7 @@ def _record(plan: Plan, store: Store, data: Data, **outcome: Any) -> RunRecord:
         id=plan.id,
         experiment=store.experiment,
         benchmark=plan.benchmark.name,
-        method=method_label(plan.method),
+        method=plan.method_label,
         device=plan.hardware.device.name,
         preset=plan.preset,
         seed=plan.seed,

@@ -1,4 +1,4 @@
-"""A recorded run's network, ready to use: the seed thinned to the found widths, with its trained weights."""
+"""A recorded run's network, ready to use: its branches, thinned to the found widths, with its trained weights."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,12 @@ import torch
 from torch import nn
 
 from suite.config import build
+from suite.dnas.choices import keep_branches
 from suite.dnas.export import slice_channels
 from suite.dnas.groups import channel_groups
 from suite.errors import SuiteError
 from suite.hardware.trace import trace
+from suite.hardware.union import trace_union
 from suite.store import load_tensors
 
 
@@ -24,8 +26,15 @@ def load_network(run_folder: Path) -> nn.Module:
         if not (run_folder / name).exists():
             raise SuiteError(f"{run_folder / name}: not there; weights are kept where the run was made, not in git")
     found = json.loads((run_folder / "architecture.json").read_text())
-    seed: nn.Module = build(found["seed"], "architecture.json: seed")
-    layers = trace(seed, tuple(found["input_shape"]))
+    shape = tuple(found["input_shape"])
+    if "choices" in found:
+        supernet: nn.Module = build(found["supernet"], "architecture.json: supernet")
+        union = trace_union(supernet, shape)
+        selection = tuple(p.branches.index(found["choices"][p.name]) for p in union.positions)
+        seed = keep_branches(supernet, union, selection)
+    else:
+        seed = build(found["seed"], "architecture.json: seed")
+    layers = trace(seed, shape)
     groups = channel_groups(layers)
     kept = []
     for name, size, frozen in zip(groups.names, groups.sizes, groups.frozen, strict=True):

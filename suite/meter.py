@@ -1,12 +1,13 @@
 """What a method really spends: samples, MACs, seconds and memory, by phase.
 
 A training step is charged three times the forward MACs (forward, gradient of the inputs, gradient of the
-weights), by convention; evaluation is charged the forward pass. The clocks are the cross-check.
+weights), by convention; evaluation is charged the forward pass. The clocks are the cross-check: wall and CPU seconds
+by the system's, GPU seconds by CUDA events, from the device's reaching the start of a phase to its reaching the end.
 """
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 
@@ -43,14 +44,26 @@ class Meter:
         self.shared: dict[str, dict[str, object]] = {}
         self.lost = Usage()
         self._cuda = compute.startswith("cuda")
-        self._running: list[str] = []
+        self._running: list[str | None] = []
         self._mark: tuple[float, float] = (0.0, 0.0)
+        self._event: torch.cuda.Event | None = None
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Charge the seconds spent inside to phase `name`; an inner phase stops the outer one's clock."""
         if name not in self.phases:
             raise ValueError(f"meter.phase({name!r}): choices are {', '.join(PHASES)}")
+        with self._inside(name):
+            yield
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clocks: what is done inside has a meter of its own, whose counters are for `add`."""
+        with self._inside(None):
+            yield
+
+    @contextmanager
+    def _inside(self, name: str | None) -> Iterator[None]:
         self._tick()
         self._running.append(name)
         try:
@@ -60,16 +73,23 @@ class Meter:
             self._running.pop()
 
     def _tick(self) -> None:
-        if self._cuda:
-            torch.cuda.synchronize()
+        gpu_s = self._gpu_seconds() if self._cuda else 0.0
         now = (time.perf_counter(), time.process_time())
-        if self._running:
-            usage = self.phases[self._running[-1]]
+        name = self._running[-1] if self._running else None
+        if name is not None:
+            usage = self.phases[name]
             usage.wall_s += now[0] - self._mark[0]
             usage.cpu_s += now[1] - self._mark[1]
-            if self._cuda:
-                usage.gpu_s += now[0] - self._mark[0]
+            usage.gpu_s += gpu_s
         self._mark = now
+
+    def _gpu_seconds(self) -> float:
+        """Seconds on the device's own clock since the last call; waits until the device has done all it was given."""
+        event, last = torch.cuda.Event(enable_timing=True), self._event  # type: ignore[no-untyped-call]
+        event.record()
+        torch.cuda.synchronize()  # the wall clock must not stop before the phase's work has, nor can we read the event
+        self._event = event
+        return last.elapsed_time(event) / 1e3 if last else 0.0
 
     def charge_training(self, phase: str, network_macs: float, samples: int) -> None:
         """Charge `samples` training samples of a network with `network_macs` forward MACs."""
@@ -97,12 +117,14 @@ class Meter:
 
         Reports amortise it: `shared[kind]["macs"]` is divided by the number of runs that name the artefact.
         """
-        macs = 0
-        for name, values in usages.items():
-            usage = Usage(**values)  # type: ignore[arg-type]
-            self.phases[name].add(usage)
-            macs += usage.macs
+        self.add(usages)
+        macs = sum(int(usage.get("macs", 0)) for usage in usages.values())
         self.shared[kind] = {"artefact": artefact, "macs": macs}
+
+    def add(self, usages: Mapping[str, Mapping[str, float]]) -> None:
+        """Add what another meter counted, its `state()`."""
+        for name, values in usages.items():
+            self.phases[name].add(Usage(**values))  # type: ignore[arg-type]
 
     def state(self) -> dict[str, dict[str, float]]:
         """The counters by phase, for checkpoints and artefacts."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from suite.cost_limit import searched_macs
 from suite.meter import Meter
 from suite.store import content_id, load_tensors, save_tensors
 from suite.task import Task, Workspace
@@ -30,6 +31,8 @@ class TrainedSeed:
 def train_seed(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") -> TrainedSeed:
     """Train the seed for `epochs` epochs, or take the shared result; `meter` is charged in full either way.
 
+    Where layer choices are searched it is the supernet that is trained, all branches mixed evenly.
+
     Args:
         task: what to train on.
         meter: charged under `phase`, evaluation apart.
@@ -39,7 +42,7 @@ def train_seed(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") 
     artefact = content_id({"kind": "seed training", "version": VERSION, "epochs": epochs, **task.shared_key})
     store = task.workspace.store
     path = store.artefact_folder(artefact) / "seed.pt"
-    network = task.new_network()
+    network = task.new_network() if task.choices is None else task.new_supernet()
     with store.lock(path.parent):
         if not path.exists():
             meter.lost.add(_train(task, network, epochs, Workspace(path.parent, store)).lost)
@@ -57,7 +60,7 @@ def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) ->
     meter = Meter(task.standard_macs, task.compute)
     workspace = replace(workspace, checkpoint_seconds=task.workspace.checkpoint_seconds)
     phase = Phase("warmup", task.recipe.warmup, epochs, label="seed")
-    macs = task.space.seed_costs["macs"]
+    macs = searched_macs(task)
     result = fit(replace(task, workspace=workspace), network, meter, phase, macs=macs)
     state = {"network": network.state_dict(), "loss": result.final_loss, "rows": result.rows, "meter": meter.state()}
     save_tensors(workspace.folder / "seed.pt", state)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from suite.budget import Budget
 from suite.data.base import Split
+from suite.dnas.choice_space import ChoiceSpace
 from suite.dnas.space import SearchSpace
 from suite.hardware.costs import HardwareModel
 from suite.meter import Meter
@@ -44,8 +45,9 @@ class Task:
     `train` and `validation` hold stored examples; `prepare` turns a batch of them into the network's input (float,
     scaled), changed at random if it gets a generator, as in training. `loss(outputs, inputs, targets)` is minimised.
     `outcome(outputs, inputs)` is what is kept of each example and `score(outcomes, split)` what is selected by, better
-    when higher. `balanced`: classes are drawn equally often. `shared_key` identifies what may be shared with other
-    runs: the same benchmark, recipe, seed, numerics.
+    when higher. `balanced`: classes are drawn equally often. `space` are the widths of the seed; `choices`, where layer
+    choices are searched, the space of `supernet`. `shared_key` identifies what may be shared with other runs: the same
+    benchmark, recipe, seed, numerics.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Task:
     workspace: Workspace
     shared_key: Mapping[str, Any]
     progress: Progress = field(default_factory=Progress)
+    choices: ChoiceSpace | None = None
+    supernet: Callable[[], nn.Module] | None = None
 
     def rng(self, *parts: object) -> torch.Generator:
         """A generator of its own for each use, from this run's seed and the given parts."""
@@ -73,9 +77,17 @@ class Task:
 
     def new_network(self, *parts: object) -> nn.Module:
         """A freshly initialised seed network; the same parts give the same weights."""
+        return self._initialised(self.seed_network, *parts)
+
+    def new_supernet(self, *parts: object) -> nn.Module:
+        """A freshly initialised network with all branches of the layer choices."""
+        assert self.supernet is not None
+        return self._initialised(self.supernet, *parts)
+
+    def _initialised(self, network: Callable[[], nn.Module], *parts: object) -> nn.Module:
         with torch.random.fork_rng():
             torch.manual_seed(stream_seed(self.seed, "initialisation", *parts))
-            return self.seed_network()
+            return network()
 
     @property
     def standard_macs(self) -> float:
@@ -85,10 +97,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained plain network that a method proposes."""
+    """A trained plain network that a method proposes; `choices` are its branches, by position, where it has any."""
 
     network: nn.Module
     name: str = "result"
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,10 @@ class SearchResult:
 class Method(Protocol):
     """A way to find a network that fits. `version` is raised when a fix changes results.
 
-    `name` is the method's name in tables; a method whose options matter there adds a property `label`.
+    `name` is the method's name in tables; a method whose options matter there adds a property `label`. Options that
+    cannot change a result, such as a number of processes, are named in a class variable `without_effect`: they do not
+    enter a run's id. `spaces` names what it can search, masks alone where it says nothing; none: the method does not
+    search, and takes no notice.
     """
 
     version: ClassVar[int]
@@ -120,6 +136,9 @@ class Method(Protocol):
         """Find networks for `task` within `budget`, charging everything to `meter`."""
 
 
-def method_label(method: Method) -> str:
+def method_label(method: Method, space: str = "masks") -> str:
     """The method's name in tables, options that matter included."""
-    return str(getattr(method, "label", method.name))
+    label = str(getattr(method, "label", method.name))
+    if space == "masks":
+        return label
+    return f"{label[:-1]}, {space})" if label.endswith(")") else f"{label} ({space})"

@@ -13,14 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.data.base import Split
 from suite.data.sampling import epoch_order
+from suite.evaluation import autocast, evaluate, inputs, place
 from suite.meter import Meter, Usage
 from suite.recipe import Optimisation
 from suite.store import load_tensors, save_tensors
 from suite.task import Task, stream_seed
 
-_EVALUATION_BATCH = 500
 _HEARTBEAT_S = 2.0
 
 
@@ -43,7 +42,7 @@ class Objective:
         """A pass over a split starts."""
 
     def macs(self, *, training: bool) -> float | None:
-        """Forward MACs of one example now; None: those of the network as it was given."""
+        """Forward MACs of an example in the last step, or in evaluation now; None: as the network was given."""
         return None
 
     def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
@@ -188,7 +187,8 @@ class _Trainer:
     def _train_epoch(self, epoch: int) -> float:
         """All passes of an epoch; the mean task loss of the first."""
         torch.manual_seed(stream_seed(self.task.seed, self.label, "dropout", epoch))
-        return [self._pass(name, epoch) for name in self.objective.passes()][0]
+        losses = [self._pass(name, epoch) for name in self.objective.passes()]
+        return losses[0]
 
     def _macs(self, *, training: bool) -> float:
         now = self.objective.macs(training=training)
@@ -200,7 +200,6 @@ class _Trainer:
         rng = task.rng(self.label, "batches" if name == "train" else f"{name} batches", epoch)
         steps = _batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
         self.network.train()
-        macs = self._macs(training=True)
         total = torch.zeros((), device=task.compute)
         for step, index in enumerate(steps):
             now = epoch + step / len(steps)
@@ -214,7 +213,7 @@ class _Trainer:
             (loss if penalty is None else loss + penalty.to(loss.device)).backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             total += loss.detach() * len(index)
-            self.meter.charge_training(self.phase, macs, len(index))
+            self.meter.charge_training(self.phase, self._macs(training=True), len(index))
             self._beat()
         mean = float(total) / sum(len(index) for index in steps)
         if not math.isfinite(mean):
@@ -285,44 +284,6 @@ class _Trainer:
             gone = {key: max(value - before[name][key], 0) for key, value in usage.items()}
             self.meter.lost.add(Usage(**gone))  # type: ignore[arg-type]
         self.path.with_suffix(".beat").unlink(missing_ok=True)
-
-
-def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
-    """Selection score of `network` (eval mode) on `split`, charged to the evaluation phase."""
-    return task.score(outcomes(task, network, split, meter, macs), split)
-
-
-@torch.no_grad()
-def outcomes(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
-    """What scores are computed from (N, ...), of a whole split, float32 on the CPU."""
-    network.eval()
-    parts = []
-    with meter.phase("evaluation"):
-        for index in torch.split(torch.arange(len(split)), _EVALUATION_BATCH):
-            x = inputs(task, split.x[index])
-            with autocast(task):
-                predicted = network(x)
-            parts.append(task.outcome(predicted.float(), x).cpu())
-        meter.charge_evaluation(macs, len(split))
-    return torch.cat(parts)
-
-
-def place(network: nn.Module, compute: str) -> nn.Module:
-    """Move `network` to the device, convolutions in channels_last."""
-    network.to(compute)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def inputs(task: Task, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Stored examples as the network's input on the device, augmented with a generator; images in channels_last."""
-    x = task.prepare(x.to(task.compute), generator)
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
-
-
-def autocast(task: Task) -> torch.autocast:
-    """bf16 autocast where the recipe asks for it."""
-    kind = "cuda" if task.compute.startswith("cuda") else "cpu"
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=task.recipe.dtype == "bf16")
 
 
 def _batches(order: Tensor, size: int) -> list[Tensor]:

@@ -1,15 +1,20 @@
-"""Random small networks for properties: convolutions, depthwise, residual sums, flattening, with and without norm."""
+"""Random small networks for properties: convolutions of images and of sequences, depthwise, residual sums,
+concatenations and their sums, pooling, flattening, with and without norm."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+SHAPE = (2, 8, 8)
+SEQUENCE = (2, 20)
+
 
 @dataclass(frozen=True)
 class Stage:
-    kind: str  # "conv", "depthwise", "residual"
+    kind: str  # "conv", "depthwise", "residual", "dense", "twins", "pool"
     channels: int
     stride: int
     norm: bool
@@ -17,46 +22,96 @@ class Stage:
     activation: str
 
 
+@dataclass(frozen=True)
+class _Kit:
+    """The modules for one number of axes."""
+
+    conv: Any
+    norm: Any
+    max_pool: Any
+    mean_pool: Any
+
+
+_KITS = {
+    1: _Kit(nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d, nn.AdaptiveAvgPool1d),
+    2: _Kit(nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d),
+}
+
+
 def _activation(name: str) -> nn.Module:
     return {"relu": nn.ReLU(), "relu6": nn.ReLU6(), "tanh": nn.Tanh(), "hardswish": nn.Hardswish()}[name]
 
 
 class _Unit(nn.Module):
-    """One stage, (N, cin, H, W) -> (N, cout, H', W')."""
+    """One stage, (N, cin, ...) -> (N, cout, ...); `joined` says whether a tensor is made of several channel groups."""
 
-    def __init__(self, cin: int, stage: Stage) -> None:
+    def __init__(self, kit: _Kit, cin: int, joined: bool, stage: Stage) -> None:
         super().__init__()
-        self.residual = stage.kind == "residual"
-        cout = cin if stage.kind == "depthwise" else stage.channels
-        stride = 1 if self.residual else stage.stride
+        self.kind = stage.kind
+        width = cin if stage.kind == "depthwise" else stage.channels
+        stride = 1 if stage.kind in ("residual", "dense") else stage.stride
         groups = cin if stage.kind == "depthwise" else 1
-        self.conv = nn.Conv2d(cin, cout, 3, stride, padding=1, groups=groups, bias=stage.bias)
-        self.norm = nn.BatchNorm2d(cout) if stage.norm else nn.Identity()
+        self.conv = kit.conv(cin, width, 3, stride, padding=1, groups=groups, bias=stage.bias)
+        self.norm = kit.norm(width) if stage.norm else nn.Identity()
         self.act = _activation(stage.activation)
-        same = cin == cout or not self.residual
-        self.shortcut = nn.Identity() if same else nn.Conv2d(cin, cout, 1, bias=stage.bias)
-        self.cout = cout
+        if stage.kind == "residual":
+            same = cin == width and not joined
+            self.shortcut = nn.Identity() if same else kit.conv(cin, width, 1, bias=stage.bias)
+        self.cout = cin + width if stage.kind == "dense" else width
+        self.joined = joined if stage.kind == "depthwise" else stage.kind == "dense"
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.conv(x))
-        if self.residual:
+        if self.kind == "residual":
             y = y + self.shortcut(x)
-        return self.act(y)
+        y = self.act(y)
+        return torch.cat([x, y], 1) if self.kind == "dense" else y
+
+
+class _Twins(nn.Module):
+    """A sum of two concatenations, and a depthwise residual on it: groups united piece by piece."""
+
+    def __init__(self, kit: _Kit, cin: int, joined: bool, stage: Stage) -> None:
+        super().__init__()
+        widths = (stage.channels, 3, stage.channels, 3)
+        self.parts = nn.ModuleList([kit.conv(cin, width, 1, bias=stage.bias) for width in widths])
+        self.norm = kit.norm(3) if stage.norm else nn.Identity()
+        self.cout = stage.channels + 3
+        self.depthwise = kit.conv(self.cout, self.cout, 3, padding=1, groups=self.cout, bias=stage.bias)
+        self.act = _activation(stage.activation)
+        self.joined = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b, c, d = (part(x) for part in self.parts)
+        y = torch.cat([a, self.norm(b)], 1) + torch.cat([c, d], 1)
+        return self.act(y + self.depthwise(y))
+
+
+class _Pool(nn.Module):
+    def __init__(self, kit: _Kit, cin: int, joined: bool, stage: Stage) -> None:
+        super().__init__()
+        self.pool = kit.max_pool(3, stage.stride, padding=1)
+        self.cout, self.joined = cin, joined
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(x)
 
 
 class RandomNetwork(nn.Module):
     """A chain of stages, then either global pooling or a plain flatten, a hidden linear layer and the output."""
 
-    def __init__(self, in_channels: int, stages: list[Stage], pooled: bool, hidden: int, size: int) -> None:
+    def __init__(self, shape: tuple[int, ...], stages: list[Stage], pooled: bool, hidden: int) -> None:
         super().__init__()
-        units, cin = [], in_channels
+        kit = _KITS[len(shape) - 1]
+        units, width, joined = [], shape[0], False
         for stage in stages:
-            units.append(_Unit(cin, stage))
-            cin = units[-1].cout
+            unit = {"twins": _Twins, "pool": _Pool}.get(stage.kind, _Unit)(kit, width, joined, stage)
+            units.append(unit)
+            width, joined = unit.cout, unit.joined
         self.features = nn.Sequential(*units)
-        self.pool = nn.AdaptiveAvgPool2d(1) if pooled else nn.Identity()
+        self.pool = kit.mean_pool(1) if pooled else nn.Identity()
         with torch.no_grad():
-            features = self.pool(self.features(torch.zeros(2, in_channels, size, size))).flatten(1).shape[1]
+            features = self.pool(self.features(torch.zeros(2, *shape))).flatten(1).shape[1]
         self.hidden = nn.Linear(features, hidden)
         self.hidden_norm = nn.BatchNorm1d(hidden)
         self.out = nn.Linear(hidden, 3)
@@ -66,11 +121,9 @@ class RandomNetwork(nn.Module):
         return self.out(torch.relu(self.hidden_norm(self.hidden(y))))
 
 
-SHAPE = (2, 8, 8)
-
 _stages = st.builds(
     Stage,
-    kind=st.sampled_from(["conv", "depthwise", "residual"]),
+    kind=st.sampled_from(["conv", "depthwise", "residual", "dense", "twins", "pool"]),
     channels=st.integers(2, 12),
     stride=st.integers(1, 2),
     norm=st.booleans(),
@@ -80,12 +133,17 @@ _stages = st.builds(
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> RandomNetwork:
-    """A random network for inputs of SHAPE, with random weights and batch-norm statistics."""
+def networks(draw: st.DrawFn, shape: tuple[int, ...] = SHAPE) -> RandomNetwork:
+    """A random network for inputs of `shape`, with random weights and batch-norm statistics."""
     stages = draw(st.lists(_stages, min_size=1, max_size=5))
     torch.manual_seed(draw(st.integers(0, 2**20)))
-    network = RandomNetwork(SHAPE[0], stages, draw(st.booleans()), draw(st.integers(2, 9)), SHAPE[1])
+    network = RandomNetwork(shape, stages, draw(st.booleans()), draw(st.integers(2, 9)))
     return randomise(network)
+
+
+def shaped_networks() -> st.SearchStrategy[tuple[RandomNetwork, tuple[int, ...]]]:
+    """A random network, of images (C, H, W) or of sequences (C, L), and its input's shape."""
+    return st.sampled_from([SHAPE, SEQUENCE]).flatmap(lambda shape: st.tuples(networks(shape), st.just(shape)))
 
 
 def randomise(network: nn.Module) -> nn.Module:

@@ -15,6 +15,7 @@ from suite.errors import SuiteError
         "nucleo_l4r5zi",
         "digits",
         "duccio",
+        "duccio_layerwise",
         "unconstrained_dnas",
         "prune_to_budget",
         "nsga2",

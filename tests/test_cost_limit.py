@@ -24,12 +24,13 @@ from suite.cost_limit import (
     macs_left,
     validation_macs,
 )
+from suite.evaluation import evaluate
 from suite.meter import Meter
 from suite.plan import make_plan
 from suite.store import content_id
 from suite.sweep import expand
 from suite.task import Task
-from suite.training import Phase, evaluate, fit
+from suite.training import Phase, fit
 
 
 @pytest.fixture(scope="module")

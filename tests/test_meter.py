@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import torch
 
 from suite.meter import Meter
 
@@ -61,3 +62,89 @@ def test_lost_work_is_not_in_the_total() -> None:
 def test_an_unknown_phase_is_refused() -> None:
     with pytest.raises(ValueError, match="warmup"), Meter(1.0).phase("training"):
         pass
+
+
+def test_no_clock_runs_while_another_meter_counts() -> None:
+    meter, other = Meter(1.0), Meter(1.0)
+    with meter.phase("search"):
+        with meter.paused(), other.phase("search"):
+            time.sleep(0.05)
+        other.charge_training("search", 5, 2)
+        meter.add(other.state())
+    assert other.phases["search"].wall_s >= 0.05
+    assert meter.phases["search"].wall_s < 2 * other.phases["search"].wall_s, "counted once"
+    assert meter.total().macs == 30
+
+
+class FakeGpu:
+    """A device whose clock we set: an event keeps the time at which the device had done all it was given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        gpu, self.ms, self.given_ms = self, 0.0, 0.0
+
+        class Event:
+            def __init__(self, enable_timing: bool = False) -> None:
+                assert enable_timing
+                self.at: float | None = None
+
+            def record(self) -> None:
+                self.at = gpu.ms + gpu.given_ms
+
+            def elapsed_time(self, end: "Event") -> float:
+                assert self.at is not None
+                assert end.at is not None
+                assert end.at <= gpu.ms, "an event is read when the device has reached it"
+                return end.at - self.at
+
+        monkeypatch.setattr(torch.cuda, "Event", Event)
+        monkeypatch.setattr(torch.cuda, "synchronize", self.wait)
+
+    def give(self, ms: float) -> None:
+        self.given_ms += ms
+
+    def wait(self) -> None:
+        self.ms, self.given_ms = self.ms + self.given_ms, 0.0
+
+
+def test_gpu_seconds_are_the_devices_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = FakeGpu(monkeypatch)
+    meter = Meter(1.0, "cuda")
+    gpu.give(1000)  # before any phase
+    for _ in range(2):
+        with meter.phase("search"):
+            gpu.give(250)
+            with meter.phase("evaluation"):
+                gpu.give(500)
+            gpu.give(125)
+        gpu.give(4000)  # between phases
+    assert meter.state()["search"]["gpu_s"] == 0.75
+    assert meter.phases["evaluation"].gpu_s == 1.0
+    assert meter.phases["search"].wall_s < 0.5, "the wall clock is another one"
+    with meter.phase("finetune"):
+        gpu.give(2000)
+        assert meter.report()["phases"]["finetune"]["gpu_s"] == 2, "as far as it has come"
+        gpu.give(1000)
+    assert meter.total().gpu_s == 4.75
+
+
+def test_a_cpu_run_asks_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "Event", None)
+    monkeypatch.setattr(torch.cuda, "synchronize", None)
+    meter = Meter(1.0)
+    with meter.phase("search"):
+        time.sleep(0.01)
+    assert meter.phases["search"].wall_s >= 0.01
+    assert meter.total().gpu_s == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_seconds_agree_with_the_wall_clock_where_the_gpu_does_all() -> None:
+    x = torch.randn(4096, 4096, device="cuda")
+    _ = x @ x
+    meter = Meter(1.0, "cuda")
+    with meter.phase("search"):
+        for _ in range(200):
+            x @ x
+    usage = meter.phases["search"]
+    assert usage.gpu_s == pytest.approx(usage.wall_s, rel=0.1)

@@ -181,5 +181,5 @@ class Classification:
 
 
 def benchmark_settings(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a benchmark's config that its class takes: without seed network, recipe and presets."""
-    return {key: value for key, value in node.items() if key not in ("network", "recipe", "presets")}
+    """The part of a benchmark's config that its class takes: without networks, recipe and presets."""
+    return {key: value for key, value in node.items() if key not in ("network", "supernet", "recipe", "presets")}

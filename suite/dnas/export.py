@@ -6,7 +6,7 @@ contributed nothing, the result equals the masked network.
 
 import copy
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,34 +29,33 @@ def slice_channels(module: nn.Module, network: Network, groups: Groups, kept: Se
         if layer.kind not in ("conv", "depthwise", "linear", "batch_norm"):
             continue
         part = result.get_submodule(layer.name)
-        out = kept[groups.of[layer.name]]
+        out = groups.spread(layer.name, kept)
         if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
             smaller: nn.Module = _batch_norm(part, out)
         else:
-            source = layer.inputs[0]
-            inputs = kept[groups.of[source]].repeat_interleave(groups.repeat[source])
-            smaller = _weighted(cast(nn.Conv2d | nn.Linear, part), layer, inputs, out)
+            inputs = groups.spread(layer.inputs[0], kept)
+            smaller = _weighted(cast(nn.Conv1d | nn.Conv2d | nn.Linear, part), layer, inputs, out)
         smaller.train(part.training)
         _replace(result, layer.name, smaller)
     return result
 
 
-def _weighted(part: nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:
+def _weighted(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:
     with torch.no_grad():
         weight = part.weight[out] if layer.kind == "depthwise" else part.weight[out][:, inputs]
         bias = None if part.bias is None else part.bias[out]
     cin, cout = int(inputs.sum()), int(out.sum())
-    smaller: nn.Conv2d | nn.Linear
+    smaller: nn.Conv1d | nn.Conv2d | nn.Linear
     if isinstance(part, nn.Linear):
         smaller = nn.Linear(cin, cout, bias=bias is not None)
     else:
-        smaller = nn.Conv2d(
+        smaller = cast(type[Any], type(part))(
             cin,
             cout,
-            cast(tuple[int, int], part.kernel_size),
-            cast(tuple[int, int], part.stride),
-            cast(tuple[int, int], part.padding),
-            cast(tuple[int, int], part.dilation),
+            part.kernel_size,
+            part.stride,
+            part.padding,
+            part.dilation,
             groups=cout if layer.kind == "depthwise" else 1,
             bias=bias is not None,
         )
@@ -68,9 +67,9 @@ def _weighted(part: nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Te
 
 def _batch_norm(part: nn.BatchNorm2d | nn.BatchNorm1d, out: Tensor) -> nn.Module:
     smaller = type(part)(int(out.sum()), part.eps, part.momentum, part.affine, part.track_running_stats)
-    state = {name: value[out] if value.dim() == 1 else value for name, value in part.state_dict().items()}
-    smaller.load_state_dict(state)
-    return smaller.to(out.device)
+    state = {name: value[out] if value.dim() == 1 else value.clone() for name, value in part.state_dict().items()}
+    smaller.load_state_dict(state, assign=True)  # as it is: type and device included
+    return smaller
 
 
 def _replace(root: nn.Module, path: str, part: nn.Module) -> None:

@@ -3,10 +3,12 @@
 Each layer's slices are scaled by their mean square, so that layers are comparable; the idea of DepGraph's group norm.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from suite.dnas.groups import Groups
+from suite.dnas.groups import Groups, Segment
 from suite.hardware.layers import Network
 
 
@@ -20,21 +22,25 @@ def channel_importance(module: nn.Module, network: Network, groups: Groups) -> l
     scale = _batch_norm_scales(module, network)
     for layer in network.weighted:
         part = module.get_submodule(layer.name)
-        assert isinstance(part, nn.Conv2d | nn.Linear)
+        assert isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear)
         weight = part.weight.detach().double().cpu().flatten(2) if part.weight.dim() > 2 else part.weight.double().cpu()
         squared = weight.square().sum(2) if weight.dim() > 2 else weight.square()
         if layer.name in scale:
             squared = squared * scale[layer.name].square()[:, None]
-        _accumulate(sums[groups.of[layer.name]], squared.sum(1))
+        _accumulate(sums, groups.segments[layer.name], squared.sum(1))
         if layer.kind != "depthwise":
-            source = layer.inputs[0]
-            columns = squared.sum(0).view(-1, groups.repeat[source]).sum(1)
-            _accumulate(sums[groups.of[source]], columns)
+            _accumulate(sums, groups.segments[layer.inputs[0]], squared.sum(0))
     return [total.div(total.mean().clamp(min=1e-12)).sqrt() for total in sums]
 
 
-def _accumulate(total: Tensor, squared: Tensor) -> None:
-    total += squared / squared.mean().clamp(min=1e-12)
+def _accumulate(sums: Sequence[Tensor], segments: Sequence[Segment], squared: Tensor) -> None:
+    """Give each channel the squares of its features, (features,), relative to the mean channel of this tensor."""
+    lengths = [len(sums[s.group]) * s.repeat for s in segments]
+    rows = torch.split(squared, lengths)
+    channels = [row.view(-1, s.repeat).sum(1) for row, s in zip(rows, segments, strict=True)]
+    mean = torch.cat(channels).mean().clamp(min=1e-12)
+    for segment, values in zip(segments, channels, strict=True):
+        sums[segment.group].add_(values / mean)
 
 
 def _batch_norm_scales(module: nn.Module, network: Network) -> dict[str, Tensor]:

@@ -1,20 +1,21 @@
 """Fine-grained channel masks (PIT): alpha per channel, theta = 1[|alpha| > 0.5], straight-through gradient.
 
-The masks are folded into the scale and shift of batch norm (theta gamma, theta beta), or into weight **and bias** where
-there is none, so that a removed channel contributes exactly nothing and the search costs next to nothing over plain
-training. A closed channel then gets no gradient from the task loss (ReLU at 0), only from the costs: a stated choice.
+A closed channel gets no gradient from the task loss (ReLU at 0), only from the costs: a stated choice. What is closed
+need not be computed: `MaskedNetwork.compact` drops it, while checkpoints and exports go on to speak of all channels.
 """
 
-import copy
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, Self, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from suite.dnas.compact import closed_for_good, shrunk, transfer, write_back
 from suite.dnas.export import slice_channels
+from suite.dnas.fold import FoldedNetwork
 from suite.dnas.groups import Groups
-from suite.hardware.layers import WEIGHTED, Network
+from suite.hardware.layers import Network
 
 THRESHOLD = 0.5
 
@@ -25,7 +26,7 @@ class _Binarise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, locked: Tensor) -> Tensor:
         ctx.save_for_backward(alpha, locked)
-        return ((alpha.abs() > THRESHOLD) | locked).to(alpha.dtype)
+        return _opened(alpha, locked).to(alpha.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
@@ -33,11 +34,30 @@ class _Binarise(torch.autograd.Function):
         return grads[0] * alpha.sign() * ~locked, None
 
 
+def _opened(alpha: Tensor, locked: Tensor) -> Tensor:
+    return (alpha.abs() > THRESHOLD) | locked
+
+
+class _Term(torch.autograd.Function):
+    """A number whose gradient in alpha is known."""
+
+    @staticmethod
+    def forward(ctx: Any, alpha: Tensor, gradient: Tensor, value: float) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return alpha.new_tensor(value)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.saved_tensors[0] * grads[0], None, None
+
+
 class Masks(nn.Module):
     """All masks of a network as one flat parameter `alpha`, initially 1; the last channel of a group never closes."""
 
     locked: Tensor
     group_of: Tensor
+    _open: Tensor
 
     def __init__(self, groups: Groups) -> None:
         super().__init__()
@@ -49,6 +69,7 @@ class Masks(nn.Module):
         self.register_buffer("locked", torch.cat(locked))
         index = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(self.sizes))
         self.register_buffer("group_of", index)
+        self.register_buffer("_open", torch.ones_like(self.locked), persistent=False)
 
     def theta(self) -> Tensor:
         """Binary masks of all groups back to back, shape (sum of sizes,)."""
@@ -59,53 +80,42 @@ class Masks(nn.Module):
         zeros = torch.zeros(len(self.sizes), dtype=theta.dtype, device=theta.device)
         return zeros.index_add(0, self.group_of, theta).double().cpu()
 
-    @torch.no_grad()
+    def open(self) -> Tensor:
+        """Which channels of all groups are open, bool, shape (sum of sizes,); the same object while none changes."""
+        now = _opened(self.alpha.detach(), self.locked)
+        if not torch.equal(now, self._open):
+            self._open = now
+        return self._open
+
     def kept(self) -> list[Tensor]:
         """Which channels of each group are open."""
-        return [t.bool() for t in torch.split(self.theta(), self.sizes)]
+        return [part.clone() for part in torch.split(self.open(), self.sizes)]
 
+    def term(self, value: float, slopes: Tensor) -> Tensor:
+        """A term of the loss, 0-d, whose value and slopes in theta, (sum of sizes,), were found outside autograd.
 
-class _MaskedBatchNorm(nn.Module):
-    """Batch norm whose scale and shift are multiplied by theta, set before each forward pass."""
+        Slopes are 0 where a channel cannot close.
+        """
+        alpha = self.alpha.detach()
+        gradient = alpha.sign().mul_(slopes.to(alpha))
+        return cast(Tensor, _Term.apply(self.alpha, gradient, value))  # type: ignore[no-untyped-call]
 
-    def __init__(self, inner: nn.BatchNorm2d | nn.BatchNorm1d) -> None:
-        super().__init__()
-        if inner.momentum is None or not inner.track_running_stats:
-            raise ValueError("batch norm without running statistics, or with a cumulative average, cannot be masked")
-        self.inner = inner
-        self.theta: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, ...) -> same shape, zero in closed channels."""
-        bn, theta = self.inner, cast(Tensor, self.theta)
-        weight = theta if bn.weight is None else bn.weight * theta
-        bias = None if bn.bias is None else bn.bias * theta
-        momentum = cast(float, bn.momentum)
-        return F.batch_norm(x, bn.running_mean, bn.running_var, weight, bias, self.training, momentum, bn.eps)
-
-
-class _MaskedWeights(nn.Module):
-    """Convolution or linear layer without batch norm: weight and bias are multiplied by theta."""
-
-    def __init__(self, inner: nn.Conv2d | nn.Linear) -> None:
-        super().__init__()
-        self.inner = inner
-        self.theta: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As the inner layer, zero in closed channels."""
-        part, theta = self.inner, cast(Tensor, self.theta)
-        weight = part.weight * theta.view(-1, *(1,) * (part.weight.dim() - 1))
-        bias = None if part.bias is None else part.bias * theta
-        if isinstance(part, nn.Linear):
-            return F.linear(x, weight, bias)
-        return F.conv2d(x, weight, bias, part.stride, part.padding, part.dilation, part.groups)
+    @torch.no_grad()
+    def close(self, channels: Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Close channels (bool, (sum of sizes,)) for good: alpha = 0 has no gradient, as sign(0) = 0, nor momentum."""
+        self.alpha[channels] = 0.0
+        for value in optimiser.state.get(self.alpha, {}).values():
+            if isinstance(value, Tensor) and value.shape == self.alpha.shape:
+                value[channels] = 0.0
 
 
 class MaskedNetwork(nn.Module):
     """A plain network under search: same function, with masks on every free channel group.
 
-    `network` is changed in place: its batch norms and unnormalised layers are wrapped. `export()` gives a plain copy.
+    `network`, which is changed in place, is what a pass computes and what is trained: the whole network at first,
+    without the channels that are closed after `compact`. States, `plain()` and `export()` are of the whole network at
+    any time; loading a state or moving to another device ends the compaction. `opened` are the open channels of the
+    last pass, as `Masks.open` gives them.
     """
 
     def __init__(self, network: nn.Module, layers: Network, groups: Groups) -> None:
@@ -114,48 +124,92 @@ class MaskedNetwork(nn.Module):
         self.groups = groups
         self.masks = Masks(groups)
         self.network = network
-        self._wrapped: list[tuple[_MaskedBatchNorm | _MaskedWeights, int]] = []
-        normalised = {x.inputs[0] for x in layers.layers if x.kind == "batch_norm"}
-        for layer in layers.layers:
-            group = groups.of[layer.name]
-            if groups.frozen[group]:
-                continue
-            if layer.kind == "batch_norm":
-                self._wrap(layer.name, _MaskedBatchNorm, group)
-            elif layer.kind in WEIGHTED and layer.name not in normalised:
-                self._wrap(layer.name, _MaskedWeights, group)
-
-    def _wrap(self, path: str, wrapper: type[Any], group: int) -> None:
-        parent, _, name = path.rpartition(".")
-        holder = self.network.get_submodule(parent)
-        wrapped = wrapper(getattr(holder, name))
-        setattr(holder, name, wrapped)
-        self._wrapped.append((wrapped, group))
+        everything = [torch.ones(size, dtype=torch.bool) for size in groups.sizes]
+        self._whole = self._computed = FoldedNetwork(network, layers, groups, everything)
+        self._places: dict[str, Tensor] = {}
+        self._final = closed_for_good(layers, groups)
+        self.opened = self.masks.open()
+        self.register_load_state_dict_pre_hook(MaskedNetwork._before_loading)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The network's output; the masks' counts of this pass are in `counts`."""
-        theta = self.masks.theta()
-        parts = torch.split(theta, self.masks.sizes)
-        for wrapped, group in self._wrapped:
-            wrapped.theta = parts[group]
-        self.counts = self.masks.counts(theta)
-        result: Tensor = self.network(x)
-        for wrapped, _ in self._wrapped:
-            wrapped.theta = None  # a module that holds part of a graph cannot be copied
-        return result
+        """The network's output."""
+        self.opened = self.masks.open()
+        return self._computed(x, self.masks.alpha, self.masks.locked, self.opened)
+
+    @property
+    def counts(self) -> Tensor:
+        """Open channels of each group, differentiable in the masks: see `Masks.counts`."""
+        return self.masks.counts(self.masks.theta())
 
     def widths(self) -> tuple[int, ...]:
         """Open channels of each group."""
         return tuple(int(mask.sum()) for mask in self.masks.kept())
 
+    @property
+    def computed_widths(self) -> tuple[int, ...]:
+        """Channels of each group that a pass computes."""
+        return self._computed.widths
+
+    @property
+    def waiting(self) -> list[str]:
+        """Names of the free groups that `compact` leaves as they are."""
+        parts = zip(self.groups.names, self._final, self.groups.frozen, strict=True)
+        return [name for name, final, frozen in parts if not (final or frozen)]
+
+    @torch.no_grad()
+    def compact(self, optimiser: torch.optim.Optimizer) -> bool:
+        """Drop closed channels from what is computed, for good; whether there were any.
+
+        Groups whose closed channels get a gradient from the task (`waiting`) are left as they are. `optimiser` goes on
+        with the new parameters, and with its state of what stays.
+        """
+        opened = zip(self.masks.kept(), self._final, strict=True)
+        kept = [mask if final else torch.ones_like(mask) for mask, final in opened]
+        if all(bool((a == b.to(a.device)).all()) for a, b in zip(kept, self._computed.kept, strict=True)):
+            return False
+        self._write_back()
+        smaller, places = shrunk(self._whole, self.layers, self.groups, kept)
+        transfer(optimiser, self._computed, smaller, self._whole, self._places, places)
+        self.masks.close(~torch.cat(kept), optimiser)
+        self._compute(smaller, places)
+        return True
+
+    def expand(self) -> None:
+        """Compute the whole network again; an optimiser that was given to `compact` knows nothing of it."""
+        self._write_back()
+        self._compute(self._whole, {})
+
+    def _compute(self, folded: FoldedNetwork, places: dict[str, Tensor]) -> None:
+        self.network = folded.network.train(self.training)
+        self._computed, self._places = folded, places
+
+    def _write_back(self) -> None:
+        if self._computed is not self._whole:
+            write_back(self._computed, self._whole, self._places)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Of the whole network."""
+        self._write_back()
+        computed, self.network = self.network, self._whole.network
+        try:
+            return super().state_dict(*args, **kwargs)
+        finally:
+            self.network = computed
+
+    def _before_loading(self, state: Mapping[str, Any], *_: Any) -> None:
+        self.expand()
+        self._whole.look_again()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.expand()
+        self._whole.look_again()
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
     def plain(self) -> nn.Module:
         """A copy of the full network without masks."""
-        copied = copy.deepcopy(self.network)
-        for name, part in list(copied.named_modules()):
-            if isinstance(part, _MaskedBatchNorm | _MaskedWeights):
-                parent, _, leaf = name.rpartition(".")
-                setattr(copied.get_submodule(parent), leaf, part.inner)
-        return copied
+        self._write_back()
+        return self._whole.unwrapped().train(self.training)
 
     def export(self, kept: list[Tensor] | None = None) -> nn.Module:
         """The plain network of the open channels (or of `kept`), same function, batch-norm statistics included."""

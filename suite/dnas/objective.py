@@ -1,32 +1,66 @@
-"""What every mask search minimises and records: costs in the loss, masks with a learning rate of their own."""
+"""What every mask search minimises and records: costs in the loss, masks with a learning rate of their own.
 
+With compaction, channels that are closed at the end of an epoch are computed no more (`suite.dnas.compact`).
+"""
+
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
+from suite.dnas.prices import Prices
 from suite.task import Task
 from suite.training import Objective
+
+log = logging.getLogger(__name__)
 
 LATE = 0.75
 """From this share of a search on the paper keeps checkpoints, and counts patience."""
 
 
 class MaskObjective(Objective):
-    """A penalty on relaxed costs; keeps the best validation score of the last quarter, the paper's rule."""
+    """A penalty on relaxed costs; keeps the best validation score of the last quarter, the paper's rule.
 
-    def __init__(self, task: Task, masked: MaskedNetwork, rule: Penalty) -> None:
+    Where the penalty can reopen a channel, compaction waits, and the whole network is computed throughout.
+    """
+
+    def __init__(self, task: Task, masked: MaskedNetwork, rule: Penalty, *, compaction: bool) -> None:
         self.task, self.masked, self.rule = task, masked, rule
+        self.compaction = compaction and not rule.rule.can_reopen
+        self._prices = Prices(task.space, list(rule.targets))
+        self._macs: dict[tuple[int, ...], float] = {}
+        if compaction and not self.compaction:
+            log.info("compaction waits: penalty.shape=%s can reopen channels", rule.rule.shape)
+        elif compaction and masked.waiting:
+            log.info("compaction waits in %s: the task can reopen their channels", ", ".join(masked.waiting))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """The masks, without weight decay."""
         yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
 
     def penalty(self, epoch: float) -> Tensor | None:
-        """Of the relaxed costs at the masks of the last forward pass."""
-        return self.rule(self.task.space.relaxed(self.masked.counts, list(self.rule.targets)), epoch)
+        """Of the relaxed costs at the masks of the last pass, its gradient in closed form."""
+        costs, slopes = self._prices.at(self.masked.masks, self.masked.opened)
+        value, weights = self.rule.at(costs, epoch)
+        if not any(weights.values()):
+            return None
+        return self.masked.masks.term(value, torch.tensor(list(weights.values()), dtype=slopes.dtype) @ slopes)
+
+    def macs(self, *, training: bool) -> float | None:
+        """Of the channels that are computed."""
+        widths = self.masked.computed_widths
+        if widths not in self._macs:  # asked for in each step
+            self._macs = {widths: self.task.space.exact(widths)["macs"]}
+        return self._macs[widths]
+
+    def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
+        """Drop what was closed in this epoch."""
+        if self.compaction:
+            self.masked.compact(optimiser)
 
     def costs(self) -> dict[str, float]:
         """Exact costs at the present masks."""

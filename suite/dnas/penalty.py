@@ -43,6 +43,11 @@ class PenaltyRule:
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
                 raise ValueError(f"penalty.multiplier={self.multiplier}: a positive number, or one per metric")
 
+    @property
+    def can_reopen(self) -> bool:
+        """Whether the penalty may pull at a closed channel: below its target |C - T| falls as costs rise."""
+        return self.shape == "abs"
+
     def multiplier_of(self, metric: str) -> float:
         """The multiplier of one metric."""
         if isinstance(self.multiplier, Mapping):
@@ -86,20 +91,28 @@ class Penalty:
 
     def __call__(self, costs: Mapping[str, Tensor], epoch: float) -> Tensor:
         """The penalty term, a 0-d tensor, for relaxed `costs` (metric -> 0-d tensor) at search epoch `epoch`."""
-        terms = []
+        value, slopes = self.at({metric: float(costs[metric].detach()) for metric in self.targets}, epoch)
+        terms = [slope * (costs[metric] - costs[metric].detach()) for metric, slope in slopes.items()]
+        return value + torch.stack(terms).sum() if terms else torch.zeros(())
+
+    def at(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
+        """The penalty term at `costs` and search epoch `epoch`, and its slope in each budgeted one."""
+        value, slopes = 0.0, {}
         for metric, target in self.targets.items():
-            cost = costs[metric]
-            excess = cost - target
-            if metric not in self.strengths and float(excess.detach()) > 0:
-                self._arm(metric, max(float(excess.detach()), _LATE_MARGIN * target))
+            excess = costs[metric] - target
+            if metric not in self.strengths and excess > 0:
+                self._arm(metric, max(excess, _LATE_MARGIN * target))
             strength = self.strength(metric, epoch)
             if self.rule.shape == "hinge":
-                terms.append(strength * torch.relu(excess))  # no slope where it just holds
+                value += strength * max(excess, 0.0)
+                slopes[metric] = strength if excess > 0 else 0.0  # no slope where it just holds
             elif self.rule.shape == "abs":
-                terms.append(strength * excess.abs())
+                value += strength * abs(excess)
+                slopes[metric] = strength * ((excess > 0) - (excess < 0))
             else:
-                terms.append(strength * cost)
-        return torch.stack(terms).sum() if terms else torch.zeros(())
+                value += strength * costs[metric]
+                slopes[metric] = strength
+        return value, slopes
 
     def _arm(self, metric: str, distance: float) -> None:
         self.strengths[metric] = self.rule.multiplier_of(metric) * self.task_loss / distance

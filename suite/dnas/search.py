@@ -1,44 +1,52 @@
-"""DUCCIO: one-shot mask search in which memory and latency limits enter the loss as hinge penalties.
+"""DUCCIO: one-shot search in which memory and latency limits enter the loss as hinge penalties.
 
-Burrello et al., arXiv 2310.07217. Warm-up, search (masks and weights jointly, on the training set), discretise,
-fine-tune. `guarantee=off` is the paper's setting: the checkpoint with the best validation score of the last quarter is
-returned whether it fits or not. With `repair` or `refill` the best feasible checkpoint is kept, and where none is, the
-least violating one is thinned until it fits.
+Burrello et al., arXiv 2310.07217. Warm-up, search, discretise, fine-tune. Masks are trained with the weights, on the
+training set; layer choices after them, on the validation set. `guarantee=off` is the paper's setting: the checkpoint
+with the best validation score of the last quarter is returned whether it fits or not. With `repair` or `refill` the
+best feasible checkpoint is kept, and where none is, the least violating one is changed until it fits.
 """
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, cast
 
-import torch
+from torch import nn
 
 from suite.budget import Budget
 from suite.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
+from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
+from suite.dnas.choices import ChoiceRule
 from suite.dnas.discretise import GUARANTEES, discretise
 from suite.dnas.importance import channel_importance
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
+from suite.evaluation import place
 from suite.meter import Meter
 from suite.seed_training import TrainedSeed, train_seed
 from suite.task import Candidate, SearchResult, Task
-from suite.training import Fit, Phase, fit, place
+from suite.training import Fit, Objective, Phase, fit
 
 
 @dataclass(frozen=True)
 class Duccio:
-    """Mask-based DUCCIO.
+    """DUCCIO over masks, layer choices or both.
 
     penalty: shape, schedule and strengths' multiplier (the recipe's where null) of the constraints in the loss.
+    choices: how branches are drawn and trained, where the space has layer choices.
     guarantee: off, repair or refill.
+    compaction: channels whose masks are closed at the end of an epoch are computed no more; choices have `drop_below`.
     cost_limit: in standard trainings of the seed; warm-up and search keep the recipe's lengths as long as that leaves
         room for fine-tuning (see `lengths_within`), and fine-tuning takes all that is left. None: the recipe's lengths.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
 
     name: str = "duccio"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
+    choices: ChoiceRule = field(default_factory=ChoiceRule)
     guarantee: str = "refill"
+    compaction: bool = True
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
@@ -48,55 +56,91 @@ class Duccio:
 
     @property
     def label(self) -> str:
-        """Name in tables."""
-        return self.name if self.guarantee == "refill" else f"{self.name} (guarantee {self.guarantee})"
+        """Name in tables, with what differs from DUCCIO as we run it."""
+        rule, multiplier = self.penalty, self.penalty.multiplier
+        differs = {
+            rule.shape: rule.shape != "hinge",
+            f"{rule.schedule} strengths": rule.schedule != "ramp",
+            f"strengths x{multiplier}": multiplier is not None,
+            self.choices.sampling: self.choices.sampling != "gumbel_hard",
+            f"guarantee {self.guarantee}": self.guarantee != "refill",
+            "no compaction": not self.compaction,
+        }
+        details = [text for text, shown in differs.items() if shown]
+        return f"{self.name} ({', '.join(details)})" if details else self.name
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, discretise, fine-tune; one candidate."""
         lengths = lengths_within(task, self.cost_limit, Lengths.of(task.recipe))
         warm = train_seed(task, meter, lengths.warmup)
-        epochs = lengths.search
-        masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
-        objective = _Constrained(self, task, budget, masked, warm, epochs)
         patience = task.recipe.patience
-        late = int(LATE * epochs)
-        phase = Phase("search", task.recipe.search, epochs, patience=patience, patience_from=late)
-        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
-        network = self._discretise(task, budget, masked)
+        phase = Phase(
+            "search", task.recipe.search, lengths.search, patience=patience, patience_from=int(LATE * lengths.search)
+        )
+        found, searched = self._searched(task, budget, warm, meter, phase)
+        network = found.network
         macs = task.hardware.measure(network, task.input_shape)["macs"]
         limit = self.cost_limit
         epochs = lengths.finetune if limit is None else epochs_within(task, meter, macs, limit)
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=patience)
-        tuned = fit(task, network, meter, phase, macs=macs)
+        tuned = fit(task, place(network, task.compute), meter, phase, macs=macs)
         return SearchResult(
-            candidates=[Candidate(network)],
+            candidates=[found],
             history=[*warm.history, *searched.rows, *tuned.rows],
             search_costs=_costs_of(searched, task),
             artefacts=[warm.artefact],
         )
 
-    def _discretise(self, task: Task, budget: Budget, masked: MaskedNetwork) -> torch.nn.Module:
-        masked.to("cpu")
-        plain = masked.plain()
-        importance = channel_importance(plain, task.space.network, task.space.groups)
+    def _searched(
+        self, task: Task, budget: Budget, warm: TrainedSeed, meter: Meter, phase: Phase
+    ) -> tuple[Candidate, Fit]:
+        """The network that the search ends with, discretised, on the CPU; and how the search went."""
+        penalty = self._penalty(task, budget, warm, phase)
+        if task.choices is not None:
+            mixed = mixed_network(task, warm.network, self.choices)
+            objective: Objective = ChoiceObjective(
+                task, mixed, penalty, budget, strict=self.guarantee != "off", compaction=self.compaction
+            )
+            searched = fit(task, mixed, meter, phase, objective=objective, macs=mixed.macs)
+            network, selection = discretise_choices(task.choices, budget, mixed.cpu(), self.guarantee, task.input_shape)
+            return Candidate(network, choices=task.choices.named(selection)), searched
+        masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
+        objective = _Constrained(
+            task, budget, masked, penalty, strict=self.guarantee != "off", compaction=self.compaction
+        )
+        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
+        return Candidate(self._discretise(task, budget, masked.cpu())), searched
+
+    def _penalty(self, task: Task, budget: Budget, warm: TrainedSeed, phase: Phase) -> Penalty:
+        rule = self.penalty
+        if rule.multiplier is None:
+            rule = replace(rule, multiplier=task.recipe.penalty_multiplier)
+        targets = {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
+        penalty = Penalty(rule, targets, cast(int, phase.epochs))
+        penalty.start(warm.loss, task.space.seed_costs if task.choices is None else task.choices.even_costs)
+        return penalty
+
+    def _discretise(self, task: Task, budget: Budget, masked: MaskedNetwork) -> nn.Module:
+        importance = channel_importance(masked.plain(), task.space.network, task.space.groups)
         kept = discretise(task.space, budget, masked.masks.kept(), importance, self.guarantee)
-        return place(masked.export(kept), task.compute)
+        return masked.export(kept)
 
 
 class _Constrained(MaskObjective):
-    """The constraints' penalty; with a guarantee, an epoch that fits is kept before any other."""
+    """The constraints' penalty; where `strict`, an epoch that fits is kept before any other."""
 
     def __init__(
-        self, method: Duccio, task: Task, budget: Budget, masked: MaskedNetwork, warm: TrainedSeed, epochs: int
+        self,
+        task: Task,
+        budget: Budget,
+        masked: MaskedNetwork,
+        penalty: Penalty,
+        *,
+        strict: bool,
+        compaction: bool,
     ) -> None:
-        self.budget = budget
-        self.strict = method.guarantee != "off"
-        targets = {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
-        rule = method.penalty
-        if rule.multiplier is None:
-            rule = replace(rule, multiplier=task.recipe.penalty_multiplier)
-        super().__init__(task, masked, Penalty(rule, targets, epochs))
-        self.rule.start(warm.loss, task.space.seed_costs)
+        super().__init__(task, masked, penalty, compaction=compaction)
+        self.budget, self.strict = budget, strict
 
     def ratios(self) -> dict[str, float]:
         costs = self.costs()
@@ -106,8 +150,7 @@ class _Constrained(MaskObjective):
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
         if not self.strict:
             return super().rank(epoch, score)
-        violation = self.budget.total_violation(self.costs())
-        return (-violation, score)
+        return (-self.budget.total_violation(self.costs()), score)
 
 
 def _costs_of(searched: Fit, task: Task) -> dict[str, float]:

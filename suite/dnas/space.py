@@ -17,9 +17,10 @@ from suite.dnas.groups import Groups, channel_groups
 from suite.errors import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable, Network
-from suite.hardware.ram import Buffer, lifetimes, peak_bytes
+from suite.hardware.ram import Buffer, MemoryPlan, lifetimes, plan_memory
 
 Widths = tuple[int, ...]
+_PLANS_KEPT = 1000
 
 
 @dataclass(frozen=True)
@@ -59,40 +60,75 @@ class SearchSpace:
         return LayerTable.of(self.network.weighted)
 
     @cached_property
-    def _indices(self) -> tuple[Tensor, Tensor, Tensor]:
-        """For each weighted layer: group of its input, features per channel there, group of its output."""
-        of, repeat, layers = self.groups.of, self.groups.repeat, self.network.weighted
-        return (
-            torch.tensor([of[x.inputs[0]] for x in layers]),
-            torch.tensor([repeat[x.inputs[0]] for x in layers]),
-            torch.tensor([of[x.name] for x in layers]),
-        )
+    def _features(self) -> tuple[Tensor, Tensor]:
+        """Features of the input and of the output of each weighted layer for one channel of each group, (L, G)."""
+        layers = self.network.weighted
+        return self.groups.features([x.inputs[0] for x in layers]), self.groups.features([x.name for x in layers])
 
     @cached_property
-    def _buffers(self) -> list[tuple[int, int, int, int]]:
-        """For each activation tensor: group, elements per channel, first and last operation."""
-        tensors = []
-        for name, first, last in lifetimes(self.network):
-            layer = self.network.by_name[name]
-            elements = self.groups.repeat[name] * layer.size[0] * layer.size[1]
-            tensors.append((self.groups.of[name], elements, first, last))
-        return tensors
+    def _buffers(self) -> tuple[Tensor, list[tuple[int, int]]]:
+        """Activation tensors: elements for one channel of each group (T, G), first and last operations."""
+        tensors = lifetimes(self.network)
+        sizes = [self.network.by_name[name].size for name, _, _ in tensors]
+        area = torch.tensor([height * width for height, width in sizes])
+        elements = self.groups.features([name for name, _, _ in tensors]) * area[:, None]
+        return elements, [(first, last) for _, first, last in tensors]
 
     def exact(self, widths: Sequence[int]) -> dict[str, float]:
         """Exact costs, every metric, of the network with these widths (one per group)."""
-        costs = self._costs(torch.tensor(widths), self.hardware.differentiable)
-        values = {metric: float(cost) for metric, cost in costs.items()}
-        values["ram"] = float(peak_bytes([Buffer(widths[g] * n, first, last) for g, n, first, last in self._buffers]))
+        counts = torch.tensor(widths)
+        values = {m: float(cost) for m, cost in self._costs(counts, self.hardware.additive).items()}
+        values["ram"] = self.ram(widths)
         return {metric: values[metric] for metric in self.hardware.units}
+
+    def ram(self, widths: Sequence[int]) -> float:
+        """Peak activation memory in bytes at these widths."""
+        return float(self.memory_plan(widths).peak)
+
+    def memory_plan(self, widths: Sequence[int]) -> MemoryPlan:
+        """Where the activation tensors lie at these widths, in the order of `lifetimes`."""
+        key = tuple(widths)
+        if key not in self._plans:  # from one step of a search to the next widths are rarely new
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.clear()
+            sizes = zip(self.buffer_bytes(key), self._buffers[1], strict=True)
+            self._plans[key] = plan_memory([Buffer(size, *life) for size, life in sizes])
+        return self._plans[key]
+
+    @cached_property
+    def _plans(self) -> dict[Widths, MemoryPlan]:
+        return {}
+
+    def buffer_bytes(self, widths: Sequence[int]) -> list[int]:
+        """Size of each activation tensor at these widths, in the order of `lifetimes`."""
+        sizes: list[int] = (self._buffers[0] @ torch.tensor(widths)).tolist()
+        return sizes
+
+    def layer_features(self, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the input and of the output of each weighted layer, (L,) each, from channel counts (G,)."""
+        cin, cout = (features.to(counts.dtype) @ counts for features in self._features)
+        return cin, cout
+
+    def per_layer(self, counts: Tensor, metric: str) -> Tensor:
+        """One metric that is a sum over layers, of each weighted layer (L,), from channel counts (G,)."""
+        return self.hardware.per_layer(metric, self._table, *self.layer_features(counts))
 
     def relaxed(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
         """Differentiable costs (0-d float64 tensors) from channel counts (G,) that carry gradients."""
-        return self._costs(counts.double(), metrics)
+        counts, metrics = counts.double(), list(metrics)
+        costs = self._costs(counts, [metric for metric in metrics if metric != "ram"])
+        if "ram" in metrics:
+            costs["ram"] = self._relaxed_ram(counts)
+        return {metric: costs[metric] for metric in metrics}
+
+    def _relaxed_ram(self, counts: Tensor) -> Tensor:
+        """Straight-through: the exact peak at rounded counts, with the slopes of what holds it up."""
+        plan = self.memory_plan(counts.detach().round().int().tolist())
+        slopes = torch.tensor(plan.slopes, dtype=torch.float64) @ self._buffers[0].double()
+        return plan.peak + slopes @ (counts - counts.detach())
 
     def _costs(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
-        source, repeat, target = self._indices
-        cin, cout = counts[source] * repeat, counts[target]
-        return dict(self.hardware.layer_costs(self._table, cin, cout, metrics))
+        return dict(self.hardware.layer_costs(self._table, *self.layer_features(counts), metrics))
 
     def check_reachable(self, budget: Budget) -> None:
         """Refuse a budget that no network of this space meets, before anything is trained.

@@ -1,7 +1,8 @@
 """All metrics of a network on a device, exact or relaxed, from the same formulas.
 
 Exact: integer channel counts of a plain network. Relaxed: float64 channel counts that carry gradients. At whole
-numbers both are the same value. `ram` has no relaxed form here: its plan is a discrete program.
+numbers both are the same value. All metrics but `ram` are sums over the layers; the plan behind `ram` is a discrete
+program, relaxed straight-through (`SearchSpace.relaxed`).
 """
 
 from collections.abc import Iterable
@@ -36,7 +37,12 @@ class HardwareModel:
 
     @property
     def differentiable(self) -> tuple[str, ...]:
-        """The metrics with a relaxed form."""
+        """The metrics with a relaxed form, which a loss can hold: all of them."""
+        return tuple(self.units)
+
+    @property
+    def additive(self) -> tuple[str, ...]:
+        """The metrics that are sums over the layers: all but the RAM peak."""
         return tuple(metric for metric in self.units if metric != "ram")
 
     def measure(self, module: nn.Module, input_shape: tuple[int, ...]) -> dict[str, float]:
@@ -50,7 +56,7 @@ class HardwareModel:
     def exact(self, network: Network) -> dict[str, float]:
         """Exact costs of a traced network."""
         table = LayerTable.of(network.weighted)
-        costs = {m: float(v) for m, v in self.layer_costs(table, table.cin, table.cout, self.differentiable)}
+        costs = {m: float(v) for m, v in self.layer_costs(table, table.cin, table.cout, self.additive)}
         costs["ram"] = float(peak_bytes(buffers(network)))
         return {metric: costs[metric] for metric in self.units}
 

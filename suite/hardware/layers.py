@@ -8,16 +8,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Kind = Literal["input", "conv", "depthwise", "linear", "batch_norm", "activation", "add", "pool", "flatten"]
+Kind = Literal[
+    "input", "conv", "depthwise", "linear", "batch_norm", "activation", "add", "concat", "pool", "flatten", "choice"
+]
 WEIGHTED: tuple[Kind, ...] = ("conv", "depthwise", "linear")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation. `channels` and `size` (H, W) describe its output; features have size (1, 1).
+    """One operation. `channels` and `size` (H, W) describe its output; features have size (1, 1), sequences (1, L).
 
     `fused` marks what an int8 kernel does on the fly (batch norm folded into the weights, ReLU in the producer's
     output stage): no buffer of its own. `bias` says whether the deployed kernel has one, batch norm included.
+    `branch` is the path of the candidate block that the layer is part of, where the network holds layer choices.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Layer:
     stride: tuple[int, int] = (1, 1)
     bias: bool = False
     fused: bool = False
+    branch: str | None = None
 
 
 @dataclass(frozen=True)

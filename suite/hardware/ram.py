@@ -4,8 +4,10 @@ Buffers are placed by falling size, ties by later first use first, each 16-byte 
 free while it lives. The plan is not monotone: a smaller network can need more.
 """
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from suite.hardware.layers import Network
 
@@ -19,6 +21,37 @@ class Buffer:
     size: int
     first: int
     last: int
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Where the greedy plan puts each of a row of buffers, in bytes.
+
+    `order` is that of placing. `supports[i]` are the buffers at whose end buffer i begins, those that keep it from
+    lying lower; none at offset 0. `tops` are the buffers that end at the peak.
+    """
+
+    peak: int
+    offsets: tuple[int, ...]
+    order: tuple[int, ...]
+    supports: tuple[tuple[int, ...], ...]
+    tops: tuple[int, ...]
+
+    @cached_property
+    def slopes(self) -> tuple[float, ...]:
+        """d peak / d size of each buffer as long as the plan keeps its shape, alignment ignored.
+
+        The peak is a pile: a top buffer, the one it rests on, and so on to offset 0, each with slope 1. Where several
+        buffers end at the peak, or one rests on several, no one of them alone can lower it: they share equally. (The
+        mean over the piles; each of them is a subgradient.) Slopes times aligned sizes add up to the peak.
+        """
+        slopes = [0.0] * len(self.offsets)
+        for top in self.tops:
+            slopes[top] = 1 / len(self.tops)
+        for buffer in reversed(self.order):  # what supports a buffer was placed before it
+            for support in self.supports[buffer]:
+                slopes[support] += slopes[buffer] / len(self.supports[buffer])
+        return tuple(slopes)
 
 
 def lifetimes(network: Network) -> list[tuple[str, int, int]]:
@@ -56,23 +89,47 @@ def buffers(network: Network) -> list[Buffer]:
 
 def peak_bytes(tensors: Sequence[Buffer]) -> int:
     """Bytes from the lowest to the highest address in use when `tensors` are placed by the greedy plan."""
-    order = sorted(tensors, key=lambda t: (-_align(t.size), -t.first))
-    placed: list[tuple[int, int, Buffer]] = []
-    peak = 0
-    for tensor in order:
-        size = _align(tensor.size)
-        offset = 0
-        for start, end, other in placed:
-            if other.last < tensor.first or tensor.last < other.first:
-                continue
-            if start - offset >= size:
-                break
-            offset = max(offset, end)
-        placed.append((offset, offset + size, tensor))
-        placed.sort(key=lambda p: p[:2])
-        peak = max(peak, offset + size)
-    return peak
+    return plan_memory(tensors).peak
 
 
-def _align(size: int) -> int:
+def plan_memory(tensors: Sequence[Buffer]) -> MemoryPlan:
+    """Place `tensors` by the greedy plan."""
+    sizes = [aligned(tensor.size) for tensor in tensors]
+    order = sorted(range(len(tensors)), key=lambda i: (-sizes[i], -tensors[i].first))
+    offsets = [0] * len(tensors)
+    supports: list[tuple[int, ...]] = [()] * len(tensors)
+    placed: list[tuple[int, int, int]] = []
+    for i in order:
+        offsets[i], supports[i] = _lowest(tensors, i, sizes[i], placed)
+        insort(placed, (offsets[i], offsets[i] + sizes[i], i))
+    ends = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
+    peak = max(ends, default=0)
+    tops = tuple(i for i, end in enumerate(ends) if end == peak)
+    return MemoryPlan(peak, tuple(offsets), tuple(order), tuple(supports), tops)
+
+
+def _lowest(
+    tensors: Sequence[Buffer], i: int, size: int, placed: Sequence[tuple[int, int, int]]
+) -> tuple[int, tuple[int, ...]]:
+    """The lowest offset where `size` bytes are free while tensor i lives, and the buffers that end there.
+
+    `placed` holds (start, end, tensor) by start.
+    """
+    offset = 0
+    below: tuple[int, ...] = ()
+    first, last = tensors[i].first, tensors[i].last
+    for start, end, j in placed:
+        if tensors[j].last < first or last < tensors[j].first:
+            continue
+        if start - offset >= size:
+            break
+        if end > offset:
+            offset, below = end, (j,)
+        elif end == offset:
+            below = (*below, j)
+    return offset, below
+
+
+def aligned(size: int) -> int:
+    """`size` rounded up to whole units of the planner."""
     return -(-size // ALIGNMENT) * ALIGNMENT

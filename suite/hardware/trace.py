@@ -1,6 +1,7 @@
 """From an `nn.Module` to a list of layers, by torch.fx; what it does not know is an error, never a silent zero."""
 
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,16 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from suite.errors import SuiteError
 from suite.hardware.layers import WEIGHTED, Layer, Network
+from suite.models.layer_choice import LayerChoice, Mix
+
+_BRANCH = re.compile(r"(?:(.+)\.)?branches\.\w+")
 
 # Two examples, not one, so that an axis of length one is never mistaken for the batch.
 _BATCH = 2
 
 # Activations must map 0 to 0: a removed channel is a channel that is zero.
 _MODULES: dict[type[nn.Module], str] = {
+    nn.Conv1d: "conv",
     nn.Conv2d: "conv",
     nn.Linear: "linear",
     nn.BatchNorm2d: "batch_norm",
@@ -28,11 +33,16 @@ _MODULES: dict[type[nn.Module], str] = {
     nn.Tanh: "activation",
     nn.Hardswish: "activation",
     nn.SiLU: "activation",
+    nn.AvgPool1d: "pool",
+    nn.MaxPool1d: "pool",
+    nn.AdaptiveAvgPool1d: "pool",
     nn.AvgPool2d: "pool",
     nn.MaxPool2d: "pool",
     nn.AdaptiveAvgPool2d: "pool",
     nn.Flatten: "flatten",
+    Mix: "choice",
     nn.Dropout: "alias",
+    nn.Dropout1d: "alias",
     nn.Dropout2d: "alias",
     nn.Identity: "alias",
 }
@@ -46,12 +56,20 @@ _FUNCTIONS: dict[Callable[..., Any], str] = {
     operator.add: "add",
     operator.iadd: "add",
     torch.add: "add",
+    torch.cat: "concat",
+    torch.concat: "concat",
+    torch.concatenate: "concat",
     torch.flatten: "flatten",
+    F.avg_pool1d: "pool",
+    F.max_pool1d: "pool",
+    F.adaptive_avg_pool1d: "pool",
     F.avg_pool2d: "pool",
     F.max_pool2d: "pool",
     F.adaptive_avg_pool2d: "pool",
     F.dropout: "alias",
 }
+# What an operation with such a name expects: with one axis less, torch takes the batch for the channels.
+_AXES = {"1d": 3, "2d": 4}
 _METHODS = {"relu": "relu", "relu_": "relu", "add": "add", "add_": "add", "flatten": "flatten"}
 
 
@@ -61,10 +79,19 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
     Raises:
         SuiteError: the module cannot be traced, or holds an operation without a cost model; the text names it.
     """
+    layers = read_layers(module, input_shape)
+    for layer in layers:
+        if layer.kind == "choice":
+            raise SuiteError(f"layer {layer.name} is a choice between blocks: only one network has a cost, not a space")
+    return Network(with_fusion(layers))
+
+
+def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer, ...]:
+    """All layers of `module` before anything is fused, layer choices with all their branches."""
     was_training = module.training
     module.eval()
     try:
-        graph = fx.Tracer().trace(module)
+        graph = _Tracer().trace(module)
         parameter = next(module.parameters(), None)
         device = parameter.device if parameter is not None else torch.device("cpu")
         interpreter = ShapeProp(fx.GraphModule(module, graph))
@@ -79,6 +106,13 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
     return _Reader(dict(module.named_modules()), graph).read()
 
 
+class _Tracer(fx.Tracer):
+    """The mixing of candidate blocks is one operation."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Mix) or super().is_leaf_module(m, module_qualified_name)
+
+
 class _Reader:
     """Walks the fx graph once; `alias` maps nodes that do nothing at inference to their source."""
 
@@ -88,30 +122,31 @@ class _Reader:
         self.layers: dict[str, Layer] = {}
         self.alias: dict[fx.Node, str] = {}
 
-    def read(self) -> Network:
+    def read(self) -> tuple[Layer, ...]:
         for node in self.graph.nodes:
             if node.op == "output":
                 self._finish(node)
             else:
                 self._read(node)
-        return Network(_with_fusion(tuple(self.layers.values())))
+        return tuple(self.layers.values())
 
     def _read(self, node: fx.Node) -> None:
         kind = self._kind(node)
-        sources = tuple(self.alias[n] for n in node.all_input_nodes)
+        sources = tuple(self.alias[n] for n in (_joined(node) if kind == "concat" else node.all_input_nodes))
         if kind == "alias":
             self.alias[node] = sources[0]
             return
         name = str(node.target) if node.op == "call_module" else node.name
         if name in self.layers:
             raise SuiteError(f"layer {name} is called twice: shared layers have no cost model")
+        self._check_axes(node, name, kind)
         channels, size = _output_shape(node)
         if kind in WEIGHTED:
             layer = self._weighted(node, name, kind, sources, channels, size)
         else:
             layer = Layer(name, kind, sources, channels, size)  # type: ignore[arg-type]
             self._check(layer, node)
-        self.layers[name] = layer
+        self.layers[name] = replace(layer, branch=self._branch(node))
         self.alias[node] = name
 
     def _kind(self, node: fx.Node) -> str:
@@ -120,18 +155,19 @@ class _Reader:
         if node.op == "call_module":
             module = self.modules[str(node.target)]
             kind = _MODULES.get(type(module))
-            if kind == "conv" and isinstance(module, nn.Conv2d) and module.groups > 1:
+            if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups > 1:
                 kind = "depthwise"
             what = f"layer {node.target} ({type(module).__name__})"
         elif node.op == "call_method":
             kind, what = _METHODS.get(str(node.target)), f"method .{node.target}() ({node.name})"
-            if node.target == "mean" and _is_global_mean(node):
-                kind = "pool"
         else:
             kind = _FUNCTIONS.get(node.target) if callable(node.target) else None
             what = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
+        if node.op != "call_module" and node.target in ("mean", torch.mean) and _is_global_mean(node):
+            kind = "pool"
         if kind is None:
-            known = [*sorted({t.__name__ for t in _MODULES}), "add", "flatten", "mean over H and W"]
+            operations = ["add", "concat", "flatten", "mean over all positions"]
+            known = [*sorted({t.__name__ for t in _MODULES} - {"Mix"}), *operations]
             raise SuiteError(f"{what} has no cost model. Known: {', '.join(known)}")
         return kind
 
@@ -140,20 +176,32 @@ class _Reader:
     ) -> Layer:
         module = self.modules[str(node.target)]
         if isinstance(module, nn.Linear):
-            if len(node.meta["tensor_meta"].shape) != 2:
+            if _rank(node) != 2:
                 raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
             return Layer(name, "linear", sources, channels, size, module.in_features, bias=module.bias is not None)
-        assert isinstance(module, nn.Conv2d)
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        what = type(module).__name__
         if kind == "depthwise" and not module.groups == module.in_channels == module.out_channels:
             raise SuiteError(
-                f"layer {name} (Conv2d, groups={module.groups}) is neither dense nor depthwise "
+                f"layer {name} ({what}, groups={module.groups}) is neither dense nor depthwise "
                 f"(groups = in_channels = out_channels): no cost model"
             )
         if module.padding_mode != "zeros":
-            raise SuiteError(f"layer {name} (Conv2d, padding_mode={module.padding_mode}): only zeros has a cost model")
-        kernel = (module.kernel_size[0], module.kernel_size[1])
-        stride = (module.stride[0], module.stride[1])
+            raise SuiteError(f"layer {name} ({what}, padding_mode={module.padding_mode}): only zeros has a cost model")
+        kernel = (1, module.kernel_size[0]) if what == "Conv1d" else module.kernel_size
+        stride = (1, module.stride[0]) if what == "Conv1d" else module.stride
         return Layer(name, kind, sources, channels, size, module.in_channels, kernel, stride, module.bias is not None)  # type: ignore[arg-type]
+
+    def _check_axes(self, node: fx.Node, name: str, kind: str) -> None:
+        """Refuse what works along other axes than (N, C, positions...): it would mix channels, or examples."""
+        if kind in (*WEIGHTED, "pool"):
+            module = self.modules.get(str(node.target)) if node.op == "call_module" else None
+            operation = type(module).__name__ if module else str(getattr(node.target, "__name__", node.target))
+            given = _rank(node.all_input_nodes[0])
+            if given != _AXES.get(operation[-2:], given):
+                raise SuiteError(f"{name} ({operation}) stands behind a tensor of {given} axes: it has no cost model")
+        if kind == "flatten" and _rank(node) != 2:
+            raise SuiteError(f"operation {name} (flatten) leaves {_rank(node)} axes: it must leave (N, features)")
 
     def _check(self, layer: Layer, node: fx.Node) -> None:
         """Refuse what looks known and is not: sums with constants or broadcasting, batch norm on its own."""
@@ -173,6 +221,14 @@ class _Reader:
                     "into a convolution or linear layer, and has no cost model of its own"
                 )
 
+    def _branch(self, node: fx.Node) -> str | None:
+        """Path of the candidate block that the operation stands in, if any."""
+        found = [match for path in node.meta.get("nn_module_stack", {}) if (match := _BRANCH.fullmatch(path))]
+        paths = [match[0] for match in found if isinstance(self.modules[match[1] or ""], LayerChoice)]
+        if len(paths) > 1:
+            raise SuiteError(f"layer choice {paths[-1]} stands within {paths[0]}: nested choices have no cost model")
+        return paths[0] if paths else None
+
     def _finish(self, node: fx.Node) -> None:
         result = node.args[0]
         if not isinstance(result, fx.Node):
@@ -185,17 +241,39 @@ class _Reader:
 def _output_shape(node: fx.Node) -> tuple[int, tuple[int, int]]:
     meta = node.meta.get("tensor_meta")
     shape = tuple(getattr(meta, "shape", ()))
-    if len(shape) not in (2, 4) or shape[0] != _BATCH:
-        raise SuiteError(f"operation {node.name} gives shape {shape}: expected (N, C, H, W) or (N, features)")
-    return int(shape[1]), (int(shape[2]), int(shape[3])) if len(shape) == 4 else (1, 1)
+    if len(shape) not in (2, 3, 4) or shape[0] != _BATCH:
+        raise SuiteError(
+            f"operation {node.name} gives shape {shape}: expected (N, C, H, W), (N, C, L) or (N, features)"
+        )
+    height, width = (1, 1, *shape[2:])[-2:]
+    return int(shape[1]), (int(height), int(width))
+
+
+def _rank(node: fx.Node) -> int:
+    """Number of axes of the operation's output, the batch included."""
+    return len(getattr(node.meta.get("tensor_meta"), "shape", ()))
 
 
 def _is_global_mean(node: fx.Node) -> bool:
+    rank = _rank(node.all_input_nodes[0])
     axes = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
-    return isinstance(axes, list | tuple) and sorted(a % 4 for a in axes if isinstance(a, int)) == [2, 3]
+    axes = [axes] if isinstance(axes, int) else axes
+    if rank < 3 or not isinstance(axes, list | tuple):
+        return False
+    return sorted(a % rank for a in axes if isinstance(a, int)) == list(range(2, rank))
 
 
-def _with_fusion(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+def _joined(node: fx.Node) -> list[fx.Node]:
+    """The tensors that a concatenation lines up, in order, the same one as often as it is named."""
+    tensors = node.args[0] if node.args else node.kwargs["tensors"]
+    axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", node.kwargs.get("axis", 0))
+    parts = [part for part in tensors if isinstance(part, fx.Node)] if isinstance(tensors, list | tuple) else []
+    if not parts or not isinstance(axis, int) or axis % _rank(node) != 1:
+        raise SuiteError(f"operation concat ({node.name}) along axis {axis}: only channels (axis 1) have a cost model")
+    return parts
+
+
+def with_fusion(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     """Mark batch norms and ReLUs that their producer does on the fly, and give layers with batch norm a bias."""
     users: dict[str, int] = {}
     for layer in layers:

@@ -11,9 +11,14 @@ from suite.record import RunRecord
 from suite.store import Store
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
-SMALL = {"unconstrained_dnas": ("method.strengths=3",)}
+SMALL = {
+    "unconstrained_dnas": ("method.strengths=3",),
+    "duccio_layerwise": ("method.levels=[3000]", "method.tolerance=1"),
+}
 FITTING = ("duccio", "prune_to_budget", "width_scaling")
 METHODS = (*FITTING, "unconstrained_dnas", "hand_tuned")
+UNLIMITED = ("duccio_layerwise",)
+"""Methods without a limit on their cost."""
 
 
 def _run(folder: Path, method: str, *overrides: str) -> RunRecord:
@@ -21,7 +26,7 @@ def _run(folder: Path, method: str, *overrides: str) -> RunRecord:
     return execute(made, Store(folder, "test"), Progress())
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, *UNLIMITED])
 def test_the_result_is_charged_and_the_same_again(method: str, tmp_path: Path) -> None:
     first, second = (_run(tmp_path / name, method) for name in ("a", "b"))
     assert first.status == "done", first.error

@@ -14,12 +14,14 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna_runs import BUDGET, comparable, run, run_folder, same, stored_trials
 from tasks import plan, task
 
+import baselines.optuna_domain as optuna_domain
 import baselines.optuna_search as optuna_search
 import baselines.optuna_trials as optuna_trials
-import suite.training as training
+import baselines.optuna_workers as optuna_workers
+import suite.evaluation as evaluation
+from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS
 from baselines.optuna_search import OptunaSearch
-from baselines.optuna_study import StudyFile
 from suite.budget import Budget
 from suite.errors import SuiteError
 from suite.meter import Meter
@@ -112,14 +114,14 @@ def test_a_network_that_does_not_fit_is_not_trained_and_gets_the_worst_score(tmp
 def test_inherited_weights_are_the_most_important_channels_of_the_warm_up(tmp_path: Path) -> None:
     of, made = task(tmp_path, "method=random", *BUDGET)
     seed = of.new_network()
-    levels = optuna_trials.Levels(of.space, 8)
+    domain = optuna_domain.domain_of(of, 8)
     purse = optuna_trials.Purse(of, Meter(of.standard_macs), None, 1, 1, 1)
-    workshop = optuna_trials.Workshop(of, made.budget, purse.meter, levels, purse, seed)
+    workshop = optuna_trials.Workshop(of, made.budget, purse.meter, domain, purse, seed)
     group = of.space.free[0]
     widths = tuple(3 if g == group else n for g, n in enumerate(of.space.full))
-    network = workshop._untrained("trial-0", widths)
+    network = workshop._untrained("trial-0", optuna_domain.Point(widths))
     name = of.space.groups.names[group]
-    importance = optuna_trials.channel_importance(seed, of.space.network, of.space.groups)[group]
+    importance = optuna_domain.channel_importance(seed, of.space.network, of.space.groups)[group]
     chosen = importance.topk(3).indices.sort().values
     assert torch.equal(network.get_submodule(name).weight, seed.get_submodule(name).weight[chosen])
 
@@ -136,7 +138,8 @@ class TestTrouble:
         def fit(task: Task, network: torch.nn.Module, meter: Meter, phase: Any, **options: Any) -> Fit:
             return trouble(phase.label, plain(task, network, meter, phase, **options))
 
-        monkeypatch.setattr(optuna_trials, "fit", fit)
+        for module in (optuna_trials, optuna_workers):
+            monkeypatch.setattr(module, "fit", fit)
         meter = Meter(of.standard_macs)
         result = made.method.search(of, made.budget, meter)
         with closing(StudyFile(of.workspace.folder / "study.db", [])) as file:
@@ -201,15 +204,16 @@ class TestTrouble:
         result, trials, _, of, _ = self._search(tmp_path, monkeypatch, trouble)
         (candidate,) = result.candidates
         score = max(t.values[0] for t in trials)
-        found = training.evaluate(of, candidate.network, of.validation, Meter(1.0), 1.0)
+        found = evaluation.evaluate(of, candidate.network, of.validation, Meter(1.0), 1.0)
         assert found == score
 
+    @pytest.mark.parametrize("parallel", [1, 6])
     def test_an_infeasible_region_ends_at_the_smallest_network(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, parallel: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """All but the smallest networks exceed the budget and the limit is never spent: proposals are counted."""
         monkeypatch.setattr(optuna_search, "IDLE", 25)
-        of, made = task(tmp_path, "method=random", "budget.weights=0.4%")
+        of, made = task(tmp_path, "method=random", "budget.weights=0.4%", f"method.parallel_trials={parallel}")
         result = made.method.search(of, made.budget, Meter(of.standard_macs))
         with closing(StudyFile(of.workspace.folder / "study.db", [])) as file:
             trials = file.finished()
@@ -227,6 +231,7 @@ class TestTrouble:
         ("method.levels=1", "method.levels=1: must be at least 2"),
         ("method.finetune_best=0", "method.finetune_best=0: must be at least 1"),
         ("method.proxy_epochs=0", "method.proxy_epochs=0: must be at least 1"),
+        ("method.parallel_trials=0", "method.parallel_trials=0: must be at least 1"),
         ("method.cost_limit=-1", "method.cost_limit=-1"),
         ("method.cost_limit=null", "one of them must end the search"),
     ],
@@ -239,3 +244,38 @@ def test_bad_options_are_refused(change: str, named: str) -> None:
 def test_tables_tell_the_variants_apart() -> None:
     assert OptunaSearch().label == "nsga2"
     assert replace(OptunaSearch(), weights="scratch").label == "nsga2 (from scratch)"
+
+
+class TestLayerChoices:
+    """The paper's supernets, as far as a sampler sees them."""
+
+    TINY = (
+        "recipe.epochs=1",
+        "recipe.train_samples=64",
+        "recipe.eval_samples=40",
+    )
+
+    @pytest.mark.parametrize("space", ["choices", "both"])
+    @pytest.mark.parametrize("weights", ["inherited", "scratch"])
+    def test_a_search_returns_branches_that_fit(self, tmp_path: Path, space: str, weights: str) -> None:
+        tiny = (*self.TINY, "method.cost_limit=null", f"method.weights={weights}", "method.trials=6", f"space={space}")
+        of, made = task(tmp_path, "method=nsga2", *tiny, "budget.weights=60%")
+        result = made.method.search(of, made.budget, Meter(of.standard_macs))
+        (found,) = result.candidates
+        assert set(found.choices) == {p.name for p in of.choices.positions}
+        assert made.budget.fits(of.hardware.measure(found.network, of.input_shape))
+
+    @pytest.mark.parametrize("space", ["choices", "both"])
+    def test_a_points_costs_are_those_of_its_network(self, tmp_path: Path, space: str) -> None:
+        of, _ = task(tmp_path, f"space={space}", *self.TINY)
+        domain = optuna_domain.domain_of(of, 4)
+        rng = torch.Generator().manual_seed(0)
+        warm = of.new_supernet()
+        for source in (None, warm, warm):
+            levels = {k: int(torch.randint(n, (), generator=rng)) for k, n in domain.counts.items()}
+            point = domain.point(levels)
+            network = domain.build(point, "x", source)
+            assert of.hardware.measure(network, of.input_shape) == domain.exact(point)
+        assert len(domain.counts) == 7 + (
+            0 if space == "choices" else len(of.choices.groups.sizes) - sum(of.choices.groups.frozen)
+        )

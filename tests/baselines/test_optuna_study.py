@@ -20,16 +20,17 @@ import sqlalchemy
 from conftest import device
 from optuna.trial import FrozenTrial, TrialState
 
+from baselines.optuna_domain import Levels, even_widths
+from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS, make_sampler, population_size
-from baselines.optuna_study import Proposal, Result, StudyFile, StudyLoop
-from baselines.optuna_trials import Levels, even_widths
+from baselines.optuna_study import Proposal, Result, StudyLoop
 from suite.dnas.space import SearchSpace, Widths
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
 
 SLOW = pytest.mark.slow
 SPACE = SearchSpace(trace(DsCnn(), (1, 49, 10)), device("nucleo_l4r5zi"))
-LEVELS = Levels(SPACE, 8)
+LEVELS = Levels(SPACE.groups, 8)
 SHARES = {"weights": 0.25, "latency": 0.25}
 OBJECTIVES = ["score", *SHARES]
 SATURATES = (0.1, 0.4, 0.15, 0.6, 0.25)  # at which share of its width each group has most of what it can give

@@ -7,14 +7,18 @@ import torch
 from conftest import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import SHAPE, networks, randomise
+from networks import randomise, shaped_networks
 from torch import nn
 
 from suite.dnas.groups import channel_groups
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.space import SearchSpace
 from suite.hardware.trace import trace
+from suite.models.autoencoder import Autoencoder
+from suite.models.ds_cnn import DsCnn
+from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
+from suite.models.resnet18 import ResNet18
 
 DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
 
@@ -34,39 +38,55 @@ def _close_at_random(masked: MaskedNetwork, seed: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(network=networks(), seed=st.integers(0, 999))
-def test_exported_network_computes_the_same_function(network: nn.Module, seed: int) -> None:
-    masked = _masked(network, SHAPE)
+@given(example=shaped_networks(), seed=st.integers(0, 999))
+def test_exported_network_computes_the_same_function(example: tuple[nn.Module, tuple[int, ...]], seed: int) -> None:
+    network, shape = example
+    masked = _masked(network, shape)
     _close_at_random(masked, seed)
     exported = masked.export().eval()
-    x = torch.randn(6, *SHAPE)
+    x = torch.randn(6, *shape)
     expected = masked.eval()(x).detach()
     assert torch.allclose(exported(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
     assert not any("masks" in name for name, _ in exported.named_modules())
 
 
 @settings(max_examples=60, deadline=None)
-@given(network=networks(), seed=st.integers(0, 999))
-def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(network: nn.Module, seed: int) -> None:
-    layers = trace(network, SHAPE)
-    masked = _masked(network, SHAPE)
+@given(example=shaped_networks(), seed=st.integers(0, 999))
+def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
+    example: tuple[nn.Module, tuple[int, ...]], seed: int
+) -> None:
+    network, shape = example
+    layers = trace(network, shape)
+    masked = _masked(network, shape)
     _close_at_random(masked, seed)
-    masked.train()(torch.randn(4, *SHAPE))
+    masked.train()(torch.randn(4, *shape))
     exported = masked.export()
     for hardware in DEVICES:
         space = SearchSpace(layers, hardware)
-        exact = hardware.measure(exported, SHAPE)
+        exact = hardware.measure(exported, shape)
         assert space.exact(masked.widths()) == exact
         for metric, cost in space.relaxed(masked.counts, hardware.differentiable).items():
             assert math.isclose(cost.item(), exact[metric], rel_tol=1e-12), metric
 
 
-def test_resnet8_keeps_its_function_when_half_its_channels_go() -> None:
-    masked = _masked(randomise(ResNet8()), (3, 32, 32))
+@pytest.mark.parametrize(
+    ("seed_network", "shape"),
+    [
+        (ResNet8, (3, 32, 32)), (DsCnn, (1, 49, 10)), (MobileNetV1, (3, 96, 96)), (Autoencoder, (640,)),
+        (ResNet18, (3, 64, 64)),
+    ],
+    ids=["resnet8", "ds_cnn", "mobilenet", "autoencoder", "resnet18"],
+)  # fmt: skip
+def test_the_five_seeds_keep_their_function_when_channels_go(
+    seed_network: type[nn.Module], shape: tuple[int, ...]
+) -> None:
+    masked = _masked(randomise(seed_network()), shape)
     _close_at_random(masked, 3)
-    x = torch.randn(4, 3, 32, 32)
-    expected = masked.eval()(x).detach()
-    assert torch.allclose(masked.export().eval()(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+    x = torch.randn(2, *shape)
+    with torch.no_grad():
+        expected = masked.eval()(x)
+        found = masked.export().eval()(x)
+    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_the_bias_of_a_removed_channel_does_not_leak() -> None:

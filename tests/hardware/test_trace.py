@@ -1,9 +1,11 @@
 """The tracer: what it knows it lists, what it does not know it names."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
-from networks import SHAPE, networks
+from networks import shaped_networks
 from torch import Tensor, nn
 
 from suite.errors import SuiteError
@@ -22,10 +24,11 @@ def test_every_weight_of_resnet8_is_in_the_layer_list() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(network=networks())
-def test_random_networks_trace_and_count_all_weights(network: nn.Module) -> None:
-    traced = trace(network, SHAPE)
-    weights = sum(m.weight.numel() for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+@given(example=shaped_networks())
+def test_random_networks_trace_and_count_all_weights(example: tuple[nn.Module, tuple[int, ...]]) -> None:
+    network, shape = example
+    traced = trace(network, shape)
+    weights = sum(m.weight.numel() for m in network.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear))
     listed = sum(
         (1 if x.kind == "depthwise" else x.in_channels) * x.channels * x.kernel[0] * x.kernel[1]
         for x in traced.weighted
@@ -99,6 +102,30 @@ class _SpreadNorm(nn.Module):
         return self.bn(y) + y
 
 
+class _Joins(nn.Module):
+    """`join` of the input and a convolution of the same shape."""
+
+    def __init__(self, join: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.join = join
+        self.conv = nn.Conv1d(2, 2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.join(x, self.conv(x))
+
+
+class _Spatial(nn.Module):
+    """`operation` on the map of a convolution."""
+
+    def __init__(self, operation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.operation = operation
+        self.conv = nn.Conv2d(2, 2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.operation(self.conv(x))
+
+
 @pytest.mark.parametrize(
     ("network", "shape", "named"),
     [
@@ -115,6 +142,20 @@ class _SpreadNorm(nn.Module):
         (_TwoOutputs(), (4,), "one tensor"),
         (_SpreadNorm(), (2, 8, 8), "other users"),
         (ResNet8(), (4, 32, 32), "cannot be traced"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3, groups=2)), (2, 8), "Conv1d, groups=2"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3, padding=1, padding_mode="circular")), (2, 8), "circular"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Linear(6, 2)), (2, 8), "more than one axis"),
+        (nn.Sequential(nn.Conv1d(2, 2, 3), nn.MaxPool2d(2)), (2, 8), "MaxPool2d.* 3 axes"),
+        (nn.Sequential(nn.Flatten(), nn.AvgPool1d(2)), (2, 8), "AvgPool1d.* 2 axes"),
+        (nn.Sequential(nn.Conv2d(2, 2, 3)), (8, 8), "Conv2d.* 3 axes"),
+        (_Spatial(lambda x: x.flatten(2)), (2, 8, 8), "leaves 3 axes"),
+        (_Spatial(lambda x: x.flatten(1, 2)), (2, 8, 8), "leaves 3 axes"),
+        (_Spatial(lambda x: x.mean(3)), (2, 8, 8), "mean"),
+        (_Spatial(lambda x: torch.mean(x, 1)), (2, 8, 8), "mean"),
+        (_Joins(lambda x, y: torch.cat([x, y], 2)), (2, 8), "concat .*along axis 2"),
+        (_Joins(lambda x, y: torch.cat([x, y])), (2, 8), "concat .*along axis 0"),
+        (_Joins(lambda x, y: torch.stack([x, y], 1)), (2, 8), "stack"),
+        (nn.Sequential(_Joins(lambda x, y: torch.cat([x, y], 1)), nn.BatchNorm1d(4)), (2, 8), "batch norm.*concat"),
     ],
 )
 def test_what_has_no_cost_model_is_named(network: nn.Module, shape: tuple[int, ...], named: str) -> None:
@@ -128,3 +169,46 @@ def test_dropout_and_identity_cost_nothing_and_break_no_fusion() -> None:
     assert [x.kind for x in traced.layers] == ["input", "conv", "batch_norm", "activation"]
     assert [x.fused for x in traced.layers] == [False, False, True, True]
     assert traced.by_name["0"].bias
+
+
+def test_a_concatenation_lists_its_parts_in_order_and_has_a_buffer_of_its_own() -> None:
+    joins = [
+        lambda x, y: torch.cat([x, y, y], 1),
+        lambda x, y: torch.concat((x, y, y), dim=-2),
+        lambda x, y: torch.concatenate(tensors=[x, y, y], axis=1),
+    ]
+    for join in joins:
+        traced = trace(nn.Sequential(_Joins(join), nn.ReLU()), (2, 8))
+        name = traced.layers[2].name
+        assert traced.by_name[name].inputs == (traced.layers[0].name, "0.conv", "0.conv")
+        assert (traced.by_name[name].channels, traced.by_name[name].size) == (6, (1, 8))
+        assert [x.fused for x in traced.layers] == [False] * 4  # TFLM's concatenation takes no activation
+
+
+def test_features_of_two_axes_can_be_joined() -> None:
+    class Wide(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([self[0](x), self[1](x)], dim=-1)
+
+    traced = trace(Wide(nn.Linear(4, 2), nn.Linear(4, 3)), (4,))
+    assert (traced.output.kind, traced.output.channels, traced.output.size) == ("concat", 5, (1, 1))
+
+
+def test_a_sequence_is_a_map_of_height_one() -> None:
+    network = nn.Sequential(
+        nn.Conv1d(3, 6, 5, stride=2), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout1d(), nn.MaxPool1d(2),
+        nn.Conv1d(6, 6, 3, groups=6), nn.AvgPool1d(2), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, 2),
+    )  # fmt: skip
+    traced = trace(network, (3, 33))
+    stem, depthwise, _ = traced.weighted
+    assert (stem.kernel, stem.stride, stem.size, stem.bias) == ((1, 5), (1, 2), (1, 15), True)
+    assert (depthwise.kind, depthwise.kernel, depthwise.size) == ("depthwise", (1, 3), (1, 5))
+    assert traced.by_name["2"].fused
+
+
+@pytest.mark.parametrize(
+    "mean", [lambda x: x.mean(-1), lambda x: x.mean([2]), lambda x: torch.mean(x, dim=2), lambda x: x.mean(2, True)]
+)
+def test_mean_over_a_sequence_is_a_pool(mean: Callable[[Tensor], Tensor]) -> None:
+    traced = trace(_Joins(lambda x, y: mean(y)), (2, 8))
+    assert (traced.output.kind, traced.output.channels, traced.output.size) == ("pool", 2, (1, 1))

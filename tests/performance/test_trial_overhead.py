@@ -11,9 +11,10 @@ import pytest
 from tasks import task
 
 import suite.training as training
+from baselines.optuna_domain import domain_of
 from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import StudyFile, StudyLoop
-from baselines.optuna_trials import Levels, Purse, Workshop
+from baselines.optuna_trials import Purse, Workshop
 from suite.meter import Meter
 
 GOAL_MS = 150
@@ -29,7 +30,7 @@ def test_overhead_of_a_trial_is_small_against_a_smoke_trial(
 ) -> None:
     of, made = task(tmp_path, f"method={sampler}", "budget.weights=50%", "budget.latency=50%", checkpoint_seconds=10)
     spent = _time_epochs(monkeypatch)
-    levels, meter = Levels(of.space, 8), Meter(of.standard_macs)
+    levels, meter = domain_of(of, 8), Meter(of.standard_macs)
     workshop = Workshop(of, made.budget, meter, levels, Purse(of, meter, None, 1, 1, 1), of.new_network())
     objectives = ["score", *made.budget.targets]
     overheads, trainings = [], []

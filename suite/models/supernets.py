@@ -1,0 +1,144 @@
+"""The paper's path-based search spaces: the seeds with several candidate blocks at each place (paper section 1.5).
+
+ResNet8 5,184 networks, DS-CNN 256, MobileNet 15.9 million, autoencoder 64. Each holds its seed: all 3x3 convolutions in
+ResNet8, all separable blocks in DS-CNN and MobileNet, all layers in the autoencoder.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.models.autoencoder import DEPTH, Dense
+from suite.models.dropout import ByteDropout
+from suite.models.ds_cnn import BLOCKS as DS_CNN_BLOCKS
+from suite.models.initialise import he_initialise
+from suite.models.layer_choice import LayerChoice
+from suite.models.mobilenet_v1 import BLOCKS as MOBILENET_BLOCKS
+
+
+def blocks(
+    cin: int, cout: int, stride: int = 1, *, bias: bool, identity: bool, relu: bool = True
+) -> Mapping[str, nn.Module]:
+    """Convolution 3x3 or 5x5, or depthwise 3x3 and pointwise, each with batch norm and ReLU; identity where allowed.
+
+    `relu`: whether the block ends in one; the separable block has one after its depthwise part in any case.
+    """
+    found: dict[str, nn.Module] = {
+        f"conv{k}x{k}": nn.Sequential(*_conv(cin, cout, k, stride, bias, relu)) for k in (3, 5)
+    }
+    depthwise = nn.Conv2d(cin, cin, 3, stride, padding=1, groups=cin, bias=bias)
+    found["separable"] = nn.Sequential(depthwise, nn.BatchNorm2d(cin), nn.ReLU(), *_conv(cin, cout, 1, 1, bias, relu))
+    if identity:
+        found["identity"] = nn.Identity()
+    return found
+
+
+def _conv(cin: int, cout: int, kernel: int, stride: int, bias: bool, relu: bool) -> list[nn.Module]:
+    conv = nn.Conv2d(cin, cout, kernel, stride, padding=kernel // 2, bias=bias)
+    return [conv, nn.BatchNorm2d(cout), *([nn.ReLU()] if relu else [])]
+
+
+class _ResidualBlock(nn.Module):
+    """Two choices and a shortcut, (N, cin, H, W) -> (N, cout, H/stride, W/stride); the second may be left out."""
+
+    def __init__(self, cin: int, cout: int, stride: int) -> None:
+        super().__init__()
+        self.first = LayerChoice(blocks(cin, cout, stride, bias=True, identity=False))
+        self.second = LayerChoice(blocks(cout, cout, bias=True, identity=True, relu=False))
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or cin != cout:
+            self.shortcut = nn.Sequential(nn.Conv2d(cin, cout, 1, stride, bias=True), nn.BatchNorm2d(cout))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Residual sum of both paths, after ReLU."""
+        return F.relu(self.second(self.first(x)) + self.shortcut(x))
+
+
+class ResNet8Choices(nn.Module):
+    """Seven places in ResNet8: the stem and two in each of three blocks; shortcuts have a batch norm here."""
+
+    def __init__(self, in_channels: int = 3, classes: int = 10, width: int = 16) -> None:
+        super().__init__()
+        self.stem = LayerChoice(blocks(in_channels, width, bias=True, identity=False))
+        self.blocks = nn.Sequential(
+            _ResidualBlock(width, width, 1),
+            _ResidualBlock(width, 2 * width, 2),
+            _ResidualBlock(2 * width, 4 * width, 2),
+        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(4 * width, classes)
+        he_initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores before softmax."""
+        y = self.pool(self.blocks(self.stem(x))).flatten(1)
+        return self.fc(y)  # type: ignore[no-any-return]
+
+
+class DsCnnChoices(nn.Module):
+    """Four places in DS-CNN, its blocks; each may be left out."""
+
+    def __init__(self, in_channels: int = 1, classes: int = 12, width: int = 64) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(in_channels, width, (10, 4), 2, padding=(5, 1))
+        self.bn = nn.BatchNorm2d(width)
+        self.dropout1 = ByteDropout(0.2)
+        self.blocks = nn.Sequential(
+            *(LayerChoice(blocks(width, width, bias=True, identity=True)) for _ in range(DS_CNN_BLOCKS))
+        )
+        self.dropout2 = ByteDropout(0.4)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(width, classes)
+        he_initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores before softmax."""
+        y = self.dropout1(F.relu(self.bn(self.stem(x))))
+        y = self.pool(self.dropout2(self.blocks(y))).flatten(1)
+        return self.fc(y)  # type: ignore[no-any-return]
+
+
+class MobileNetV1Choices(nn.Module):
+    """Thirteen places in MobileNetV1-0.25, its blocks; those that keep the shape may be left out."""
+
+    def __init__(self, in_channels: int = 3, classes: int = 2, width: int = 8) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(in_channels, width, 3, 2, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(width)
+        places, cin = [], width
+        for factor, stride in MOBILENET_BLOCKS:
+            cout = factor * width
+            places.append(LayerChoice(blocks(cin, cout, stride, bias=False, identity=stride == 1 and cin == cout)))
+            cin = cout
+        self.blocks = nn.Sequential(*places)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(cin, classes)
+        he_initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores before softmax."""
+        y = F.relu(self.bn(self.stem(x)))
+        y = self.pool(self.blocks(y)).flatten(1)
+        return self.fc(y)  # type: ignore[no-any-return]
+
+
+class AutoencoderChoices(nn.Module):
+    """Six places in the autoencoder: the hidden layers that keep their width, each may be left out."""
+
+    def __init__(self, inputs: int = 640, hidden: int = 128, code: int = 8) -> None:
+        super().__init__()
+        widths = [inputs, *[hidden] * DEPTH, code, *[hidden] * DEPTH]
+        layers: list[nn.Module] = []
+        for cin, cout in pairwise(widths):
+            layer = Dense(cin, cout)
+            same = cin == cout == hidden
+            layers.append(LayerChoice({"layer": layer, "identity": nn.Identity()}) if same else layer)
+        self.blocks = nn.Sequential(*layers)
+        self.out = nn.Linear(hidden, inputs)
+        he_initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruction in the units of the input."""
+        return self.out(self.blocks(x))  # type: ignore[no-any-return]
