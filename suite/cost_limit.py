@@ -121,12 +121,19 @@ def expected_macs(task: Task, lengths: Lengths, *, one_shot: bool = True) -> flo
 
 
 def lengths_within(
-    task: Task, limit: float | None, designed: Lengths, *, searches: int = 1, one_shot: bool = True
+    task: Task,
+    limit: float | None,
+    designed: Lengths,
+    *,
+    searches: int = 1,
+    one_shot: bool = True,
+    reserved: float = 0.0,
 ) -> Lengths:
     """The lengths with which a method of several phases stays within a limit.
 
     They are `designed` where warm-up and `searches` times the `expected_macs` fit, else shorter in proportion. One
     epoch of fine-tuning then fits whatever is found; how many more do is for `epochs_within` to say, afterwards.
+    `reserved` MACs x samples are kept back besides.
 
     Raises:
         ValueError: not one epoch of each phase fits; the message names the smallest limit with which it would.
@@ -136,7 +143,7 @@ def lengths_within(
     needed = math.inf
     for lengths in designed.shortened():
         warmup = lengths.warmup * epoch_macs(task, searched_macs(task))
-        needed = warmup + searches * expected_macs(task, lengths, one_shot=one_shot)
+        needed = reserved + warmup + searches * expected_macs(task, lengths, one_shot=one_shot)
         if needed <= limit * task.standard_macs:
             return lengths
     raise _too_small(task, limit, needed)

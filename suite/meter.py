@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # imported where a GPU is measured: reports read this module, and torch takes a second to load
+    import torch
 
 PHASES = ("warmup", "search", "finetune", "evaluation")
 TRAINING_FACTOR = 3
@@ -85,6 +87,8 @@ class Meter:
 
     def _gpu_seconds(self) -> float:
         """Seconds on the device's own clock since the last call; waits until the device has done all it was given."""
+        import torch
+
         event, last = torch.cuda.Event(enable_timing=True), self._event  # type: ignore[no-untyped-call]
         event.record()
         torch.cuda.synchronize()  # the wall clock must not stop before the phase's work has, nor can we read the event
@@ -155,5 +159,7 @@ class Meter:
 
     def _peak_memory(self) -> int:
         if self._cuda:
+            import torch
+
             return int(torch.cuda.max_memory_allocated())
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

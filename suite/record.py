@@ -2,18 +2,33 @@
 
 import dataclasses
 import json
+import types
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SCHEMA = 1
+from suite.errors import SuiteError
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+SCHEMA = 2
+
+
+class RecordError(SuiteError, ValueError):
+    """A record that cannot be read: torn, of a newer schema, or with missing or unknown fields."""
+
+
+def _from_1(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had for some time no name of the validation score, then that of the test score, and no quality target
+    but in its configuration.
+    """
+    upgraded = {"selection_name": old.get("score_name", ""), **old, "schema": 2}
+    if upgraded.get("quality_target") is None:
+        upgraded["quality_target"] = old["config"].get("benchmark", {}).get("quality_target")
+    return upgraded
+
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
 """Schema version -> function that turns a record of that version into the next one."""
-
-
-class RecordError(ValueError):
-    """A record that cannot be read: torn, of a newer schema, or with missing fields."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class RunRecord:
         return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True, allow_nan=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "RunRecord":
+    def from_json(cls, text: str | bytes) -> "RunRecord":
         """Read a record of this or an older schema.
 
         Raises:
@@ -73,20 +88,43 @@ class RunRecord:
         """
         try:
             raw = json.loads(text)
-            version = raw["schema"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise RecordError(f"not a run record ({error.__class__.__name__}: {error})") from error
-        if version > SCHEMA:
-            raise RecordError(f"record schema {version} is newer than this suite's {SCHEMA}: update the suite")
-        while version < SCHEMA:
-            raw = _UPGRADES[version](raw)
-            version = raw["schema"]
-        names = {f.name for f in dataclasses.fields(cls)}
-        if unknown := set(raw) - names:
-            raise RecordError(f"unknown fields {sorted(unknown)}")
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"torn, or no JSON ({error})") from error
+        if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
+            raise RecordError("not a run record: it has no schema version")
+        raw = _upgraded(raw)
+        for what, names in (("unknown fields", set(raw) - set(_KINDS)), ("missing fields", _REQUIRED - set(raw))):
+            if names:
+                raise RecordError(f"{what} {', '.join(sorted(names))}")
+        for name, value in raw.items():
+            if not isinstance(value, _KINDS[name]):
+                raise RecordError(f"field {name} is of type {type(value).__name__}")
+        for name in ("candidates", "artefacts"):
+            raw[name] = tuple(raw.get(name, ()))
+        return cls(**raw)
+
+
+def _upgraded(raw: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record of any schema as this suite has them."""
+    version = raw["schema"]
+    if version > SCHEMA:
+        raise RecordError(f"record schema {version} is newer than this suite's {SCHEMA}: update the suite")
+    while version < SCHEMA:
         try:
-            for name in ("candidates", "artefacts"):
-                raw[name] = tuple(raw.get(name, ()))
-            return cls(**raw)
-        except TypeError as error:
-            raise RecordError(str(error)) from error
+            raw = _UPGRADES[version](raw)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"not a record of schema {version} ({type(error).__name__}: {error})") from error
+        version = raw["schema"]
+    return raw
+
+
+def _kind(hint: Any) -> tuple[type, ...]:
+    """The types that JSON has for a field's annotation."""
+    if options := [o for o in typing.get_args(hint) if isinstance(hint, types.UnionType)]:
+        return tuple(kind for option in options for kind in _kind(option))
+    origin = typing.get_origin(hint) or hint
+    return {float: (float, int), Mapping: (dict,), tuple: (list,)}.get(origin, (origin,))
+
+
+_KINDS = {f.name: _kind(f.type) for f in dataclasses.fields(RunRecord)}
+_REQUIRED = {f.name for f in dataclasses.fields(RunRecord) if f.default is f.default_factory is dataclasses.MISSING}

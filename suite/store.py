@@ -5,24 +5,29 @@ and renamed; `record.json` comes last, so a run without one never happened. Lock
 several processes share a folder and vanish with the process that held them.
 """
 
+import gc
 import hashlib
 import io
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-import torch
 from filelock import FileLock
 
 from suite.errors import SuiteError
 from suite.files import write_atomic
 from suite.record import RecordError, RunRecord
+
+if TYPE_CHECKING:  # readers of records do not wait for torch
+    import numpy as np
+    import pandas as pd
+    import torch
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +40,8 @@ def content_id(config: Mapping[str, Any]) -> str:
 
 def save_tensors(path: Path, state: Mapping[str, Any]) -> None:
     """Save a dict of tensors and plain values atomically."""
+    import torch
+
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     write_atomic(path, buffer.getvalue())
@@ -42,16 +49,48 @@ def save_tensors(path: Path, state: Mapping[str, Any]) -> None:
 
 def load_tensors(path: Path) -> dict[str, Any]:
     """Load what `save_tensors` wrote; never executes code (weights_only)."""
+    import torch
+
     state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     return state
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No garbage collection inside: while thousands of records are read it would pass over all of them many times."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class Broken(NamedTuple):
+    """A `record.json` that is left out, and why."""
+
+    path: Path
+    reason: str
+
+
 @dataclass(frozen=True)
 class Store:
-    """The folder of one experiment, `root/experiment`, and the artefacts that all experiments share."""
+    """The folder of one experiment, `root/experiment`, and the artefacts that all experiments share.
+
+    What was read of a file is kept until the file changes, so that asking again costs next to nothing.
+    """
 
     root: Path
     experiment: str
+    _kept: dict[Path, tuple[tuple[int, int], RunRecord | Broken]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _told: set[Broken] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type["Store"], tuple[Path, str]]:
+        """To another process goes where it is, not what was read."""
+        return Store, (self.root, self.experiment)
 
     @property
     def folder(self) -> Path:
@@ -89,20 +128,31 @@ class Store:
         return FileLock(folder / ".lock")
 
     def read(self, run_id: str) -> RunRecord | None:
-        """The run's record, or None where it has not ended."""
+        """The run's record, or None where it has not ended.
+
+        Raises:
+            RecordError: it cannot be read; the text names the file.
+        """
         path = self.run_folder(run_id) / "record.json"
-        return RunRecord.from_json(path.read_text()) if path.exists() else None
+        if not path.exists():
+            return None
+        found = _read(path)
+        if isinstance(found, Broken):
+            raise RecordError(f"{found.path}: {found.reason}")
+        return found
 
     def write(
         self,
         record: RunRecord,
         *,
-        history: pd.DataFrame | None = None,
-        predictions: Mapping[str, np.ndarray] | None = None,
+        history: "pd.DataFrame | None" = None,
+        predictions: "Mapping[str, np.ndarray] | None" = None,
         architecture: Mapping[str, Any] | None = None,
-        weights: Mapping[str, torch.Tensor] | None = None,
+        weights: "Mapping[str, torch.Tensor] | None" = None,
     ) -> None:
         """Write a run's files, `record.json` last."""
+        import numpy as np
+
         folder = self.run_folder(record.id)
         if history is not None:
             buffer = io.BytesIO()
@@ -119,11 +169,71 @@ class Store:
         write_atomic(folder / "record.json", record.to_json().encode())
 
     def records(self) -> list[RunRecord]:
-        """All readable records of the experiment, by id; an unreadable one is logged and skipped."""
-        records = []
-        for path in sorted((self.folder / "runs").glob("*/record.json")):
-            try:
-                records.append(RunRecord.from_json(path.read_text()))
-            except (RecordError, OSError, UnicodeDecodeError) as error:
-                log.warning("%s: unreadable, left out: %s", path, error)
-        return records
+        """All usable records of the experiment, by id; those of `broken` are logged and left out."""
+        return self._collect()[0]
+
+    def broken(self) -> list[Broken]:
+        """The record files that are left out, by path: torn, of a newer schema, in another run's folder, or of an
+        older version of a benchmark than others have here (what a version changes, changes results).
+        """
+        return self._collect()[1]
+
+    def entries(self) -> list[RunRecord | Broken]:
+        """Every record file of the experiment by path, as far as it can be read on its own."""
+        paths = (self.folder / "runs").glob("*/record.json")
+        with collector_paused():
+            return [self._seen(path) for path in sorted(paths, key=str)]
+
+    def _collect(self) -> tuple[list[RunRecord], list[Broken]]:
+        entries = self.entries()
+        readable = [entry for entry in entries if isinstance(entry, RunRecord)]
+        outdated = _outdated(readable)
+        broken = [entry for entry in entries if isinstance(entry, Broken)]
+        broken += [Broken(self.run_folder(run) / "record.json", reason) for run, reason in outdated.items()]
+        for entry in broken:
+            if entry not in self._told:
+                self._told.add(entry)
+                log.warning("%s: left out: %s", entry.path, entry.reason)
+        return [record for record in readable if record.id not in outdated], sorted(broken)
+
+    def _seen(self, path: Path) -> RunRecord | Broken:
+        """What `path` holds, read again only where it has changed."""
+        try:
+            stat = path.stat()
+        except OSError as error:
+            return Broken(path, str(error.strerror))
+        signature = (stat.st_mtime_ns, stat.st_ino)
+        kept = self._kept.get(path)
+        if kept is None or kept[0] != signature:
+            kept = self._kept[path] = (signature, _read(path))
+        return kept[1]
+
+
+def _read(path: Path) -> RunRecord | Broken:
+    try:
+        record = RunRecord.from_json(path.read_bytes())
+    except RecordError as error:
+        return Broken(path, str(error))
+    except OSError as error:
+        return Broken(path, str(error.strerror))
+    if record.id != path.parent.name:
+        return Broken(path, f"it is the record of run {record.id}, in another's folder")
+    return record
+
+
+def _outdated(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Run -> what to say of it, for those whose version of their benchmark others have surpassed."""
+    newest: dict[str, int] = defaultdict(int)
+    for record in records:
+        newest[record.benchmark] = max(newest[record.benchmark], _version(record))
+    return {
+        r.id: f"benchmark {r.benchmark} in version {_version(r)}, others here in version {newest[r.benchmark]}"
+        for r in records
+        if _version(r) < newest[r.benchmark]
+    }
+
+
+def _version(record: RunRecord) -> int:
+    """The benchmark's version, raised when a fix changes results; 0 where the record has none."""
+    version = record.config.get("benchmark", {}).get("version")
+    return version if isinstance(version, int) else 0

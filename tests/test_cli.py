@@ -49,7 +49,7 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
     assert "4 already done; nothing was trained" in caplog.text
 
     assert suite_("status", "e") == 0
-    assert "4 done" in capsys.readouterr().out
+    assert "4 of 4 runs done" in capsys.readouterr().out
     assert suite_("report", "results/e") == 0
     out = capsys.readouterr().out
     page = tmp_path / "results" / "e" / "report" / "index.html"
@@ -137,7 +137,7 @@ def test_hydras_own_options_work(suite_: Callable, capsys: pytest.CaptureFixture
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("verb", ["run", "report", "status", "list", "data", "check"])
+@pytest.mark.parametrize("verb", ["run", "report", "status", "export", "merge", "list", "data", "check"])
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
     try:
         code = main([verb, "--help"])
@@ -147,9 +147,27 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
     assert f"suite {verb}" in capsys.readouterr().out
 
 
+def test_a_run_reads_no_torn_record_and_names_it(
+    suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run = ["run", *SMOKE, "method=hand_tuned", "recipe.epochs=1"]
+    assert suite_(*run) == 0
+    (path,) = (tmp_path / "results" / "default").glob("runs/*/record.json")
+    path.write_text("{torn")
+    capsys.readouterr()
+    assert suite_(*run) == 2
+    assert str(path.relative_to(tmp_path)) in capsys.readouterr().err
+    assert path.read_text() == "{torn"
+
+
+def test_verbs_that_only_read_wait_for_no_torch(tmp_path: Path) -> None:
+    code = "import sys; from suite.cli import main; main(['status', 'nothing']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True).returncode == 0
+
+
 def test_unknown_verbs_and_folders(suite_: Callable, capsys: pytest.CaptureFixture) -> None:
     assert suite_("train") == 2
-    assert "run, status, report" in capsys.readouterr().err
+    assert "run, status, report, export, merge" in capsys.readouterr().err
     assert suite_("report", "nothing") == 2
     assert "nothing" in capsys.readouterr().err
     assert suite_() == 0

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,23 +33,70 @@ def test_the_id_depends_on_content_not_on_order() -> None:
     assert content_id({"a": 1}) != content_id({"a": 2})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 1, "id": "a"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "{}", "\x00\x01", "[" * 100_000, '{"schema": 1, "id": "a"}', '{"schema": "1"}', '{"schema": 0}',
+        '{"schema": -1}', '{"schema": 1, "config": null}', '{"schema": null}',
+    ],
+)  # fmt: skip
 def test_what_is_no_record_is_refused(text: str) -> None:
     with pytest.raises(RecordError):
         RunRecord.from_json(text)
 
 
-def test_a_newer_schema_is_refused_and_an_older_one_upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = dataclasses.asdict(RECORD) | {"schema": 99}
-    with pytest.raises(RecordError, match="newer"):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": "0"}, "seed"),
+        ({"scores": [0.5]}, "scores"),
+        ({"config": None}, "config"),
+        ({"extra": 1}, "extra"),
+        ({"schema": 99}, "newer"),
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_refused_by_its_name(change: dict, told: str) -> None:
+    raw = dataclasses.asdict(RECORD) | change
+    with pytest.raises(RecordError, match=told):
         RunRecord.from_json(json.dumps(raw))
 
+
+def test_a_missing_field_is_named() -> None:
+    raw = dataclasses.asdict(RECORD)
+    del raw["method"], raw["targets"]
+    with pytest.raises(RecordError, match="method, targets"):
+        RunRecord.from_json(json.dumps(raw))
+
+
+def test_schema_1_without_quality_target_and_name_of_the_validation_score_is_upgraded() -> None:
+    raw = dataclasses.asdict(RECORD) | {"schema": 1, "score_name": "accuracy"}
+    raw["config"] = {"benchmark": {"name": "digits", "quality_target": 0.85}}
+    del raw["quality_target"], raw["selection_name"]
+    record = RunRecord.from_json(json.dumps(raw))
+    assert (record.selection_name, record.quality_target, record.schema) == ("accuracy", 0.85, 2)
+
+
+def test_schema_1_keeps_what_it_said_itself() -> None:
+    raw = dataclasses.asdict(RECORD) | {"schema": 1, "selection_name": "negative_error", "quality_target": 0.9}
+    record = RunRecord.from_json(json.dumps(raw))
+    assert (record.selection_name, record.quality_target) == ("negative_error", 0.9)
+
+
+def test_upgrades_are_applied_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def upgrade(old: dict) -> dict:
         return {k: v for k, v in old.items() if k != "old"} | {"budget": old["old"], "schema": 1}
 
     monkeypatch.setitem(suite.record._UPGRADES, 0, upgrade)
-    raw = dataclasses.asdict(RECORD) | {"schema": 0, "old": "weights 9%"}
-    assert RunRecord.from_json(json.dumps(raw)).budget == "weights 9%"
+    raw = dataclasses.asdict(RECORD) | {"schema": 0, "old": "weights 9%", "quality_target": None}
+    record = RunRecord.from_json(json.dumps(raw))
+    assert (record.budget, record.schema) == ("weights 9%", 2)
+
+
+def test_every_record_of_the_repository_can_be_read() -> None:
+    results = Path(__file__).parents[1] / "results"
+    stores = [Store(results, folder.parent.name) for folder in sorted(results.glob("*/runs"))]
+    assert sum(len(store.records()) for store in stores) > 100
+    assert [broken for store in stores for broken in store.broken()] == []
 
 
 def test_a_run_without_record_never_happened(tmp_path: Path) -> None:
@@ -75,6 +124,55 @@ def test_one_broken_record_never_hides_the_others(tmp_path: Path, caplog: pytest
     write_atomic(store.run_folder("zzz") / "record.json", b"{torn")
     assert store.records() == [RECORD]
     assert "zzz" in caplog.text
+
+
+def test_broken_records_are_listed_with_file_and_reason(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    store.write(RECORD)
+    newer = dataclasses.replace(RECORD, id="newer", schema=99)
+    store.write(newer)
+    write_atomic(store.run_folder("torn") / "record.json", RECORD.to_json()[:100].encode())
+    write_atomic(store.run_folder("copy") / "record.json", RECORD.to_json().encode())
+    assert store.records() == [RECORD]
+    reasons = {path.parent.name: reason for path, reason in store.broken()}
+    assert set(reasons) == {"copy", "newer", "torn"}
+    assert "run abc" in reasons["copy"]
+    assert "99 is newer" in reasons["newer"]
+    assert "torn" in reasons["torn"]
+
+
+def test_reading_a_broken_record_names_its_file(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    write_atomic(store.run_folder("torn") / "record.json", b"{")
+    with pytest.raises(RecordError, match=str(store.run_folder("torn") / "record.json")):
+        store.read("torn")
+
+
+def test_of_mixed_benchmark_versions_the_newest_is_used_and_the_others_are_named(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    versions = {"old": ("digits", 1), "new": ("digits", 2), "other": ("keyword_spotting", 1)}
+    for name, (benchmark, version) in versions.items():
+        config = {"benchmark": {"name": benchmark, "version": version}}
+        store.write(dataclasses.replace(RECORD, id=name, benchmark=benchmark, config=config))
+    assert [record.id for record in store.records()] == ["new", "other"]
+    ((path, reason),) = store.broken()
+    assert path == store.run_folder("old") / "record.json"
+    assert "version 1" in reason
+    assert "version 2" in reason
+
+
+def test_a_changed_record_is_read_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    store.write(RECORD)
+    assert store.records() == [RECORD]
+    better = dataclasses.replace(RECORD, scores={"test": 0.9})
+    store.write(better)
+    assert store.records() == [better]
+
+
+def test_reading_records_needs_no_torch() -> None:
+    code = "import sys, suite.store; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

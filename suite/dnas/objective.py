@@ -39,8 +39,9 @@ class MaskObjective(Objective):
             log.info("compaction waits in %s: the task can reopen their channels", ", ".join(masked.waiting))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """The masks, without weight decay."""
-        yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
+        """The masks, without weight decay; under dual ascent without momentum past the limit too."""
+        group = {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
+        yield group | ({"betas": (0.0, 0.999)} if self.rule.rule.schedule == "dual" else {})
 
     def penalty(self, epoch: float) -> Tensor | None:
         """Of the relaxed costs at the masks of the last pass, its gradient in closed form."""

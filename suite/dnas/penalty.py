@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 SHAPES = ("hinge", "abs", "objective")
-SCHEDULES = ("ramp", "constant")
+SCHEDULES = ("ramp", "constant", "dual")
 _START = 0.01
 _LATE_MARGIN = 0.1
 
@@ -24,7 +24,8 @@ class PenaltyRule:
     benchmark's recipe says it.
 
     shape: hinge lambda max(0, C - T); abs lambda |C - T|; objective lambda C, no target.
-    schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant.
+    schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant; dual ascent, not the
+        paper's: no strength is picked, each rises with its constraint's relative violation and falls with its slack.
     """
 
     shape: str = "hinge"
@@ -36,6 +37,8 @@ class PenaltyRule:
             raise ValueError(f"penalty.shape={self.shape}: choices are {', '.join(SHAPES)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"penalty.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
+        if self.schedule == "dual" and (self.shape != "hinge" or self.multiplier is not None):
+            raise ValueError("penalty.schedule=dual: finds its strengths itself, with shape=hinge and no multiplier")
         if self.multiplier is None:
             return
         values = self.multiplier.values() if isinstance(self.multiplier, Mapping) else [self.multiplier]
@@ -64,6 +67,7 @@ class Penalty:
     epochs: int
     task_loss: float = 0.0
     strengths: dict[str, float] = field(default_factory=dict)
+    epoch: float = 0.0
 
     def start(self, task_loss: float, costs: Mapping[str, float]) -> None:
         """Fix the strengths from the warm-up's final training loss and the initial costs (Eq. 13).
@@ -73,6 +77,9 @@ class Penalty:
         if not task_loss > 0:
             raise ValueError(f"the warm-up's training loss is {task_loss}: strengths need a positive, finite one")
         self.task_loss = task_loss
+        if self.rule.schedule == "dual":
+            self.strengths = dict.fromkeys(self.targets, 0.0)
+            return
         for metric, target in self.targets.items():
             if self.rule.shape == "objective":
                 self._arm(metric, costs[metric])
@@ -85,7 +92,7 @@ class Penalty:
         Within an epoch the ramp goes on: a search of ten epochs would otherwise jump by a fifth at once.
         """
         final = self.strengths.get(metric, 0.0)
-        if self.rule.schedule == "constant":
+        if self.rule.schedule != "ramp":
             return final
         return min(_START * final + epoch * (1 - _START) * final / (self.epochs / 2), final)
 
@@ -97,6 +104,8 @@ class Penalty:
 
     def at(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
         """The penalty term at `costs` and search epoch `epoch`, and its slope in each budgeted one."""
+        if self.rule.schedule == "dual":
+            return self._ascend(costs, epoch)
         value, slopes = 0.0, {}
         for metric, target in self.targets.items():
             excess = costs[metric] - target
@@ -114,14 +123,28 @@ class Penalty:
                 slopes[metric] = strength
         return value, slopes
 
+    def _ascend(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
+        """The Lagrangian's term, each multiplier moved by its relative violation, in task losses an epoch.
+
+        A multiplier of the relative violation C/T - 1 needs no scale of its own: it is a share of the task loss.
+        """
+        passed, self.epoch = max(epoch - self.epoch, 0.0), epoch
+        value = 0.0
+        for metric, target in self.targets.items():
+            violation = costs[metric] / target - 1
+            moved = self.strengths[metric] * target + self.task_loss * violation * passed
+            self.strengths[metric] = max(moved, 0.0) / target
+            value += self.strengths[metric] * (costs[metric] - target)
+        return value, dict(self.strengths)
+
     def _arm(self, metric: str, distance: float) -> None:
         self.strengths[metric] = self.rule.multiplier_of(metric) * self.task_loss / distance
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must keep."""
-        return {"task_loss": self.task_loss, "strengths": dict(self.strengths)}
+        return {"task_loss": self.task_loss, "strengths": dict(self.strengths), "epoch": self.epoch}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a former `state()`."""
         self.task_loss = state["task_loss"]
-        self.strengths = dict(state["strengths"])
+        self.strengths, self.epoch = dict(state["strengths"]), state["epoch"]

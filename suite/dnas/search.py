@@ -113,7 +113,7 @@ class Duccio:
 
     def _penalty(self, task: Task, budget: Budget, warm: TrainedSeed, phase: Phase) -> Penalty:
         rule = self.penalty
-        if rule.multiplier is None:
+        if rule.multiplier is None and rule.schedule != "dual":
             rule = replace(rule, multiplier=task.recipe.penalty_multiplier)
         targets = {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
         penalty = Penalty(rule, targets, cast(int, phase.epochs))

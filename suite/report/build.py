@@ -1,7 +1,9 @@
 """From a store to a folder of tables, figures and one page; never trains, never downloads."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,67 +14,164 @@ from rich.text import Text
 
 from suite.errors import SuiteError
 from suite.files import write_atomic
-from suite.report.figures import pictures
+from suite.record import RunRecord
+from suite.report.drawing import WRITERS, draw_all
+from suite.report.figures import Plot, plots
 from suite.report.frame import frame
 from suite.report.page import render_page
-from suite.report.published import FOLDER, Published, beside_table, footnotes, load_published
-from suite.report.style import pdf, png
-from suite.report.tables import cost_table, failure_table, main_table, score_table
-from suite.report.text import (
-    MISSING,
-    common,
-    interval,
-    number,
-    percent,
-    readable_beside,
-    readable_cost,
-    readable_failures,
-    readable_main,
-    readable_scores,
-    sentence,
-    to_csv,
-    to_latex,
-    to_markdown,
-)
-from suite.store import Store
+from suite.report.published import FOLDER, Published, footnotes, load_published
+from suite.report.style import page_format
+from suite.report.tables import Tables, all_tables, main_table, notes
+from suite.report.text import MISSING, common, interval, number, percent, sentence, to_csv, to_latex, to_markdown
+from suite.store import Store, collector_paused
+
+FORMATS = {"tables": ("csv", "md", "tex"), "figures": tuple(WRITERS), "page": ()}
+"""Kinds of output and the formats that each can have."""
+
+_USUAL = {"tables": ("csv", "md", "tex"), "figures": ("png", "pdf")}
+_PAPER = "paper"
 
 
-def build_report(store: Store) -> Path:
-    """Write results/<experiment>/report/ from the stored records and return the page's path.
+@dataclass(frozen=True)
+class Wanted:
+    """What to write of a report: `kinds` of output, `formats` by kind, `figures` by name (none: all), their `style`."""
 
-    Files: `index.html`, `tables/` (CSV with raw numbers, Markdown and LaTeX with rounded ones) and `figures/`
-    (PNG and PDF). Published numbers come from the folder `published` beside the experiment's, if it is there. The
-    same records and published numbers give the same bytes; tables and figures of an earlier report that this one
-    has not are removed.
+    kinds: tuple[str, ...]
+    formats: Mapping[str, tuple[str, ...]]
+    figures: tuple[str, ...] = ()
+    style: str = _PAPER
 
-    Raises: SuiteError: the experiment has no records; the text names its folder and the experiments that have
-    some.
+    @classmethod
+    def of(
+        cls, only: Sequence[str] = (), formats: Sequence[str] = (), figures: Sequence[str] = (), style: str = _PAPER
+    ) -> "Wanted":
+        """Everything in its usual formats, or as the arguments say.
+
+        A format is that of the kind that has it; a kind of which none is named keeps its usual ones. Names of figures,
+        and a style other than paper, stand for figures alone.
+
+        Raises:
+            SuiteError: a kind, format or style that there is not, or that does not go with the others.
+        """
+        page_format(style)
+        _check("--only", only, list(FORMATS))
+        figures_alone = [f"--figure {figures[0]}"] if figures else [f"--style {style}"] if style != _PAPER else []
+        if figures_alone and (others := [kind for kind in only if kind != "figures"]):
+            raise SuiteError(f"{figures_alone[0]} is about figures alone: leave out --only {','.join(others)}")
+        kinds = tuple(kind for kind in FORMATS if kind in (only or (["figures"] if figures_alone else FORMATS)))
+        _check("--format", formats, [name for kind in kinds for name in FORMATS[kind]])
+        chosen = {k: tuple(f for f in FORMATS[k] if f in formats) or usual for k, usual in _USUAL.items()}
+        return cls(kinds, chosen, tuple(dict.fromkeys(figures)), style)
+
+
+def _check(option: str, given: Sequence[str], choices: Sequence[str]) -> None:
+    if unknown := [name for name in given if name not in choices]:
+        raise SuiteError(f"{option} {','.join(unknown)}: choices are {', '.join(choices) or 'none for this output'}")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a store's records say, read once: `df` is their frame, `published` the numbers of others beside them."""
+
+    store: Store
+    records: Sequence[RunRecord]
+    df: pd.DataFrame
+    published: Sequence[Published]
+
+    @classmethod
+    def of(cls, store: Store) -> "Report":
+        """Read the store's records, and published numbers from the folder `published` beside it, if it is there.
+
+        Raises:
+            SuiteError: the experiment has no records; the text names its folder and the experiments that have some.
+        """
+        records = store.records()
+        if not records:
+            broken = "".join(f"; left out {path}: {reason}" for path, reason in store.broken()[:3])
+            others = "" if broken else f". Experiments with records: {_experiments(store)}"
+            raise SuiteError(f"{store.folder}: no records to report on{broken}{others}")
+        with collector_paused():
+            return cls(store, records, frame(records), load_published(store.root / FOLDER))
+
+    @cached_property
+    def tables(self) -> Tables:
+        """`all_tables`, made once for files, page and terminal."""
+        return all_tables(self.df, self.store, self.published)
+
+    def plots(self, style: str = _PAPER) -> list[Plot]:
+        """The figures that can be drawn, by name; none is drawn yet."""
+        return plots(self.df, self.store, style)
+
+    def write(self, wanted: Wanted) -> Path:
+        """Write what is wanted to results/<experiment>/report/; the page's path, or the folder's where there is none.
+
+        Files: `index.html`, `tables/` (CSV with raw numbers, Markdown and LaTeX with rounded ones) and `figures/`, or
+        `slides/` for those of that style. The same records and published numbers give the same bytes. Of the kinds that
+        are written, files whose table or figure is no more are removed, unless single figures are asked for.
+
+        Raises:
+            SuiteError: a figure's name that there is not.
+        """
+        folder = self.store.folder / "report"
+        if "tables" in wanted.kinds:
+            files = self._table_files(wanted.formats["tables"])
+            _replace(folder / "tables", files, {"runs", *self.tables}, FORMATS["tables"])
+        if not {"figures", "page"} & set(wanted.kinds):
+            return folder
+        # The page has the figures in it as PNG.
+        shown = ("png",) if "page" in wanted.kinds else ()
+        written = wanted.formats["figures"] if "figures" in wanted.kinds else ()
+        found = self.plots(wanted.style)
+        _check("--figure", wanted.figures, [plot.name for plot in found])
+        found = [plot for plot in found if not wanted.figures or plot.name in wanted.figures]
+        drawn = draw_all(found, tuple(dict.fromkeys((*shown, *written))))
+        if "figures" in wanted.kinds:
+            files = {f"{d.picture.name}.{name}": d.files[name] for d in drawn for name in written}
+            place = folder / ("figures" if wanted.style == _PAPER else wanted.style)
+            _replace(place, files, {plot.name for plot in found}, () if wanted.figures else FORMATS["figures"])
+        if "page" not in wanted.kinds:
+            return folder
+        images = [(d.picture, d.files["png"]) for d in drawn]
+        text = render_page(self.records, self.df, images, self.published, self.store, self.tables)
+        write_atomic(folder / "index.html", text.encode())
+        return folder / "index.html"
+
+    def _table_files(self, formats: Sequence[str]) -> dict[str, bytes]:
+        """File name -> content, `runs.csv` with all runs among them."""
+        files = {"runs.csv": to_csv(self.df)} if "csv" in formats else {}
+        for name, (raw, rounded) in self.tables.items():
+            note, foot = sentence(common(raw)), list(notes(name))
+            if name == "published":
+                foot = [*footnotes(self.df, self.published, raw), *foot]
+            if "csv" in formats:
+                files[f"{name}.csv"] = to_csv(raw)
+            for suffix, written in (("md", to_markdown), ("tex", to_latex)):
+                if suffix in formats:
+                    files[f"{name}.{suffix}"] = written(rounded, note, foot)
+        return {name: text.encode() for name, text in files.items()}
+
+
+def build_report(store: Store, wanted: Wanted | None = None) -> Path:
+    """Write a store's report, all of it or what is `wanted`; see `Report.of` and `Report.write`."""
+    return Report.of(store).write(wanted or Wanted.of())
+
+
+def _replace(folder: Path, files: Mapping[str, bytes], shown: Collection[str], suffixes: Sequence[str]) -> None:
+    """Write `files`, and remove those of `suffixes` whose table or figure is not among the `shown` any more.
+
+    A file of another format than those that are written stays as long as what it shows is still there.
     """
-    records = store.records()
-    if not records:
-        raise SuiteError(f"{store.folder}: no records to report on. Experiments with records: {_experiments(store)}")
-    df = frame(records)
-    published = load_published(store.root / FOLDER)
-    files = _tables(df, published)
-    drawn = [(picture, png(picture.figure)) for picture in pictures(df)]
-    for picture, image in drawn:
-        files[f"figures/{picture.name}.png"] = image
-        files[f"figures/{picture.name}.pdf"] = pdf(picture.figure)
-    folder = store.folder / "report"
     for name, content in files.items():
         write_atomic(folder / name, content)
-    for pattern in ("tables/*.csv", "tables/*.md", "tables/*.tex", "figures/*.png", "figures/*.pdf"):
-        for old in folder.glob(pattern):
-            if old.relative_to(folder).as_posix() not in files:
+    for suffix in suffixes:
+        for old in folder.glob(f"*.{suffix}"):
+            if old.stem not in shown:
                 old.unlink()
-    page = folder / "index.html"
-    write_atomic(page, render_page(records, df, drawn, published).encode())
-    return page
 
 
-def console_table(df: pd.DataFrame) -> Table:
-    """The main table for a terminal of at least 110 columns, with the costs that are budgeted."""
-    main = main_table(df)
+def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
+    """The main table, `main` where it is at hand, for a terminal of 110 columns, with the costs that are budgeted."""
+    main = main_table(df) if main is None else main
     shared = common(main)
     keys = [key for key in ("benchmark", "preset", "device") if key not in shared]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(sentence(shared)), title_justify="left")
@@ -109,27 +208,6 @@ def _console_cells(row: Mapping[Hashable, Any]) -> list[str]:
         percent(100 * row["max_search_violation"]),
         number(row["trainings"]),
     ]
-
-
-def _tables(df: pd.DataFrame, published: Sequence[Published]) -> dict[str, bytes]:
-    """File name -> content; tables that would be empty are left out, the first two excepted."""
-    main, cost, failures = main_table(df), cost_table(df), failure_table(df)
-    scores, beside = score_table(df), beside_table(df, published)
-    readable = {"main": (main, readable_main(main)), "cost": (cost, readable_cost(cost))}
-    if len(scores):
-        readable["scores"] = (scores, readable_scores(scores))
-    if len(beside):
-        readable["published"] = (beside, readable_beside(beside))
-    if len(failures):
-        readable["failures"] = (failures, readable_failures(failures))
-    feet = {"published": footnotes(df, published, beside)}
-    files = {"tables/runs.csv": to_csv(df)}
-    for name, (raw, rounded) in readable.items():
-        note = sentence(common(raw))
-        files[f"tables/{name}.csv"] = to_csv(raw)
-        files[f"tables/{name}.md"] = to_markdown(rounded, note, feet.get(name, ()))
-        files[f"tables/{name}.tex"] = to_latex(rounded, note, feet.get(name, ()))
-    return {name: text.encode() for name, text in files.items()}
 
 
 def _experiments(store: Store) -> str:

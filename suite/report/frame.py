@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,16 +19,18 @@ METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
 _NAN = float("nan")
 _NUMERICS = ("threads", "compute")
 _FURTHER = "test/"
+_UNSET = object()
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     """One row per record, in the order of benchmark, preset, device, budget, method, seed and id.
 
     Plain columns: id, experiment, status, benchmark, preset, budget, method, device, seed, score_name, score
-    (test), selection_name, validation_score (measured by selection_name), quality_target (of the test score),
-    feasible, max_violation, max_search_violation (relative, NaN where absent), trainings and trainings_amortised
-    (standard trainings of the seed), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length
-    (the recipe's epochs and cuts in words), data_note, error ("" where none).
+    (test), selection_name, validation_score (measured by selection_name), quality_target and chance (of the test
+    score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation, max_search_violation
+    (relative, NaN where absent), trainings and trainings_amortised (standard trainings of the seed), wall_s, cpu_s
+    (seconds), networks, lost_macs (MAC), threads, dtype, length (the recipe's epochs and cuts in words), data_note,
+    error ("" where none).
 
     Columns by metric: `cost/`, `relative/` (cost over seed cost), `seed/` and `unit/`; by budgeted metric
     `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What a
@@ -91,7 +93,8 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "score": record.scores.get("test", _NAN),
         "selection_name": record.selection_name,
         "validation_score": record.scores.get("validation", _NAN),
-        "quality_target": _quality_target(record),
+        "quality_target": _or_nan(record.quality_target),
+        "chance": _or_nan(record.config.get("benchmark", {}).get("chance")),
         "feasible": record.feasible,
         "max_violation": _largest(record, record.violations),
         "max_search_violation": _largest(record, record.search_violations),
@@ -103,16 +106,12 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     }
 
 
+def _or_nan(value: float | None) -> float:
+    return _NAN if value is None else float(value)
+
+
 def _further_scores(record: RunRecord, names: Iterable[str]) -> dict[str, float]:
     return {f"score/{name.removeprefix(_FURTHER)}": record.scores.get(name, _NAN) for name in names}
-
-
-def _quality_target(record: RunRecord) -> float:
-    """The record's, or for records older than that field the one its benchmark was configured with."""
-    target = record.quality_target
-    if target is None:
-        target = record.config.get("benchmark", {}).get("quality_target")
-    return _NAN if target is None else float(target)
 
 
 def _length(recipe: Mapping[str, Any]) -> str:
@@ -188,14 +187,31 @@ def _distinct_methods(records: Sequence[RunRecord]) -> list[str]:
 
 def _differences(records: Sequence[RunRecord]) -> list[str]:
     """For each record the settings that are not the same in all of them; "" where all agree."""
-    settings = [flatten(r.config) for r in records]
     # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
     ignored = _NUMERICS if len({r.seed for r in records}) == len(records) else ()
-    keys = sorted({key for flat in settings for key in flat if not _last(key).endswith(("seed", *ignored))})
-    varying = [key for key in keys if len({flat.get(key) for flat in settings}) > 1]
-    uses = Counter(_last(key) for key in varying)
-    labels = {key: _last(key) if uses[_last(key)] == 1 else key for key in varying}
-    return [", ".join(f"{labels[key]}={flat.get(key, 'unset')[:24]}" for key in varying) for flat in settings]
+    keys = sorted(k for k in _varying([r.config for r in records]) if not _last(k).endswith(("seed", *ignored)))
+    if not keys:
+        return [""] * len(records)
+    uses = Counter(_last(key) for key in keys)
+    labels = {key: _last(key) if uses[_last(key)] == 1 else key for key in keys}
+    settings = [flatten(r.config) for r in records]
+    return [", ".join(f"{labels[key]}={flat.get(key, 'unset')[:24]}" for key in keys) for flat in settings]
+
+
+def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:
+    """The dotted keys of `flatten` whose values are not the same in all `configs`.
+
+    Equal parts are passed over whole: of thousands of runs most settings agree.
+    """
+    for key in sorted({key for config in configs for key in config}):
+        values = [config.get(key, _UNSET) for config in configs]
+        if all(value == values[0] for value in values):
+            continue
+        nodes = [value for value in values if isinstance(value, Mapping)]
+        if nodes:
+            yield from _varying([*nodes, *([{}] if len(nodes) < len(values) else [])], f"{prefix}{key}.")
+        if any(value is not _UNSET and not isinstance(value, Mapping) for value in values):
+            yield f"{prefix}{key}"
 
 
 def _last(key: str) -> str:

@@ -1,25 +1,51 @@
-"""One look for all figures: a colour and a marker per method, and files without dates."""
+"""One look for all figures: a colour and a marker per method, two page formats, and files without dates."""
 
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-WIDTH = 7.2
-"""Width of a figure in inches: a text column on A4."""
+from suite.errors import SuiteError
 
-DPI = 200
+DPI = 300
+
+
+@dataclass(frozen=True)
+class Format:
+    """Size and type of a figure: `width` in inches, `font` in points, `lines` of panels at most on one page.
+
+    `aspect` is width over height where the page has a fixed one; otherwise a figure is as high as its content.
+    """
+
+    width: float
+    font: float
+    lines: int
+    aspect: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """Size of the type over that of the paper's."""
+        return self.font / _PAPER.font
+
+
+_PAPER = Format(width=7.2, font=8.5, lines=4)
+
+FORMATS = {"paper": _PAPER, "slides": Format(width=10.0, font=11.0, lines=1, aspect=16 / 9)}
+"""paper: a text column on A4. slides: 16:9, one line of panels a page."""
 
 INK = "#222222"
 OVER = "#ECECEC"
 LIMIT = "#444444"
+NEUTRAL = "#777777"
 PHASE_COLOURS = dict(
     zip(
         ("warmup", "search", "finetune", "evaluation"),
@@ -29,12 +55,23 @@ PHASE_COLOURS = dict(
 )
 """Four steps of cividis: apart in hue for the colour-blind, in lightness for a grey print."""
 
-# Okabe and Ito's colours without the yellow, which is lost on white; wine in its place.
+METRIC_LINES: dict[str, tuple[str, Any]] = {
+    "weights": ("#000000", "-"),
+    "weights_full": ("#882255", (0, (1, 1))),
+    "macs": ("#0072B2", (0, (1, 1))),
+    "ram": ("#009E73", (0, (6, 1.5, 1, 1.5))),
+    "latency": ("#D55E00", (0, (4, 1.5))),
+    "energy": ("#CC79A7", (0, (3, 1, 1, 1, 1, 1))),
+}
+"""Colour and dashes of a metric's line, where a line stands for a metric."""
+
+# Okabe and Ito's colours without the yellow, which is lost on white; four of Tol's in its place.
 _COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#000000"),
-    *("#7F7F7F", "#A6761D"),
+    *("#7F7F7F", "#A6761D", "#332288", "#999933"),
 )
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "*", ">", "h")
+# A new method goes to the end: a place is a look, and no method's look may change.
 _KNOWN = (
     "duccio",
     "hand_tuned",
@@ -46,6 +83,7 @@ _KNOWN = (
     "prune_to_budget",
     "random",
     "nsga3",
+    "duccio_layerwise",
 )
 
 
@@ -70,24 +108,40 @@ def looks(methods: Iterable[str]) -> dict[str, Look]:
             places[name] = _KNOWN.index(base)
     free = (i for i in count() if i not in set(places.values()))
     places |= dict(zip((name for name in names if name not in places), free, strict=False))
-    return {m: Look(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]) for m, i in places.items()}
+    return {m: Look(_COLOURS[i % len(_COLOURS)], _marker(i)) for m, i in places.items()}
+
+
+def _marker(place: int) -> str:
+    """The place's marker; every further round of colours starts one marker later, so that no pair comes twice soon."""
+    return _MARKERS[(place + place // len(_COLOURS)) % len(_MARKERS)]
+
+
+class StyledFigure(Figure):
+    """A figure that knows the style that it is to be drawn in."""
+
+    style: str = "paper"
 
 
 @contextmanager
-def styled() -> Iterator[None]:
-    """Draw and save with the suite's settings, whatever the user's matplotlibrc says."""
+def styled(style: str = "paper") -> Iterator[None]:
+    """Draw and save with the suite's settings, whatever the user's matplotlibrc says.
+
+    Raises:
+        SuiteError: `style` is neither paper nor slides.
+    """
+    font = page_format(style).font
     with mpl.rc_context():
         mpl.rcParams.update({k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")})
         mpl.rcParams.update(sns.axes_style("ticks"))
         mpl.rcParams.update(
             {
                 "font.family": "DejaVu Sans",  # shipped with matplotlib: the same letters on every machine
-                "font.size": 8.5,
-                "axes.titlesize": 9,
-                "axes.labelsize": 8.5,
-                "xtick.labelsize": 8,
-                "ytick.labelsize": 8,
-                "legend.fontsize": 8,
+                "font.size": font,
+                "axes.titlesize": font + 0.5,
+                "axes.labelsize": font,
+                "xtick.labelsize": font - 0.5,
+                "ytick.labelsize": font - 0.5,
+                "legend.fontsize": font - 0.5,
                 "legend.frameon": False,
                 "axes.grid": True,
                 "axes.axisbelow": True,
@@ -103,29 +157,63 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float) -> Figure:
-    """An empty figure, `height` inches high, outside pyplot's global state."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+def page_format(style: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        SuiteError: there is none.
+    """
+    if style not in FORMATS:
+        raise SuiteError(f"style={style}: choices are {', '.join(FORMATS)}")
+    return FORMATS[style]
+
+
+def new_figure(height: float, style: str = "paper") -> StyledFigure:
+    """An empty figure outside pyplot's global state, for a content that on paper is `height` inches high.
+
+    A page of fixed aspect has its usual size, or is enlarged as a whole where the content would not fit.
+    """
+    page = page_format(style)
+    size = (page.width, height * page.scale)
+    if page.aspect is not None:
+        tall = max(page.width / page.aspect, size[1])
+        size = (tall * page.aspect, tall)
+    figure = StyledFigure(figsize=size, dpi=DPI, layout="constrained")
+    figure.style = style
     FigureCanvasAgg(figure)
     return figure
 
 
+def settle(figure: StyledFigure) -> None:
+    """Lay the figure out once and for all: every file of it then has the same layout, and costs no further one."""
+    with styled(figure.style):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG of 256 colours at 200 dots per inch, the same bytes at every run."""
-    full = Image.open(io.BytesIO(_save(figure, "png", {"Software": None}))).convert("RGB")
+    """The figure as a PNG of 256 colours at 300 dots per inch, the same bytes at every run."""
+    canvas = FigureCanvasAgg(figure)
+    with _style_of(figure):
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
     # A palette halves the file, and the page embeds every figure.
-    full.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True, dpi=(DPI, DPI))
+    few = Image.fromarray(pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(buffer, "PNG", dpi=(DPI, DPI))
     return buffer.getvalue()
 
 
 def pdf(figure: Figure) -> bytes:
     """The figure as a PDF without date or program name, the same bytes at every run."""
-    return _save(figure, "pdf", {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None})
-
-
-def _save(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
-    with styled():
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+    metadata = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
+    with _style_of(figure):
+        figure.savefig(buffer, format="pdf", dpi=DPI, metadata=metadata)
     return buffer.getvalue()
+
+
+@contextmanager
+def _style_of(figure: Figure) -> Iterator[None]:
+    with styled(figure.style if isinstance(figure, StyledFigure) else "paper"):
+        yield

@@ -1,15 +1,73 @@
 """The tables of the report as frames of raw numbers; `text.py` turns them into what people read."""
 
 import math
-import re
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from suite.meter import PHASES
+from suite.report.comparison import MARGIN
 from suite.report.frame import GROUP, by_metric
-from suite.report.statistics import mean_interval
+from suite.report.fronts import hypervolume_table, readable_hypervolume
+from suite.report.headline import headline_of, noninferiority_table, readable_headline, readable_noninferiority
+from suite.report.order import natural
+from suite.report.pairs import ablation_table, pairs_table, readable_ablation, readable_pairs
+from suite.report.statistics import Interval, mean_intervals, wilson
+from suite.report.summary import readable_summary, summary_table
+from suite.report.text import readable_beside, readable_cost, readable_failures, readable_main, readable_scores
+from suite.store import Store
+
+if TYPE_CHECKING:
+    from suite.report.published import Published
+
+__all__ = ["NOTES", "all_tables", "cost_table", "failure_table", "main_table", "natural", "notes", "score_table"]
+
+_SEEDS = (
+    "Bounds over seeds are 95 % bootstrap intervals of the mean. For three seeds the interval is just their range, "
+    "which holds the true mean in 75 % of all cases (five: 84 %, ten: 92 %); a single seed has none."
+)
+_SHARES = (
+    "Bounds of a share of runs that fit are Wilson's, in %: three of three say that at least 44 % of all runs fit."
+)
+_MARGIN = (
+    "Non-inferior: the one-sided 95 % lower bound of the mean difference to the seed network, over paired seeds, is "
+    f"above -{100 * MARGIN:g} point. For these networks, other test examples are drawn for networks as they are. "
+    "For new seeds, the seeds' spread is added with Student's t, 2.9 for three pairs, so three seldom show it."
+)
+_MANY = (
+    "Bounds are not corrected for the number of rows, nor for choosing the best of them: of twenty methods that lose "
+    "exactly the margin, one is expected to pass."
+)
+_IMPROVEMENT = (
+    "Chance to be better: that a run of the method beats one of the reference's. With three seeds a side all nine "
+    "comparisons agree by luck alone in one of ten cases; p < 0.05 cannot be reached before four seeds a side."
+)
+_PAIRS = "Differences are means over paired seeds, in points, positive where the method is better."
+
+NOTES = {
+    "main": (_SEEDS, _SHARES),
+    "scores": (_SEEDS,),
+    "headline": (_MARGIN, _MANY),
+    "noninferiority": (_MARGIN, _MANY),
+    "pairs": (_PAIRS, _SEEDS, _IMPROVEMENT),
+    "ablation": (_PAIRS, _SEEDS, _SHARES, _IMPROVEMENT),
+    "summary": (
+        "Scores are normalised per benchmark, (score - chance) / (reference - chance); a quarter of all runs is cut at "
+        "either end. Seeds are resampled within benchmarks: it says nothing of other benchmarks.",
+        _SEEDS,
+        _SHARES,
+    ),
+    "hypervolume": (
+        "Axes are the score, from the benchmark's chance score up, and each budgeted cost over the seed network's, "
+        "from 1 down; runs that do not fit count as nothing. A front has as many points as there are budgets with "
+        "these metrics: with one budget it mostly says how far below it a method stays.",
+        _SEEDS,
+    ),
+    "cost": ("Means over finished runs; a time is that of the machine it ran on, beside whatever else ran there.",),
+}
+"""What each table's foot says of how far it can be trusted."""
 
 _COST_COLUMNS = [
     "trainings",
@@ -22,13 +80,48 @@ _COST_COLUMNS = [
 ]
 
 
+Tables = dict[str, tuple[pd.DataFrame, pd.DataFrame]]
+"""Name of a file -> raw numbers, and the text that people read."""
+
+
+def all_tables(df: pd.DataFrame, store: Store, published: Sequence["Published"] = ()) -> Tables:
+    """Every table of the report by name, in the page's order; empty ones are left out, `main` and `cost` excepted.
+
+    `df` is `frame` of the records; `store` has their predictions.
+    """
+    # published.py needs main_table.
+    from suite.report.published import beside_table
+
+    main, tests = main_table(df), noninferiority_table(df, store)
+    found: list[tuple[str, pd.DataFrame, Callable[[pd.DataFrame], pd.DataFrame]]] = [
+        ("main", main, readable_main),
+        ("headline", headline_of(tests), readable_headline),
+        ("summary", summary_table(df), readable_summary),
+        ("ablation", ablation_table(df, main), readable_ablation),
+        ("pairs", pairs_table(df, main, store), readable_pairs),
+        ("noninferiority", tests, readable_noninferiority),
+        ("hypervolume", hypervolume_table(df), readable_hypervolume),
+        ("cost", cost_table(df, main), readable_cost),
+        ("scores", score_table(df, main), readable_scores),
+        ("published", beside_table(df, published), readable_beside),
+        ("failures", failure_table(df), readable_failures),
+    ]
+    return {name: (raw, readable(raw)) for name, raw, readable in found if len(raw) or name in ("main", "cost")}
+
+
+def notes(name: str) -> tuple[str, ...]:
+    """The lines below the table of that name in `all_tables`: how it was made and how little few seeds can prove."""
+    return NOTES.get(name, ())
+
+
 def main_table(df: pd.DataFrame) -> pd.DataFrame:
     """Scores, costs and violations over seeds: one row per benchmark, preset, device, budget and method.
 
     Columns: `seeds` (different seeds of finished runs), `runs` (finished), `unfinished` (failed or
     interrupted), `score` with `score_low` and `score_high` (test, 95 % interval), `quality_target` (of the test
     score, NaN where the benchmark has none) and `meets_target` ("yes" where the mean score reaches it, "no", ""),
-    `fits` ("2/3": runs that meet every constraint), `seed_percent/<metric>` (mean cost in % of the seed's),
+    `fits` ("2/3": runs that meet every constraint) with Wilson's 95 % bounds of their share in [0, 1] as `fits_low` and
+    `fits_high`, `seed_percent/<metric>` (mean cost in % of the seed's),
     `target_percent/<metric>` (mean, in % of the target), `max_violation` and `max_search_violation` (largest over
     runs and constraints, relative; the latter at the last search epoch, before any checkpoint choice or repair)
     and `trainings` (mean, in standard trainings).
@@ -43,16 +136,17 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table["seeds"] = groups["seed"].nunique()
     table["runs"] = groups.size()
     table["unfinished"] = df[df["status"] != "done"].groupby(GROUP).size()
-    intervals = {key: mean_interval(group["score"]) for key, group in groups}
+    intervals = _intervals(done, "score")
     for name, bound in (("score", "mean"), ("score_low", "low"), ("score_high", "high")):
         table[name] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
     table["quality_target"] = groups["quality_target"].first()
     table["meets_target"] = list(map(_meets, table["score"], table["quality_target"]))
-    share = groups["feasible"].mean()
     counts = table[["seeds", "runs", "unfinished"]].fillna(0).astype(int)
     table[["seeds", "runs", "unfinished"]] = counts
     fitting = groups["feasible"].sum().reindex(table.index, fill_value=0).astype(int)
     table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, counts["runs"], strict=True)]
+    shares = [wilson(int(fit), int(n)) for fit, n in zip(fitting, counts["runs"], strict=True)]
+    table["fits_low"], table["fits_high"] = [s.low for s in shares], [s.high for s in shares]
     for metric in by_metric(df, "relative"):
         table[f"seed_percent/{metric}"] = groups[f"relative/{metric}"].mean() * 100
     for metric in by_metric(df, "target"):
@@ -61,32 +155,28 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     for name in ("max_violation", "max_search_violation"):
         table[name] = groups[name].max()
     table["trainings"] = groups["trainings"].mean()
-    return _ordered(table.assign(_share=share)).drop(columns="_share").reset_index()
+    return _ordered(table.assign(_share=groups["feasible"].mean())).drop(columns="_share").reset_index()
 
 
-def score_table(df: pd.DataFrame) -> pd.DataFrame:
-    """Test scores other than the main one, in the order of `main_table`; empty where no run has any.
+def score_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Test scores other than the main one, in the order of `main_table` (`main`); empty where no run has any.
 
     Columns: `runs`, and for each score `score/<name>` with `score_low/<name>` and `score_high/<name>` (mean over
     finished runs, 95 % interval). A benchmark without a score of that name has NaN.
     """
     names = sorted(by_metric(df, "score"), key=natural)
-    rows = []
-    for key, group in df[df["status"] == "done"].groupby(GROUP):
-        row: dict[str, Any] = {**dict(zip(GROUP, key, strict=True)), "runs": len(group)}
-        for name in names:
-            found = mean_interval(group[f"score/{name}"])
-            row |= {f"score/{name}": found.mean, f"score_low/{name}": found.low, f"score_high/{name}": found.high}
-        if any(math.isfinite(row[f"score/{name}"]) for name in names):
-            rows.append(row)
-    columns = [f"{part}/{name}" for name in names for part in ("score", "score_low", "score_high")]
-    table = pd.DataFrame(rows, columns=[*GROUP, "runs", *columns]).set_index(GROUP)
-    order = pd.MultiIndex.from_frame(main_table(df)[GROUP])
-    return table.reindex(order[order.isin(table.index)]).reset_index()
+    done = df[df["status"] == "done"]
+    table = done.groupby(GROUP).size().rename("runs").to_frame()
+    for name in names:
+        intervals = _intervals(done, f"score/{name}")
+        for part, bound in (("score", "mean"), ("score_low", "low"), ("score_high", "high")):
+            table[f"{part}/{name}"] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
+    table = table[table[[f"score/{name}" for name in names]].notna().any(axis=1)]
+    return _in_order(table, df, main)
 
 
-def cost_table(df: pd.DataFrame) -> pd.DataFrame:
-    """What a run of each method costs, as means over finished runs, in the order of `main_table`.
+def cost_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What a run of each method costs, as means over finished runs, in the order of `main_table` (`main`).
 
     Columns: `runs`, `trainings` (in full, as if nothing were shared) and `trainings_amortised` (what runs
     share is divided among those in the frame), the full ones split into `trainings/<phase>`, all in standard
@@ -96,8 +186,7 @@ def cost_table(df: pd.DataFrame) -> pd.DataFrame:
     done = df[df["status"] == "done"].groupby(GROUP)
     table = done[_COST_COLUMNS].mean()
     table.insert(0, "runs", done.size())
-    order = pd.MultiIndex.from_frame(main_table(df)[GROUP])
-    return table.reindex(order[order.isin(table.index)]).reset_index()
+    return _in_order(table, df, main)
 
 
 def failure_table(df: pd.DataFrame) -> pd.DataFrame:
@@ -108,10 +197,17 @@ def failure_table(df: pd.DataFrame) -> pd.DataFrame:
     return failed.iloc[sorted(range(len(failed)), key=places.__getitem__)].reset_index(drop=True)
 
 
-def natural(text: str) -> tuple[tuple[int, float, str], ...]:
-    """A sorting key under which "weights 5%" comes before "weights 25%"."""
-    parts = re.split(r"(\d+(?:\.\d+)?)", text)
-    return tuple((1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts))
+def _intervals(done: pd.DataFrame, column: str) -> dict[Any, Interval]:
+    """Mean and interval of a column of finished runs by GROUP."""
+    values = done[column].to_numpy(dtype=float)
+    groups = done.groupby(GROUP).indices  # a series for each group would take ten times as long
+    found = mean_intervals(values[np.asarray(members)] for members in groups.values())
+    return dict(zip(groups, found, strict=True))
+
+
+def _in_order(table: pd.DataFrame, df: pd.DataFrame, main: pd.DataFrame | None) -> pd.DataFrame:
+    order = pd.MultiIndex.from_frame((main_table(df) if main is None else main)[GROUP])
+    return table.reindex(order[order.isin(table.index)]).reset_index()
 
 
 def _meets(score: float, target: float) -> str:

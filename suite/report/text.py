@@ -1,4 +1,4 @@
-"""How numbers are written for people, and tables as CSV, Markdown and LaTeX."""
+"""How numbers and tables are written for people; `markup.py` writes such tables as CSV, Markdown and LaTeX."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -8,6 +8,10 @@ import pandas as pd
 
 from suite.meter import PHASES
 from suite.report.frame import by_metric
+from suite.report.markup import MISSING as MISSING
+from suite.report.markup import to_csv as to_csv
+from suite.report.markup import to_latex as to_latex
+from suite.report.markup import to_markdown as to_markdown
 
 PHASE_NAMES = {
     "warmup": "warm-up",
@@ -15,34 +19,9 @@ PHASE_NAMES = {
     "finetune": "final training",
     "evaluation": "evaluation",
 }
-MISSING = "\u2013"
 _PLACE = ["benchmark", "preset", "device"]
-_WORDS = {
-    *_PLACE,
-    "budget",
-    "method",
-    "score",
-    "id",
-    "status",
-    "error",
-    "whose",
-    "network",
-    "conditions",
-    "source",
-    "reliability",
-}
 _KILO = {"B": (1024.0, ("B", "kB", "MB")), "MAC": (1e3, ("MAC", "kMAC", "MMAC", "GMAC"))}
 _MILLI = {"s": ("s", "ms", "us"), "J": ("J", "mJ", "uJ")}
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    MISSING: "--",
-    **{c: "\\" + c for c in "&%$#_{}"},
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
 
 
 def quantity(value: float, unit: str) -> str:
@@ -75,14 +54,34 @@ def number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
 
 
-def interval(mean: float, low: float, high: float) -> str:
-    """A mean with its bounds, to three decimals."""
-    return number(mean, 3) + (f" [{low:.3f}, {high:.3f}]" if math.isfinite(low) else "")
+def interval(mean: float, low: float, high: float, *, digits: int = 3) -> str:
+    """A mean with its bounds, to `digits` decimals."""
+    return number(mean, digits) + (f" [{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) else "")
+
+
+def points(difference: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A difference of scores in points, hundredths of the scale from 0 to 1, with its sign and bounds."""
+    if not math.isfinite(difference):
+        return MISSING
+    bounds = f" [{_signed(low)}, {_signed(high)}]" if math.isfinite(low) else ""
+    return _signed(difference) + bounds
+
+
+def _signed(difference: float) -> str:
+    # Rounded first: -0.001 points would read "-0.00".
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"
+
+
+def fit_share(fits: str, low: float, high: float) -> str:
+    """Runs that fit, "2/3", with the bounds of the share in whole %."""
+    if fits == "0/0":
+        return MISSING
+    return f"{fits} [{100 * low:.0f}, {100 * high:.0f}]" if math.isfinite(low) else fits
 
 
 def common(table: pd.DataFrame) -> dict[str, str]:
     """Those of benchmark, preset and device that are the same in all rows; `readable` leaves them out."""
-    return {key: str(table[key].iloc[0]) for key in _PLACE if len(table) and table[key].nunique() == 1}
+    return {key: str(table[key].iloc[0]) for key in _PLACE if key in table and table[key].nunique() == 1}
 
 
 def sentence(shared: dict[str, str]) -> str:
@@ -94,14 +93,14 @@ def readable_main(table: pd.DataFrame) -> pd.DataFrame:
     """`main_table` as rounded text under headings with units."""
     names = sorted({str(n) for n in table["score_name"].dropna()} - {""})
     score = f"test {words(names[0])}" if len(names) == 1 else "test score"
-    out = _places(table)
+    out = places(table)
     if len(names) > 1:
         out["score"] = [words(str(n)) if pd.notna(n) else MISSING for n in table["score_name"]]
-    out[f"{score} [95%]"] = [interval(*row) for row in _rows(table, "score", "score_low", "score_high")]
+    out[f"{score} [95%]"] = [interval(*row) for row in rows(table, "score", "score_low", "score_high")]
     if table["quality_target"].notna().any():
         marks = zip(table["meets_target"], table["quality_target"], strict=True)
         out["meets target"] = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
-    out["fits"] = table["fits"].replace("0/0", MISSING)
+    out["fits [95%]"] = [fit_share(*row) for row in table[["fits", "fits_low", "fits_high"]].itertuples(index=False)]
     out["seeds"] = table["seeds"].astype(str)
     if table["unfinished"].any():
         out["failed"] = table["unfinished"].astype(str)
@@ -120,10 +119,10 @@ def readable_main(table: pd.DataFrame) -> pd.DataFrame:
 
 def readable_scores(table: pd.DataFrame) -> pd.DataFrame:
     """`score_table` as rounded text: a column per score, with its interval."""
-    out = _places(table)
+    out = places(table)
     for name in by_metric(table, "score"):
         columns = (f"score/{name}", f"score_low/{name}", f"score_high/{name}")
-        out[f"{words(name)} [95%]"] = [interval(*row) for row in _rows(table, *columns)]
+        out[f"{words(name)} [95%]"] = [interval(*row) for row in rows(table, *columns)]
     return out
 
 
@@ -161,7 +160,7 @@ def words(name: str) -> str:
 
 def readable_cost(table: pd.DataFrame) -> pd.DataFrame:
     """`cost_table` as rounded text under headings with units."""
-    out = _places(table)
+    out = places(table)
     out["runs"] = table["runs"].astype(str)
     headings = {"trainings": "standard trainings, full", "trainings_amortised": "amortised"}
     headings |= {f"trainings/{phase}": PHASE_NAMES[phase] for phase in PHASES}
@@ -177,49 +176,23 @@ def readable_cost(table: pd.DataFrame) -> pd.DataFrame:
 
 def readable_failures(table: pd.DataFrame, longest: int | None = 200) -> pd.DataFrame:
     """`failure_table` with errors cut to `longest` characters (None: whole)."""
-    out = _places(table)
+    out = places(table)
     for column in ("seed", "id", "status"):
         out[column] = table[column].astype(str)
     out["error"] = [e if longest is None or len(e) <= longest else e[: longest - 1] + "…" for e in table["error"]]
     return out
 
 
-def to_csv(table: pd.DataFrame) -> str:
-    """Raw numbers at full precision."""
-    return table.to_csv(index=False, lineterminator="\n")
-
-
-def to_markdown(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
-    """A table of text as GitHub's Markdown, under a line with `note` and above a list with `foot`."""
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    body = "".join("| " + " | ".join(_markdown_cell(str(c)) for c in line) + " |\n" for line in lines)
-    notes = "".join(f"- {_markdown_cell(line)}\n" for line in foot)
-    return (f"{note}\n\n" if note else "") + body + (f"\n{notes}" if notes else "")
-
-
-def to_latex(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
-    """A table of text as a `tabular` for the package booktabs; `note` is a comment above it, `foot` lines below."""
-    sides = "".join("l" if column in _WORDS else "r" for column in table.columns)
-    head, *rows = (
-        " & ".join(_latex_cell(str(c)) for c in line) + r" \\"
-        for line in [list(table.columns), *table.to_numpy().tolist()]
-    )
-    start = rf"\begin{{tabular}}{{{sides}}}"
-    comment = [f"% {note}".replace("\n", " ")] if note else []
-    lines = [*comment, start, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par{{\footnotesize {_latex_cell(line)}}}" for line in foot]
-    return "\n".join(lines) + "\n"
-
-
-def _places(table: pd.DataFrame) -> pd.DataFrame:
+def places(table: pd.DataFrame, names: Sequence[str] = ("budget", "method")) -> pd.DataFrame:
+    """The columns that a readable table starts with: what not all rows share (`common`) and `names`, as text."""
     shared = common(table)
-    keys = [key for key in _PLACE if key not in shared]
-    return table[[*keys, "budget", "method"]].astype(str)
+    return table[[*(key for key in _PLACE if key in table and key not in shared), *names]].astype(str)
 
 
-def _rows(table: pd.DataFrame, *columns: str) -> list[list[float]]:
-    rows: list[list[float]] = table[list(columns)].to_numpy(dtype=float).tolist()
-    return rows
+def rows(table: pd.DataFrame, *columns: str) -> list[list[float]]:
+    """The numbers of some columns, row by row."""
+    values: list[list[float]] = table[list(columns)].to_numpy(dtype=float).tolist()
+    return values
 
 
 def _network(row: Mapping[Hashable, Any], with_device: bool) -> str:
@@ -265,21 +238,3 @@ def _digits(value: float) -> str:
     if not math.isfinite(value):
         return MISSING
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
-
-
-def _markdown_cell(text: str) -> str:
-    for old, new in (
-        ("\\", r"\\"),
-        ("|", r"\|"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("*", r"\*"),
-        ("_", r"\_"),
-        ("\n", " "),
-    ):
-        text = text.replace(old, new)
-    return text
-
-
-def _latex_cell(text: str) -> str:
-    return "".join(_LATEX.get(c, c) for c in text.replace("\n", " "))

@@ -15,10 +15,12 @@ SMALL = {
     "unconstrained_dnas": ("method.strengths=3",),
     "duccio_layerwise": ("method.levels=[3000]", "method.tolerance=1"),
 }
-FITTING = ("duccio", "prune_to_budget", "width_scaling")
+FITTING = ("duccio", "taper", "prune_to_budget", "width_scaling")
 METHODS = (*FITTING, "unconstrained_dnas", "hand_tuned")
 UNLIMITED = ("duccio_layerwise",)
 """Methods without a limit on their cost."""
+BOUNDED = ("taper",)
+"""Methods that leave a generous limit unused, because they never train longer than a whole search."""
 
 
 def _run(folder: Path, method: str, *overrides: str) -> RunRecord:
@@ -50,6 +52,8 @@ def test_a_limit_is_never_exceeded_and_not_left_unused(method: str, limit: float
     assert record.status == "done", record.error
     spent = record.meter["standard_trainings"]["total"]
     assert spent <= limit
+    if method in BOUNDED:
+        return
     # one epoch of the seed is 0.55 here; a sweep has a fixed number of equally long searches
     assert spent > limit - (1.5 if method == "unconstrained_dnas" else 0.56)
 

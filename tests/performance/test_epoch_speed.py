@@ -27,7 +27,7 @@ from suite.harness import load_data, make_task
 from suite.meter import Meter
 from suite.plan import Plan, make_plan
 from suite.progress import Progress
-from suite.recipe import DTYPES
+from suite.recipe import DTYPES, Optimisation
 from suite.store import Store
 from suite.task import Task, Workspace
 from suite.training import Phase, fit
@@ -103,7 +103,7 @@ def _plain_epoch(task: Task, plan: Plan, augment: Callable[[Tensor], Tensor]) ->
     for name, part in list(network.named_modules()):
         if isinstance(part, nn.Dropout):
             network.set_submodule(name, nn.Dropout(part.p))
-    optimiser = settings.build(network)
+    optimiser = _plain_optimiser(settings, network)
     data = _PerSample(TensorDataset(task.train.x, task.train.y), augment)
     loader = DataLoader(data, task.recipe.batch, shuffle=True, num_workers=0)
 
@@ -116,6 +116,15 @@ def _plain_epoch(task: Task, plan: Plan, augment: Callable[[Tensor], Tensor]) ->
             optimiser.step()
 
     return epoch
+
+
+def _plain_optimiser(settings: Optimisation, network: nn.Module) -> torch.optim.Optimizer:
+    """The recipe's, by torch's own defaults: on a CPU not the fused kernels that we ask for."""
+    parameters, lr, decay = network.parameters(), settings.lr, settings.weight_decay
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr, settings.momentum, weight_decay=decay)
+    kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.AdamW
+    return kind(parameters, lr, weight_decay=decay)
 
 
 def _serve_plain_epochs(name: str, packs: Path, folder: Path, pipe: Connection) -> None:
@@ -176,7 +185,8 @@ def test_an_epoch_is_faster_than_in_plain_pytorch(
         ratios = [plain() / _seconds(epoch) for epoch in ours]
     benchmark.extra_info["ratio"] = statistics.median(ratios)
     benchmark.pedantic(lambda: None, rounds=1)
-    assert statistics.median(ratios) >= goal * (1 - NOISE), ratios
+    print(name, [round(ratio, 2) for ratio in ratios])
+    assert statistics.median(ratios) >= goal, ratios
 
 
 def _has_bf16() -> bool:

@@ -1,17 +1,20 @@
-"""Speed of the report, with and without its figures; run with `pytest tests/performance --benchmark-only`."""
+"""Speed and memory of the report; run with `pytest tests/performance --benchmark-only` on a machine that is idle."""
 
 import statistics
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
-from synthetic import make_many, make_records
+from synthetic import make_large, make_many, make_records
 
 from suite.record import RunRecord
 from suite.report.build import build_report
@@ -19,6 +22,11 @@ from suite.report.frame import frame
 from suite.report.statistics import _mean_interval
 from suite.report.tables import cost_table, failure_table, main_table
 from suite.store import Store
+
+WHOLE_S, FIGURE_S, MEMORY_MB = 20.0, 5.0, 1500.0
+"""What a report on 10,000 records may take on two cores, one of its figures alone, and all its memory."""
+
+COMMAND = [sys.executable, "-m", "suite", "report"]
 
 
 def tables(records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -39,6 +47,66 @@ def median_seconds(records: Sequence[RunRecord]) -> float:
         frame(records)
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
+
+
+class Memory(threading.Thread):
+    """Peak memory in MB of a process and those that it started, pages that they share counted once."""
+
+    def __init__(self, process: subprocess.Popen) -> None:
+        super().__init__(daemon=True)
+        self.process, self.peak = process, 0.0
+
+    def run(self) -> None:
+        while self.process.poll() is None:
+            tree = [self.process.pid]
+            for pid in tree:
+                tree += map(int, self._text(f"/proc/{pid}/task/{pid}/children").split())
+            kilobytes = 0
+            for pid in tree:
+                lines = self._text(f"/proc/{pid}/smaps_rollup").splitlines()
+                kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            self.peak = max(self.peak, kilobytes / 1024)
+            time.sleep(0.1)
+
+    @staticmethod
+    def _text(path: str) -> str:
+        try:
+            return Path(path).read_text()
+        except OSError:  # it has just ended
+            return ""
+
+
+def run(command: Sequence[str]) -> float:
+    """Peak memory in MB of a command that must succeed."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    memory = Memory(process)
+    memory.start()
+    assert process.wait() == 0
+    memory.join()
+    return memory.peak
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """10,000 records of the size of real ones, every tenth with its history."""
+    store = Store(tmp_path_factory.mktemp("results"), "example")
+    for record, history in make_large(10_000):
+        store.write(record, history=history)
+    return store
+
+
+def test_a_report_on_10000_records_takes_20_seconds_and_1500_megabytes(benchmark: Any, large: Store) -> None:
+    peak = benchmark.pedantic(run, args=([*COMMAND, str(large.folder)],), rounds=1)
+    benchmark.extra_info["MB"] = peak
+    assert peak <= MEMORY_MB
+    assert benchmark.stats.stats.max <= WHOLE_S
+
+
+def test_one_figure_of_10000_records_takes_5_seconds(benchmark: Any, large: Store) -> None:
+    name = "score_digits_paper_nucleo_l4r5zi"
+    benchmark.pedantic(run, args=([*COMMAND, str(large.folder), "--figure", name],), rounds=1)
+    assert (large.folder / "report" / "figures" / f"{name}.png").exists()
+    assert benchmark.stats.stats.max <= FIGURE_S
 
 
 def test_frame_and_tables_of_1000_records(benchmark: Any) -> None:

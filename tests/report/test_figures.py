@@ -1,19 +1,25 @@
+import dataclasses
 import io
+import logging
+import pickle
 from collections.abc import Sequence
-from itertools import combinations
+from pathlib import Path
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
+from drawn import NOWHERE, check_panels, check_texts, drawn, texts
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from PIL import Image
-from synthetic import METHODS, make_failure, make_record, make_records
+from synthetic import METHODS, make_failure, make_many, make_record, make_records
 
-from suite.report.figures import pictures
+import suite.report.figures as figures
+from suite.errors import SuiteError
+from suite.report.figures import MOST_PLOTS, plots
 from suite.report.frame import frame
-from suite.report.sheets import LINES, Picture
-from suite.report.style import looks, pdf, png, styled
+from suite.report.sheets import MOST_BUDGETS, Picture
+from suite.report.style import _KNOWN, FORMATS, looks, pdf, png, styled
+from suite.store import Store
 
 MANY = (
     "nsga2",
@@ -36,62 +42,43 @@ def hard_case() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def usual() -> list[Picture]:
-    return pictures(frame(make_records()))
+    return drawn(frame(make_records()))
 
 
 @pytest.fixture(scope="module")
 def hard() -> list[Picture]:
-    return pictures(hard_case())
-
-
-def texts(figure: Figure) -> list[tuple[str, Bbox]]:
-    """Every text that can be seen, with its box in pixels."""
-    with styled():
-        figure.draw_without_rendering()
-    found: list[Text] = list(figure.legends[0].get_texts())
-    for ax in figure.axes:
-        found += [ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts]  # type: ignore[attr-defined]
-        for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, sorted(ax.get_ylim()))):
-            found += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-    seen = [t for t in found if t.get_visible() and t.get_text()]
-    return [(t.get_text(), t.get_window_extent()) for t in seen]
+    return drawn(hard_case())
 
 
 def test_there_are_three_figures_for_each_benchmark_preset_and_device(usual: list[Picture]) -> None:
     assert [p.name.split("_")[0] for p in usual] == ["score", "violations", "cost"]
     assert all(p.caption and "digits" in p.title for p in usual)
-    both = pictures(frame([make_record(preset="paper"), make_record(preset="smoke")]))
+    both = drawn(frame([make_record(preset="paper"), make_record(preset="smoke")]))
     assert len({p.name for p in both}) == 6
 
 
 @pytest.mark.parametrize("case", ["usual", "hard"])
 def test_no_text_overlaps_another_or_is_cut(case: str, request: pytest.FixtureRequest) -> None:
     for picture in request.getfixturevalue(case):
-        paper = picture.figure.bbox
-        found = texts(picture.figure)
-        for text, box in found:
-            assert Bbox.union([paper, box]).bounds == paper.bounds, (picture.name, text)
-        for (one, a), (other, b) in combinations(found, 2):
-            assert Bbox.intersection(a.padded(-1), b.padded(-1)) is None, (picture.name, one, other)
+        check_texts(picture)
 
 
 @pytest.mark.parametrize("case", ["usual", "hard"])
 def test_no_panel_is_empty(case: str, request: pytest.FixtureRequest) -> None:
     for picture in request.getfixturevalue(case):
-        assert picture.figure.axes
-        assert all(ax.lines or ax.patches for ax in picture.figure.axes)
+        check_panels(picture)
 
 
 def test_long_experiments_are_split_over_figures(hard: list[Picture]) -> None:
     scores = [p for p in hard if p.name.startswith("score")]
     assert len(scores) > 1
-    assert all(len(p.figure.axes) <= 2 * LINES for p in scores)
+    assert all(len(p.figure.axes) <= 2 * FORMATS["paper"].lines for p in scores)
 
 
 def test_budget_side_and_infeasible_points_can_be_told() -> None:
     record = make_record(method="hand_tuned (equal length)")
     assert not record.feasible
-    score = pictures(frame([record]))[0].figure.axes[0]
+    score = drawn(frame([record]))[0].figure.axes[0]
     assert score.get_xlim()[0] < 25 < score.get_xlim()[1]
     assert {str(line.get_markerfacecolor()) for line in score.lines if line.get_marker() == "s"} >= {"white"}
     region = score.patches[0].get_extents().transformed(score.transData.inverted())
@@ -105,7 +92,7 @@ def dashed(figure: Figure) -> list[list[float]]:
 
 def test_quality_target_is_a_labelled_dashed_line_within_every_score_panel() -> None:
     records = [make_record(method=m, seed=s, quality_target=0.95) for m in METHODS for s in (0, 1)]
-    score, *others = pictures(frame(records))
+    score, *others = [p for p in drawn(frame(records)) if not p.name.startswith("hypervolume")]
     assert dashed(score.figure) == [[0.95], [0.95]]
     assert all(low < 0.95 < high for low, high in (ax.get_ylim() for ax in score.figure.axes))
     assert "MLPerf Tiny's target, 0.95" in [text for text, _ in texts(score.figure)]
@@ -120,11 +107,20 @@ def test_without_a_quality_target_there_is_no_line(usual: list[Picture]) -> None
 
 def test_presets_never_share_a_panel() -> None:
     paper, smoke = (make_record(preset=p, scores={"test": v}) for p, v in (("paper", 0.9), ("smoke", 0.3)))
-    together, alone = (pictures(frame(records)) for records in ([paper, smoke], [smoke]))
+    together, alone = (drawn(frame(records)) for records in ([paper, smoke], [smoke]))
     of_smoke = [p for p in together if "smoke" in p.name]
     assert [p.name for p in of_smoke] == [p.name for p in alone]
     for one, other in zip(of_smoke[:2], alone[:2], strict=True):  # search cost may share artefacts
         assert png(one.figure) == png(other.figure)
+
+
+def test_known_methods_differ_in_colour_and_in_marker() -> None:
+    found = looks(_KNOWN).values()
+    assert len({look.marker for look in found}) == len({look.colour for look in found}) == len(_KNOWN)
+
+
+def test_no_two_of_forty_methods_look_the_same() -> None:
+    assert len(set(looks(f"method {i}" for i in range(40)).values())) == 40
 
 
 def test_looks_differ_by_marker_and_known_methods_keep_theirs() -> None:
@@ -136,7 +132,7 @@ def test_looks_differ_by_marker_and_known_methods_keep_theirs() -> None:
 
 
 def test_same_records_give_the_same_bytes() -> None:
-    first, second = (pictures(frame(records)) for records in (make_records(), make_records()[::-1]))
+    first, second = (drawn(frame(records)) for records in (make_records(), make_records()[::-1]))
     for one, other in zip(first, second, strict=True):
         assert png(one.figure) == png(other.figure)
         assert pdf(one.figure) == pdf(other.figure)
@@ -153,9 +149,91 @@ def test_pictures_are_small(usual: list[Picture], hard: list[Picture]) -> None:
 
 
 def test_no_finished_run_gives_no_figure() -> None:
-    assert pictures(frame([make_failure()])) == []
+    assert drawn(frame([make_failure()])) == []
 
 
 def test_unlimited_runs_have_no_figure_of_violations() -> None:
-    names = [p.name.split("_")[0] for p in pictures(frame([make_record(budget={})]))]
+    names = [p.name.split("_")[0] for p in drawn(frame([make_record(budget={})]))]
     assert names == ["score", "cost"]
+
+
+def test_listing_the_figures_draws_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr(mpl.figure.Figure, "__init__", refuse)
+    assert len(plots(frame(make_records()), NOWHERE)) == 3
+
+
+def test_one_figure_alone_is_the_same_as_among_all_and_in_another_process(usual: list[Picture]) -> None:
+    plot = plots(frame(make_records()), NOWHERE)[1]
+    assert plot.name == usual[1].name
+    alone = pickle.loads(pickle.dumps(plot)).draw()
+    assert pdf(alone.figure) == pdf(usual[1].figure)  # whether or not the PNG was made before
+    assert png(alone.figure) == png(usual[1].figure)
+    assert pdf(alone.figure) == pdf(usual[1].figure)
+
+
+def test_of_very_many_budgets_few_are_drawn_and_the_caption_says_so() -> None:
+    found = plots(frame(make_many(2400)), NOWHERE)
+    assert len(found) <= MOST_PLOTS
+    picture = found[0].draw()
+    assert f"{MOST_BUDGETS} evenly spread" in picture.caption
+    drawn_budgets = {text.splitlines()[0] for text, _ in texts(picture.figure) if text.startswith("budget: ")}
+    assert "budget: weights 20% + latency 50%" in drawn_budgets  # the first
+
+
+def test_a_figure_left_out_is_named_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [plot.name for plot in plots(hard_case(), NOWHERE)]
+    first = [name for name in names if not name[-1].isdigit() or name.endswith("4r5zi")]
+    monkeypatch.setattr(figures, "MOST_PLOTS", len(first))
+    with caplog.at_level(logging.WARNING):
+        assert [plot.name for plot in plots(hard_case(), NOWHERE)] == first
+    assert set(names) - set(first) <= set(caplog.text.replace("\n", " ").replace(",", " ").split())
+
+
+def test_slides_are_wide_with_larger_type_and_nothing_overlaps() -> None:
+    for picture in drawn(hard_case(), style="slides"):
+        width, height = picture.figure.get_size_inches()
+        assert width / height == pytest.approx(16 / 9)
+        check_texts(picture)
+        check_panels(picture)
+    sizes = []
+    for style in ("paper", "slides"):
+        with styled(style):
+            sizes.append(float(mpl.rcParams["font.size"]))
+    assert sizes == sorted({8.5, *sizes})
+
+
+def test_an_unknown_style_is_an_error_that_names_the_choices() -> None:
+    with pytest.raises(SuiteError, match="style=poster: choices are paper, slides"):
+        plots(frame(make_records()), NOWHERE, "poster")
+
+
+def test_the_seed_network_is_a_dotted_line_where_a_run_trained_it_whole() -> None:
+    whole = make_record(method="hand_tuned (cost 3)", scores={"test": 0.91, "validation": 0.9})
+    whole = dataclasses.replace(whole, costs=whole.seed_costs)
+    picture = drawn(frame([whole, make_record()]))[0]
+    dotted = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "--" and line.is_dashed()]
+    assert [line.get_ydata()[0] for line in dotted] == [pytest.approx(0.91)]  # type: ignore[index]
+    assert "seed network" in [text for text, _ in texts(picture.figure)]
+    assert "seed network" not in [text for text, _ in texts(drawn(frame([make_record()]))[0].figure)]
+
+
+def test_published_networks_within_the_seeds_cost_are_crosses(tmp_path: Path) -> None:
+    (tmp_path / "published").mkdir()
+    columns = "benchmark,item,metric,value,low,high,unit,data,source,reliability,note"
+    rows = [
+        f"digits,{item},{metric},{value},,,{unit},all,paper A,primary,"
+        for item, weights in (("small", 40_000), ("too large", 400_000))
+        for metric, value, unit in (("accuracy", 0.88, "fraction"), ("weights", weights, "parameters"))
+    ]
+    (tmp_path / "published" / "a.csv").write_text("\n".join([columns, *rows]) + "\n")
+    picture = drawn(frame(make_records()), Store(tmp_path, "example"))[0]
+    marks = [line for line in picture.figure.axes[0].lines if line.get_marker() == "+"]
+    points = [list(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in marks]  # type: ignore[arg-type]
+    assert points == [[(pytest.approx(40_000 / 77_360 * 100), pytest.approx(0.88))]]
+    assert "published networks" in [text for text, _ in texts(picture.figure)]
+    assert "published" in picture.caption

@@ -65,11 +65,12 @@ def test_further_test_scores_have_a_column_each() -> None:
     assert df["score"].to_list() == [0.8, 0.9]
 
 
-def test_quality_target_of_an_older_record_is_that_of_its_configuration() -> None:
-    older = make_record(seed=1)
-    older = dataclasses.replace(older, config={**older.config, "benchmark": {"quality_target": 0.85}})
-    found = frame([make_record(quality_target=0.9), older, make_record(seed=2)])["quality_target"]
-    assert found.to_list() == pytest.approx([0.9, 0.85, math.nan], nan_ok=True)
+def test_quality_target_and_chance_are_the_benchmarks() -> None:
+    plain = make_record(seed=1)
+    guessed = dataclasses.replace(plain, config={**plain.config, "benchmark": {"chance": 0.5}}, quality_target=0.9)
+    df = frame([guessed, make_record(seed=2)])
+    assert df["quality_target"].to_list() == pytest.approx([0.9, math.nan], nan_ok=True)
+    assert df["chance"].to_list() == pytest.approx([0.5, math.nan], nan_ok=True)
 
 
 def test_length_of_a_recipe_is_told_with_its_cuts() -> None:
@@ -133,3 +134,22 @@ def test_thread_counts_tell_runs_apart_only_where_a_seed_was_repeated(seed: int,
     again = make_record(seed=seed, id="again")
     again = dataclasses.replace(again, config={**again.config, "compute": {"dtype": "float32", "threads": 8}})
     assert frame([plain, again])["method"].nunique() == names
+
+
+def test_a_setting_that_only_some_runs_have_tells_them_apart() -> None:
+    plain = make_record()
+    method = {**plain.config["method"], "penalty": {"shape": "abs"}}
+    other = dataclasses.replace(plain, id="other", config={**plain.config, "method": method})
+    assert set(frame([plain, other])["method"]) == {"duccio [shape=unset]", "duccio [shape=abs]"}
+
+
+def test_a_setting_that_is_a_node_in_one_run_and_null_in_another_tells_them_apart() -> None:
+    records = []
+    for i, choices in enumerate((None, {"icv": 0.5})):
+        plain = make_record(id=f"run{i}")
+        config = {**plain.config, "method": {**plain.config["method"], "choices": choices}}
+        records.append(dataclasses.replace(plain, config=config))
+    assert set(frame(records)["method"]) == {
+        "duccio [choices=null, icv=unset]",
+        "duccio [choices=unset, icv=0.5]",
+    }

@@ -1,18 +1,25 @@
+import json
+import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from synthetic import make_failure, make_record, make_records
 
 from suite.errors import SuiteError
 from suite.record import RunRecord
+from suite.report.absent import absent_table
 from suite.report.build import build_report
+from suite.report.cards import cards
 from suite.report.frame import frame
 from suite.report.page import render_page
+from suite.report.page_tables import ROWS, Grid
+from suite.report.published import load_published
 from suite.store import Store
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
@@ -25,8 +32,16 @@ build_report(Store(Path(sys.argv[1]), "example"))
 """
 
 
-def page_of(records: list[RunRecord]) -> str:
-    return render_page(records, frame(records), [])
+def page_of(records: list[RunRecord], store: Store | None = None) -> str:
+    return render_page(records, frame(records), [], [], store or Store(Path("no_such_folder"), "example"))
+
+
+def data_of(page: str) -> dict[str, Any]:
+    """What the page's script is given."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
 
 
 def fill(root: Path, records: list[RunRecord]) -> Store:
@@ -51,20 +66,30 @@ def test_report_is_a_page_with_tables_and_figures(report: Path) -> None:
     tables = {f"tables/{name}.{kind}" for name in ("main", "cost", "failures") for kind in ("csv", "md", "tex")}
     place = "digits_paper_nucleo_l4r5zi"
     figures = {f"figures/{n}_{place}.{kind}" for n in ("score", "violations", "cost") for kind in ("png", "pdf")}
-    assert files == {"index.html", "tables/runs.csv"} | tables | figures
+    assert {"index.html", "tables/runs.csv"} | tables | figures <= files
 
 
-def test_page_refers_to_nothing_outside_itself(report: Path) -> None:
+def test_page_loads_nothing_and_names_only_files_of_the_experiment(report: Path) -> None:
     page = report.read_text()
-    references = re.findall(r"""(?:src|href|action|data|url\(|@import)\s*[=(]?\s*["']([^"']*)""", page)
-    assert references
-    assert all(r.startswith(("#", "data:image/png;base64,")) for r in references)
-    assert "http" not in page
+    loaded = re.findall(r"""(?:src=|action=|data=|url\(|@import)\s*["']?([^"'\s>)]*)""", page)
+    assert loaded
+    assert all(address.startswith("data:image/png;base64,") for address in loaded)
+    assert all(a.startswith(("#", "figures/", "tables/")) for a in re.findall(r'href="([^"]*)"', page))
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "default-src 'none'" in page
+
+
+def test_every_file_beside_the_page_that_it_links_to_exists(report: Path) -> None:
+    linked = re.findall(r'href="((?:figures|tables)/[^"]*)"', report.read_text())
+    assert len(linked) >= 6
+    assert all((report.parent / name).is_file() for name in linked)
 
 
 def test_page_holds_every_figure_and_run(report: Path) -> None:
     page = report.read_text()
-    assert page.count("data:image/png;base64,") == 3
+    figures = list((report.parent / "figures").glob("*.png"))
+    assert page.count("data:image/png;base64,") == len(figures) >= 3
     assert all(record.id in page for record in make_records(seeds=2))
 
 
@@ -76,17 +101,6 @@ def test_rebuilding_in_another_process_gives_the_same_bytes(report: Path) -> Non
     assert contents(report.parent) == before
 
 
-def test_files_of_an_earlier_report_are_removed(tmp_path: Path) -> None:
-    store = fill(tmp_path, [make_failure()])
-    folder = build_report(store).parent
-    assert (folder / "tables/failures.csv").exists()
-    (folder / "mine.txt").write_text("not the report's")
-    fill(tmp_path, [make_record()])
-    build_report(store)
-    assert not (folder / "tables/failures.csv").exists()
-    assert (folder / "mine.txt").exists()
-
-
 def test_experiment_without_records_is_refused_and_others_are_named(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="none"):
         build_report(Store(tmp_path, "empty"))
@@ -95,12 +109,19 @@ def test_experiment_without_records_is_refused_and_others_are_named(tmp_path: Pa
         build_report(Store(tmp_path, "empty"))
 
 
-def test_texts_of_others_are_escaped() -> None:
-    bad = "<script>alert(1)</script>"
-    page = page_of([make_record(), make_failure(bad, seed=1), make_record(method=f"m{bad}", data_note=bad)])
+def test_texts_of_others_are_escaped(tmp_path: Path) -> None:
+    bad = "</script><script>alert(1)</script><b>&amp; \u2028"
+    torn = tmp_path / "example" / "runs" / "0123"
+    torn.mkdir(parents=True)
+    (torn / "plan.json").write_text(json.dumps({"label": bad, "preset": bad, "device": bad}))
+    records = [make_record(), make_failure(bad, seed=1), make_record(method=f"m{bad}", data_note=bad)]
+    page = page_of(records, Store(tmp_path, "example"))
     assert bad not in page
-    assert page.count("<script>") == 1
+    assert "<script>alert" not in page
+    assert "<b>" not in page
+    assert page.count("</script>") == 2
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert bad in data_of(page)["columns"]["error"]
 
 
 def test_failures_are_shown_with_their_whole_error() -> None:
@@ -111,7 +132,7 @@ def test_failures_are_shown_with_their_whole_error() -> None:
 def test_failures_alone_make_a_page() -> None:
     page = page_of([make_failure()])
     assert "No run has finished." in page
-    assert "0 finished, 1 failed or interrupted" in page
+    assert "<strong>0 of 1</strong><small>1 failed</small>" in page
 
 
 def test_page_says_what_was_compared_and_on_what_data() -> None:
@@ -164,22 +185,20 @@ def test_quality_target_is_explained_where_there_is_one() -> None:
     assert "MLPerf" not in page_of([make_record()])
     page = page_of([make_record(quality_target=0.85)])
     assert "yes (0.85)" in page
-    assert "The target is MLPerf Tiny's" in page
+    assert "The target is MLPerf Tiny&#39;s" in page
 
 
-def test_report_with_published_numbers_and_further_scores_has_the_same_bytes_again(tmp_path: Path) -> None:
+def test_page_with_published_numbers_and_further_scores_does_not_depend_on_the_order_of_records() -> None:
     records = [
         make_record(benchmark=b, seed=s, quality_target=0.85, scores={"test": 0.8 + s / 100, "test/pauc": 0.7})
         for b in ("image_classification", "keyword_spotting")
         for s in (0, 1)
     ]
-    reports = []
-    for name, ordered in (("a", records), ("b", records[::-1])):
-        shutil.copytree(PUBLISHED, tmp_path / name / "published")
-        reports.append(contents(build_report(fill(tmp_path / name, ordered)).parent))
-    assert reports[0] == reports[1]
-    names = {f"tables/{name}.{kind}" for name in ("scores", "published") for kind in ("csv", "md", "tex")}
-    assert names <= set(reports[0])
+    store, published = Store(Path("no_such_folder"), "example"), load_published(PUBLISHED)
+    pages = [render_page(part, frame(part), [], published, store) for part in (records, records[::-1])]
+    assert pages[0] == pages[1]
+    assert 'id="published"' in pages[0]
+    assert 'id="scores"' in pages[0]
 
 
 def test_tables_without_rows_are_left_out(report: Path) -> None:
@@ -194,5 +213,72 @@ def test_page_can_be_used_by_keyboard() -> None:
     page = page_of(make_records(seeds=1))
     assert '<html lang="en">' in page
     assert '<meta name="viewport"' in page
-    assert page.count('class="scroll" role="region" tabindex="0" aria-label=') == 4
-    assert page.count("<th scope") > page.count('<button type="button">') > 10
+    tables = page.count("<table>")
+    assert page.count('class="scroll" role="region" tabindex="0" aria-label=') == tables >= 4
+    assert page.count('<button type="button">') > page.count('<th scope="rowgroup"') > 0
+
+
+def test_every_number_of_the_headline_is_at_the_top() -> None:
+    page = page_of([make_record(), make_record(method="hand_tuned", feasible=False), make_failure(seed=1)])
+    top = page[: page.index("<nav")]
+    assert "<strong>2 of 3</strong><small>1 failed</small>" in top
+    assert "<strong>1 of 2</strong>" in top
+
+
+def test_reductions_are_headlines_only_where_they_are_shown() -> None:
+    columns = ["benchmark", "metric", "shown", "reduction_percent", "method", "budget"]
+    unproved = ["unproved_reduction_percent", "unproved_method", "unproved_why"]
+    nothing = [math.nan, None, None]
+    rows = [
+        ["digits", "weights", "these networks", 76.04, "duccio", "weights 25%", *nothing],
+        ["words", "latency", None, math.nan, None, None, 50.2, "nsga2", "the bound is beyond the margin"],
+    ]
+    records = [make_record()]
+    found = cards(frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved]))
+    assert found[-2].value == "\u221276.0 %"
+    assert "duccio, weights 25%" in found[-2].note
+    assert found[-1].value == "none shown"
+    assert "nsga2: the bound is beyond the margin" in found[-1].note
+
+
+def test_runs_without_a_usable_record_are_listed_with_the_reason(tmp_path: Path) -> None:
+    store = fill(tmp_path, [make_record()])
+    for name in ("missing", "torn"):
+        store.run_folder(name).mkdir()
+        note = {"id": name, "label": f"digits | {name}", "preset": "paper", "device": "nucleo_l4r5zi"}
+        (store.run_folder(name) / "plan.json").write_text(json.dumps(note))
+    (store.run_folder("torn") / "record.json").write_text('{"schema": 1, "id"')
+    page = page_of(store.records(), store)
+    assert "<strong>1 of 3</strong><small>1 missing, 1 unreadable</small>" in page
+    part = page[page.index('id="absent"') : page.index('id="runs"')]
+    assert "digits | missing" in part
+    assert "torn, or no JSON" in part
+
+
+def test_a_process_at_a_run_without_record_is_seen(tmp_path: Path) -> None:
+    store = fill(tmp_path, [make_record()])
+    note = {"id": "busy", "label": "digits | busy", "preset": "paper", "device": "nucleo_l4r5zi"}
+    with store.lock(store.run_folder("busy")):
+        (store.run_folder("busy") / "plan.json").write_text(json.dumps(note))
+        assert absent_table(store, {make_record().id})["status"].tolist() == ["running"]
+
+
+def test_an_experiment_that_is_complete_lists_nothing_as_absent(tmp_path: Path) -> None:
+    assert 'id="absent"' not in page_of([make_record()], fill(tmp_path, [make_record()]))
+
+
+def test_tables_beyond_the_first_rows_keep_all_of_them_for_the_script() -> None:
+    table = pd.DataFrame({"preset": ["a"] * 150 + ["b"] * 150, "n": range(300)})
+    grid = Grid.of("main", table, ("preset",))
+    beyond = json.loads(str(grid.rest))
+    assert [len(rows) for _, rows in grid.groups] == [150, ROWS - 150]
+    assert [(title, len(rows)) for title, rows in beyond] == [("b", 300 - ROWS)]
+    assert grid.groups[-1][1][-1] == [str(ROWS - 1)]
+    assert beyond[0][1][0] == [str(ROWS)]
+    assert Grid.of("main", table.head(ROWS)).rest is None
+
+
+def test_columns_are_set_by_what_they_hold() -> None:
+    text = "a sentence of more than thirty-two letters"
+    table = pd.DataFrame({"score": ["0.9 [0.8, 1.0]", "\u2013"], "fits": ["yes", "no"], "told": [text, ""]})
+    assert [kind for _, kind in Grid.of("x", table).columns] == ["number", "word", "text"]

@@ -19,6 +19,7 @@ from suite.report.frame import frame
 from suite.report.page import render_page
 from suite.report.published import RELIABILITIES, UNITS, Published, beside_table, footnotes, load_published
 from suite.report.text import readable_beside, to_latex, to_markdown
+from suite.store import Store
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
 BENCHMARKS = {
@@ -268,8 +269,9 @@ class TestBeside:
 
     def test_page_has_the_section_only_with_published_numbers(self, published: list[Published]) -> None:
         df, records = frame([ours()]), [ours()]
-        assert "Ours beside published" not in render_page(records, df, [])
-        page = render_page(records, df, [], published)
+        store = Store(Path("nowhere"), "nothing")
+        assert "Ours beside published" not in render_page(records, df, [], [], store)
+        page = render_page(records, df, [], published, store)
         assert "Ours beside published numbers" in page
         assert "0.857" in page
         assert "secondary" in page

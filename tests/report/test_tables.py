@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -7,9 +8,11 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.report.build import console_table
 from suite.report.frame import frame
-from suite.report.tables import cost_table, failure_table, main_table, natural, score_table
+from suite.report.statistics import wilson
+from suite.report.tables import all_tables, cost_table, failure_table, main_table, natural, notes, score_table
 from suite.report.text import (
     percent,
+    points,
     quantity,
     readable_cost,
     readable_failures,
@@ -19,6 +22,9 @@ from suite.report.text import (
     to_latex,
     to_markdown,
 )
+from suite.store import Store
+
+NO_STORE = Store(Path("none"), "none")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,13 @@ def test_largest_violation_is_the_worst_seed() -> None:
     ]
     row = main_table(frame(records)).iloc[0]
     assert (row["max_violation"], row["max_search_violation"], row["fits"]) == (0.1, 0.2, "1/2")
+
+
+def test_share_of_runs_that_fit_has_wilsons_bounds() -> None:
+    table = main_table(frame([make_record(seed=s, feasible=s < 2) for s in range(3)]))
+    low, high = wilson(2, 3).low, wilson(2, 3).high
+    assert table[["fits", "fits_low", "fits_high"]].to_numpy().tolist() == [["2/3", low, high]]
+    assert readable_main(table)["fits [95%]"].item() == "2/3 [21, 94]"
 
 
 def test_quality_target_is_met_by_the_mean_score() -> None:
@@ -128,7 +141,7 @@ def test_failed_runs_never_vanish(df: pd.DataFrame) -> None:
 def test_frame_of_failures_alone_makes_tables() -> None:
     df = frame([make_failure(seed=s) for s in range(2)])
     assert list(main_table(df)["unfinished"]) == [2]
-    assert readable_main(main_table(df))["fits"].tolist() == ["\u2013"]
+    assert readable_main(main_table(df))["fits [95%]"].tolist() == ["\u2013"]
     assert cost_table(df).empty
     assert len(failure_table(df)) == 2
 
@@ -188,6 +201,46 @@ def test_columns_that_all_rows_share_are_left_out(df: pd.DataFrame) -> None:
     assert list(readable_main(main_table(df)).columns[:2]) == ["budget", "method"]
     mixed = frame([make_record(preset="paper"), make_record(preset="smoke")])
     assert readable_main(main_table(mixed))["preset"].to_list() == ["paper", "smoke"]
+
+
+def test_latex_has_only_characters_that_pdflatex_knows() -> None:
+    table = failure_table(frame([make_failure("caf\u00e9 \u2264 3\u00d7 \x1b[31m \u2192 \u65e5\u2026")]))
+    latex = to_latex(readable_failures(table))
+    assert r"cafe $\leq$ 3$\times$  [31m ? ?\ldots{}" in latex
+    assert latex.isascii()
+
+
+def test_latex_row_that_starts_with_a_bracket_is_no_argument_of_the_line_above() -> None:
+    latex = to_latex(pd.DataFrame({"source": ["[1]", "*"]}))
+    assert latex.splitlines()[4:6] == [r"{}[1] \\", r"{}* \\"]
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"), [(0.00365, "+0.36"), (-0.02, "-2.00"), (-0.00001, "+0.00"), (float("nan"), "\u2013")]
+)
+def test_differences_are_points_with_a_sign(difference: float, text: str) -> None:
+    assert points(difference) == text
+
+
+def test_every_table_is_there_with_its_text_and_its_note() -> None:
+    several = make_records(benchmarks=("digits", "keyword_spotting"))
+    found = all_tables(frame([*several, make_record(method="duccio (abs)")]).assign(chance=0.1), NO_STORE)
+    expected = "main headline summary ablation pairs noninferiority hypervolume cost failures"
+    assert list(found) == expected.split()
+    for name, (raw, readable) in found.items():
+        assert len(raw) >= len(readable) > 0
+        assert notes(name) or name == "failures"
+
+
+def test_empty_tables_are_left_out_but_for_the_first_and_the_costs() -> None:
+    assert list(all_tables(frame([make_failure()]), NO_STORE)) == ["main", "cost", "failures"]
+    assert list(all_tables(frame([make_record()]).assign(chance=float("nan")), NO_STORE)) == ["main", "cost"]
+
+
+def test_tables_do_not_depend_on_the_order_of_records() -> None:
+    records = make_records(benchmarks=("digits", "keyword_spotting"))
+    one, other = (all_tables(frame(r).assign(chance=0.1), NO_STORE) for r in (records, records[::-1]))
+    assert [to_csv(raw) for raw, _ in one.values()] == [to_csv(raw) for raw, _ in other.values()]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""The figures of the report, drawn from the frame and, where they show networks or epochs, from the runs' files.
+
+Each is drawn only when asked for: `plots` lists them, `Plot.draw` makes one.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from suite.report.figures import (
+    choices,
+    cost,
+    hypervolume,
+    layer_memory,
+    profiles,
+    ranks,
+    score,
+    sensitivity,
+    trajectories,
+    violations,
+    widths,
+)
+from suite.report.sheets import Picture, Sheet, sheets, sheets_across
+from suite.report.style import styled
+from suite.store import Store
+
+log = logging.getLogger(__name__)
+
+MOST_PLOTS = 48
+"""Figures of one report; a further one takes about half a second to draw, and nobody looks at it."""
+
+Draw = Callable[[Sheet, Store], Picture]
+Split = Callable[[Sheet, Store], Iterator[Sheet]]
+
+_KINDS: tuple[tuple[str, Split, Draw], ...] = (
+    (score.KIND, score.split, score.draw),
+    (violations.KIND, violations.split, violations.draw),
+    (cost.KIND, cost.split, cost.draw),
+    (hypervolume.KIND, hypervolume.split, hypervolume.draw),
+    (trajectories.KIND, trajectories.split, trajectories.draw),
+    (widths.KIND, widths.split, widths.draw),
+    (choices.KIND, choices.split, choices.draw),
+    (layer_memory.KIND, layer_memory.split, layer_memory.draw),
+    (sensitivity.KIND, sensitivity.split, sensitivity.draw),
+)
+"""Name of a kind of figure, what divides a sheet into its pages (none where it has no data), and what draws one."""
+
+_KINDS_ACROSS: tuple[tuple[str, Split, Draw], ...] = (
+    (profiles.KIND, profiles.split, profiles.draw),
+    (ranks.KIND, ranks.split, ranks.draw),
+)
+"""The same for figures of several benchmarks at once."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure to be drawn; `name` is its file's, without suffix. It can be pickled, to be drawn by another process."""
+
+    name: str
+    draw: Callable[[], Picture]
+
+
+def plots(df: pd.DataFrame, store: Store, style: str = "paper") -> list[Plot]:
+    """All figures that the finished runs of `df` have data for, at most `MOST_PLOTS`; none is drawn yet.
+
+    Where there are more, the first page of each comes before any second one; what is left out is logged.
+
+    Raises:
+        SuiteError: `style` is neither paper nor slides.
+    """
+    found: list[tuple[int, Plot]] = []
+    for group, kinds in ((sheets(df, style), _KINDS), (sheets_across(df, style), _KINDS_ACROSS)):
+        for sheet in group:
+            for kind, split, draw in kinds:
+                found += [(page.part, _plot(kind, draw, page, store)) for page in split(sheet, store)]
+    order = sorted(range(len(found)), key=lambda i: found[i][0])
+    if dropped := [found[i][1].name for i in order[MOST_PLOTS:]]:
+        log.warning("%d of %d figures are drawn, left out: %s", MOST_PLOTS, len(found), ", ".join(dropped))
+    return [found[i][1] for i in sorted(order[:MOST_PLOTS])]
+
+
+def _plot(kind: str, draw: Draw, page: Sheet, store: Store) -> Plot:
+    return Plot(page.name(kind), partial(_drawn, draw, page, store))
+
+
+def _drawn(draw: Draw, page: Sheet, store: Store) -> Picture:
+    with styled(page.style):
+        return draw(page, store)

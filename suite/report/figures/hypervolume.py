@@ -1,0 +1,96 @@
+"""What a method's searches cost against the hypervolume of what they found."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from suite.report.figures.panels import GREY, grid, legend, marker, padded
+from suite.report.fronts import hypervolume_table
+from suite.report.sheets import Picture, Sheet
+from suite.report.statistics import mean_interval
+from suite.report.style import LIMIT, Look, new_figure
+from suite.store import Store
+
+KIND = "hypervolume"
+
+_MOST_PANELS = 4
+"""Sets of budgeted metrics in one figure, those with most runs first."""
+
+_BEST: dict[str, Any] = {
+    "color": LIMIT,
+    "linestyle": (0, (4, 2)),
+    "linewidth": 1.2,
+    "drawstyle": "steps-post",
+    "zorder": 1,
+}
+
+_CAPTION = (
+    "Hypervolume of test score and relative costs over all budgets that limit the same metrics, against what the "
+    "searches for all of them cost together. The reference point is the benchmark's: chance and the seed's costs. "
+    "Runs that miss a constraint count as nothing, and so do networks that cost as much as the seed. Small marks are "
+    "seeds, large ones their means with the 95 % interval of the hypervolume. The dashed line is the largest mean "
+    "that any method here has at this cost or less: a mark below it was bettered at equal cost. Where there is one "
+    "budget, the volume is that of a single network and rewards costing less than was asked. Volumes of different "
+    "panels cannot be compared, nor can those of methods that were run at different budgets."
+)
+
+
+def split(sheet: Sheet, _: Store) -> Iterator[Sheet]:
+    """One page, of all budgets, where records state a chance score and a cost, and there are methods to compare."""
+    if len(_volumes(sheet.runs)):
+        yield replace(sheet, left_out="", rows=())
+
+
+def draw(sheet: Sheet, _: Store) -> Picture:
+    """A panel per set of budgeted metrics."""
+    table = _volumes(sheet.runs)
+    sizes = table.groupby("metrics")["runs"].sum().sort_values(ascending=False, kind="stable")
+    shown = sorted(str(metrics) for metrics in sizes.index[:_MOST_PANELS])
+    table = table[table["metrics"].isin(shown)]
+    means = table.groupby("method")["hypervolume"].mean().sort_values(ascending=False, kind="stable")
+    methods = [str(method) for method in means.index]
+    lines = [shown[i : i + 2] for i in range(0, len(shown), 2)]
+    figure = new_figure(0.9 + 0.1 * len(methods) + 2.5 * len(lines), sheet.style)
+    for line, names in zip(grid(figure, [len(x) for x in lines], [1] * len(lines)), lines, strict=True):
+        for ax, metrics in zip(line, names, strict=True):
+            _panel(ax, table[table["metrics"] == metrics], sheet.looks)
+            ax.set_title(f"budgets of {metrics}", loc="left", fontweight="bold")
+            ax.set_xlabel("standard trainings, all budgets together")
+        line[0].set_ylabel("hypervolume")
+    handles: list[Artist] = [Line2D([], [], **marker(sheet.looks[m], 7)) for m in methods]
+    handles += [Line2D([], [], **marker(GREY, 3.5)), Line2D([], [], **_BEST)]
+    legend(figure, handles, [*methods, "small: one seed", "best mean at this cost or less"])
+    left_out = f" Of {len(sizes)} sets of budgeted metrics, {len(shown)} are drawn." if len(shown) < len(sizes) else ""
+    return sheet.picture(KIND, "Search cost against hypervolume", _CAPTION + left_out, figure)
+
+
+def _volumes(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `hypervolume_table` with a known cost, of methods that found anything, where there are several."""
+    table = hypervolume_table(runs)
+    table = table[table["trainings"].astype(float).notna()]
+    table = table[table.groupby(["metrics", "method"])["hypervolume"].transform("max").astype(float) > 0]
+    return table[table.groupby("metrics")["method"].transform("nunique").astype(int) > 1]
+
+
+def _panel(ax: Axes, table: pd.DataFrame, looks: dict[str, Look]) -> None:
+    means = []
+    for method, own in table.groupby("method"):
+        look, cost, volume = looks[str(method)], own["trainings"].mean(), mean_interval(own["hypervolume"])
+        bars = [[volume.mean - volume.low], [volume.high - volume.mean]] if np.isfinite(volume.low) else None
+        style = marker(look, 8, ecolor=look.colour, elinewidth=1.3, capsize=2.5, zorder=3)
+        ax.errorbar([cost], [volume.mean], yerr=bars, **(style | {"markerfacecolor": (look.colour, 0.45)}))
+        ax.plot(own["trainings"], own["hypervolume"], **marker(look, 3.5, zorder=4))
+        means.append((cost, volume.mean))
+    costs, volumes = np.array(sorted(means)).T
+    low, high = padded([*table["trainings"]], 0.08, 0.05 * float(table["trainings"].max()))
+    ax.plot([*costs, high], [*(best := np.maximum.accumulate(volumes)), best[-1]], **_BEST)
+    ax.set_xlim(max(0.0, low), high)
+    ax.set_ylim(*padded([*table["hypervolume"]], 0.12, 0.005))
+    sns.despine(ax=ax)

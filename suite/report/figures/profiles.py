@@ -1,0 +1,95 @@
+"""Performance profiles over several benchmarks: which share of a method's runs comes how near the best."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.lines import Line2D
+
+from suite.report.figures.panels import grid, legend
+from suite.report.sheets import Picture, Sheet
+from suite.report.statistics import performance_profile
+from suite.report.style import new_figure
+from suite.store import Store
+
+KIND = "profiles"
+
+_THRESHOLDS = 401
+
+_MOST_BANDS = 4
+"""Methods beyond which bands would hide each other and the lines."""
+
+_CAPTION = (
+    "Share of a method's runs whose test score is above a threshold, over {benchmarks} benchmarks ({names}). A score "
+    "is scaled for each benchmark and budget so that chance is 0 and the best run of any method there is 1; a run "
+    "that misses a constraint is never above. {bands} Nothing is said of other benchmarks. Methods without runs on "
+    "all of these benchmarks, or without any that fits, are left out."
+)
+
+_BANDS = "Bands are Wilson's 95 % intervals at each threshold, of {least} to {most} runs a method, as if independent."
+
+_NO_BANDS = (
+    "There are {least} to {most} runs a method, and too many methods to show their intervals: 18 runs leave a share "
+    "uncertain by up to 0.21 to each side."
+)
+
+
+def split(sheet: Sheet, _: Store) -> Iterator[Sheet]:
+    """One page, where at least two methods have runs on the same two or more benchmarks."""
+    scaled = scaled_scores(sheet.runs)
+    if scaled["method"].nunique() > 1 and scaled["benchmark"].nunique() > 1:
+        yield replace(sheet, rows=())
+
+
+def draw(sheet: Sheet, _: Store) -> Picture:
+    """One panel, a line with a band per method."""
+    scaled = scaled_scores(sheet.runs)
+    order = scaled.fillna({"scaled": 0}).groupby("method")["scaled"].mean().sort_values(ascending=False, kind="stable")
+    methods = [str(method) for method in order.index]
+    least = float(np.nanmin(scaled["scaled"]))
+    thresholds = np.linspace(max(0.0, least - 0.05 * (1 - least)), 1, _THRESHOLDS)
+    figure = new_figure(3.2 + 0.12 * len(methods), sheet.style)
+    ax = grid(figure, [1], [1])[0][0]
+    for i, method in enumerate(methods):
+        look = sheet.looks[method]
+        found = performance_profile(scaled.loc[scaled["method"] == method, "scaled"], thresholds)
+        if len(methods) <= _MOST_BANDS:
+            ax.fill_between(thresholds, found.low, found.high, color=look.colour, alpha=0.12, linewidth=0, step="post")
+        marks: dict[str, Any] = {"marker": look.marker, "markersize": 5, "markevery": (6 * i, _THRESHOLDS // 8)}
+        ax.plot(thresholds, found.share, color=look.colour, linewidth=1.4, drawstyle="steps-post", **marks)
+    ax.set(xlim=(thresholds[0], 1), ylim=(-0.02, 1.02))
+    ax.set_xlabel("scaled test score: 0 chance, 1 the best run at the same benchmark and budget")
+    ax.set_ylabel("share of runs above")
+    sns.despine(ax=ax)
+    styles = [sheet.looks[m] for m in methods]
+    legend(figure, [Line2D([], [], color=s.colour, marker=s.marker, markersize=5) for s in styles], methods)
+    counts = scaled.groupby("method").size()
+    names = sorted(scaled["benchmark"].unique())
+    bands = _BANDS if len(methods) <= _MOST_BANDS else _NO_BANDS
+    said = {"benchmarks": len(names), "names": ", ".join(names)}
+    caption = _CAPTION.format(bands=bands.format(least=counts.min(), most=counts.max()), **said)
+    return sheet.picture(KIND, "Performance profiles", caption, figure)
+
+
+def scaled_scores(runs: pd.DataFrame) -> pd.DataFrame:
+    """benchmark, budget, method, seed and `scaled` score of runs, (score - chance) / (best - chance); NaN where a run
+    misses a constraint.
+
+    Only benchmarks that state a chance score and that several methods ran on, only budgets where a run fits, and only
+    methods with runs on all of these benchmarks and with one that fits.
+    """
+    columns = ["benchmark", "budget", "method", "seed"]
+    if "chance" not in runs:
+        return pd.DataFrame(columns=[*columns, "scaled"])
+    known = runs[runs["chance"].notna()]
+    scores = known["score"].where(known["feasible"])
+    best = scores.groupby([known["benchmark"], known["budget"]]).transform("max")
+    table = known[columns].assign(scaled=(scores - known["chance"]) / (best - known["chance"]))
+    table = table[best > known["chance"]]
+    table = table[table.groupby("benchmark")["method"].transform("nunique") > 1]
+    everywhere = table.groupby("method")["benchmark"].transform("nunique") == table["benchmark"].nunique()
+    fits = table.groupby("method")["scaled"].transform("count") > 0
+    return table[everywhere & fits]

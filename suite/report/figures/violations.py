@@ -1,0 +1,68 @@
+"""How far each constraint is missed, by the returned network and at the last search epoch."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from suite.report.figures.panels import GREY, legend, marker, method_axis, stacked, title
+from suite.report.sheets import Picture, Row, Sheet, by_panels, pairs
+from suite.report.style import INK
+from suite.store import Store
+
+KIND = "violations"
+
+_CAPTION = (
+    "How far each constraint is missed, in % of its target: the largest value over the seeds. Filled marks at 0 are "
+    "returned networks that fit, hollow ones do not. A cross is the network at the last search epoch, before any "
+    "choice of checkpoint or repair; methods without such an epoch have none. The axis is linear up to 1 %, "
+    "logarithmic beyond."
+)
+
+
+def split(sheet: Sheet, _: Store) -> Iterator[Sheet]:
+    """Pages of the budgets that limit something."""
+    return by_panels(sheet, sheet.limited)
+
+
+def draw(sheet: Sheet, _: Store) -> Picture:
+    """Lines of methods, a panel per constraint."""
+    lines = [(row, pair) for row in sheet.rows for pair in pairs(row.metrics)]
+    figure, panels = stacked(sheet, [(row, len(pair)) for row, pair in lines])
+    columns = [c for c in sheet.runs.columns if c.startswith(("violation/", "search_violation/"))]
+    largest = max(8.0, float(sheet.runs[columns].max().max()) * 100)
+    for (row, pair), line in zip(lines, panels, strict=True):
+        for i, (metric, ax) in enumerate(zip(pair, line, strict=True)):
+            _panel(ax, sheet, row, metric)
+            _axis(ax, largest * 1.6)
+            method_axis(ax, row.methods, names=i == 0)
+            ax.set_xlabel(f"{metric}: over target, %")
+        title(line[0], row.budget)
+    handles = [Line2D([], [], **marker(GREY, 6.5, hollow)) for hollow in (False, True)]
+    handles.append(Line2D([], [], marker="x", color=INK, linestyle="none", markersize=8.5))
+    legend(figure, handles, ["returned network: fits", "returned network: over", "last search epoch"])
+    return sheet.picture(KIND, "Violations", _CAPTION, figure)
+
+
+def _axis(ax: Axes, highest: float) -> None:
+    """An axis in % that shows 0 and 300 at once."""
+    ax.set_xscale("symlog", linthresh=1, linscale=0.6)
+    ticks = [0, 1, 2, 5, 10, 20] if highest < 40 else [0, *(10**k for k in range(7))]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_xlim(-0.35, highest)
+
+
+def _panel(ax: Axes, sheet: Sheet, row: Row, metric: str) -> None:
+    columns = [f"violation/{metric}", f"search_violation/{metric}"]
+    groups = sheet.at(row.budget).groupby("method")
+    largest = groups[columns].max().loc[list(row.methods)].to_numpy(dtype=float) * 100
+    for place, (method, (final, search)) in enumerate(zip(row.methods, largest, strict=True)):
+        if np.isfinite(search):
+            ax.plot([final, search], [place, place], color="#999999", linewidth=1, zorder=2)
+            ax.plot(search, place, marker="x", color=INK, markersize=8.5, zorder=3, clip_on=False)
+        ax.plot(final, place, **marker(sheet.looks[method], 6.5, final > 0, zorder=4, clip_on=False))
+    sns.despine(ax=ax, left=True)
+    ax.grid(axis="y", visible=True)

@@ -1,0 +1,120 @@
+"""Taper end to end on tiny data: it fits from the first epoch that is held to the budget, and costs what it may."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tasks import task
+
+from suite.budget import Budget, Constraint
+from suite.dnas.taper import IMPORTANCES, Taper, tightened
+from suite.meter import Meter
+
+BUDGET = ("budget.weights=25%", "budget.latency=50%")
+LONGER = ("recipe.epochs=6",)
+
+
+def _search(folder: Path, method: Taper, *overrides: str):
+    of, plan = task(folder, *BUDGET, *LONGER, *overrides)
+    meter = Meter(of.standard_macs)
+    return of, plan.budget, method.search(of, plan.budget, meter), meter
+
+
+def _costs(row: Mapping[str, Any], metrics: Mapping[str, str]) -> dict[str, float]:
+    return {metric: row[f"cost/{metric}"] for metric in metrics}
+
+
+@pytest.mark.parametrize("importance", IMPORTANCES)
+def test_every_epoch_of_the_search_meets_its_own_budget_and_the_last_the_real_one(
+    importance: str, tmp_path: Path
+) -> None:
+    of, budget, result, _ = _search(tmp_path, Taper(tighten=3, importance=importance))
+    rows = [row for row in result.history if row["phase"] == "search"]
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    for i, row in enumerate(rows, 1):
+        assert tightened(budget, of.space.seed_costs, i / 3).fits(_costs(row, of.hardware.units))
+    assert result.search_costs == _costs(rows[-1], of.hardware.units)
+    assert of.hardware.measure(result.candidates[0].network, of.input_shape) == result.search_costs
+    assert budget.fits(result.search_costs)
+
+
+def test_no_channel_that_the_last_projection_had_would_still_fit(tmp_path: Path) -> None:
+    _, budget, result, _ = _search(tmp_path, Taper())
+    used = max(result.search_costs[m] / target for m, target in budget.targets.items())
+    assert 0.9 < used <= 1
+
+
+def test_it_trains_as_many_epochs_as_a_whole_search(tmp_path: Path) -> None:
+    of, _, result, _ = _search(tmp_path, Taper())
+    assert len(result.history) == of.recipe.whole_search
+
+
+@pytest.mark.parametrize("limit", [1.0, 1.4])
+def test_warmup_search_and_finetuning_fit_into_the_limit_together(limit: float, tmp_path: Path) -> None:
+    of, budget, result, meter = _search(tmp_path, Taper(cost_limit=limit))
+    judged = result.search_costs["macs"] * len(of.validation)  # the harness's own pass
+    spent = (meter.total().macs + judged) / of.standard_macs
+    assert spent <= limit
+    assert spent > limit - 0.1
+    assert budget.fits(result.search_costs)
+    assert len(result.history) <= of.recipe.whole_search
+
+
+def test_what_a_small_network_leaves_of_the_limit_goes_to_warmup_and_search(tmp_path: Path) -> None:
+    lengths = []
+    for share in ("50%", "25%", "6%"):
+        of, plan = task(tmp_path, f"budget.weights={share}", f"budget.macs={share}", "recipe.epochs=12")
+        lengths.append(Taper(cost_limit=1.0)._lengths(of, plan.budget))
+    assert [x.warmup for x in lengths] == sorted(x.warmup for x in lengths)
+    assert lengths[-1].warmup > lengths[0].warmup
+    assert all(x.warmup == x.search for x in lengths)
+    assert all(x.warmup + x.search + x.finetune == of.recipe.whole_search for x in lengths)
+
+
+def test_distillation_is_charged_the_teachers_passes(tmp_path: Path) -> None:
+    of, _, result, plain = _search(tmp_path / "plain", Taper())
+    _, _, _, distilled = _search(tmp_path / "distilled", Taper(distillation=0.5))
+    epochs = sum(row["phase"] == "finetune" for row in result.history)
+    teacher = epochs * len(of.train) * of.space.seed_costs["macs"]
+    extra = distilled.phases["finetune"].macs - plain.phases["finetune"].macs
+    assert extra == pytest.approx(teacher, rel=1e-6)
+    assert distilled.phases["evaluation"].macs == plain.phases["evaluation"].macs
+
+
+@given(
+    start=st.floats(1, 1e9),
+    target=st.floats(1, 1e9),
+    shares=st.lists(st.floats(0, 1), min_size=2, max_size=2),
+)
+def test_the_budget_falls_from_the_seeds_costs_to_the_targets(start: float, target: float, shares: list[float]) -> None:
+    budget = Budget((Constraint("weights", target, ""),))
+    early, late = (tightened(budget, {"weights": start}, share).targets["weights"] for share in sorted(shares))
+    assert late <= early * (1 + 1e-9)
+    assert target <= late * (1 + 1e-9)
+    assert early <= max(start, target) * (1 + 1e-9)
+    assert tightened(budget, {"weights": start}, 1.0) == budget
+
+
+def test_the_label_says_what_differs() -> None:
+    assert Taper().label == "taper"
+    assert Taper(cost_limit=1).label == "taper (cost 1)"
+    assert Taper(warmup=2, importance="magnitude").label == "taper (warm-up 2, magnitude importance)"
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ({"warmup": 0}, "method.warmup=0"),
+        ({"tighten": 1.5}, "method.tighten=1.5"),
+        ({"importance": "luck"}, "gradient, magnitude, uniform"),
+        ({"distillation": 2.0}, "method.distillation=2.0"),
+        ({"distillation": 0.5, "cost_limit": 2.0}, "method.cost_limit=null"),
+        ({"cost_limit": -1.0}, "method.cost_limit=-1"),
+    ],
+)
+def test_bad_options_are_named(setting: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Taper(**setting)

@@ -1,0 +1,205 @@
+"""Parts, formats and styles of a report, and the same bytes whatever the folder and the order of its files."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from synthetic import BUDGETS, make_failure, make_record, make_records
+
+import suite.report.drawing
+from suite.cli import main
+from suite.errors import SuiteError
+from suite.files import write_atomic
+from suite.report.build import FORMATS, Report, Wanted, build_report
+from suite.report.drawing import draw_all
+from suite.report.figures import Plot, plots
+from suite.store import Store
+
+HISTORY = pd.DataFrame(
+    [
+        {"phase": phase, "label": phase, "epoch": epoch, "loss": 1 / (epoch + 1), "score": 0.1 * epoch + 0.5}
+        | ({"cost/weights": 1.5 - 0.1 * epoch, "strength/weights": 0.1 * epoch} if phase == "search" else {})
+        for phase in ("warmup", "search", "finetune")
+        for epoch in range(4)
+    ]
+)
+
+
+def fill(root: Path, records: Sequence) -> Store:
+    store = Store(root, "example")
+    for record in records:
+        store.write(record, history=HISTORY if record.method == "duccio" else None)
+    return store
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = fill(tmp_path_factory.mktemp("results"), make_records(seeds=2, budgets=BUDGETS[:1]))
+    build_report(store)
+    return store
+
+
+@pytest.fixture
+def store(built: Store, tmp_path: Path) -> Store:
+    """A copy of a whole report that a test may change."""
+    shutil.copytree(built.folder, tmp_path / "example")
+    return Store(tmp_path, "example")
+
+
+def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
+    return {name for name in before | after if before.get(name) != after.get(name)}
+
+
+def test_a_copy_elsewhere_with_its_files_in_another_order_gives_the_same_bytes(built: Store, tmp_path: Path) -> None:
+    other = tmp_path / "deeper" / "results" / "example"
+    runs = sorted((built.folder / "runs").iterdir(), key=lambda path: path.name[::-1])
+    for run in runs:  # folders appear in another order, with other times
+        shutil.copytree(run, other / "runs" / run.name, copy_function=shutil.copyfile)
+        os.utime(other / "runs" / run.name / "record.json", (1, 1))
+    build_report(Store(other.parent, "example"))
+    assert contents(other / "report") == contents(built.folder / "report")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_one_kind_is_written_with_the_bytes_of_the_whole_and_the_others_stay(kind: str, store: Store) -> None:
+    report = store.folder / "report"
+    whole = contents(report)
+    old = dict.fromkeys(whole, b"old")
+    for name in old:
+        write_atomic(report / name, b"old")
+    build_report(store, Wanted.of(only=[kind]))
+    written = {"tables": "tables/", "figures": "figures/", "page": "index.html"}[kind]
+    assert contents(report) == old | {name: whole[name] for name in old if name.startswith(written)}
+
+
+def test_one_figure_is_drawn_without_the_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = store.folder / "report"
+    before = contents(report)
+    name = Report.of(store).plots()[1].name
+    (report / "figures" / f"{name}.png").unlink()
+    drawn = []
+    original = suite.report.drawing._drawn
+    monkeypatch.setattr(suite.report.drawing, "_drawn", lambda plot, f: drawn.append(plot.name) or original(plot, f))
+    build_report(store, Wanted.of(figures=[name]))
+    assert drawn == [name]
+    assert contents(report) == before
+
+
+def test_formats_are_added_beside_those_that_are_there(store: Store) -> None:
+    before = contents(store.folder / "report")
+    build_report(store, Wanted.of(only=["figures"], formats=["svg"]))
+    after = contents(store.folder / "report")
+    new = changed(before, after)
+    assert {Path(name).suffix for name in new} == {".svg"}
+    assert len(new) == sum(name.endswith(".pdf") for name in before)
+    build_report(store, Wanted.of(only=["figures"], formats=["svg"]))
+    assert contents(store.folder / "report") == after
+
+
+def test_a_format_of_one_kind_leaves_the_other_kind_its_own() -> None:
+    wanted = Wanted.of(formats=["tex"])
+    assert wanted.formats == {"tables": ("tex",), "figures": ("png", "pdf")}
+
+
+def test_what_the_records_no_longer_give_is_removed_with_its_kind_only(store: Store) -> None:
+    report = store.folder / "report"
+    for name in ("tables/gone.tex", "figures/gone.svg"):
+        write_atomic(report / name, b"old")
+    build_report(store, Wanted.of(only=["tables"], formats=["md"]))
+    assert not (report / "tables" / "gone.tex").exists()
+    assert (report / "tables" / "runs.csv").exists()
+    assert (report / "figures" / "gone.svg").exists()
+
+
+def test_slides_have_a_folder_of_their_own(store: Store) -> None:
+    before = contents(store.folder / "report")
+    build_report(store, Wanted.of(figures=[Report.of(store).plots()[0].name], style="slides", formats=["png"]))
+    new = changed(before, contents(store.folder / "report"))
+    assert new
+    assert all(name.startswith("slides/") for name in new)
+
+
+def test_two_processes_give_the_bytes_of_one(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report.of(built)
+    found = plots(report.df, built)[:2]
+    monkeypatch.setattr(suite.report.drawing, "_FEW", len(found))
+    alone = [(d.picture.name, d.picture.caption, d.files) for d in draw_all(found, ("png",))]
+    monkeypatch.setattr(suite.report.drawing, "_FEW", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    assert [(d.picture.name, d.picture.caption, d.files) for d in draw_all(found, ("png",))] == alone
+
+
+def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ValueError("cannot be drawn")
+
+    monkeypatch.setattr(suite.report.drawing, "_FEW", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        draw_all([Plot("bad", fail)], ("png",))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--only", "pictures"], "tables, figures, page"),
+        (["--only", "tables,pictures"], "tables, figures, page"),
+        (["--format", "xlsx"], "csv, md, tex, png, pdf, svg"),
+        (["--only", "figures", "--format", "csv"], "png, pdf, svg"),
+        (["--only", "page", "--format", "pdf"], "none"),
+        (["--style", "dark"], "paper, slides"),
+        (["--style", "slides", "--only", "tables"], "figures alone"),
+        (["--figure", "nothing"], "score_digits_paper_nucleo_l4r5zi"),
+        (["--figure", "nothing", "--only", "tables"], "figures alone"),
+    ],
+)
+def test_bad_options_name_the_choices_and_write_nothing(
+    options: list[str], told: str, store: Store, capsys: pytest.CaptureFixture
+) -> None:
+    before = contents(store.folder)
+    assert main(["report", str(store.folder), *options]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.splitlines()) == 1
+    assert contents(store.folder) == before
+
+
+def test_options_may_be_repeated_or_listed(store: Store, capsys: pytest.CaptureFixture) -> None:
+    report = store.folder / "report"
+    shutil.rmtree(report)
+    assert main(["report", str(store.folder), "--only", "tables,figures", "--format", "tex,md", "--format", "pdf"]) == 0
+    assert {Path(name).suffix for name in contents(report)} == {".tex", ".md", ".pdf"}
+    assert str(report) in capsys.readouterr().out
+
+
+def test_broken_records_are_left_out_by_name_and_hide_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = fill(tmp_path, make_records(seeds=1))
+    torn, newer = make_record(seed=7), make_record(seed=8)
+    write_atomic(store.run_folder(torn.id) / "record.json", torn.to_json()[:200].encode())
+    write_atomic(store.run_folder(newer.id) / "record.json", json.dumps({"schema": 99}).encode())
+    page = build_report(store, Wanted.of(only=["page"]))
+    for record in (torn, newer):
+        assert str(store.run_folder(record.id) / "record.json") in caplog.text
+        assert record.id in page.read_text()
+    assert len(Report.of(store).df) == len(make_records(seeds=1))
+
+
+def test_nothing_but_broken_records_is_an_error_that_names_them(tmp_path: Path) -> None:
+    path = Store(tmp_path, "example").run_folder("torn") / "record.json"
+    write_atomic(path, b"{")
+    with pytest.raises(SuiteError, match=str(path)):
+        build_report(Store(tmp_path, "example"))
+
+
+def test_failures_alone_make_a_report(tmp_path: Path) -> None:
+    assert build_report(fill(tmp_path, [make_failure()])).is_file()

@@ -1,0 +1,109 @@
+import math
+
+import moocore
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import make_record
+
+from suite.record import RunRecord
+from suite.report.frame import frame
+from suite.report.fronts import HYPERVOLUME, attainment, hypervolume, hypervolume_table, readable_hypervolume
+
+
+def test_hypervolume_of_one_point_is_a_box() -> None:
+    assert hypervolume([[0.9, 0.25, 0.5]], chance=0.1) == pytest.approx(0.8 * 0.75 * 0.5)
+
+
+def test_hypervolume_of_two_points_counts_their_overlap_once() -> None:
+    boxes = 0.8 * 0.2 + 0.6 * 0.7 - 0.6 * 0.2
+    assert hypervolume([[0.9, 0.8], [0.7, 0.3]], chance=0.1) == pytest.approx(boxes)
+
+
+def test_hypervolume_is_that_of_moocores_documented_example() -> None:
+    # moocore.hypervolume([[5, 5], [4, 6], [2, 7], [7, 4]], ref=[10, 10]) is 38; a score is 1 - the first / 10.
+    points = np.array([[5, 5], [4, 6], [2, 7], [7, 4]]) / 10
+    assert hypervolume(np.column_stack([1 - points[:, 0], points[:, 1]]), chance=0.0) == pytest.approx(0.38)
+
+
+def test_hypervolume_agrees_with_random_points_of_the_box() -> None:
+    rng = np.random.default_rng(0)
+    points, chance = rng.uniform([0.2, 0.1, 0.1], [0.9, 0.9, 0.9], (6, 3)), 0.1
+    drawn = rng.uniform([chance, 0, 0], [1, 1, 1], (100_000, 3))
+    dominated = ((points[:, None, 0] >= drawn[:, 0]) & (points[:, None, 1:] <= drawn[:, 1:]).all(axis=2)).any(axis=0)
+    assert hypervolume(points, chance) == pytest.approx((1 - chance) * dominated.mean(), abs=0.005)
+
+
+@pytest.mark.parametrize("beyond", [[0.05, 0.5], [0.9, 1.0], [0.9, 1.5], [math.nan, 0.5], [0.9, math.nan]])
+def test_points_beyond_the_reference_count_as_nothing(beyond: list[float]) -> None:
+    assert hypervolume([beyond], chance=0.1) == 0
+    assert hypervolume([beyond, [0.6, 0.5]], chance=0.1) == pytest.approx(0.25)
+
+
+def test_no_points_have_no_volume() -> None:
+    assert hypervolume([], chance=0.1) == 0
+
+
+def test_attainment_of_two_fronts_is_their_better_and_their_worse_half() -> None:
+    surface = attainment([[[0.9, 0.5], [0.8, 0.3]], [[0.85, 0.4]]])
+    best, worst = (surface[surface[:, -1] == level, :-1] for level in (0, 100))
+    assert sorted(best.tolist()) == [[0.8, 0.3], [0.85, 0.4], [0.9, 0.5]]
+    assert sorted(worst.tolist()) == [[0.8, 0.4], [0.85, 0.5]]
+
+
+def test_attainment_is_moocores_with_the_score_turned_round() -> None:
+    data = moocore.get_dataset("input1.dat")
+    sets = [data[data[:, -1] == number, :-1] for number in np.unique(data[:, -1])]
+    expected = moocore.eaf(data[:, :-1], data[:, -1], percentiles=[50])
+    found = attainment([points * [-1, 1] for points in sets], percentiles=[50])
+    np.testing.assert_allclose(found * [-1, 1, 1], expected)
+
+
+@pytest.mark.parametrize("fronts", [[], [[]], [[[0.9]]], [[[0.9, 0.1, 0.1, 0.1]]]])
+def test_attainment_without_points_or_of_other_dimensions_is_refused(fronts: list[list[list[float]]]) -> None:
+    with pytest.raises(ValueError, match="one or two costs"):
+        attainment(fronts)
+
+
+def run(weights: str, seed: int = 0, latency: str | None = "50%", **changes: object) -> RunRecord:
+    budget = {"weights": weights} | ({} if latency is None else {"latency": latency})
+    return make_record(budget=budget, seed=seed, **changes)  # type: ignore[arg-type]
+
+
+def table_of(*records: RunRecord) -> pd.DataFrame:
+    return hypervolume_table(frame(records).assign(chance=0.1))
+
+
+def test_a_front_is_the_runs_of_a_method_and_seed_over_budgets_of_the_same_metrics() -> None:
+    records = [run(weights, seed) for weights in ("25%", "50%") for seed in (0, 1)] + [run("50%", latency=None)]
+    table = table_of(*records)
+    assert table[["metrics", "seed", "runs"]].to_numpy().tolist() == [
+        ["weights", 0, 1],
+        ["weights + latency", 0, 2],
+        ["weights + latency", 1, 2],
+    ]
+    df = frame([r for r in records if r.seed == 1])
+    points = df.loc[df["feasible"], ["score", "relative/weights", "relative/latency"]]
+    assert table["hypervolume"].iloc[2] == hypervolume(points, 0.1)
+    assert table["trainings"].iloc[2] == pytest.approx(df["trainings"].sum())
+
+
+def test_runs_that_do_not_fit_count_as_nothing_but_cost_trainings() -> None:
+    fits, fails = run("50%", feasible=True), run("25%", feasible=False)
+    row, alone = table_of(fits, fails).iloc[0], table_of(fits).iloc[0]
+    assert row["hypervolume"] == alone["hypervolume"] > 0
+    assert (row["runs"], row["feasible"]) == (2, 1)
+    assert row["trainings"] > alone["trainings"]
+
+
+def test_front_without_a_chance_score_is_left_out() -> None:
+    table = hypervolume_table(frame([run("25%")]).assign(chance=math.nan))
+    assert table.empty
+    assert list(table.columns) == HYPERVOLUME
+
+
+def test_readable_hypervolume_is_the_mean_over_seeds() -> None:
+    table = table_of(*(run("50%", seed, feasible=True) for seed in range(3)))
+    readable = readable_hypervolume(table)
+    assert readable["hypervolume [95%]"].item().startswith(f"{table['hypervolume'].mean():.3f} [")
+    assert readable[["seeds", "budgets", "of these fit"]].to_numpy().tolist() == [["3", "1", "1"]]

@@ -1,0 +1,46 @@
+"""The LaTeX tables in a document, compiled by pdflatex."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from synthetic import make_failure, make_record, make_records
+
+from suite.report.frame import frame
+from suite.report.published import load_published
+from suite.report.tables import all_tables, notes
+from suite.report.text import common, sentence, to_latex
+from suite.store import Store
+
+PUBLISHED = Path(__file__).parents[2] / "results" / "published"
+DOCUMENT = r"""\documentclass{article}
+\usepackage{booktabs}
+\begin{document}
+%s
+\end{document}
+"""
+
+
+def has_pdflatex() -> bool:
+    if shutil.which("pdflatex") is None or shutil.which("kpsewhich") is None:
+        return False
+    return subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not has_pdflatex(), reason="no pdflatex with booktabs (Debian: texlive-latex-recommended)")
+def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
+    records = [
+        *make_records(benchmarks=("digits", "keyword_spotting")),
+        make_record(method="duccio (guarantee off)"),
+        make_record(seed=7, scores={"test": 0.8, "test/pauc": 0.7}),
+        make_failure("[cut] 50 % & #1 $x_2^3$ {a} ~ \\n <b> \u65e5 \x1b[0m \u2192 \u2026", method="tpe"),
+    ]
+    tables = all_tables(frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published(PUBLISHED))
+    assert {"main", "headline", "summary", "ablation", "pairs", "scores", "published", "failures"} <= set(tables)
+    parts = [to_latex(text, sentence(common(raw)), notes(name)) for name, (raw, text) in tables.items()]
+    (tmp_path / "report.tex").write_text(DOCUMENT % "\n\\newpage\n".join(parts), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert f"Output written on report.pdf ({len(tables)} pages" in done.stdout

@@ -1,0 +1,234 @@
+"""The page in a real browser: what its script does, with a mouse, by keyboard and on a phone's width."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from browser import CHROMIUM, Browser
+from PIL import Image
+from synthetic import make_failure, make_many, make_record, make_records
+from test_run_pages import ARCHITECTURE, history
+from test_run_pages import SEED as SEED_WIDTHS
+
+from suite.record import RunRecord
+from suite.report.frame import frame
+from suite.report.page import render_page
+from suite.report.sheets import Picture
+from suite.store import Store
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+BAD = "</script><img src=x onerror=alert(1)> <b>&amp;"
+FIRST = make_record(seed_widths=SEED_WIDTHS)
+
+
+def write_page(folder: Path, records: list[RunRecord]) -> Path:
+    """A page with histories, architectures, a figure and a missing run, beside its runs."""
+    store = Store(folder, "example")
+    for record in records[:8]:
+        store.write(record, history=history(), architecture=ARCHITECTURE)
+    store.run_folder("absent").mkdir()
+    note = {"id": "absent", "label": "a_long_name_of_a_run_" * 5, "preset": "paper", "device": "nucleo_l4r5zi"}
+    (store.run_folder("absent") / "plan.json").write_text(json.dumps(note))
+    buffer = io.BytesIO()
+    Image.new("RGB", (2160, 1200), "white").save(buffer, "PNG")
+    picture = Picture("score_digits", "Score against cost", "What is drawn.", cast(Any, None))
+    page = store.folder / "report" / "index.html"
+    page.parent.mkdir()
+    page.write_text(render_page(records, frame(records), [(picture, buffer.getvalue())], [], store))
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    error = f"RuntimeError: {BAD} " + "x" * 400
+    records = [
+        FIRST,
+        *make_records(seeds=3)[1:],
+        make_failure(error, seed=7),
+        make_record(method=f"m {BAD}", data_note=BAD),
+    ]
+    return write_page(tmp_path_factory.mktemp("results"), records)
+
+
+@pytest.fixture(scope="module")
+def shared_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(shared_browser: Browser) -> Iterator[Browser]:
+    """The browser, in which no script may fail and nothing may be loaded from outside."""
+    shared_browser.errors.clear()
+    yield shared_browser
+    assert shared_browser.errors == []
+
+
+def column(browser: Browser, place: int) -> list[str]:
+    """The texts of a column of the table of all runs."""
+    cells = f"{RUNS}.querySelectorAll('tbody td:nth-child({place})')"
+    return cast(list[str], browser.run(f"Array.from({cells}, c => c.textContent)"))
+
+
+def write_filter(browser: Browser, text: str) -> None:
+    """Filter the table of all runs."""
+    change = f"field.value = {json.dumps(text)}; field.dispatchEvent(new Event('input'))"
+    browser.run(f"(() => {{ const field = {RUNS}.querySelector('input'); {change} }})()")
+
+
+def settle(browser: Browser) -> None:
+    """Let events that are on their way arrive."""
+    browser.run("new Promise(done => setTimeout(done, 50))")
+
+
+RUNS = "document.querySelector('#runs + details')"
+SEED = 4  # column of the seed, after id, budget and method
+
+
+def test_a_press_on_a_heading_sorts_up_and_again_down(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    head = f"{RUNS}.querySelectorAll('th')[{SEED - 1}]"
+    assert browser.run(f"{head}.textContent") == "seed"
+    assert browser.run(f"{head}.getAttribute('aria-sort')") == "none"
+    for order, reverse in (("ascending", False), ("descending", True)):
+        browser.run(f"{head}.querySelector('button').click()")
+        assert browser.run(f"{head}.getAttribute('aria-sort')") == order
+        seeds = [int(text) for text in column(browser, SEED)]
+        assert seeds == sorted(seeds, reverse=reverse)
+        assert len(set(seeds)) > 1
+
+
+def test_a_filter_leaves_the_rows_with_all_its_words(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    every = len(column(browser, SEED))
+    write_filter(browser, "DUCCIO 25%")
+    assert set(column(browser, 3)) == {"duccio"}
+    told = browser.run(f"{RUNS}.querySelector('output').textContent")
+    assert told.endswith(f"rows that match, {every} in all")
+    write_filter(browser, "")
+    change = "list.selectedIndex = 1; list.dispatchEvent(new Event('change'))"
+    browser.run(f"(() => {{ const list = {RUNS}.querySelector('select'); {change} }})()")
+    assert len(set(column(browser, 2))) == 1
+
+
+def test_a_run_opens_from_its_id_and_back_leads_to_the_report(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.run(f"{RUNS}.querySelector('td a').focus()")
+    browser.press("Enter")
+    settle(browser)
+    identity = browser.run("location.hash.slice(5)")
+    assert browser.run("document.getElementById('report').hidden")
+    assert browser.run("document.activeElement.tagName") == "H1"
+    assert identity in browser.run("document.getElementById('run').textContent")
+    browser.run("history.back()")
+    settle(browser)
+    assert browser.run("document.getElementById('run').hidden && !document.getElementById('report').hidden")
+    assert browser.run("document.activeElement.textContent") == identity
+
+
+def test_a_run_page_shows_costs_layers_history_and_settings(browser: Browser, page: Path) -> None:
+    browser.open(page, f"#run={FIRST.id}")
+    sections = browser.run("Array.from(document.querySelectorAll('#run h2'), h => h.textContent)")
+    expected = ["Costs against targets", "Architecture", "History", "Search cost", "Configuration"]
+    assert [name for name in sections if name in expected] == expected
+    text = browser.run("document.getElementById('run').textContent")
+    assert "7 of 16" in text
+    assert browser.run("document.querySelectorAll('#run .charts figure').length") == 2
+    assert browser.run("document.querySelector('#run .charts svg').getAttribute('aria-label')").startswith(
+        "Training loss: "
+    )
+    browser.run("document.querySelector('#run .charts + details').open = true")
+    settle(browser)
+    assert browser.run("document.querySelectorAll('#run .charts + details tbody tr').length") == 3
+
+
+def test_an_unknown_run_says_so(browser: Browser, page: Path) -> None:
+    browser.open(page, "#run=nothing")
+    assert browser.run("document.querySelector('#run h1').textContent") == "No run nothing in this report"
+
+
+def test_texts_of_others_stay_texts(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    assert browser.run("document.querySelectorAll('b, img:not(.zoom img)').length") == 0
+    for row in (f"m {BAD}", "failed"):
+        where = "method" if row.startswith("m") else "status"
+        browser.run(f"location.hash = 'run=' + RUNS.id[RUNS.{where}.indexOf({json.dumps(row)})]")
+        settle(browser)
+        assert BAD in browser.run("document.getElementById('run').textContent")
+        assert browser.run("document.querySelectorAll('#run b, #run img').length") == 0
+
+
+def test_the_plot_is_used_by_keyboard(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.run("document.querySelector('#scatter .plot').focus()")
+    browser.press("ArrowRight")
+    first = browser.run("document.querySelector('#scatter .tip').textContent")
+    browser.press("ArrowRight")
+    second = browser.run("document.querySelector('#scatter .tip').textContent")
+    assert "budget" in first
+    assert "of seed" in first
+    assert first != second
+    browser.press("Enter")
+    settle(browser)
+    assert not browser.run("document.getElementById('run').hidden")
+
+
+def test_the_plot_shows_one_method_less_when_its_button_is_off(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    count = "Number(document.querySelector('#scatter .count').textContent.split(' ')[0])"
+    before = browser.run(count)
+    browser.run("document.querySelector('#scatter .legend button').click()")
+    assert 0 < browser.run(count) < before
+    assert browser.run("document.querySelector('#scatter .legend button').getAttribute('aria-pressed')") == "false"
+
+
+def test_a_figure_opens_in_full_size_and_closes_with_escape(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.run("document.querySelector('a.zoom').click()")
+    assert browser.run("document.getElementById('zoom').open")
+    assert browser.run("document.querySelector('#zoom img').naturalWidth") == 2160
+    browser.press("Escape")
+    settle(browser)
+    assert not browser.run("document.getElementById('zoom').open")
+
+
+@pytest.mark.parametrize("fragment", ["", f"#run={FIRST.id}", f"#run={make_failure(seed=7).id}"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_wider_than_the_window(browser: Browser, page: Path, width: int, fragment: str) -> None:
+    browser.open(page, fragment, width=width)
+    browser.run("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    settle(browser)
+    assert browser.run("document.documentElement.scrollWidth") == width
+
+
+def test_the_page_is_dark_where_the_reader_wants_it(browser: Browser, page: Path) -> None:
+    lightness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((a, b) => a + Number(b), 0)"
+    browser.open(page)
+    light = browser.run(lightness)
+    browser.open(page, dark=True)
+    assert browser.run(lightness) < 200 < 600 < light
+
+
+def test_every_control_can_be_reached_with_tab(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.press("Tab")
+    assert browser.run("document.activeElement.className") == "skip"
+    named = "e.textContent.trim() || e.getAttribute('aria-label') || e.closest('label') || e.querySelector('img[alt]')"
+    controls = "Array.from(document.querySelectorAll('button, a, input, select'))"
+    assert browser.run(f"{controls}.filter(e => !({named})).length") == 0
+    assert browser.run('document.querySelectorAll(\'[tabindex]:not([tabindex="0"]):not([tabindex="-1"])\').length') == 0
+
+
+def test_a_long_table_is_shown_page_by_page_and_searched_whole(browser: Browser, tmp_path: Path) -> None:
+    records = make_many(600)
+    browser.open(write_page(tmp_path, records))
+    browser.run(f"{RUNS}.open = true")
+    assert len(column(browser, 1)) == 200
+    browser.run(f"{RUNS}.querySelector('.table > button').click()")
+    assert len(column(browser, 1)) == 400
+    last = frame(records)["id"].iloc[-1]
+    write_filter(browser, last)
+    assert column(browser, 1) == [last]

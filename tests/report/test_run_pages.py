@@ -1,0 +1,124 @@
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from synthetic import make_many, make_record
+
+from suite.record import RunRecord
+from suite.report import run_pages
+from suite.report.diagram import diagram, seed_widths
+from suite.report.frame import frame
+from suite.report.run_pages import decode, embed, encode, run_data, shared
+from suite.store import Store
+
+LAYERS = [
+    {"name": "stem", "kind": "conv", "in": 1, "out": 7, "kernel": [3, 3], "stride": [1, 1], "size": [8, 8]},
+    {"name": "a.depthwise", "kind": "depthwise", "in": 7, "out": 7, "kernel": [3, 3], "stride": [1, 1], "size": [8, 8]},
+    {"name": "a.conv", "kind": "conv", "in": 7, "out": 12, "kernel": [1, 1], "stride": [2, 2], "size": [4, 4]},
+    {"name": "a.shortcut", "kind": "conv", "in": 7, "out": 12, "kernel": [1, 1], "stride": [2, 2], "size": [4, 4]},
+    {"name": "fc", "kind": "linear", "in": 12, "out": 7, "kernel": [1, 1], "stride": [1, 1], "size": [1, 1]},
+]
+WIDTHS, SEED = {"stem": 7, "a.conv": 12}, {"stem": 16, "a.conv": 32}
+ARCHITECTURE = {"input_shape": [1, 8, 8], "widths": WIDTHS, "layers": LAYERS}
+
+
+def history() -> pd.DataFrame:
+    phases = ["warmup", "warmup", "search"]
+    numbers = {"epoch": [0, 1, 0], "loss": [2.0, 1.23456789, 0.5], "score": [0.1, 0.2, float("nan")]}
+    return pd.DataFrame({"phase": phases, "label": ["seed", "seed", "search"], **numbers})
+
+
+def data_with(tmp_path: Path, record: RunRecord, **files: Any) -> dict[str, Any]:
+    store = Store(tmp_path, "example")
+    store.write(record, **files)
+    return run_data([record], frame([record]), store)
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [(["a", "a", "a"], {"all": "a"}), ([1, 2, 1, 2], {"of": [1, 2], "at": [0, 1, 0, 1]}), ([1, 2, 3], [1, 2, 3])],
+)
+def test_a_column_takes_its_shortest_form_and_comes_back_whole(values: list[Any], form: object) -> None:
+    assert encode(values) == form
+    assert decode(encode(values), len(values)) == values
+
+
+def test_settings_that_all_runs_share_are_held_once() -> None:
+    records = [make_record(seed=seed) for seed in (0, 1)]
+    config = run_data(records, frame(records), Store(Path("none"), "example"))["config"]
+    assert shared(config)["benchmark.name"] == "digits"
+    assert "seed" not in shared(config)
+    assert config["seed"] == ["0", "1"]
+
+
+def test_a_number_that_is_none_is_null_and_others_have_six_digits(tmp_path: Path) -> None:
+    record = make_record(scores={"test": 0.123456789, "validation": float("nan")})
+    columns = data_with(tmp_path, record)["columns"]
+    assert columns["score"] == {"all": 0.123457}
+    assert columns["validation_score"] == {"all": None}
+
+
+def test_embedded_data_cannot_end_its_element() -> None:
+    text = embed({"b": "</script><!-- &", "a": 1})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {"a": 1, "b": "</script><!-- &"}
+    assert text.index('"a"') < text.index('"b"')
+
+
+def test_a_history_is_given_by_phase_without_what_was_not_measured(tmp_path: Path) -> None:
+    record = make_record()
+    table = history().assign(empty=float("nan"))
+    found = data_with(tmp_path, record, history=table)["details"]["0"]["history"]
+    assert found["spans"] == [["warmup", "seed", 2], ["search", "search", 1]]
+    assert found["columns"] == {"loss": [2, 1.23457, 0.5], "score": [0.1, 0.2, None]}
+
+
+def test_torn_files_of_a_run_are_named_and_hide_nothing_else(tmp_path: Path) -> None:
+    record = make_record(candidates=({"name": "result", "validation": 0.5, "feasible": True, "costs": {}},))
+    store = Store(tmp_path, "example")
+    store.write(record, history=history(), architecture=ARCHITECTURE)
+    for name in ("history.parquet", "architecture.json"):
+        path = store.run_folder(record.id) / name
+        path.write_bytes(path.read_bytes()[:40])
+    detail = run_data([record], frame([record]), store)["details"]["0"]
+    assert "history.parquet cannot be read" in detail["trouble"]
+    assert "architecture.json cannot be read" in detail["trouble"]
+    assert detail["candidates"][0]["name"] == "result"
+
+
+def test_details_are_held_for_the_first_seeds_of_every_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = make_many(48)
+    groups = len({(r.benchmark, r.budget, r.method) for r in records})
+    monkeypatch.setattr(run_pages, "DETAILED", groups)
+    data = run_data(records, df := frame(records), Store(Path("none"), "example"))
+    held = df.iloc[[int(place) for place in data["details"]]]
+    assert data["detailed"] == groups
+    assert len(held.groupby(["benchmark", "budget", "method"])) == groups
+    assert set(held["seed"]) == {0}
+
+
+def test_order_of_records_does_not_matter() -> None:
+    records, store = make_many(30), Store(Path("none"), "example")
+    assert embed(run_data(records, frame(records), store)) == embed(
+        run_data(records[::-1], frame(records[::-1]), store)
+    )
+
+
+def test_a_layer_is_compared_with_the_seed_only_where_its_group_is_known() -> None:
+    assert seed_widths(LAYERS, WIDTHS, SEED) == [16, 16, 32, 32, None]
+    # Two groups of the same width that differ in the seed: the shortcut may belong to either.
+    assert seed_widths(LAYERS, {"stem": 12, "a.conv": 12}, SEED)[3] is None
+
+
+def test_chosen_branches_are_told(tmp_path: Path) -> None:
+    record = dataclasses.replace(make_record(), seed_widths=SEED)
+    path = tmp_path / "architecture.json"
+    path.write_text(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}))
+    found = diagram(path, record)
+    assert found["choices"] == {"block": "identity"}
+    assert [layer["seed"] for layer in found["layers"]] == [16, 16, 32, 32, None]
+    path.write_text(json.dumps(ARCHITECTURE))
+    assert "choices" not in diagram(path, record)

@@ -1,0 +1,56 @@
+import math
+
+import pandas as pd
+import pytest
+from synthetic import make_record
+
+from suite.record import RunRecord
+from suite.report.frame import frame
+from suite.report.statistics import interquartile_mean, wilson
+from suite.report.summary import readable_summary, summary_table
+
+CHANCE = {"digits": 0.1, "keyword_spotting": 0.2}
+
+
+def run(benchmark: str, method: str, score: float, seed: int = 0, **keys: object) -> RunRecord:
+    return make_record(benchmark=benchmark, method=method, seed=seed, scores={"test": score}, **keys)  # type: ignore[arg-type]
+
+
+def summary(*records: RunRecord) -> pd.DataFrame:
+    df = frame(records)
+    return summary_table(df.assign(chance=df["benchmark"].map(CHANCE)))
+
+
+def test_scores_are_normalised_between_chance_and_the_seed_network() -> None:
+    records = [run(b, "hand_tuned", s) for b, s in (("digits", 0.9), ("keyword_spotting", 0.6))]
+    records += [run("digits", "duccio", s, i) for i, s in enumerate((0.9, 0.5))]
+    records += [run("keyword_spotting", "duccio", s, i) for i, s in enumerate((0.4, 0.8))]
+    table = summary(*records).set_index("method")
+    expected = interquartile_mean([[1.0, 0.5], [0.5, 1.5]])
+    row = table.loc["duccio"]
+    assert [row["iqm"], row["iqm_low"], row["iqm_high"]] == pytest.approx([expected.mean, expected.low, expected.high])
+    assert (row["reference"], row["runs"], row["benchmarks"]) == ("hand_tuned", 4, "digits, keyword_spotting")
+    assert table.loc["hand_tuned", "iqm"] == 1
+
+
+def test_without_a_seed_network_everywhere_the_reference_is_a_perfect_score() -> None:
+    records = [run("digits", "hand_tuned", 0.9), run("digits", "duccio", 0.55), run("keyword_spotting", "duccio", 0.6)]
+    row = summary(*records).set_index("method").loc["duccio"]
+    assert (row["reference"], row["iqm"]) == ("1", pytest.approx(0.5))
+
+
+def test_a_method_that_misses_a_benchmark_says_so() -> None:
+    records = [run(b, "duccio", 0.8) for b in CHANCE] + [run("digits", "nsga2", 0.9)]
+    table = readable_summary(summary(*records)).set_index("method")
+    assert table["benchmarks"].to_dict() == {"duccio": "2 of 2", "nsga2": "1 of 2"}
+
+
+def test_share_that_fits_is_over_all_benchmarks() -> None:
+    row = summary(*(run(b, "duccio", 0.8, feasible=b == "digits") for b in CHANCE)).iloc[0]
+    assert (row["fits"], row["fits_low"], row["fits_high"]) == ("1/2", wilson(1, 2).low, wilson(1, 2).high)
+
+
+def test_one_benchmark_or_unknown_chance_scores_make_no_summary() -> None:
+    assert summary(run("digits", "duccio", 0.8), run("digits", "nsga2", 0.8)).empty
+    unknown = frame([run(b, "duccio", 0.8) for b in CHANCE]).assign(chance=math.nan)
+    assert summary_table(unknown).empty
