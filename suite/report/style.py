@@ -84,6 +84,7 @@ _KNOWN = (
     "random",
     "nsga3",
     "duccio_layerwise",
+    "taper",
 )
 
 

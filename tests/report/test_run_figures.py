@@ -128,7 +128,16 @@ def test_seeds_of_different_lengths_share_the_start_of_each_phase(found: dict[st
     assert ax.get_xlim() == (0, 4 + 4 + 6)
 
 
-def test_methods_without_strengths_have_no_trajectories(found: dict[str, Picture]) -> None:
+def test_a_method_that_picks_no_strengths_has_a_trajectory_all_the_same(tmp_path: Path) -> None:
+    store = Store(tmp_path, "example")
+    epochs = history(0)
+    write(store, make_record(method="taper"), epochs=epochs.drop(columns=[c for c in epochs if "strength" in c]))
+    (picture,) = (p for p in drawn(frame(store.records()), store) if p.name.startswith("trajectories"))
+    check_texts(picture)
+    assert "none in this method" in [text for text, _ in texts(picture.figure)]
+
+
+def test_methods_without_costs_by_epoch_have_no_trajectories(found: dict[str, Picture]) -> None:
     titles = {text.split(", budget")[0] for text, _ in texts(found["trajectories"].figure) if "budget" in text}
     assert titles == {"duccio", LONG}
 

@@ -1,4 +1,4 @@
-"""How searches with strengths went: cost over target, strengths and score, epoch by epoch."""
+"""How searches went: cost over target, strengths and score, epoch by epoch."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ _CAPTION = (
     "budget is the line at 1, and the diamond at the end is the network that was returned, after checkpoint choice "
     "and repair. Middle: strength of the penalty x target, what exceeding a target by 100 % adds to the loss. Right: "
     "validation score; very low first epochs may lie below the panel. Seeds whose phases have different lengths are "
-    "aligned at the start of each phase. Methods without strengths have no such epochs and are not drawn."
+    "aligned at the start of each phase. Methods that record no cost by epoch are not drawn."
 )
 
 _PHASES = ("warmup", "search", "finetune")
@@ -53,8 +53,8 @@ _Runs = list[tuple[pd.Series, _Segments]]
 
 
 def split(sheet: Sheet, store: Store) -> Iterator[Sheet]:
-    """Pages of the methods whose histories have strengths of budgeted metrics."""
-    kept = {(e.row.budget, e.method) for e in entries(sheet) if any(_has_strengths(store, e, run) for run in e.ids)}
+    """Pages of the methods whose histories have the costs of budgeted metrics."""
+    kept = {(e.row.budget, e.method) for e in entries(sheet) if any(_has_costs(store, e, run) for run in e.ids)}
     return by_methods(sheet, rows_where(sheet, kept), _LINES[sheet.style])
 
 
@@ -93,16 +93,16 @@ def _title(line: Sequence[Axes], text: str) -> None:
     line[1].set_title(" \n" * lines.count("\n") + " ")
 
 
-def _has_strengths(store: Store, entry: Entry, run: str) -> bool:
+def _has_costs(store: Store, entry: Entry, run: str) -> bool:
     columns = history_columns(store, run)
-    return any({f"strength/{metric}", f"cost/{metric}"} <= set(columns) for metric in entry.row.metrics)
+    return any(f"cost/{metric}" in columns for metric in entry.row.metrics)
 
 
 def _runs(entry: Entry, store: Store) -> _Runs:
-    """The entry's runs that have strengths, each with its history in segments."""
+    """The entry's runs that have costs by epoch, each with its history in segments."""
     found = []
     for _, run in entry.runs.iterrows():
-        epochs = history(store, str(run["id"])) if _has_strengths(store, entry, str(run["id"])) else None
+        epochs = history(store, str(run["id"])) if _has_costs(store, entry, str(run["id"])) else None
         if epochs is not None and len(epochs):
             cuts = (epochs[["phase", "label"]] != epochs[["phase", "label"]].shift()).any(axis=1).cumsum()
             found.append((run, [segment for _, segment in epochs.groupby(cuts)]))
@@ -166,6 +166,9 @@ def _costs(ax: Axes, entry: Entry, runs: _Runs, starts: Sequence[int]) -> None:
 
 def _strengths(ax: Axes, entry: Entry, runs: _Runs, starts: Sequence[int]) -> None:
     drawn = _per_metric(ax, entry, runs, starts, "strength", 1)
+    if not drawn:
+        ax.text(0.5, 0.5, "none in this method", ha="center", va="center", transform=ax.transAxes, fontsize="small")
+        ax.set_yticks([])
     ax.set_ylim(0, 1.1 * max([*drawn, 1e-12]))
 
 
