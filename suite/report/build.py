@@ -121,9 +121,9 @@ class Report:
         # The page has the figures in it as PNG.
         shown = ("png",) if "page" in wanted.kinds else ()
         written = wanted.formats["figures"] if "figures" in wanted.kinds else ()
-        found = self.plots(wanted.style)
-        _check("--figure", wanted.figures, [plot.name for plot in found])
-        found = [plot for plot in found if not wanted.figures or plot.name in wanted.figures]
+        found = plots(self.df, self.store, wanted.style, wanted.figures)
+        if missing := set(wanted.figures) - {plot.name for plot in found}:
+            _check("--figure", sorted(missing), [plot.name for plot in self.plots(wanted.style)])
         drawn = draw_all(found, tuple(dict.fromkeys((*shown, *written))))
         if "figures" in wanted.kinds:
             files = {f"{d.picture.name}.{name}": d.files[name] for d in drawn for name in written}

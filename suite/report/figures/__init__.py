@@ -4,7 +4,7 @@ Each is drawn only when asked for: `plots` lists them, `Plot.draw` makes one.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +30,10 @@ from suite.store import Store
 log = logging.getLogger(__name__)
 
 MOST_PLOTS = 48
-"""Figures of one report; a further one takes about half a second to draw, and nobody looks at it."""
+"""Figures of one report: nobody looks at more."""
+
+MANY_RUNS, FEWER_PLOTS = 2_000, 6
+"""From so many runs on a figure takes seconds to draw: a report has the first ones, `--figure` draws any other."""
 
 Draw = Callable[[Sheet, Store], Picture]
 Split = Callable[[Sheet, Store], Iterator[Sheet]]
@@ -63,10 +66,11 @@ class Plot:
     draw: Callable[[], Picture]
 
 
-def plots(df: pd.DataFrame, store: Store, style: str = "paper") -> list[Plot]:
-    """All figures that the finished runs of `df` have data for, at most `MOST_PLOTS`; none is drawn yet.
+def plots(df: pd.DataFrame, store: Store, style: str = "paper", names: Collection[str] = ()) -> list[Plot]:
+    """The figures that the finished runs of `df` have data for; none is drawn yet.
 
-    Where there are more, the first page of each comes before any second one; what is left out is logged.
+    At most `MOST_PLOTS`, of many runs `FEWER_PLOTS`: the first page of each comes before any second one; what is left
+    out is logged. With `names` those figures alone, as far as there are any, and no others are looked for.
 
     Raises:
         SuiteError: `style` is neither paper nor slides.
@@ -75,11 +79,16 @@ def plots(df: pd.DataFrame, store: Store, style: str = "paper") -> list[Plot]:
     for group, kinds in ((sheets(df, style), _KINDS), (sheets_across(df, style), _KINDS_ACROSS)):
         for sheet in group:
             for kind, split, draw in kinds:
+                if names and not any(name.startswith(sheet.name(kind)) for name in names):
+                    continue
                 found += [(page.part, _plot(kind, draw, page, store)) for page in split(sheet, store)]
+    if names:
+        return [plot for _, plot in found if plot.name in names]
+    most = MOST_PLOTS if len(df) < MANY_RUNS else FEWER_PLOTS
     order = sorted(range(len(found)), key=lambda i: found[i][0])
-    if dropped := [found[i][1].name for i in order[MOST_PLOTS:]]:
-        log.warning("%d of %d figures are drawn, left out: %s", MOST_PLOTS, len(found), ", ".join(dropped))
-    return [found[i][1] for i in sorted(order[:MOST_PLOTS])]
+    if dropped := [found[i][1].name for i in order[most:]]:
+        log.warning("%d of %d figures are drawn, left out: %s", most, len(found), ", ".join(dropped))
+    return [found[i][1] for i in sorted(order[:most])]
 
 
 def _plot(kind: str, draw: Draw, page: Sheet, store: Store) -> Plot:
