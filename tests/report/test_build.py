@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from synthetic import BUDGETS, make_failure, make_record, make_records
 
+import suite.report.build
 import suite.report.drawing
 from suite.cli import main
 from suite.errors import SuiteError
@@ -85,9 +86,11 @@ def test_one_figure_is_drawn_without_the_others(store: Store, monkeypatch: pytes
     before = contents(report)
     name = Report.of(store).plots()[1].name
     (report / "figures" / f"{name}.png").unlink()
-    drawn = []
-    original = suite.report.drawing._drawn
-    monkeypatch.setattr(suite.report.drawing, "_drawn", lambda plot, f: drawn.append(plot.name) or original(plot, f))
+    drawn: list[str] = []
+    original = suite.report.build.draw_all
+    monkeypatch.setattr(
+        suite.report.build, "draw_all", lambda plots, f: drawn.extend(p.name for p in plots) or original(plots, f)
+    )
     build_report(store, Wanted.of(figures=[name]))
     assert drawn == [name]
     assert contents(report) == before
