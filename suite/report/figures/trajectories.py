@@ -47,7 +47,7 @@ _DEEPEST = 20
 _LABELS = ("cost / target", "strength x target")
 
 _Segments = list[pd.DataFrame]
-"""A history cut where phase or label change."""
+"""A history cut where the phase changes, or epochs are counted anew."""
 
 _Runs = list[tuple[pd.Series, _Segments]]
 
@@ -104,7 +104,7 @@ def _runs(entry: Entry, store: Store) -> _Runs:
     for _, run in entry.runs.iterrows():
         epochs = history(store, str(run["id"])) if _has_costs(store, entry, str(run["id"])) else None
         if epochs is not None and len(epochs):
-            cuts = (epochs[["phase", "label"]] != epochs[["phase", "label"]].shift()).any(axis=1).cumsum()
+            cuts = ((epochs["phase"] != epochs["phase"].shift()) | (epochs["epoch"].diff() != 1)).cumsum()
             found.append((run, [segment for _, segment in epochs.groupby(cuts)]))
     return found
 
