@@ -305,6 +305,13 @@ def test_an_option_with_three_values_has_a_curve_of_its_own(tmp_path: Path) -> N
     assert line.get_ydata() == pytest.approx([means[f"duccio (strengths x{m})"] for m in (1, 10, 100)])
 
 
+def test_an_option_that_only_some_variants_have_is_one_more_difference(tmp_path: Path) -> None:
+    store = _variants(tmp_path, (1, 10, 100, 1000))
+    last = next(r for r in store.records() if r.config["method"]["penalty"]["multiplier"] == 1000)
+    store.write(dataclasses.replace(last, config=last.config | {"method": last.config["method"] | {"extra": 1}}))
+    assert [p for p in plots(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
+
+
 @pytest.mark.parametrize(
     ("multipliers", "others"), [((1, 10), {}), ((1, 10, 100), {"guarantee": ["off", "repair", "refill"]})]
 )

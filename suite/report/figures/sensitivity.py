@@ -1,5 +1,6 @@
 """What one option of a method does to its score: variants of it that differ in nothing else."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,12 +89,13 @@ def curves(sheet: Sheet, store: Store) -> list[Curve]:
 
 
 def _by_option(runs: pd.DataFrame, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
-    options = pd.DataFrame([_options(store, str(run)) for run in runs["id"]], index=runs.index)
-    options = options.loc[:, options.astype(str).nunique() > 1]
+    options = pd.DataFrame([_options(store, str(run)) for run in runs["id"]], index=runs.index).fillna("unset")
+    options = options.loc[:, options.nunique() > 1]
     for option in options.columns:
         values = pd.to_numeric(options[option], errors="coerce")
-        others = options.drop(columns=[option]).astype(str).agg("|".join, axis=1)
-        for _, index in others.groupby(others).groups.items():
+        rest = options.drop(columns=[option]).to_numpy().tolist()
+        others = pd.Series([json.dumps(row) for row in rest], index=options.index)
+        for index in others.groupby(others).groups.values():
             numbers = values[index].dropna()
             if numbers.nunique() >= _FEWEST:
                 yield str(option), runs.loc[numbers.index].assign(value=numbers)
