@@ -13,7 +13,7 @@ from rich.logging import RichHandler
 
 from suite import __version__
 from suite.errors import SuiteError
-from suite.store import Store
+from suite.store import Store, collector_paused
 
 log = logging.getLogger("suite")
 
@@ -43,11 +43,12 @@ def report(arguments: Sequence[str]) -> int:
     )
     parser.epilog = "KIND, NAME and FORMAT may be repeated, or several with commas between them."
     options = parser.parse_args(arguments)
-    from suite.report.build import Report, Wanted, console_table
+    with collector_paused():
+        from suite.report.build import Report, Wanted, console_table
 
-    wanted = Wanted.of(options.only, options.format, options.figure, options.style)
-    found = Report.of(_existing_store(options))
-    gc.freeze()  # thousands of records, in use until we end: nothing that a collection should go through
+        wanted = Wanted.of(options.only, options.format, options.figure, options.style)
+        found = Report.of(_existing_store(options))
+    gc.freeze()  # modules and thousands of records, in use until we end: nothing that a collection should go through
     written = found.write(wanted)
     if "tables" in wanted.kinds:
         _console().print(console_table(found.df, found.tables["main"][0]))

@@ -13,7 +13,7 @@ import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,7 +57,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No garbage collection inside: while thousands of records are read it would pass over all of them many times."""
+    """No garbage collection inside, where little but what stays is made: it would pass over all of it many times."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -180,9 +180,19 @@ class Store:
 
     def entries(self) -> list[RunRecord | Broken]:
         """Every record file of the experiment by path, as far as it can be read on its own."""
-        paths = (self.folder / "runs").glob("*/record.json")
         with collector_paused():
-            return [self._seen(path) for path in sorted(paths, key=str)]
+            return [self._seen(path) for path in self._paths()]
+
+    def state(self) -> str:
+        """A digest that is another one as soon as a record file is added, removed or replaced; no file is read."""
+        digest = hashlib.sha256()
+        for path in self._paths():
+            with suppress(OSError):
+                digest.update(f"{path.parent.name} {_signature(path)}\n".encode())
+        return digest.hexdigest()
+
+    def _paths(self) -> list[Path]:
+        return sorted((self.folder / "runs").glob("*/record.json"), key=str)
 
     def _collect(self) -> tuple[list[RunRecord], list[Broken]]:
         entries = self.entries()
@@ -199,14 +209,23 @@ class Store:
     def _seen(self, path: Path) -> RunRecord | Broken:
         """What `path` holds, read again only where it has changed."""
         try:
-            stat = path.stat()
+            signature = _signature(path)
         except OSError as error:
             return Broken(path, str(error.strerror))
-        signature = (stat.st_mtime_ns, stat.st_ino)
         kept = self._kept.get(path)
         if kept is None or kept[0] != signature:
             kept = self._kept[path] = (signature, _read(path))
         return kept[1]
+
+
+def _signature(path: Path) -> tuple[int, int]:
+    """What changes when the file is replaced.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_ino
 
 
 def _read(path: Path) -> RunRecord | Broken:

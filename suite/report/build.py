@@ -14,16 +14,15 @@ from rich.text import Text
 
 from suite.errors import SuiteError
 from suite.files import write_atomic
-from suite.record import RunRecord
 from suite.report.drawing import WRITERS, draw_all
 from suite.report.figures import Plot, plots
-from suite.report.frame import frame
 from suite.report.page import render_page
 from suite.report.published import FOLDER, Published, footnotes, load_published
+from suite.report.reading import read_runs
 from suite.report.style import page_format
 from suite.report.tables import Tables, all_tables, main_table, notes
 from suite.report.text import MISSING, common, interval, number, percent, sentence, to_csv, to_latex, to_markdown
-from suite.store import Store, collector_paused
+from suite.store import Store
 
 FORMATS = {"tables": ("csv", "md", "tex"), "figures": tuple(WRITERS), "page": ()}
 """Kinds of output and the formats that each can have."""
@@ -71,27 +70,20 @@ def _check(option: str, given: Sequence[str], choices: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Report:
-    """What a store's records say, read once: `df` is their frame, `published` the numbers of others beside them."""
+    """What a store's records say: `df` is their frame, `published` the numbers of others beside them."""
 
     store: Store
-    records: Sequence[RunRecord]
     df: pd.DataFrame
     published: Sequence[Published]
 
     @classmethod
     def of(cls, store: Store) -> "Report":
-        """Read the store's records, and published numbers from the folder `published` beside it, if it is there.
+        """Read the store's runs, and published numbers from the folder `published` beside it, if it is there.
 
         Raises:
-            SuiteError: the experiment has no records; the text names its folder and the experiments that have some.
+            SuiteError: the experiment has no records; see `read_runs`.
         """
-        records = store.records()
-        if not records:
-            broken = "".join(f"; left out {path}: {reason}" for path, reason in store.broken()[:3])
-            others = "" if broken else f". Experiments with records: {_experiments(store)}"
-            raise SuiteError(f"{store.folder}: no records to report on{broken}{others}")
-        with collector_paused():
-            return cls(store, records, frame(records), load_published(store.root / FOLDER))
+        return cls(store, read_runs(store), load_published(store.root / FOLDER))
 
     @cached_property
     def tables(self) -> Tables:
@@ -132,7 +124,7 @@ class Report:
         if "page" not in wanted.kinds:
             return folder
         images = [(d.picture, d.files["png"]) for d in drawn]
-        text = render_page(self.records, self.df, images, self.published, self.store, self.tables)
+        text = render_page(self.store.records(), self.df, images, self.published, self.store, self.tables)
         write_atomic(folder / "index.html", text.encode())
         return folder / "index.html"
 
@@ -208,8 +200,3 @@ def _console_cells(row: Mapping[Hashable, Any]) -> list[str]:
         percent(100 * row["max_search_violation"]),
         number(row["trainings"]),
     ]
-
-
-def _experiments(store: Store) -> str:
-    found = {path.parents[2].name for path in store.root.glob("*/runs/*/record.json")}
-    return ", ".join(sorted(found)) or "none"

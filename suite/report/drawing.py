@@ -41,20 +41,16 @@ class Drawn(NamedTuple):
 
 
 def draw_all(plots: Sequence[Plot], formats: Sequence[str]) -> list[Drawn]:
-    """Draw `plots` in every one of `formats`, in their order; many of them, or one in several formats, in two
-    processes where there are two cores.
+    """Draw `plots` in every one of `formats`, in their order; many of them in two processes where there are two cores.
 
     The bytes do not depend on the number of processes.
     """
-    alone = len(plots) == 1 and len(formats) > 1  # then each process makes it in another format
     # Only a fork starts at once with all that was imported and read; elsewhere it is not to be had, or not safe.
-    if not (alone or len(plots) > _FEW) or sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+    if len(plots) <= _FEW or sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         return [_drawn(plot, formats) for plot in plots]
     context = multiprocessing.get_context("fork")
-    tasks = [(plots[0], [name]) for name in formats] if alone else [(plot, formats) for plot in plots]
-    with context.Pool(2, initializer=_begin, initargs=(tasks,)) as pool:
-        drawn = pool.map(_drawn_at, range(len(tasks)), chunksize=1)
-    return [Drawn(drawn[0].picture, {k: v for d in drawn for k, v in d.files.items()})] if alone else drawn
+    with context.Pool(2, initializer=_begin, initargs=(plots, formats)) as pool:
+        return pool.map(_drawn_at, range(len(plots)), chunksize=1)
 
 
 def _drawn(plot: Plot, formats: Sequence[str]) -> Drawn:
@@ -64,13 +60,13 @@ def _drawn(plot: Plot, formats: Sequence[str]) -> Drawn:
     return Drawn(dataclasses.replace(picture, figure=StyledFigure()), files)
 
 
-_tasks: Sequence[tuple[Plot, Sequence[str]]] = ()
+_inherited: tuple[Sequence[Plot], Sequence[str]] = ((), ())
 
 
-def _begin(tasks: Sequence[tuple[Plot, Sequence[str]]]) -> None:
+def _begin(plots: Sequence[Plot], formats: Sequence[str]) -> None:
     """In a process of the pool: remember what was inherited, so that nothing need be sent."""
-    global _tasks
-    _tasks = tasks
+    global _inherited
+    _inherited = plots, formats
     if "torch" in sys.modules:  # its threads did not survive the fork, and it would wait for them
         import torch
 
@@ -78,4 +74,5 @@ def _begin(tasks: Sequence[tuple[Plot, Sequence[str]]]) -> None:
 
 
 def _drawn_at(place: int) -> Drawn:
-    return _drawn(*_tasks[place])
+    plots, formats = _inherited
+    return _drawn(plots[place], formats)
