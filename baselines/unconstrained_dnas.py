@@ -38,7 +38,7 @@ from suite.dnas.choices import ChoiceRule, keep_branches
 from suite.dnas.groups import channel_groups
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
-from suite.dnas.penalty import SCHEDULES, Penalty, PenaltyRule
+from suite.dnas.penalty import FIXED_SCHEDULES, Penalty, PenaltyRule
 from suite.dnas.space import SearchSpace
 from suite.evaluation import place
 from suite.hardware.trace import trace
@@ -75,8 +75,8 @@ class UnconstrainedDnas:
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"method.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
+        if self.schedule not in FIXED_SCHEDULES:
+            raise ValueError(f"method.schedule={self.schedule}: choices are {', '.join(FIXED_SCHEDULES)}")
         for name in ("strengths", "fewest"):
             if getattr(self, name) < 1:
                 raise ValueError(f"method.{name}={getattr(self, name)}: must be at least 1")

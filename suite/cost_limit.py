@@ -82,9 +82,9 @@ def macs_left(task: Task, meter: Meter, limit: float) -> float:
 
 
 def epochs_within(
-    task: Task, meter: Meter, macs: float, limit: float, at_most: int | None = None, *, reserved: float = 0.0
+    task: Task, meter: Meter, macs: float, limit: float, at_most: int | None = None, *, at_least: int = 1
 ) -> int:
-    """How many epochs of a network, each with a validation pass, fit into what is left of a limit; at least 1.
+    """How many epochs of a network, each with a validation pass, fit into what is left of a limit.
 
     The harness's pass over the validation data for this network is kept back.
 
@@ -94,15 +94,15 @@ def epochs_within(
         macs: the network's forward MACs.
         limit: in standard trainings of the seed.
         at_most: an upper bound on the result, none where None.
-        reserved: MACs x samples to keep back besides, such as the harness's passes for other candidates.
+        at_least: what must fit.
 
     Raises:
-        ValueError: not one epoch fits; the message names the smallest limit with which one would.
+        ValueError: `at_least` do not fit; the message names the smallest limit with which they would.
     """
-    kept_back = reserved + validation_macs(task, macs)
+    kept_back = validation_macs(task, macs)
     epochs = int((macs_left(task, meter, limit) - kept_back) // epoch_macs(task, macs))
-    if epochs < 1:
-        raise _too_small(task, limit, meter.total().macs + kept_back + epoch_macs(task, macs))
+    if epochs < at_least:
+        raise too_small(task, limit, meter.total().macs + kept_back + at_least * epoch_macs(task, macs))
     return epochs if at_most is None else min(epochs, at_most)
 
 
@@ -127,13 +127,11 @@ def lengths_within(
     *,
     searches: int = 1,
     one_shot: bool = True,
-    reserved: float = 0.0,
 ) -> Lengths:
     """The lengths with which a method of several phases stays within a limit.
 
     They are `designed` where warm-up and `searches` times the `expected_macs` fit, else shorter in proportion. One
     epoch of fine-tuning then fits whatever is found; how many more do is for `epochs_within` to say, afterwards.
-    `reserved` MACs x samples are kept back besides.
 
     Raises:
         ValueError: not one epoch of each phase fits; the message names the smallest limit with which it would.
@@ -143,17 +141,15 @@ def lengths_within(
     needed = math.inf
     for lengths in designed.shortened():
         warmup = lengths.warmup * epoch_macs(task, searched_macs(task))
-        needed = reserved + warmup + searches * expected_macs(task, lengths, one_shot=one_shot)
+        needed = warmup + searches * expected_macs(task, lengths, one_shot=one_shot)
         if needed <= limit * task.standard_macs:
             return lengths
-    raise _too_small(task, limit, needed)
+    raise too_small(task, limit, needed)
 
 
-def _too_small(task: Task, limit: float, macs: float) -> ValueError:
+def too_small(task: Task, limit: float, macs: float, what: str = "not one epoch of each phase fits") -> ValueError:
+    """The refusal of a limit that would have to pay for `macs` (MACs x samples)."""
     least = macs / task.standard_macs
     unit = 10.0 ** (math.floor(math.log10(least)) - 3)
     least = (math.floor(least / unit) + 1) * unit  # four digits, rounded up: what the message says is enough
-    return ValueError(
-        f"method.cost_limit={limit:g}: not one epoch of each phase fits; it must be at least {least:.4g} standard "
-        "trainings here"
-    )
+    return ValueError(f"method.cost_limit={limit:g}: {what}; it must be at least {least:.4g} standard trainings here")

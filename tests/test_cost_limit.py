@@ -61,7 +61,7 @@ def test_golden_number_of_epochs(smoke: Task) -> None:
     assert epochs_within(smoke, _meter(smoke), macs, 3) == 5
     assert epochs_within(smoke, _meter(smoke), macs / 4, 3) == 21
     assert epochs_within(smoke, _meter(smoke), macs / 4, 3, 7) == 7
-    assert epochs_within(smoke, _meter(smoke), macs, 3, reserved=700 * macs) == 4
+    assert epochs_within(smoke, _meter(smoke), macs, 500 / 1920, at_least=0) == 0
 
 
 def test_what_was_spent_is_not_there_again(smoke: Task) -> None:

@@ -20,9 +20,9 @@ from suite.task import Task, stream_seed
 _SAMPLES = 1_000
 
 
-def gate_macs(task: Task) -> float:
-    """What `gate_importance` is charged for the network of `task.space`, in MACs x samples."""
-    return TRAINING_FACTOR * min(_SAMPLES, len(task.train)) * task.space.seed_costs["macs"]
+def gate_macs(task: Task, macs: float) -> float:
+    """What `gate_importance` is charged for a network of `macs`, in MACs x samples."""
+    return TRAINING_FACTOR * min(_SAMPLES, len(task.train)) * macs
 
 
 def gate_importance(task: Task, network: nn.Module, meter: Meter, label: str) -> list[Tensor]:

@@ -144,9 +144,8 @@ class Refinement:
         return thinned, [*searched.rows, *(row | columns for row in tuned.rows)]
 
     def _penalty(self, epochs: int, loss: float) -> Penalty:
-        rule = self.method.penalty
-        multiplier = self.task.recipe.penalty_multiplier if rule.multiplier is None else rule.multiplier_of("layers")
-        penalty = Penalty(replace(rule, multiplier=multiplier), self.goals.targets, epochs)
+        rule = self.method.penalty.filled(self.task.recipe.penalty_multiplier).only("layers")
+        penalty = Penalty(rule, self.goals.targets, epochs)
         penalty.start(loss, self.task.space.seed_costs)
         return penalty
 

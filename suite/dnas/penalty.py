@@ -6,14 +6,15 @@ is first violated, with a denominator of at least 10 % of its target, so that eq
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 SHAPES = ("hinge", "abs", "objective")
-SCHEDULES = ("ramp", "constant", "dual")
+FIXED_SCHEDULES = ("ramp", "constant")
+SCHEDULES = (*FIXED_SCHEDULES, "dual")
 _START = 0.01
 _LATE_MARGIN = 0.1
 
@@ -50,6 +51,16 @@ class PenaltyRule:
     def can_reopen(self) -> bool:
         """Whether the penalty may pull at a closed channel: below its target |C - T| falls as costs rise."""
         return self.shape == "abs"
+
+    def filled(self, multiplier: float) -> "PenaltyRule":
+        """The rule with the recipe's multiplier, where it names none and its schedule takes one."""
+        if self.multiplier is not None or self.schedule not in FIXED_SCHEDULES:
+            return self
+        return replace(self, multiplier=multiplier)
+
+    def only(self, metric: str) -> "PenaltyRule":
+        """The rule with the multiplier of `metric` for all that it is applied to."""
+        return self if self.multiplier is None else replace(self, multiplier=self.multiplier_of(metric))
 
     def multiplier_of(self, metric: str) -> float:
         """The multiplier of one metric."""

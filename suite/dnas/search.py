@@ -6,7 +6,7 @@ with the best validation score of the last quarter is returned whether it fits o
 best feasible checkpoint is kept, and where none is, the least violating one is changed until it fits.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 from torch import nn
@@ -112,9 +112,7 @@ class Duccio:
         return Candidate(self._discretise(task, budget, masked.cpu())), searched
 
     def _penalty(self, task: Task, budget: Budget, warm: TrainedSeed, phase: Phase) -> Penalty:
-        rule = self.penalty
-        if rule.multiplier is None and rule.schedule != "dual":
-            rule = replace(rule, multiplier=task.recipe.penalty_multiplier)
+        rule = self.penalty.filled(task.recipe.penalty_multiplier)
         targets = {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
         penalty = Penalty(rule, targets, cast(int, phase.epochs))
         penalty.start(warm.loss, task.space.seed_costs if task.choices is None else task.choices.even_costs)

@@ -12,17 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from suite.budget import Budget, Constraint
-from suite.cost_limit import (
-    Lengths,
-    check_cost_limit,
-    epoch_macs,
-    epochs_within,
-    lengths_within,
-    validation_macs,
-)
+from suite.cost_limit import check_cost_limit, epoch_macs, epochs_within, macs_left, too_small, validation_macs
 from suite.dnas.discretise import discretise
 from suite.dnas.distillation import Distillation
 from suite.dnas.export import slice_channels
@@ -47,7 +40,8 @@ class Taper:
     cost_limit: in standard trainings of the seed. The fewer epochs the network that is found needs of it, the more go
         to warm-up and search, the same number to each; fine-tuning is cut short where not even one epoch each leaves
         room for all of it. None: lengths as for a limit of 1, and nothing is cut short.
-    warmup, tighten: epochs of the first two phases, if not as many as the limit allows.
+    warmup, tighten: epochs of the first two phases, if not as many as the limit allows; a limit that does not pay for
+        them is refused (warmup), or ends the search early, on the budget itself (tighten).
     importance: what ranks channels: gradient, of their gates on a thousand training examples; magnitude, of their
         weights after folding batch norm; uniform, nothing, so that only costs decide.
     distillation: weight of the warm-up network's outputs in the loss of fine-tuning; that network's passes are charged.
@@ -90,45 +84,71 @@ class Taper:
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, project and train in turn, fine-tune; one candidate that fits."""
-        lengths = self._lengths(task, budget)
-        warm = train_seed(task, meter, lengths.warmup)
-        network, rows = warm.network.cpu(), []
-        for stage in range(lengths.search):
-            target = tightened(budget, task.space.seed_costs, (stage + 1) / lengths.search)
-            network = self._projected(task, network, target, meter, stage)
+        warmup, tighten = self._lengths(task, budget)
+        warm = train_seed(task, meter, warmup)
+        network, rows, last = warm.network.cpu(), list[dict[str, Any]](), False
+        while not last:
+            stage = len(rows)
+            network, last = self._projected(task, network, budget, meter, stage, tighten)
             network, row = _trained_on(task, network, meter, stage)
             rows.append(row)
         costs = {metric: rows[-1][f"cost/{metric}"] for metric in task.hardware.units}
-        epochs = lengths.finetune
+        epochs = max(1, task.recipe.whole_search - warmup - len(rows))
         if self.cost_limit is not None:
-            epochs = epochs_within(task, meter, costs["macs"], self.cost_limit, epochs)
-        tuned = self._finetuned(task, network, warm.network, meter, epochs)
-        return SearchResult([Candidate(network)], [*warm.history, *rows, *tuned.rows], costs, [warm.artefact])
+            epochs = epochs_within(task, meter, costs["macs"], self.cost_limit, epochs, at_least=0)
+        if epochs:
+            rows += self._finetuned(task, network, warm.network, meter, epochs).rows
+        return SearchResult([Candidate(network)], [*warm.history, *rows], costs, [warm.artefact])
 
-    def _lengths(self, task: Task, budget: Budget) -> Lengths:
-        """Epochs of each phase; under a limit those of fine-tuning are an upper bound."""
-        whole = task.recipe.whole_search
-        lengths_within(task, self.cost_limit, Lengths(1, 1, 1), reserved=gate_macs(task))  # refuses what cannot be
+    def _lengths(self, task: Task, budget: Budget) -> tuple[int, int]:
+        """Epochs of the warm-up and, at most, of the search.
+
+        Raises:
+            ValueError: the limit does not pay for the warm-up and, whatever is found, one epoch of the search.
+        """
         allowed = (self.cost_limit or _ONE_TRAINING) * task.standard_macs
         found = task.space.exact(_projected_widths(task.space, budget))["macs"]
-        each = max((n for n in range(1, whole // 2) if expected_macs(task, n, found) <= allowed), default=1)
-        warmup, tighten = self.warmup or each, self.tighten or each
-        return Lengths(warmup, tighten, max(1, whole - warmup - tighten))
+        possible = range(1, task.recipe.whole_search // 2)
+        fitting = [n for n in possible if max(planned_macs(task, n, found), least_macs(task, n)) <= allowed]
+        each = max(fitting, default=1)
+        warmup = self.warmup or each
+        if self.cost_limit is not None and (least := least_macs(task, warmup)) > allowed:
+            what = f"a warm-up of {warmup} and one epoch of the search do not fit"
+            raise too_small(task, self.cost_limit, least, what)
+        return warmup, self.tighten or each
 
-    def _projected(self, task: Task, network: nn.Module, budget: Budget, meter: Meter, stage: int) -> nn.Module:
-        """A copy of `network` without the channels that do not fit into `budget`."""
+    def _projected(
+        self, task: Task, network: nn.Module, budget: Budget, meter: Meter, stage: int, stages: int
+    ) -> tuple[nn.Module, bool]:
+        """A copy of `network` without the channels that do not fit at this stage, and whether it is the last one.
+
+        That is the one whose budget is the real one: as planned, or as soon as the limit would not pay for another.
+        """
         space = SearchSpace(trace(network, task.input_shape), task.hardware)
-        groups = space.groups
+        importance = self._importance(replace(task, space=space), network, meter, stage)
+        everything = [torch.ones(size, dtype=torch.bool) for size in space.groups.sizes]
+        target = tightened(budget, task.space.seed_costs, (stage + 1) / stages)
+        kept = discretise(space, target, everything, importance, "refill")
+        macs = space.exact([int(mask.sum()) for mask in kept])["macs"]
+        last = stage + 1 == stages or not self._pays_for_another(task, meter, macs)
+        if last and target != budget:
+            kept = discretise(space, budget, everything, importance, "refill")
+        return slice_channels(network, space.network, space.groups, kept), last
+
+    def _pays_for_another(self, task: Task, meter: Meter, macs: float) -> bool:
+        """Whether after an epoch of a network of `macs` there will be enough for one more stage and of fine-tuning."""
+        if self.cost_limit is None:
+            return True
+        needed = 3 * epoch_macs(task, macs) + gate_macs(task, macs) + validation_macs(task, macs)
+        return needed <= macs_left(task, meter, self.cost_limit)
+
+    def _importance(self, task: Task, network: nn.Module, meter: Meter, stage: int) -> list[Tensor]:
+        """What ranks the channels of each group of `task.space`, which is that of `network`."""
         if self.importance == "gradient":
-            importance = gate_importance(replace(task, space=space), network, meter, f"gates-{stage}")
-        elif self.importance == "magnitude":
-            importance = channel_importance(network, space.network, groups)
-        else:
-            importance = [torch.ones(size, dtype=torch.float64) for size in groups.sizes]
-        everything = [torch.ones(size, dtype=torch.bool) for size in groups.sizes]
-        return slice_channels(
-            network, space.network, groups, discretise(space, budget, everything, importance, "refill")
-        )
+            return gate_importance(task, network, meter, f"gates-{stage}")
+        if self.importance == "magnitude":
+            return channel_importance(network, task.space.network, task.space.groups)
+        return [torch.ones(size, dtype=torch.float64) for size in task.space.groups.sizes]
 
     def _finetuned(self, task: Task, network: nn.Module, teacher: nn.Module, meter: Meter, epochs: int) -> Fit:
         macs = task.hardware.measure(network, task.input_shape)["macs"]
@@ -152,17 +172,23 @@ def tightened(budget: Budget, start: Mapping[str, float], share: float) -> Budge
     )
 
 
-def expected_macs(task: Task, each: int, found: float) -> float:
+def planned_macs(task: Task, each: int, found: float) -> float:
     """MACs x samples of a whole search of equal length whose warm-up and search have `each` epochs.
 
     `found` are the MACs of the network that it ends with; those on the way there lie evenly between, in ratios.
     """
     seed: float = task.space.seed_costs["macs"]
     stages: list[float] = [seed ** (1 - i / each) * found ** (i / each) for i in range(1, each + 1)]
-    gates = sum(gate_macs(task) * macs / seed for macs in [seed, *stages[:-1]])
+    gates = sum(gate_macs(task, macs) for macs in [seed, *stages[:-1]])
     epochs = each * epoch_macs(task, seed) + sum(epoch_macs(task, macs) for macs in stages)
     left = task.recipe.whole_search - 2 * each
     return epochs + gates + left * epoch_macs(task, found) + validation_macs(task, found)
+
+
+def least_macs(task: Task, warmup: int) -> float:
+    """MACs x samples, at most, of the warm-up, a search of one epoch, and the harness's pass: what must be paid for."""
+    seed: float = task.space.seed_costs["macs"]
+    return (warmup + 1) * epoch_macs(task, seed) + gate_macs(task, seed) + validation_macs(task, seed)
 
 
 def _projected_widths(space: SearchSpace, budget: Budget) -> list[int]:

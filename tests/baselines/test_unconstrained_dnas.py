@@ -157,6 +157,7 @@ def test_a_budget_that_no_loss_can_hold_is_refused_before_training(tmp_path: Pat
         ({"fewest": 0}, r"method\.fewest=0"),
         ({"decades": 0.0}, r"method\.decades=0"),
         ({"schedule": "cosine"}, r"method\.schedule=cosine.*ramp, constant"),
+        ({"schedule": "dual"}, r"method\.schedule=dual.*ramp, constant$"),
         ({"cost_limit": -1.0}, r"method\.cost_limit=-1"),
     ],
 )

@@ -68,10 +68,39 @@ def test_what_a_small_network_leaves_of_the_limit_goes_to_warmup_and_search(tmp_
     for share in ("50%", "25%", "6%"):
         of, plan = task(tmp_path, f"budget.weights={share}", f"budget.macs={share}", "recipe.epochs=12")
         lengths.append(Taper(cost_limit=1.0)._lengths(of, plan.budget))
-    assert [x.warmup for x in lengths] == sorted(x.warmup for x in lengths)
-    assert lengths[-1].warmup > lengths[0].warmup
-    assert all(x.warmup == x.search for x in lengths)
-    assert all(x.warmup + x.search + x.finetune == of.recipe.whole_search for x in lengths)
+    warmups, searches = zip(*lengths, strict=True)
+    assert warmups == searches == tuple(sorted(warmups))
+    assert warmups[-1] > warmups[0]
+
+
+def test_a_warmup_that_the_limit_cannot_pay_for_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    of, plan = task(tmp_path, *BUDGET, *LONGER)
+    meter = Meter(of.standard_macs)
+    with pytest.raises(ValueError, match=r"method\.cost_limit=1: a warm-up of 6 .* at least 1\.[0-9]+ standard"):
+        Taper(cost_limit=1, warmup=6).search(of, plan.budget, meter)
+    assert meter.total().macs == 0
+
+
+@pytest.mark.parametrize("method", [Taper(cost_limit=1.1, tighten=20), Taper(cost_limit=1, warmup=3, tighten=4)])
+def test_a_search_that_the_limit_cannot_pay_for_ends_early_on_the_budget_itself(method: Taper, tmp_path: Path) -> None:
+    of, budget, result, meter = _search(tmp_path, method)
+    judged = result.search_costs["macs"] * len(of.validation)
+    assert (meter.total().macs + judged) / of.standard_macs <= method.cost_limit
+    assert budget.fits(result.search_costs)
+    assert 1 <= sum(row["phase"] == "search" for row in result.history) < method.tighten
+    assert sum(row["phase"] == "finetune" for row in result.history) >= 1
+
+
+@pytest.mark.parametrize("budget", [("budget.weights=90%",), ("budget.ram=99%",)])
+@pytest.mark.parametrize("limit", [0.56, 0.7, 1.0])
+def test_the_limit_holds_where_what_is_found_is_as_dear_as_the_seed(
+    budget: tuple[str, ...], limit: float, tmp_path: Path
+) -> None:
+    of, plan = task(tmp_path, *budget, *LONGER)
+    meter = Meter(of.standard_macs)
+    result = Taper(cost_limit=limit).search(of, plan.budget, meter)
+    judged = result.search_costs["macs"] * len(of.validation)
+    assert (meter.total().macs + judged) / of.standard_macs <= limit
 
 
 def test_distillation_is_charged_the_teachers_passes(tmp_path: Path) -> None:
