@@ -22,6 +22,7 @@ _TITLES = {
     "summary": "Over all benchmarks",
     "ablation": "Ablation",
     "pairs": "Methods in pairs",
+    "pooled": "Methods in pairs, over all budgets",
     "noninferiority": "Non-inferiority",
     "hypervolume": "Hypervolume",
     "published": "Ours beside published numbers",
@@ -37,6 +38,7 @@ _LEADS = {
     "summary": "Methods over all benchmarks that ran them at the same budget.",
     "ablation": "Each changed setting against the method as it is.",
     "pairs": "Each method against one reference at the same budget.",
+    "pooled": "Each two methods over the budgets that both ran at, paired by budget and seed.",
     "noninferiority": "Every method at every budget against the unconstrained seed network.",
     "hypervolume": "How much of the space between chance and a perfect score, and between the seed network's cost and "
     "nothing, the runs that fit dominate.",

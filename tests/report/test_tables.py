@@ -225,7 +225,7 @@ def test_differences_are_points_with_a_sign(difference: float, text: str) -> Non
 def test_every_table_is_there_with_its_text_and_its_note() -> None:
     several = make_records(benchmarks=("digits", "keyword_spotting"))
     found = all_tables(frame([*several, make_record(method="duccio (abs)")]).assign(chance=0.1), NO_STORE)
-    expected = "main headline summary ablation pairs noninferiority hypervolume cost failures"
+    expected = "main headline summary ablation pairs pooled noninferiority hypervolume cost failures"
     assert list(found) == expected.split()
     for name, (raw, readable) in found.items():
         assert len(raw) >= len(readable) > 0

@@ -1,0 +1,50 @@
+"""Methods against each other over all budgets, on cases small enough to work out by hand."""
+
+import pandas as pd
+import pytest
+from synthetic import make_failure, make_record, make_records
+
+from suite.record import RunRecord
+from suite.report.frame import frame
+from suite.report.pooled import pooled_table, readable_pooled
+from suite.report.statistics import paired_difference
+
+NARROW, WIDE = {"weights": "25%"}, {"weights": "50%"}
+
+
+def run(method: str, budget: dict[str, str], seed: int, score: float, *, feasible: bool = True) -> RunRecord:
+    scores = {"test": score, "validation": score}
+    return make_record(method=method, budget=budget, seed=seed, scores=scores, feasible=feasible)
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    duccio = [run("duccio", NARROW, 0, 0.80), run("duccio", NARROW, 1, 0.84), run("duccio", WIDE, 0, 0.90)]
+    nsga2 = [run("nsga2", NARROW, 0, 0.77), run("nsga2", WIDE, 0, 0.91, feasible=False), run("nsga2", WIDE, 1, 0.2)]
+    return pooled_table(frame([*duccio, *nsga2, run("random", NARROW, 0, 0.5), make_failure(method="tpe")]))
+
+
+def test_budgets_and_seeds_that_both_ran_are_the_pairs(table: pd.DataFrame) -> None:
+    (row,) = table.to_dict("records")
+    assert (row["method"], row["against"], row["budgets"], row["pairs"]) == ("duccio", "nsga2", 2, 2)
+    assert row["difference"] == pytest.approx((0.03 - 0.01) / 2)
+    expected = paired_difference([0.80, 0.90], [0.77, 0.91])
+    assert (row["difference_low"], row["difference_high"]) == pytest.approx((expected.low, expected.high))
+    assert (row["fits"], row["against_fits"]) == ("2/2", "1/2")
+
+
+def test_text_is_in_points(table: pd.DataFrame) -> None:
+    (row,) = readable_pooled(table).to_dict("records")
+    assert row["difference, points [95%]"] == "+1.00 [-1.00, +3.00]"
+
+
+def test_one_budget_is_nothing_to_pool() -> None:
+    assert pooled_table(frame(make_records(budgets=[NARROW]))).empty
+
+
+def test_each_pair_of_methods_once_and_apart_by_benchmark() -> None:
+    table = pooled_table(frame(make_records(budgets=[NARROW, WIDE], benchmarks=("digits", "keyword_spotting"))))
+    pairs = [frozenset(row) for row in table[["benchmark", "method", "against"]].to_numpy().tolist()]
+    methods = set(table["method"]) | set(table["against"])
+    assert len(set(pairs)) == len(pairs) == 2 * len(methods) * (len(methods) - 1) / 2
+    assert (table["pairs"] == 6).all()
