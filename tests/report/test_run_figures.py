@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from drawn import check_panels, check_texts, drawn, texts
 from scipy.stats import friedmanchisquare
-from synthetic import make_record, make_records
+from synthetic import SEED_COSTS, make_record, make_records
 
 from suite.record import RunRecord
 from suite.report.figures import plots, sensitivity
@@ -217,6 +217,43 @@ def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
         )
     ]
     assert ["hypervolume" in names for names in kinds] == [True, False, False]
+
+
+def attained(*runs: tuple[str, str, int, float]) -> Sequence[Picture]:
+    """The attainment figure of (weights, method, seed, score); a score of 0 is that of a run that does not fit."""
+    records = [
+        with_chance(
+            make_record(
+                budget={"weights": weights},
+                method=method,
+                seed=seed,
+                scores={"test": score or 0.99},
+                costs={"weights": SEED_COSTS["weights"] * float(weights.rstrip("%")) / 100},
+                feasible=score > 0,
+            )
+        )
+        for weights, method, seed, score in runs
+    ]
+    return [p for p in drawn(frame(records)) if p.name.startswith("attainment")]
+
+
+def test_attainment_is_what_most_seeds_reach_at_a_cost_with_a_band_from_all_to_any() -> None:
+    duccio = [("25%", "duccio", 0, 0.6), ("25%", "duccio", 1, 0.7), ("25%", "duccio", 2, 0.8)]
+    (picture,) = attained(*duccio, ("50%", "duccio", 0, 0.9), ("50%", "duccio", 1, 0.5), ("50%", "duccio", 2, 0))
+    (ax,) = picture.figure.axes
+    corners = np.asarray(ax.lines[0].get_xydata())[1:-1]
+    assert corners.tolist() == pytest.approx(np.array([[25, 0.7], [50, 0.8]]))
+    edges = ax.collections[0].get_paths()[0].vertices
+    assert edges[:, 1].max() == pytest.approx(0.9)
+    assert edges[edges[:, 0] == 25][:, 1].min() == pytest.approx(0.6)
+
+
+def test_attainment_needs_several_targets_that_are_met() -> None:
+    assert not attained(("25%", "duccio", 0, 0.6), ("25%", "nsga2", 0, 0.6))
+    assert not attained(("25%", "duccio", 0, 0.6), ("50%", "duccio", 0, 0))
+    fits = [(weights, "duccio", 0, 0.6) for weights in ("25%", "50%")]
+    (picture,) = attained(*fits, ("25%", "nsga2", 0, 0.8), ("50%", "nsga2", 1, 0), ("50%", "nsga2", 2, 0))
+    assert len(picture.figure.axes[0].lines) == 1, "one seed of three is no half"
 
 
 def across(benchmarks: int) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from functools import partial
 import pandas as pd
 
 from suite.report.figures import (
+    attainment,
     choices,
     cost,
     hypervolume,
@@ -43,6 +44,7 @@ _KINDS: tuple[tuple[str, Split, Draw], ...] = (
     (violations.KIND, violations.split, violations.draw),
     (cost.KIND, cost.split, cost.draw),
     (hypervolume.KIND, hypervolume.split, hypervolume.draw),
+    (attainment.KIND, attainment.split, attainment.draw),
     (trajectories.KIND, trajectories.split, trajectories.draw),
     (widths.KIND, widths.split, widths.draw),
     (choices.KIND, choices.split, choices.draw),
