@@ -66,12 +66,21 @@ class Browser:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, path: Path, fragment: str = "", *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-        """Load a page from disk, in a window of so many CSS pixels."""
+    def open(
+        self,
+        path: Path,
+        fragment: str = "",
+        *,
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        media: str = "",
+    ) -> None:
+        """Load a page from disk, in a window of so many CSS pixels; `media` is "print" for what a printer gets."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        self.call("Emulation.setEmulatedMedia", features=[_scheme(dark)])
+        self.call("Emulation.setEmulatedMedia", media=media, features=[_scheme(dark)])
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=path.as_uri() + fragment)
         while not self.run("location.protocol === 'file:' && document.readyState === 'complete'"):

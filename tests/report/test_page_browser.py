@@ -204,6 +204,21 @@ def test_nothing_is_wider_than_the_window(browser: Browser, page: Path, width: i
     assert browser.run("document.documentElement.scrollWidth") == width
 
 
+def test_printed_tables_have_room_and_controls_are_left_out(browser: Browser, page: Path) -> None:
+    width = 1032  # A4 across, less its margins, in CSS pixels
+    browser.open(page, width=width, media="print", dark=True)
+    assert browser.run("document.documentElement.scrollWidth") == width
+    wide = "Array.from(document.querySelectorAll('.scroll')).filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    assert browser.run(wide) == 0
+    # a heading that is a control is not repeated on the next sheet
+    assert (
+        browser.run("Array.from(document.querySelectorAll('th button'), b => b.getClientRects().length > 0)[0]")
+        is False
+    )
+    assert browser.run("getComputedStyle(document.querySelector('.tools')).display") == "none"
+    assert browser.run("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
 def test_the_page_is_dark_where_the_reader_wants_it(browser: Browser, page: Path) -> None:
     lightness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((a, b) => a + Number(b), 0)"
     browser.open(page)
