@@ -14,14 +14,16 @@ from rich.text import Text
 
 from suite.errors import SuiteError
 from suite.files import write_atomic
+from suite.report.contents import Tables, all_tables, notes
 from suite.report.drawing import WRITERS, draw_all
 from suite.report.figures import Plot, plots
+from suite.report.markup import MISSING, to_csv, to_latex, to_markdown
 from suite.report.page import render_page
 from suite.report.published import FOLDER, Published, footnotes, load_published
 from suite.report.reading import read_runs
 from suite.report.style import page_format
-from suite.report.tables import Tables, all_tables, main_table, notes
-from suite.report.text import MISSING, common, interval, number, percent, sentence, to_csv, to_latex, to_markdown
+from suite.report.tables import main_table
+from suite.report.text import common, interval, number, percent, sentence
 from suite.store import Store
 
 FORMATS = {"tables": ("csv", "md", "tex"), "figures": tuple(WRITERS), "page": ()}

@@ -9,8 +9,9 @@ import pandas as pd
 
 from suite.report.comparison import MARGIN, Comparer, Incomparable, Runs, runs_by_group
 from suite.report.frame import GROUP, by_metric
+from suite.report.markup import MISSING
 from suite.report.order import base_method, by_place
-from suite.report.text import MISSING, number, percent, places, points
+from suite.report.text import number, percent, places, points
 from suite.store import Store
 
 SEED_NETWORK = "hand_tuned"

@@ -13,15 +13,16 @@ from markupsafe import Markup, escape
 from suite.record import RunRecord
 from suite.report.absent import absent_table
 from suite.report.cards import cards, facts, fitting
+from suite.report.contents import Tables, all_tables
 from suite.report.frame import GROUP
+from suite.report.markup import MISSING
 from suite.report.order import natural
 from suite.report.page_tables import Grid
 from suite.report.parts import FIRST, parts
 from suite.report.published import Published
 from suite.report.run_pages import Column, decode, embed, run_data, shared
 from suite.report.sheets import Picture
-from suite.report.tables import Tables, all_tables
-from suite.report.text import MISSING, common, number, percent, words
+from suite.report.text import common, number, percent, words
 from suite.store import Store
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from suite.report.markup import MISSING
 from suite.report.run_pages import embed
-from suite.report.text import MISSING
 
 ROWS = 200
 """Rows of a table that stand in the HTML; the script shows the others page by page."""

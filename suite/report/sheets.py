@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from suite.report.frame import by_metric
+from suite.report.order import natural
 from suite.report.style import Look, StyledFigure, looks, page_format, settle
-from suite.report.tables import natural
 
 ENTRIES = 28
 """Methods times lines of panels in one figure, unless a single budget has more."""

@@ -8,10 +8,7 @@ import pandas as pd
 
 from suite.meter import PHASES
 from suite.report.frame import by_metric
-from suite.report.markup import MISSING as MISSING
-from suite.report.markup import to_csv as to_csv
-from suite.report.markup import to_latex as to_latex
-from suite.report.markup import to_markdown as to_markdown
+from suite.report.markup import MISSING
 
 PHASE_NAMES = {
     "warmup": "warm-up",

@@ -7,9 +7,12 @@ from rich.console import Console
 from synthetic import make_failure, make_record, make_records
 
 from suite.report.build import console_table
+from suite.report.contents import all_tables, notes
 from suite.report.frame import frame
+from suite.report.markup import to_csv, to_latex, to_markdown
+from suite.report.order import natural
 from suite.report.statistics import wilson
-from suite.report.tables import all_tables, cost_table, failure_table, main_table, natural, notes, score_table
+from suite.report.tables import cost_table, failure_table, main_table, score_table
 from suite.report.text import (
     percent,
     points,
@@ -18,9 +21,6 @@ from suite.report.text import (
     readable_failures,
     readable_main,
     readable_scores,
-    to_csv,
-    to_latex,
-    to_markdown,
 )
 from suite.store import Store
 
