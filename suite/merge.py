@@ -11,12 +11,12 @@ from filelock import Timeout
 
 from suite.errors import SuiteError
 from suite.files import replacing
-from suite.record import RunRecord
+from suite.record import RecordError, RunRecord
 from suite.store import Broken, Store
 
 _NOT_RESULTS = (
     *("experiment", "environment", "finished", "schema", "meter", "error", "artefacts"),
-    *("method", "preset", "budget", "selection", "data_note"),
+    *("method", "preset", "budget", "selection", "selection_name", "quality_target", "data_note"),
 )
 """Fields that say where, when and how fast a run was, or put its settings in words; machines may differ in them."""
 
@@ -138,12 +138,27 @@ def _join(into: Store, runs: Sequence[_Run], merged: Merged) -> None:
         return
     try:
         with into.lock(into.run_folder(best.id)).acquire(timeout=0):
-            _copy_run(into, best, mine, merged)
+            _copy_unless_finished(into, best, merged)
     except Timeout:
-        merged.left_out.append(f"{into.run_folder(best.id)}: is running there")
+        merged.left_out.append(f"{into.run_folder(best.id)}: it, or what it shares with other runs, is at work there")
 
 
-def _copy_run(into: Store, run: _Run, mine: _Run | None, merged: Merged) -> None:
+def _copy_unless_finished(into: Store, run: _Run, merged: Merged) -> None:
+    """Copy the run, whose lock is held, unless it has finished in `into` since the records were compared."""
+    try:
+        mine = _Run(into, run.id, into.read(run.id))
+    except RecordError as error:
+        merged.left_out.append(str(error))
+        return
+    if mine.worth == 2:
+        conflicts = _conflicts([mine, run])
+        merged.left_out += conflicts
+        merged.same += not conflicts
+    else:
+        _copy_run(into, run, mine, merged)
+
+
+def _copy_run(into: Store, run: _Run, mine: _Run, merged: Merged) -> None:
     source, target = run.store.run_folder(run.id), into.run_folder(run.id)
     if run.record is None:
         if (source / "plan.json").exists():
@@ -159,7 +174,7 @@ def _copy_run(into: Store, run: _Run, mine: _Run | None, merged: Merged) -> None
     if run.record.status == "done":
         shutil.rmtree(target / "checkpoints", ignore_errors=True)  # of the failed one: nothing will continue it
     merged.copied += 1
-    merged.finished += mine is not None and mine.worth == 1
+    merged.finished += mine.worth == 1
 
 
 def _artefacts(record: RunRecord) -> list[str]:
@@ -172,7 +187,7 @@ def _copy_artefact(source: Store, into: Store, artefact: str) -> bool:
     old, new = source.artefact_folder(artefact), into.artefact_folder(artefact)
     if not old.is_dir() or old.resolve() == new.resolve():
         return False
-    with into.lock(new):
+    with into.lock(new).acquire(timeout=0):
         missing = [path for path in _files(old) if not (new / path.name).exists()]
         for path in missing:
             _copy(path, new / path.name)

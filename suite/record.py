@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,8 +99,11 @@ class RunRecord:
         for name, value in raw.items():
             if not isinstance(value, _KINDS[name]):
                 raise RecordError(f"field {name} is of type {type(value).__name__}")
+        _check_parts(raw)
         for name in ("candidates", "artefacts"):
             raw[name] = tuple(raw.get(name, ()))
+        if raw.get("error"):  # may name a file in another encoding, as halves of characters
+            raw["error"] = raw["error"].encode(errors="replace").decode()
         return cls(**raw)
 
 
@@ -118,6 +121,37 @@ def _upgraded(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
+def _check_parts(raw: Mapping[str, Any]) -> None:
+    """Refuse what tables and figures would stumble over, naming the key.
+
+    Raises:
+        RecordError: a part has another kind of value than the suite writes.
+    """
+    parts = {name: raw.get(name) or {} for name in ("config", "meter", *_NUMBERS, *_COUNTS)}
+    kinds: list[tuple[str, Any, tuple[type, ...]]] = []
+    kinds += [(f"{name}.{key}", value, (int, float)) for name in _NUMBERS for key, value in parts[name].items()]
+    kinds += [(f"{name}.{key}", value, (int,)) for name in _COUNTS for key, value in parts[name].items()]
+    for name, keys in _PARTS.items():
+        kinds += [(f"{name}.{key}", parts[name][key], (dict,)) for key in keys if key in parts[name]]
+    kinds += [("candidates", candidate, (dict,)) for candidate in raw.get("candidates", ())]
+    _check_kinds(kinds)
+    meter = parts["meter"]
+    for part in ("total", "standard_trainings"):
+        _check_kinds([(f"meter.{part}.{key}", v, (int, float)) for key, v in meter.get(part, {}).items()])
+    for key, shared in meter.get("shared", {}).items():
+        _check_kinds([(f"meter.shared.{key}", shared, (dict,))])
+        _check_kinds([(f"meter.shared.{key}.macs", shared.get("macs"), (int, float))])
+        _check_kinds([(f"meter.shared.{key}.artefact", shared.get("artefact"), (str,))])
+    if meter.get("standard_trainings"):
+        _check_kinds([("meter.standard_macs", meter.get("standard_macs"), (int, float))])
+
+
+def _check_kinds(values: Iterable[tuple[str, Any, tuple[type, ...]]]) -> None:
+    for name, value, kinds in values:
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise RecordError(f"{name} is of type {type(value).__name__}")
+
+
 def _kind(hint: Any) -> tuple[type, ...]:
     """The types that JSON has for a field's annotation."""
     if options := [o for o in typing.get_args(hint) if isinstance(hint, types.UnionType)]:
@@ -127,4 +161,7 @@ def _kind(hint: Any) -> tuple[type, ...]:
 
 
 _KINDS = {f.name: _kind(f.type) for f in dataclasses.fields(RunRecord)}
+_NUMBERS = ("targets", "scores", "seed_costs", "costs", "violations", "search_violations")
+_COUNTS = ("widths", "seed_widths")
+_PARTS = {"config": ("benchmark", "recipe"), "meter": ("total", "standard_trainings", "lost", "shared")}
 _REQUIRED = {f.name for f in dataclasses.fields(RunRecord) if f.default is f.default_factory is dataclasses.MISSING}

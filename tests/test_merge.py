@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -167,3 +168,41 @@ def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path, capsys: pyte
     assert error.startswith("error: one run with different results")
     assert "feasible" in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("score", [None, 0.123])
+def test_a_run_that_finishes_here_meanwhile_is_not_overwritten(
+    score: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make_record(seed=0)
+    here, there = machine(tmp_path / "a"), machine(tmp_path / "b", record)
+    mine = record if score is None else dataclasses.replace(record, scores={"test": score})
+    lock = Store.lock
+
+    def finish_first(store: Store, folder: Path) -> Any:
+        if store is here and folder == here.run_folder(record.id):
+            here.write(mine)
+        return lock(store, folder)
+
+    monkeypatch.setattr(Store, "lock", finish_first)
+    merged = merge(here, [there])
+    assert (merged.copied, merged.same) == (0, int(score is None))
+    assert here.read(record.id) == mine
+    assert ["differ in scores" in line for line in merged.left_out] == ([] if score is None else [True])
+
+
+def test_an_artefact_that_is_at_work_here_leaves_its_run_out(tmp_path: Path) -> None:
+    record = dataclasses.replace(make_record(), artefacts=("warm",), meter={})
+    here, there = machine(tmp_path / "a"), machine(tmp_path / "b", record)
+    write_atomic(there.artefact_folder("warm") / "seed.pt", b"weights")
+    with here.lock(here.artefact_folder("warm")):
+        merged = merge(here, [there])
+    assert merged.copied == 0
+    assert "at work" in merged.left_out[0]
+    assert merge(here, [there]).copied == 1
+
+
+def test_the_name_of_the_validation_score_that_an_upgrade_fills_in_is_no_result(tmp_path: Path) -> None:
+    new = make_record()
+    old = dataclasses.replace(new, selection_name="another", quality_target=0.9)
+    assert merge(machine(tmp_path / "a", new), [machine(tmp_path / "b", old)]).same == 1

@@ -53,12 +53,27 @@ def test_what_is_no_record_is_refused(text: str) -> None:
         ({"config": None}, "config"),
         ({"extra": 1}, "extra"),
         ({"schema": 99}, "newer"),
+        ({"config": {"benchmark": "digits"}}, r"config\.benchmark"),
+        ({"config": {"recipe": None}}, r"config\.recipe"),
+        ({"costs": {"weights": None}}, r"costs\.weights"),
+        ({"targets": {"weights": "12"}}, r"targets\.weights"),
+        ({"scores": {"test": "0.9"}}, r"scores\.test"),
+        ({"widths": {"stem": 1.5}}, r"widths\.stem"),
+        ({"meter": {"total": None}}, r"meter\.total"),
+        ({"meter": {"standard_trainings": {"total": 1.0}}}, r"meter\.standard_macs"),
+        ({"meter": {"shared": {"warm-up": {}}}}, r"meter\.shared\.warm-up"),
+        ({"candidates": [None]}, "candidates"),
     ],
 )
 def test_a_field_of_the_wrong_kind_is_refused_by_its_name(change: dict, told: str) -> None:
     raw = dataclasses.asdict(RECORD) | change
     with pytest.raises(RecordError, match=told):
         RunRecord.from_json(json.dumps(raw))
+
+
+def test_an_error_text_with_half_a_character_can_be_written_again() -> None:
+    record = RunRecord.from_json(dataclasses.replace(RECORD, error="cannot read caf\udce9").to_json())
+    assert record.error == "cannot read caf?"
 
 
 def test_a_missing_field_is_named() -> None:

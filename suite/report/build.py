@@ -104,8 +104,14 @@ class Report:
         are written, files whose table or figure is no more are removed, unless single figures are asked for.
 
         Raises:
-            SuiteError: a figure's name that there is not.
+            SuiteError: a figure's name that there is not, or a file that cannot be written.
         """
+        try:
+            return self._write(wanted)
+        except OSError as error:
+            raise SuiteError(f"{error.filename or self.store.folder}: cannot be written ({error.strerror})") from error
+
+    def _write(self, wanted: Wanted) -> Path:
         folder = self.store.folder / "report"
         if "tables" in wanted.kinds:
             files = self._table_files(wanted.formats["tables"])

@@ -57,7 +57,7 @@ def _drawn(plot: Plot, formats: Sequence[str]) -> Drawn:
     picture = plot.draw()
     files = {name: WRITERS[name](picture.figure) for name in formats}
     # What was drawn is in the files; its artists would only fill memory, and slow the way between processes.
-    return Drawn(dataclasses.replace(picture, figure=StyledFigure()), files)
+    return Drawn(dataclasses.replace(picture, name=plot.name, figure=StyledFigure()), files)
 
 
 _inherited: tuple[Sequence[Plot], Sequence[str]] = ((), ())

@@ -72,14 +72,15 @@ def history(store: Store, run_id: str) -> pd.DataFrame | None:
 
 
 def history_columns(store: Store, run_id: str) -> list[str]:
-    """The names of the history's columns, read without its values; none where it cannot be read."""
+    """The names of the history's columns, read without its values; none where it cannot be read, or is empty."""
     import pyarrow.parquet as pq  # only figures of epochs need it
 
     path = store.run_folder(run_id) / "history.parquet"
     if not path.exists():
         return []
     try:
-        return list(pq.read_schema(path).names)
+        found = pq.read_metadata(path)
+        return list(found.schema.to_arrow_schema().names) if found.num_rows else []
     except _FILE_ERRORS:
         return []
 

@@ -1,5 +1,6 @@
 """All records as one tidy pandas frame, a row a run; every table and figure starts from it."""
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ _NAN = float("nan")
 _NUMERICS = ("threads", "compute")
 _FURTHER = "test/"
 _UNSET = object()
+_LABEL = 24
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -36,7 +38,7 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What a
     record lacks is NaN.
 
-    `method` is the record's, and where runs of one method, budget and seed set were configured differently
+    `method` is the record's, and where runs of one method on a benchmark, preset and device were configured differently
     also what differs, as in `duccio [guarantee=off]`, so that different settings are never averaged.
     """
     ordered = sorted(records, key=lambda r: (r.benchmark, r.preset, r.device, r.budget, r.method, r.seed, r.id))
@@ -174,10 +176,12 @@ def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
 
 
 def _distinct_methods(records: Sequence[RunRecord]) -> list[str]:
-    """The method of each record, followed by those settings in which it differs from others of its group."""
+    """The method of each record, followed by those settings in which it differs from others of its name, at whatever
+    budget: what is pooled over seeds, or over budgets, is one method.
+    """
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, r in enumerate(records):
-        groups[r.benchmark, r.preset, r.device, r.budget, r.method].append(i)
+        groups[r.benchmark, r.preset, r.device, r.method].append(i)
     names = [r.method for r in records]
     for members in groups.values():
         for i, difference in zip(members, _differences([records[i] for i in members]), strict=True):
@@ -188,14 +192,34 @@ def _distinct_methods(records: Sequence[RunRecord]) -> list[str]:
 def _differences(records: Sequence[RunRecord]) -> list[str]:
     """For each record the settings that are not the same in all of them; "" where all agree."""
     # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
-    ignored = _NUMERICS if len({r.seed for r in records}) == len(records) else ()
-    keys = sorted(k for k in _varying([r.config for r in records]) if not _last(k).endswith(("seed", *ignored)))
+    once = len({(r.budget, r.seed) for r in records}) == len(records)
+    keys = sorted(k for k in _varying([r.config for r in records]) if not _asked(k) and not (once and _numeric(k)))
     if not keys:
         return [""] * len(records)
     uses = Counter(_last(key) for key in keys)
     labels = {key: _last(key) if uses[_last(key)] == 1 else key for key in keys}
     settings = [flatten(r.config) for r in records]
-    return [", ".join(f"{labels[key]}={flat.get(key, 'unset')[:24]}" for key in keys) for flat in settings]
+    texts = {key: _texts({flat.get(key, "unset") for flat in settings}) for key in keys}
+    return [", ".join(f"{labels[key]}={texts[key][flat.get(key, 'unset')]}" for key in keys) for flat in settings]
+
+
+def _asked(key: str) -> bool:
+    """Whether a key is the seed's, or the budget's: a target that refers to another solution differs by seed."""
+    return key == "seed" or key.split(".")[0] in ("budget", "targets")
+
+
+def _numeric(key: str) -> bool:
+    return _last(key) in _NUMERICS
+
+
+def _texts(values: Iterable[str]) -> dict[str, str]:
+    """Each value in so few characters as a label has room for, and different values differently."""
+    short = {value: value[:_LABEL] for value in values}
+    uses = Counter(short.values())
+    return {
+        value: text if uses[text] == 1 else f"{text}#{hashlib.sha256(value.encode()).hexdigest()[:6]}"
+        for value, text in short.items()
+    }
 
 
 def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:

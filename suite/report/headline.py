@@ -56,8 +56,8 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
     for key, runs in groups.items():
         if key[:3] not in seeds or base_method(key[-1]) == SEED_NETWORK:
             continue
-        # At that budget, else at any; of several settings the one with the best score.
-        at = max(seeds.get(key[:4]) or seeds[key[:3]], key=lambda other: float(np.mean(groups[other].scores)))
+        # At that budget, else at any; of several settings the one with most seeds in common, then the best score.
+        at = max(seeds.get(key[:4]) or seeds[key[:3]], key=lambda other: _suited(groups[other], runs))
         row: dict[str, Any] = dict(zip(GROUP, key, strict=True)) | {"score": np.mean(runs.scores)}
         row |= _test(runs, groups[at], comparer, margin)
         for m in metrics:
@@ -66,6 +66,10 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
         rows.append(row)
     columns = [*GROUP, "score", *_TESTS, *(f"reduction_percent/{m}" for m in metrics)]
     return by_place(pd.DataFrame(rows, columns=columns))
+
+
+def _suited(reference: Runs, runs: Runs) -> tuple[int, float]:
+    return len(set(reference.seeds) & set(runs.seeds)), float(np.mean(reference.scores))
 
 
 def _test(method: Runs, reference: Runs, comparer: Comparer, margin: float) -> dict[str, Any]:

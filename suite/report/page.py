@@ -71,7 +71,7 @@ def render_page(
     absent = absent_table(store, set(df["id"]))
     headline = tables["headline"][0] if "headline" in tables else pd.DataFrame({"benchmark": []})
     return environment.get_template("page.html.j2").render(
-        experiment=str(df["experiment"].iloc[0]),
+        experiment=store.experiment,
         cards=cards(df, absent, headline),
         facts=facts(df),
         fitting=fitting(df),

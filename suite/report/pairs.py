@@ -42,7 +42,7 @@ def pairs_table(df: pd.DataFrame, main: pd.DataFrame, store: Store, reference: s
             if label not in arms:
                 scores = {"score": np.mean(runs.scores), "against_score": np.mean(against.scores)}
                 row = _compared(place, runs, against) | scores
-                found.append(row | {"mcnemar_p": _mcnemar(comparer, runs, against) if row["pairs"] == 1 else math.nan})
+                found.append(row | {"mcnemar_p": _mcnemar(comparer, runs, against)})
     columns = [*GROUP, "against", "pairs", "score", "against_score", *_PAIRED[2:], "mcnemar_p"]
     return _in_order(_with_differences(found, columns), main)
 
@@ -63,7 +63,7 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     table = _with_differences(found, [*GROUP, *_PAIRED])
     table.loc[table["method"] == table["against"], [*_PAIRED[2:]]] = float("nan")
     scores = ["score_name", "score", "score_low", "score_high", "fits", "fits_low", "fits_high"]
-    costs = [f"seed_percent/{m}" for m in by_metric(main, "target_percent")]
+    costs = [f"seed_percent/{m}" for m in by_metric(main, "seed_percent") if m in by_metric(main, "target_percent")]
     effort = ["max_violation", "max_search_violation", *costs, "trainings"]
     joined = _in_order(table.merge(main[[*GROUP, *scores, *effort]], on=GROUP), main)
     joined = joined.assign(_base=joined["method"].map(base_method), _arm=joined["method"] != joined["against"])
@@ -140,6 +140,8 @@ def _with_differences(rows: list[dict[str, Any]], columns: list[str]) -> pd.Data
 
 
 def _mcnemar(comparer: Comparer, method: Runs, reference: Runs) -> float:
+    if max(len(method.seeds), len(reference.seeds)) > 1:
+        return math.nan
     try:
         return comparer.mcnemar(method, reference)
     except Incomparable:

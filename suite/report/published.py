@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,18 +77,21 @@ def load_published(folder: Path) -> list[Published]:
     Raises:
         SuiteError: a row has no source or item, no number, or an unknown unit or reliability; names file and line.
     """
-    rows = []
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
+    return [row for path in sorted(folder.glob("*.csv")) for row in _file(path)]
+
+
+def _file(path: Path) -> Iterator[Published]:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
+        reader = csv.DictReader(file)
+        try:
             if missing := [c for c in _COLUMNS if c not in (reader.fieldnames or ())]:
                 raise SuiteError(f"{path}: no column {', '.join(missing)}")
             for raw in reader:
-                try:
-                    rows.append(_row(raw))
-                except (ValueError, AttributeError) as error:
-                    raise SuiteError(f"{path}, line {reader.line_num}: {error}") from error
-    return rows
+                yield _row(raw)
+        except UnicodeDecodeError as error:
+            raise SuiteError(f"{path}: is not UTF-8 ({error})") from error
+        except (ValueError, AttributeError) as error:
+            raise SuiteError(f"{path}, line {reader.line_num}: {error}") from error
 
 
 def _row(raw: Mapping[str, str]) -> Published:

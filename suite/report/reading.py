@@ -8,6 +8,7 @@ import pandas as pd
 
 import suite.record
 import suite.report.frame
+import suite.store
 from suite.errors import SuiteError
 from suite.files import replacing
 from suite.report.frame import frame
@@ -45,7 +46,7 @@ def read_runs(store: Store) -> pd.DataFrame:
 def _state(store: Store) -> str:
     """What the frame follows from: the record files, and the code that reads them."""
     digest = hashlib.sha256(f"{store.state()} pandas {pd.__version__}".encode())
-    for module in (suite.record, suite.report.frame):
+    for module in (suite.record, suite.store, suite.report.frame):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 

@@ -1,5 +1,6 @@
 """Which runs share a figure: one benchmark, preset and device, and as many budgets as a page has room for."""
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +79,11 @@ class Sheet:
         """The file name, without suffix, of the figure of this kind."""
         words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.place))).strip("_")
         return words + (f"_{self.part}" if self.part > 1 else "")
+
+    @property
+    def digest(self) -> str:
+        """Six hex digits that stand for place and part."""
+        return hashlib.sha256(repr((self.place, self.part)).encode()).hexdigest()[:6]
 
     def picture(self, kind: str, title: str, caption: str, figure: StyledFigure) -> Picture:
         """Lay the figure out, and name it after what it shows and where it belongs."""

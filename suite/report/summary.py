@@ -28,11 +28,14 @@ def summary_table(df: pd.DataFrame) -> pd.DataFrame:
     normalised scores with its interval, see `statistics.interquartile_mean`), `fits` with Wilson's bounds.
 
     A score is normalised per benchmark as (score - chance) / (reference - chance). The reference is the seed network's
-    mean score at that preset and device ("hand_tuned": 1 is as good as the seed network), or if one benchmark has none,
-    1 for all of them ("1": the share of the way from chance to a perfect score).
+    mean score at that preset and device, the best one if it was trained in several ways ("hand_tuned": 1 is as good as
+    the seed network), or if one benchmark has none, 1 for all of them ("1": the share of the way from chance to a
+    perfect score).
     """
     done = df[(df["status"] == "done") & df["score"].notna() & df["chance"].notna()].reset_index(drop=True)
-    seeds = done[done["method"].map(base_method) == SEED_NETWORK].groupby([*_KEYS[:2], "benchmark"])["score"].mean()
+    whole = done[done["method"].map(base_method) == SEED_NETWORK]
+    arms = whole.groupby([*_KEYS[:2], "benchmark", "method"])["score"].mean()
+    seeds = arms.groupby(level=[*_KEYS[:2], "benchmark"]).max()
     scores, chances, fits = (done[name].to_numpy(dtype=float) for name in ("score", "chance", "feasible"))
     runs: dict[Any, dict[tuple[str, str], Any]] = defaultdict(dict)
     groups: dict[Any, Any] = done.groupby([*_KEYS[:3], "benchmark", "method"]).indices
@@ -44,11 +47,11 @@ def summary_table(df: pd.DataFrame) -> pd.DataFrame:
         if len(names) < 2:
             continue
         references = {name: float(seeds.get((*place[:2], name), math.nan)) for name in names}
-        for method in {method for _, method in members}:
+        for method in sorted({method for _, method in members}):
             mine = {name: members[name, method] for name in names if (name, method) in members}
             found = _row(mine, references, scores, chances, fits)
             rows.append(dict(zip(_KEYS, (*place, method), strict=True)) | {"of_benchmarks": len(names)} | found)
-    rows.sort(key=lambda row: (*(natural(str(row[k])) for k in _KEYS[:3]), -row["iqm"], row["method"]))
+    rows.sort(key=lambda row: (*(natural(str(row[k])) for k in _KEYS[:3]), math.isnan(row["iqm"]), -row["iqm"]))
     return pd.DataFrame(rows, columns=_SUMMARY)
 
 

@@ -204,5 +204,12 @@ def test_nothing_but_broken_records_is_an_error_that_names_them(tmp_path: Path) 
         build_report(Store(tmp_path, "example"))
 
 
+def test_a_report_that_cannot_be_written_is_an_error_that_names_its_place(store: Store) -> None:
+    shutil.rmtree(store.folder / "report")
+    (store.folder / "report").write_text("in the way")
+    with pytest.raises(SuiteError, match=r"report.* cannot be written"):
+        build_report(store)
+
+
 def test_failures_alone_make_a_report(tmp_path: Path) -> None:
     assert build_report(fill(tmp_path, [make_failure()])).is_file()

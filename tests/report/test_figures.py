@@ -15,6 +15,7 @@ from synthetic import METHODS, make_failure, make_many, make_record, make_record
 
 import suite.report.figures as figures
 from suite.errors import SuiteError
+from suite.report.build import Wanted, build_report
 from suite.report.figures import MOST_PLOTS, plots
 from suite.report.frame import frame
 from suite.report.sheets import MOST_BUDGETS, Picture
@@ -55,6 +56,17 @@ def test_there_are_three_figures_for_each_benchmark_preset_and_device(usual: lis
     assert all(p.caption and "digits" in p.title for p in usual)
     both = drawn(frame([make_record(preset="paper"), make_record(preset="smoke")]))
     assert len({p.name for p in both}) == 6
+
+
+def test_places_that_are_alike_as_file_names_have_figures_of_their_own(tmp_path: Path) -> None:
+    store = Store(tmp_path, "example")
+    for name in ("my-board", "my_board", "名"):
+        store.write(make_record(device=name))
+    build_report(store, Wanted.of(only=["figures"], formats=["png"]))
+    names = [plot.name for plot in plots(frame(store.records()), store)]
+    assert len(set(names)) == 9
+    assert {path.stem for path in (store.folder / "report" / "figures").iterdir()} == set(names)
+    assert [plot.name for plot in plots(frame(store.records()), store, names=names[:1])] == names[:1]
 
 
 @pytest.mark.parametrize("case", ["usual", "hard"])

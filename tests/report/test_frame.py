@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import math
 
 import pytest
@@ -152,4 +153,37 @@ def test_a_setting_that_is_a_node_in_one_run_and_null_in_another_tells_them_apar
     assert set(frame(records)["method"]) == {
         "duccio [choices=null, icv=unset]",
         "duccio [choices=unset, icv=0.5]",
+    }
+
+
+def configured(seed: int = 0, budget: dict[str, str] | None = None, **config: object) -> RunRecord:
+    record = make_record(seed=seed, budget=budget)
+    name = hashlib.sha256(repr((record.id, config)).encode()).hexdigest()[:16]
+    return dataclasses.replace(record, id=name, config={**record.config, **config})
+
+
+def test_targets_that_follow_another_solution_of_the_same_seed_do_not_split_the_seeds() -> None:
+    records = [configured(seed, targets={"macs": 300_000.0 + seed}) for seed in (0, 1, 2)]
+    assert set(frame(records)["method"]) == {"duccio"}
+
+
+def test_settings_are_told_apart_however_late_they_differ() -> None:
+    records = [configured(0, recipe={"milestones": [50, 100, 150, 200, 250, last]}) for last in (300, 400)]
+    names = frame(records)["method"]
+    assert names.nunique() == 2
+    assert all(name.startswith("duccio [milestones=[50, 100, 150, 200, 250,") for name in names)
+
+
+def test_a_setting_that_is_called_like_a_seed_is_one() -> None:
+    records = [configured(0, recipe={"split_seed": value}) for value in (1, 2)]
+    assert set(frame(records)["method"]) == {"duccio [split_seed=1]", "duccio [split_seed=2]"}
+
+
+def test_settings_have_one_name_at_all_budgets() -> None:
+    narrow, wide = {"weights": "25%"}, {"weights": "50%"}
+    records = [configured(0, narrow, guarantee="off"), configured(0, narrow, guarantee="refill")]
+    table = frame([*records, configured(0, wide, guarantee="refill")])
+    assert table.groupby("method")["budget"].nunique().to_dict() == {
+        "duccio [guarantee=off]": 1,
+        "duccio [guarantee=refill]": 2,
     }

@@ -134,3 +134,10 @@ def test_differences_are_written_in_points(store: Store) -> None:
     row = readable_noninferiority(noninferiority_table(df, store)).iloc[0]
     assert (row["difference, points"], row["bound, new seeds"], row["seeds"]) == ("-0.20", "\u2013", "1")
     assert row["latency reduced, %"] == "75.0"
+
+
+def test_the_seed_network_with_seeds_in_common_is_the_reference(store: Store) -> None:
+    seeds = [run(store, "hand_tuned", 100, seed=s, budget={}) for s in (0, 1, 2)]
+    ours = [run(store, "duccio", 100, 0.5, seed=s) for s in (0, 1, 2)]
+    other = run(store, "hand_tuned", 80, seed=5, budget=BUDGETS[1])
+    assert compared(store, *seeds, *ours, other).loc["duccio", "pairs"] == 3

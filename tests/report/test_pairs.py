@@ -72,6 +72,18 @@ def test_two_single_runs_are_compared_by_mcnemar(tmp_path: Path) -> None:
     assert "McNemar p" not in readable_pairs(pairs(make_records()))
 
 
+def test_one_shared_seed_of_several_is_no_mcnemar(tmp_path: Path) -> None:
+    store, target = Store(tmp_path, "example"), np.arange(100, dtype=np.int16) % 10
+    records = [
+        make_record(method=m, seed=s, scores={"test": 1.0}) for m, s in (("duccio", 0), ("nsga2", 0), ("nsga2", 1))
+    ]
+    for record in records:
+        store.write(record, predictions={"predicted": target, "target": target})
+    table = pairs(records, store)
+    assert table["pairs"].item() == 1
+    assert math.isnan(table["mcnemar_p"].item())
+
+
 def test_arms_are_compared_with_their_plain_method() -> None:
     records = runs({"duccio": (0.90, 0.80), "duccio (abs)": (0.88, 0.79), "nsga2": (0.9, 0.9)})
     records += runs({"duccio (guarantee off)": (0.95, 0.90)}, feasible=False)

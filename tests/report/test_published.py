@@ -183,6 +183,14 @@ class TestLoading:
         with pytest.raises(SuiteError, match=rf"mine\.csv.*{complaint}"):
             load_published(tmp_path)
 
+    def test_files_of_spreadsheets_are_read_or_refused_by_name(self, tmp_path: Path) -> None:
+        row = "b,café,accuracy,0.8,,,fraction,,a source,primary,\n"
+        (tmp_path / "excel.csv").write_text(HEAD + row, encoding="utf-8-sig")
+        assert [found.item for found in load_published(tmp_path)] == ["café"]
+        (tmp_path / "excel.csv").write_text(HEAD + row, encoding="latin-1")
+        with pytest.raises(SuiteError, match=r"excel\.csv: is not UTF-8"):
+            load_published(tmp_path)
+
     def test_missing_columns_are_named(self, tmp_path: Path) -> None:
         (tmp_path / "mine.csv").write_text("benchmark,item,metric,value\nb,i,m,1\n")
         with pytest.raises(SuiteError, match="no column low, high, unit, data, source, reliability, note"):

@@ -14,6 +14,7 @@ from scipy.stats import friedmanchisquare
 from synthetic import SEED_COSTS, make_record, make_records
 
 from suite.record import RunRecord
+from suite.report.build import build_report
 from suite.report.figures import plots, sensitivity
 from suite.report.figures.layer_memory import _layer_bytes, _seed_network
 from suite.report.figures.profiles import scaled_scores
@@ -217,6 +218,52 @@ def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
         )
     ]
     assert ["hypervolume" in names for names in kinds] == [True, False, False]
+
+
+@pytest.mark.parametrize("other", [None, {"weights": "25%"}, {"latency": "50%"}])
+def test_runs_without_a_budget_have_no_trajectories_and_spoil_no_others(
+    other: dict[str, str] | None, tmp_path: Path
+) -> None:
+    store = Store(tmp_path, "example")
+    write(store, make_record(budget={}), epochs=history(0))
+    if other is not None:
+        write(store, make_record(budget=other), epochs=history(0))
+    pictures = [p for p in drawn(frame(store.records()), store) if p.name.startswith("trajectories")]
+    assert len(pictures) == (other is not None)
+    for picture in pictures:
+        assert len(picture.figure.axes) == 3
+        check_panels(picture)
+
+
+def odd(epochs: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """A history that another method may leave."""
+    return {
+        "no score": epochs.drop(columns="score"),
+        "score unknown": epochs.assign(score=float("nan")),
+        "empty": epochs.head(0),
+        "no phase": epochs.drop(columns="phase"),
+    }[kind]
+
+
+@pytest.mark.parametrize(("kind", "figures"), [("no score", 1), ("score unknown", 1), ("empty", 0), ("no phase", 0)])
+def test_histories_that_lack_something_never_cost_the_report(kind: str, figures: int, tmp_path: Path) -> None:
+    store = Store(tmp_path, "example")
+    write(store, make_record(), epochs=odd(history(0), kind))
+    pictures = drawn(frame(store.records()), store)
+    assert sum(p.name.startswith("trajectories") for p in pictures) == figures
+    assert any(p.name.startswith("score") for p in pictures)
+
+
+def test_records_without_a_chance_score_among_others_spoil_no_figure() -> None:
+    records = make_records(seeds=2, budgets=[{"weights": "25%"}, {"weights": "50%"}])
+    mixed = [r if i % 2 == 0 else with_chance(r) for i, r in enumerate(records)]
+    assert any(p.name.startswith("attainment") for p in drawn(frame(mixed)))
+
+
+def test_runs_of_which_no_cost_is_known_make_a_report(tmp_path: Path) -> None:
+    store = Store(tmp_path, "example")
+    store.write(dataclasses.replace(make_record(budget={}), costs={}, seed_costs={}))
+    assert build_report(store).is_file()
 
 
 def attained(*runs: tuple[str, str, int, float]) -> Sequence[Picture]:

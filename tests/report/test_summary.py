@@ -54,3 +54,17 @@ def test_one_benchmark_or_unknown_chance_scores_make_no_summary() -> None:
     assert summary(run("digits", "duccio", 0.8), run("digits", "nsga2", 0.8)).empty
     unknown = frame([run(b, "duccio", 0.8) for b in CHANCE]).assign(chance=math.nan)
     assert summary_table(unknown).empty
+
+
+def test_order_is_that_of_names_where_no_score_can_be_normalised() -> None:
+    names = ["d", "a", "c", "hand_tuned", "b"]
+    table = summary(*(run(b, name, 0.05) for b in CHANCE for name in names))
+    assert table["iqm"].isna().all()
+    assert list(table["method"]) == sorted(names)
+
+
+def test_the_seed_network_is_as_good_as_its_best_training() -> None:
+    lengths = {"hand_tuned (standard length)": 0.8, "hand_tuned (equal length)": 0.9}
+    records = [run(b, name, score) for b in CHANCE for name, score in lengths.items()]
+    table = summary(*records, *(run(b, "duccio", 0.9) for b in CHANCE)).set_index("method")
+    assert table.loc["duccio", "iqm"] == pytest.approx(1)

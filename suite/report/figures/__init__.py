@@ -4,8 +4,9 @@ Each is drawn only when asked for: `plots` lists them, `Plot.draw` makes one.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -77,20 +78,28 @@ def plots(df: pd.DataFrame, store: Store, style: str = "paper", names: Collectio
     Raises:
         SuiteError: `style` is neither paper nor slides.
     """
-    found: list[tuple[int, Plot]] = []
+    found: list[tuple[Sheet, Plot]] = []
     for group, kinds in ((sheets(df, style), _KINDS), (sheets_across(df, style), _KINDS_ACROSS)):
         for sheet in group:
             for kind, split, draw in kinds:
                 if names and not any(name.startswith(sheet.name(kind)) for name in names):
                     continue
-                found += [(page.part, _plot(kind, draw, page, store)) for page in split(sheet, store)]
+                found += [(page, _plot(kind, draw, page, store)) for page in split(sheet, store)]
+    found = _named_apart(found)
     if names:
         return [plot for _, plot in found if plot.name in names]
     most = MOST_PLOTS if len(df) < MANY_RUNS else FEWER_PLOTS
-    order = sorted(range(len(found)), key=lambda i: found[i][0])
+    order = sorted(range(len(found)), key=lambda i: found[i][0].part)
     if dropped := [found[i][1].name for i in order[most:]]:
         log.warning("%d of %d figures are drawn, left out: %s", most, len(found), ", ".join(dropped))
     return [found[i][1] for i in sorted(order[:most])]
+
+
+def _named_apart(found: Sequence[tuple[Sheet, Plot]]) -> list[tuple[Sheet, Plot]]:
+    """Plots of places whose names are the same as file names, told apart by a digest of the place."""
+    uses = Counter(plot.name for _, plot in found)
+    named = [plot.name if uses[plot.name] == 1 else f"{plot.name}_{page.digest}" for page, plot in found]
+    return [(page, replace(plot, name=name)) for (page, plot), name in zip(found, named, strict=True)]
 
 
 def _plot(kind: str, draw: Draw, page: Sheet, store: Store) -> Plot:

@@ -83,7 +83,7 @@ def _counts(runs: pd.DataFrame, metric: str) -> pd.Series:
 
 def _surfaces(runs: pd.DataFrame, metric: str) -> dict[str, list[Floats]]:
     """Method -> its best, median and worst surface (N, 2) of cost in % of the seed's and score, by rising cost."""
-    limited = runs[runs[f"target/{metric}"].notna()]
+    limited = runs[runs[f"target/{metric}"].notna() & runs["chance"].notna()]
     limited = limited.assign(score=limited["score"].where(_counts(limited, metric)))
     corner = np.array([[float(limited["chance"].iloc[0]), WORST_COST]])
     found = {}

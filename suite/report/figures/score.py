@@ -47,8 +47,8 @@ _CAPTION = (
 
 
 def split(sheet: Sheet, _: Store) -> Iterator[Sheet]:
-    """Pages of all budgets."""
-    return by_panels(sheet, sheet.rows)
+    """Pages of all budgets that any cost is known of."""
+    return by_panels(sheet, [row for row in sheet.rows if row.metrics])
 
 
 def draw(sheet: Sheet, store: Store) -> Picture:

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from suite.report.figures.panels import grid, legend, padded
 from suite.report.found import Entry, entries, history, history_columns, more_seeds, rows_where
-from suite.report.frame import in_order
+from suite.report.frame import by_metric, in_order
 from suite.report.sheets import Picture, Sheet, by_methods
 from suite.report.style import INK, LIMIT, METRIC_LINES, NEUTRAL, PHASE_COLOURS, new_figure
 from suite.report.text import PHASE_NAMES, words
@@ -95,7 +95,12 @@ def _title(line: Sequence[Axes], text: str) -> None:
 
 def _has_costs(store: Store, entry: Entry, run: str) -> bool:
     columns = history_columns(store, run)
-    return any(f"cost/{metric}" in columns for metric in entry.row.metrics)
+    return {"phase", "epoch"} <= set(columns) and any(f"cost/{metric}" in columns for metric in _limited(entry))
+
+
+def _limited(entry: Entry) -> list[str]:
+    """The budgeted metrics: where nothing is limited a row has others."""
+    return [m for m in entry.row.metrics if m in by_metric(entry.runs, "target")]
 
 
 def _runs(entry: Entry, store: Store) -> _Runs:
@@ -111,7 +116,7 @@ def _runs(entry: Entry, store: Store) -> _Runs:
 
 def _layout(runs: Sequence[_Segments]) -> tuple[list[int], list[str]]:
     """Where each segment starts (K + 1,), so that the longest seed's has room, and its phase (K,)."""
-    longest = max(runs, key=len)
+    longest = max(runs, key=len, default=[])
     lengths = [max(len(run[k]) for run in runs if k < len(run)) for k in range(len(longest))]
     return [0, *np.cumsum(lengths).tolist()], [str(segment["phase"].iloc[0]) for segment in longest]
 
@@ -128,13 +133,13 @@ def _shade(ax: Axes, starts: Sequence[int], phases: Sequence[str]) -> None:
         ax.axvspan(start, end, facecolor=PHASE_COLOURS.get(phase, "#FFFFFF"), **_SHADE)
     for start in starts[1:-1]:
         ax.axvline(start, color="#BBBBBB", linewidth=0.7, zorder=0.5)
-    ax.set_xlim(0, starts[-1])
+    ax.set_xlim(0, max(1, starts[-1]))
 
 
 def _per_metric(ax: Axes, entry: Entry, runs: _Runs, starts: Sequence[int], prefix: str, power: int) -> list[float]:
     """Lines of `prefix/metric` x target ** `power` for every seed; all values that are drawn."""
     drawn: list[float] = []
-    for metric in entry.row.metrics:
+    for metric in _limited(entry):
         colour, dashes = METRIC_LINES.get(metric, (NEUTRAL, "-"))
         for run, segments in runs:
             x, y = _line(segments, starts, f"{prefix}/{metric}")
@@ -146,7 +151,7 @@ def _per_metric(ax: Axes, entry: Entry, runs: _Runs, starts: Sequence[int], pref
 
 def _costs(ax: Axes, entry: Entry, runs: _Runs, starts: Sequence[int]) -> None:
     drawn = [1.0, *_per_metric(ax, entry, runs, starts, "cost", -1)]
-    for metric in entry.row.metrics:
+    for metric in _limited(entry):
         for run, _ in runs:
             final = run[f"cost/{metric}"] / run[f"target/{metric}"]
             colour = METRIC_LINES.get(metric, (NEUTRAL, "-"))[0]
@@ -167,9 +172,13 @@ def _costs(ax: Axes, entry: Entry, runs: _Runs, starts: Sequence[int]) -> None:
 def _strengths(ax: Axes, entry: Entry, runs: _Runs, starts: Sequence[int]) -> None:
     drawn = _per_metric(ax, entry, runs, starts, "strength", 1)
     if not drawn:
-        ax.text(0.5, 0.5, "none in this method", ha="center", va="center", transform=ax.transAxes, fontsize="small")
-        ax.set_yticks([])
+        _nothing(ax, "none in this method")
     ax.set_ylim(0, 1.1 * max([*drawn, 1e-12]))
+
+
+def _nothing(ax: Axes, why: str) -> None:
+    ax.text(0.5, 0.5, why, ha="center", va="center", transform=ax.transAxes, fontsize="small")
+    ax.set_yticks([])
 
 
 def _scores(ax: Axes, runs: _Runs, starts: Sequence[int]) -> None:
@@ -178,6 +187,9 @@ def _scores(ax: Axes, runs: _Runs, starts: Sequence[int]) -> None:
         x, y = _line(segments, starts, "score")
         ax.plot(x, y, color=INK, linewidth=1.0, marker=".", markersize=2.5, alpha=0.75)
         drawn += y[np.isfinite(y)].tolist()
+    if not drawn:
+        _nothing(ax, "none recorded")
+        return
     middle, best = float(np.median(drawn)), max(drawn)
     low, high = padded([value for value in drawn if value >= middle - _DEEPEST * (best - middle)], 0.08, 0.005)
     ax.set_ylim(low, high)
