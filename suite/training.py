@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.data.sampling import epoch_order
+from suite.data.sampling import batches, epoch_order
 from suite.evaluation import autocast, evaluate, inputs, place
 from suite.meter import Meter, Usage
 from suite.recipe import Optimisation
@@ -198,7 +198,7 @@ class _Trainer:
         task, split = self.task, {"train": self.task.train, "validation": self.task.validation}[name]
         self.objective.begin_pass(name, epoch)
         rng = task.rng(self.label, "batches" if name == "train" else f"{name} batches", epoch)
-        steps = _batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
+        steps = batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
         self.network.train()
         total = torch.zeros((), device=task.compute)
         for step, index in enumerate(steps):
@@ -284,11 +284,6 @@ class _Trainer:
             gone = {key: max(value - before[name][key], 0) for key, value in usage.items()}
             self.meter.lost.add(Usage(**gone))  # type: ignore[arg-type]
         self.path.with_suffix(".beat").unlink(missing_ok=True)
-
-
-def _batches(order: Tensor, size: int) -> list[Tensor]:
-    """Batches of `size`; a rest of one example, which batch norm cannot take, is left out."""
-    return [batch for batch in torch.split(order, size) if len(batch) > 1]
 
 
 def _read(path: Any) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Which training examples an epoch visits, and in which order."""
+"""Which training examples an epoch visits, in which order, and how many at once."""
 
 import torch
 from torch import Tensor
@@ -17,6 +17,11 @@ def epoch_order(y: Tensor, generator: torch.Generator, *, balanced: bool) -> Ten
     share = -(-len(y) // len(labels))
     drawn = torch.cat([_cycle(torch.nonzero(y == label).flatten(), share, generator) for label in labels])
     return drawn[torch.randperm(len(drawn), generator=generator)[: len(y)]]
+
+
+def batches(order: Tensor, size: int) -> list[Tensor]:
+    """Indices (N,) in batches of `size`; a rest of one example, which batch norm cannot take, is left out."""
+    return [batch for batch in torch.split(order, size) if len(batch) > 1]
 
 
 def _cycle(members: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from suite.data.sampling import epoch_order
+from suite.data.sampling import batches, epoch_order
 from suite.dnas.masks import MaskedNetwork
 from suite.evaluation import autocast, inputs, place
 from suite.meter import TRAINING_FACTOR, Meter
@@ -39,10 +39,9 @@ def gate_importance(task: Task, network: nn.Module, meter: Meter, label: str) ->
     rng = task.rng(label)
     torch.manual_seed(stream_seed(task.seed, label, "dropout"))
     order = epoch_order(task.train.y, rng, balanced=task.balanced)
-    batches = torch.split(order[:_SAMPLES], task.recipe.batch)
     squares = torch.zeros_like(alpha)
     with meter.phase("search"):
-        for index in batches:
+        for index in batches(order[:_SAMPLES], task.recipe.batch):
             x = inputs(task, task.train.x[index], rng)
             with autocast(task):
                 loss = task.loss(masked(x), x, task.train.y[index].to(task.compute))

@@ -5,6 +5,7 @@ plain floats fixed outside autograd, they are keyed by metric, and a constraint 
 is first violated, with a denominator of at least 10 % of its target, so that equality never gives NaN.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 SHAPES = ("hinge", "abs", "objective")
 FIXED_SCHEDULES = ("ramp", "constant")
 SCHEDULES = (*FIXED_SCHEDULES, "dual")
+_LIMITS = ("weights", "weights_full", "macs", "ram", "latency", "energy", "layers")
 _START = 0.01
 _LATE_MARGIN = 0.1
 
@@ -42,10 +44,12 @@ class PenaltyRule:
             raise ValueError("penalty.schedule=dual: finds its strengths itself, with shape=hinge and no multiplier")
         if self.multiplier is None:
             return
-        values = self.multiplier.values() if isinstance(self.multiplier, Mapping) else [self.multiplier]
-        for value in values:
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        named = self.multiplier if isinstance(self.multiplier, Mapping) else {_LIMITS[0]: self.multiplier}
+        for value in named.values() or [None]:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise ValueError(f"penalty.multiplier={self.multiplier}: a positive number, or one per metric")
+        if unknown := [key for key in named if key not in _LIMITS]:
+            raise ValueError(f"penalty.multiplier: no limit is called {unknown[0]}, choices are {', '.join(_LIMITS)}")
 
     @property
     def can_reopen(self) -> bool:

@@ -40,7 +40,6 @@ class Duccio:
     """
 
     version: ClassVar[int] = 2
-    spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
 
     name: str = "duccio"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
@@ -53,6 +52,11 @@ class Duccio:
         check_cost_limit(self.cost_limit)
         if self.guarantee not in GUARANTEES:
             raise ValueError(f"method.guarantee={self.guarantee}: choices are {', '.join(GUARANTEES)}")
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """What it searches; dual ascent moves its multipliers once a step, and layer choices take two passes."""
+        return ("masks",) if self.penalty.schedule == "dual" else ("masks", "choices", "both")
 
     @property
     def label(self) -> str:

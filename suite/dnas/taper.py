@@ -26,6 +26,7 @@ from suite.evaluation import place
 from suite.hardware.trace import trace
 from suite.meter import Meter
 from suite.seed_training import train_seed
+from suite.store import load_tensors, save_tensors
 from suite.task import Candidate, SearchResult, Task
 from suite.training import Fit, Phase, fit
 
@@ -93,7 +94,7 @@ class Taper:
             network, row = _trained_on(task, network, meter, stage)
             rows.append(row)
         costs = {metric: rows[-1][f"cost/{metric}"] for metric in task.hardware.units}
-        epochs = max(1, task.recipe.whole_search - warmup - len(rows))
+        epochs = task.recipe.whole_search - warmup - len(rows)
         if self.cost_limit is not None:
             epochs = epochs_within(task, meter, costs["macs"], self.cost_limit, epochs, at_least=0)
         if epochs:
@@ -104,18 +105,24 @@ class Taper:
         """Epochs of the warm-up and, at most, of the search.
 
         Raises:
-            ValueError: the limit does not pay for the warm-up and, whatever is found, one epoch of the search.
+            ValueError: they leave no epoch to fine-tuning, or the limit does not pay for the warm-up and, whatever is
+                found, one epoch of the search.
         """
         allowed = (self.cost_limit or _ONE_TRAINING) * task.standard_macs
         found = task.space.exact(_projected_widths(task.space, budget))["macs"]
         possible = range(1, task.recipe.whole_search // 2)
         fitting = [n for n in possible if max(planned_macs(task, n, found), least_macs(task, n)) <= allowed]
         each = max(fitting, default=1)
-        warmup = self.warmup or each
+        warmup, tighten = self.warmup or each, self.tighten or each
+        if warmup + tighten >= task.recipe.whole_search:
+            raise ValueError(
+                f"method.warmup={warmup}, method.tighten={tighten}: leave nothing of the "
+                f"{task.recipe.whole_search} epochs of a search to fine-tuning"
+            )
         if self.cost_limit is not None and (least := least_macs(task, warmup)) > allowed:
             what = f"a warm-up of {warmup} and one epoch of the search do not fit"
             raise too_small(task, self.cost_limit, least, what)
-        return warmup, self.tighten or each
+        return warmup, tighten
 
     def _projected(
         self, task: Task, network: nn.Module, budget: Budget, meter: Meter, stage: int, stages: int
@@ -145,10 +152,23 @@ class Taper:
     def _importance(self, task: Task, network: nn.Module, meter: Meter, stage: int) -> list[Tensor]:
         """What ranks the channels of each group of `task.space`, which is that of `network`."""
         if self.importance == "gradient":
-            return gate_importance(task, network, meter, f"gates-{stage}")
+            return self._gates(task, network, meter, f"gates-{stage}")
         if self.importance == "magnitude":
             return channel_importance(network, task.space.network, task.space.groups)
         return [torch.ones(size, dtype=torch.float64) for size in task.space.groups.sizes]
+
+    @staticmethod
+    def _gates(task: Task, network: nn.Module, meter: Meter, label: str) -> list[Tensor]:
+        """`gate_importance`, or what it found before a kill: that work is not repeated."""
+        path = task.workspace.checkpoint(label)
+        if path.exists():
+            state = load_tensors(path)
+            meter.restore(state["meter"])
+        else:
+            importance = gate_importance(task, network, meter, label)
+            state = {"importance": importance, "meter": meter.state()}
+            save_tensors(path, state)
+        return list(state["importance"])
 
     def _finetuned(self, task: Task, network: nn.Module, teacher: nn.Module, meter: Meter, epochs: int) -> Fit:
         macs = task.hardware.measure(network, task.input_shape)["macs"]

@@ -220,6 +220,11 @@ class _Reader:
                     f"layer {layer.name} (batch norm) follows {producer.name} ({producer.kind}): it cannot be folded "
                     "into a convolution or linear layer, and has no cost model of its own"
                 )
+            norm = self.modules[layer.name]
+            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and not (norm.track_running_stats and norm.momentum):
+                raise SuiteError(
+                    f"layer {layer.name} (batch norm): needs running statistics with a momentum, to be folded"
+                )
 
     def _branch(self, node: fx.Node) -> str | None:
         """Path of the candidate block that the operation stands in, if any."""

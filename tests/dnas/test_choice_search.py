@@ -151,3 +151,9 @@ def test_a_cost_limit_counts_all_branches(tmp_path: Path) -> None:
     meter = Meter(of.standard_macs)
     Duccio(cost_limit=16).search(of, made.budget, meter)
     assert 8 < meter.total().macs / of.standard_macs <= 16
+
+
+@pytest.mark.parametrize("space", ["choices", "both"])
+def test_dual_ascent_is_refused_where_a_step_has_two_passes(space: str) -> None:
+    with pytest.raises(SuiteError, match=f"space={space}: method duccio searches masks only"):
+        plan(f"space={space}", "method.penalty.schedule=dual")

@@ -1,6 +1,7 @@
 """The penalty: Eq. 13 and 14, and every bug of the public code's history (paper section 5.5)."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -174,6 +175,12 @@ def test_dual_ascent_continues_from_its_state() -> None:
     resumed = Penalty(halves.rule, halves.targets, halves.epochs)
     resumed.restore(halves.state())
     assert resumed.at({"weights": 70.0}, 2.0) == whole.at({"weights": 70.0}, 2.0)
+
+
+@pytest.mark.parametrize("multiplier", [{}, {"wieghts": 10}, {"weights": float("nan")}, float("inf"), 0, "10", True])
+def test_multipliers_that_mean_nothing_are_refused(multiplier: Any) -> None:
+    with pytest.raises(ValueError, match=r"penalty\.multiplier"):
+        PenaltyRule(multiplier=multiplier)
 
 
 def test_dual_ascent_takes_no_strengths() -> None:

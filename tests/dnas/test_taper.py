@@ -73,6 +73,28 @@ def test_what_a_small_network_leaves_of_the_limit_goes_to_warmup_and_search(tmp_
     assert warmups[-1] > warmups[0]
 
 
+def test_lengths_that_leave_nothing_to_finetuning_are_refused(tmp_path: Path) -> None:
+    of, plan = task(tmp_path, *BUDGET, *LONGER)
+    meter = Meter(of.standard_macs)
+    with pytest.raises(ValueError, match=r"method\.warmup=9, method\.tighten=9: leave nothing of the 18 epochs"):
+        Taper(warmup=9, tighten=9).search(of, plan.budget, meter)
+    assert meter.total().macs == 0
+
+
+def test_gates_that_a_kill_left_behind_are_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of, budget, first, meter = _search(tmp_path, Taper(tighten=3))
+    monkeypatch.setattr("suite.dnas.taper.gate_importance", lambda *_: pytest.fail("computed again"))
+    again = Meter(of.standard_macs)
+    second = Taper(tighten=3).search(of, budget, again)
+    assert second.history == first.history
+    assert again.total().macs == meter.total().macs
+
+
+def test_a_last_batch_of_one_example_is_no_obstacle(tmp_path: Path) -> None:
+    _, _, result, _ = _search(tmp_path, Taper(), "recipe.train_samples=321", "recipe.batch=32")
+    assert result.candidates
+
+
 def test_a_warmup_that_the_limit_cannot_pay_for_is_refused_before_it_is_trained(tmp_path: Path) -> None:
     of, plan = task(tmp_path, *BUDGET, *LONGER)
     meter = Meter(of.standard_macs)
@@ -81,7 +103,7 @@ def test_a_warmup_that_the_limit_cannot_pay_for_is_refused_before_it_is_trained(
     assert meter.total().macs == 0
 
 
-@pytest.mark.parametrize("method", [Taper(cost_limit=1.1, tighten=20), Taper(cost_limit=1, warmup=3, tighten=4)])
+@pytest.mark.parametrize("method", [Taper(cost_limit=1.1, tighten=12), Taper(cost_limit=1, warmup=3, tighten=4)])
 def test_a_search_that_the_limit_cannot_pay_for_ends_early_on_the_budget_itself(method: Taper, tmp_path: Path) -> None:
     of, budget, result, meter = _search(tmp_path, method)
     judged = result.search_costs["macs"] * len(of.validation)

@@ -135,6 +135,8 @@ class _Spatial(nn.Module):
         (nn.Sequential(nn.ConvTranspose2d(2, 4, 3)), (2, 8, 8), "ConvTranspose2d"),
         (nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect")), (2, 8, 8), "reflect"),
         (nn.Sequential(nn.ReLU(), nn.BatchNorm2d(2)), (2, 8, 8), "batch norm"),
+        (nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, momentum=None)), (2, 8, 8), "with a momentum"),
+        (nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4, track_running_stats=False)), (8,), "running statistics"),
         (nn.Sequential(nn.Linear(8, 4)), (2, 8, 8), "more than one axis"),
         (_Branching(), (4,), "cannot be traced"),
         (_Shared(), (2, 8, 8), "called twice"),
