@@ -30,9 +30,9 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     Plain columns: id, experiment, status, benchmark, preset, budget, method, device, seed, score_name, score
     (test), selection_name, validation_score (measured by selection_name), quality_target and chance (of the test
     score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation, max_search_violation
-    (relative, NaN where absent), trainings and trainings_amortised (standard trainings of the seed), wall_s, cpu_s
-    (seconds), networks, lost_macs (MAC), threads, dtype, length (the recipe's epochs and cuts in words), data_note,
-    error ("" where none).
+    (relative, NaN where absent), trainings, trainings_amortised and trainings_shared (standard trainings of the seed),
+    wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length (the recipe's epochs and cuts in words),
+    data_note, error ("" where none).
 
     Columns by metric: `cost/`, `relative/` (cost over seed cost), `seed/` and `unit/`; by budgeted metric
     `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What a
@@ -162,11 +162,13 @@ def _artefact_users(records: Sequence[RunRecord]) -> Counter[str]:
 def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
     meter = record.meter
     trainings, total = meter.get("standard_trainings", {}), meter.get("total", {})
-    saved = sum(s["macs"] * (1 - 1 / max(1, users[str(s["artefact"])])) for s in meter.get("shared", {}).values())
+    shared = meter.get("shared", {}).values()
+    saved = sum(s["macs"] * (1 - 1 / max(1, users[str(s["artefact"])])) for s in shared)
     full = trainings.get("total", _NAN)
     return {
         "trainings": full,
         "trainings_amortised": full - saved / meter["standard_macs"] if trainings else _NAN,
+        "trainings_shared": sum(s["macs"] for s in shared) / meter["standard_macs"] if trainings else _NAN,
         **{f"trainings/{phase}": trainings.get(phase, _NAN) for phase in PHASES},
         "wall_s": total.get("wall_s", _NAN),
         "cpu_s": total.get("cpu_s", _NAN),

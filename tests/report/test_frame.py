@@ -105,6 +105,7 @@ def test_amortised_trainings_share_an_artefact_among_the_finished_runs_that_used
     assert df["trainings"].to_dict() == pytest.approx({"a": 1.4, "b": 1.1, "c": 1.0, "d": 1.0, "e": 1.0})
     expected = {"a": 0.3 + 0.5, "b": 0.3 + 0.2, "c": 0.3 + 0.1, "d": 0.9 + 0.1}
     assert df["trainings_amortised"][list(expected)].to_dict() == pytest.approx(expected)
+    assert set(df["trainings_shared"]) == {0.9}
 
 
 def test_phases_clocks_and_lost_work_are_those_of_the_meter() -> None:
