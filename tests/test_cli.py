@@ -137,6 +137,13 @@ def test_hydras_own_options_work(suite_: Callable, capsys: pytest.CaptureFixture
     assert not (tmp_path / "results").exists()
 
 
+def test_the_run_that_a_user_starts_with_has_a_report(suite_: Callable, tmp_path: Path) -> None:
+    """Without a budget: nothing is limited."""
+    assert suite_("run", *SMOKE, "method=duccio") == 0
+    assert suite_("report") == 0
+    assert (tmp_path / "results" / "default" / "report" / "index.html").is_file()
+
+
 @pytest.mark.parametrize("verb", ["run", "report", "status", "export", "merge", "list", "data", "check"])
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
     try:
