@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,29 +127,30 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     Raises:
         RecordError: a part has another kind of value than the suite writes.
     """
-    parts = {name: raw.get(name) or {} for name in ("config", "meter", *_NUMBERS, *_COUNTS)}
-    kinds: list[tuple[str, Any, tuple[type, ...]]] = []
-    kinds += [(f"{name}.{key}", value, (int, float)) for name in _NUMBERS for key, value in parts[name].items()]
-    kinds += [(f"{name}.{key}", value, (int,)) for name in _COUNTS for key, value in parts[name].items()]
-    for name, keys in _PARTS.items():
-        kinds += [(f"{name}.{key}", parts[name][key], (dict,)) for key in keys if key in parts[name]]
-    kinds += [("candidates", candidate, (dict,)) for candidate in raw.get("candidates", ())]
-    _check_kinds(kinds)
-    meter = parts["meter"]
+    for name in _NUMBERS:
+        _check(name, raw.get(name) or {}, int, float)
+    for name in _COUNTS:
+        _check(name, raw.get(name) or {}, int)
+    _check("candidates", dict(enumerate(raw.get("candidates", ()))), dict)
+    for name, parts in _PARTS.items():
+        node = raw.get(name) or {}
+        _check(name, {part: node[part] for part in parts if part in node}, dict)
+    meter = raw.get("meter") or {}
     for part in ("total", "standard_trainings"):
-        _check_kinds([(f"meter.{part}.{key}", v, (int, float)) for key, v in meter.get(part, {}).items()])
-    for key, shared in meter.get("shared", {}).items():
-        _check_kinds([(f"meter.shared.{key}", shared, (dict,))])
-        _check_kinds([(f"meter.shared.{key}.macs", shared.get("macs"), (int, float))])
-        _check_kinds([(f"meter.shared.{key}.artefact", shared.get("artefact"), (str,))])
-    if meter.get("standard_trainings"):
-        _check_kinds([("meter.standard_macs", meter.get("standard_macs"), (int, float))])
+        _check(f"meter.{part}", meter.get(part, {}), int, float)
+    if "standard_trainings" in meter:
+        _check("meter", {"standard_macs": meter.get("standard_macs")}, int, float)
+    shared = meter.get("shared", {})
+    _check("meter.shared", shared, dict)
+    for key, usage in shared.items():
+        _check(f"meter.shared.{key}", {"macs": usage.get("macs")}, int, float)
+        _check(f"meter.shared.{key}", {"artefact": usage.get("artefact")}, str)
 
 
-def _check_kinds(values: Iterable[tuple[str, Any, tuple[type, ...]]]) -> None:
-    for name, value, kinds in values:
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            raise RecordError(f"{name} is of type {type(value).__name__}")
+def _check(name: str, values: Mapping[Any, Any], *kinds: type) -> None:
+    for key, value in values.items():
+        if type(value) not in kinds:  # exactly: true is no number
+            raise RecordError(f"{name}.{key} is of type {type(value).__name__}")
 
 
 def _kind(hint: Any) -> tuple[type, ...]:

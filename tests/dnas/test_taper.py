@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tasks import task
@@ -12,6 +13,7 @@ from tasks import task
 from suite.budget import Budget, Constraint
 from suite.dnas.taper import IMPORTANCES, Taper, tightened
 from suite.meter import Meter
+from suite.store import save_tensors
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 LONGER = ("recipe.epochs=6",)
@@ -87,6 +89,30 @@ def test_gates_that_a_kill_left_behind_are_not_computed_again(tmp_path: Path, mo
     again = Meter(of.standard_macs)
     second = Taper(tighten=3).search(of, budget, again)
     assert second.history == first.history
+    assert again.total().macs == meter.total().macs
+
+
+@pytest.mark.parametrize("saves", [1, 3, 4, 6])
+def test_a_kill_at_any_checkpoint_changes_nothing(saves: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = Taper(tighten=3)
+    _, _, whole, meter = _search(tmp_path / "whole", method)
+    left = iter(range(saves))
+    save = save_tensors
+
+    def kill(path: Path, state: Mapping[str, Any]) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        save(path, state)
+
+    with monkeypatch.context() as patch:
+        for module in ("suite.training", "suite.dnas.taper"):
+            patch.setattr(f"{module}.save_tensors", kill)
+        with pytest.raises(KeyboardInterrupt):
+            _search(tmp_path / "killed", method)
+    _, _, resumed, again = _search(tmp_path / "killed", method)
+    assert resumed.history == whole.history
+    weights = [result.candidates[0].network.state_dict() for result in (whole, resumed)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert again.total().macs == meter.total().macs
 
 
