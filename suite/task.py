@@ -108,7 +108,9 @@ class Candidate:
 class SearchResult:
     """What a search returns: one or more candidates and its history, one dict an epoch.
 
-    `search_costs` are the exact costs at the last search epoch, before checkpoint choice, repair and refill.
+    Figures of epochs read from a row of the history what it has of `phase` (warmup, search or finetune) and `epoch`,
+    without which it is not drawn, `score` (validation), `cost/<metric>` and `strength/<metric>`. Rows of `fit` have all
+    but the costs, which its objective adds. `search_costs` are the exact costs at the last search epoch, before checkpoint choice, repair and refill.
     """
 
     candidates: Sequence[Candidate]
