@@ -110,7 +110,8 @@ class SearchResult:
 
     Figures of epochs read from a row of the history what it has of `phase` (warmup, search or finetune) and `epoch`,
     without which it is not drawn, `score` (validation), `cost/<metric>` and `strength/<metric>`. Rows of `fit` have all
-    but the costs, which its objective adds. `search_costs` are the exact costs at the last search epoch, before checkpoint choice, repair and refill.
+    but the costs, which its objective adds. `search_costs` are the exact costs at the last search epoch, before
+    checkpoint choice, repair and refill.
     """
 
     candidates: Sequence[Candidate]
