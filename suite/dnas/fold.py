@@ -49,14 +49,12 @@ class _Folded:
 
 
 class MaskedBatchNorm(nn.Module):
-    """Batch norm with folded scale and shift."""
+    """Batch norm, which has running statistics and a momentum (`trace` refuses others), with folded scale and shift."""
 
     ones: Tensor
 
     def __init__(self, inner: nn.BatchNorm2d | nn.BatchNorm1d, folded: _Folded, first: int) -> None:
         super().__init__()
-        if inner.momentum is None or not inner.track_running_stats:
-            raise ValueError("batch norm without running statistics, or with a cumulative average, cannot be masked")
         self.inner, self.folded, self.first = inner, folded, first
         self.register_buffer("ones", torch.ones_like(cast(Tensor, inner.running_var)), persistent=False)
 

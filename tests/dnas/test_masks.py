@@ -208,9 +208,3 @@ def test_masks_fold_without_changing_the_full_network() -> None:
     x = torch.randn(3, 3, 32, 32)
     before = network(x)
     assert torch.equal(_masked(network, (3, 32, 32)).eval()(x), before)
-
-
-def test_batch_norm_without_statistics_is_refused() -> None:
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, momentum=None), nn.Flatten(), nn.Linear(8, 2))
-    with pytest.raises(ValueError, match="batch norm"):
-        _masked(network, (1, 4, 4))
