@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from suite.errors import SuiteError
 
+METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
+"""What a budget can limit, in the order of tables and figures."""
+
 KILO = 1024
 
 _BYTES = {"B": 1.0, "kB": KILO, "KB": KILO, "KiB": KILO, "MB": KILO**2, "MiB": KILO**2}

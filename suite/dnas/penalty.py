@@ -13,12 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from suite.budget import METRICS
+
 SHAPES = ("hinge", "abs", "objective")
 FIXED_SCHEDULES = ("ramp", "constant")
 SCHEDULES = (*FIXED_SCHEDULES, "dual")
-_LIMITS = ("weights", "weights_full", "macs", "ram", "latency", "energy", "layers")
+_LIMITS = (*METRICS, "layers")
 _START = 0.01
 _LATE_MARGIN = 0.1
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,10 @@ class PenaltyRule:
             raise ValueError("penalty.schedule=dual: finds its strengths itself, with shape=hinge and no multiplier")
         if self.multiplier is None:
             return
-        named = self.multiplier if isinstance(self.multiplier, Mapping) else {_LIMITS[0]: self.multiplier}
-        for value in named.values() or [None]:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise ValueError(f"penalty.multiplier={self.multiplier}: a positive number, or one per metric")
+        named = self.multiplier if isinstance(self.multiplier, Mapping) else {}
+        values = [*named.values()] if isinstance(self.multiplier, Mapping) else [self.multiplier]
+        if not values or not all(map(_is_positive, values)):
+            raise ValueError(f"penalty.multiplier={self.multiplier}: a positive number, or one per metric")
         if unknown := [key for key in named if key not in _LIMITS]:
             raise ValueError(f"penalty.multiplier: no limit is called {unknown[0]}, choices are {', '.join(_LIMITS)}")
 

@@ -8,14 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from suite.budget import METRICS
 from suite.meter import PHASES
 from suite.record import RunRecord
 
 GROUP = ["benchmark", "preset", "device", "budget", "method"]
 """The columns that runs must share to be averaged: seeds are pooled, nothing else."""
-
-METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
-"""The order of metrics in tables and figures; others follow by name."""
 
 _NAN = float("nan")
 _NUMERICS = ("threads", "compute")
@@ -57,7 +55,7 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
 
 
 def in_order(metrics: Iterable[str]) -> list[str]:
-    """The distinct metrics in the suite's order, unknown ones last by name."""
+    """The distinct metrics in the order of `METRICS`, unknown ones last by name."""
     rank = {metric: i for i, metric in enumerate(METRICS)}
     return sorted(set(metrics), key=lambda m: (rank.get(m, len(rank)), m))
 

@@ -72,7 +72,7 @@ def test_no_values_give_no_mean() -> None:
     assert math.isnan(mean_interval([]).mean)
 
 
-@pytest.mark.parametrize(("n", "coverage"), [(3, 0.75), (5, 0.84), (10, 0.92), (30, 0.93)])
+@pytest.mark.parametrize(("n", "coverage"), [(3, 0.75), (5, 0.84), (6, 0.86), (10, 0.92), (30, 0.93)])
 def test_interval_covers_the_mean_as_often_as_its_docstring_says(n: int, coverage: float) -> None:
     # The standard error of the share is at most 0.014.
     values = np.random.default_rng(n).normal(size=(1000, n))

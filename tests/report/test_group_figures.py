@@ -1,0 +1,180 @@
+"""Figures of whole groups of runs: hypervolume, attainment, profiles, ranks, sensitivity."""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn import check_panels, check_texts, drawn
+from scipy.stats import friedmanchisquare
+from synthetic import SEED_COSTS, make_record, make_records
+from test_run_figures import with_chance
+
+from suite.report.figures import plots, sensitivity
+from suite.report.figures.profiles import scaled_scores
+from suite.report.figures.ranks import LEAST_PROBLEMS, mean_ranks, problems
+from suite.report.frame import frame
+from suite.report.sheets import Picture
+from suite.store import Store
+
+
+def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
+    kinds = [
+        {plot.name.split("_")[0] for plot in plots(frame(records), Store(Path("nowhere"), ""))}
+        for records in (
+            [with_chance(r) for r in make_records()],
+            make_records(),
+            [with_chance(make_record(seed=s)) for s in (0, 1)],
+        )
+    ]
+    assert ["hypervolume" in names for names in kinds] == [True, False, False]
+
+
+def attained(*runs: tuple[str, str, int, float]) -> Sequence[Picture]:
+    """The attainment figure of (weights, method, seed, score); a score of 0 is that of a run that does not fit."""
+    records = [
+        with_chance(
+            make_record(
+                budget={"weights": weights},
+                method=method,
+                seed=seed,
+                scores={"test": score or 0.99},
+                costs={"weights": SEED_COSTS["weights"] * float(weights.rstrip("%")) / 100},
+                feasible=score > 0,
+            )
+        )
+        for weights, method, seed, score in runs
+    ]
+    return [p for p in drawn(frame(records)) if p.name.startswith("attainment")]
+
+
+def test_attainment_is_what_most_seeds_reach_at_a_cost_with_a_band_from_all_to_any() -> None:
+    duccio = [("25%", "duccio", 0, 0.6), ("25%", "duccio", 1, 0.7), ("25%", "duccio", 2, 0.8)]
+    (picture,) = attained(*duccio, ("50%", "duccio", 0, 0.9), ("50%", "duccio", 1, 0.5), ("50%", "duccio", 2, 0))
+    (ax,) = picture.figure.axes
+    corners = np.asarray(ax.lines[0].get_xydata())[1:-1]
+    assert corners.tolist() == pytest.approx(np.array([[25, 0.7], [50, 0.8]]))
+    edges = ax.collections[0].get_paths()[0].vertices
+    assert edges[:, 1].max() == pytest.approx(0.9)
+    assert edges[edges[:, 0] == 25][:, 1].min() == pytest.approx(0.6)
+
+
+def test_attainment_needs_several_targets_that_are_met() -> None:
+    assert not attained(("25%", "duccio", 0, 0.6), ("25%", "nsga2", 0, 0.6))
+    assert not attained(("25%", "duccio", 0, 0.6), ("50%", "duccio", 0, 0))
+    fits = [(weights, "duccio", 0, 0.6) for weights in ("25%", "50%")]
+    (picture,) = attained(*fits, ("25%", "nsga2", 0, 0.8), ("50%", "nsga2", 1, 0), ("50%", "nsga2", 2, 0))
+    assert len(picture.figure.axes[0].lines) == 1, "one seed of three is no half"
+
+
+def across(benchmarks: int) -> pd.DataFrame:
+    """Three methods on several benchmarks at two budgets; `a` is always best, `c` never fits."""
+    quality = {"a": 0.9, "b": 0.5, "c": 0.95}
+    records = []
+    for i in range(benchmarks):
+        for budget in ({"weights": "25%"}, {"weights": "50%"}):
+            for method, score in quality.items():
+                record = make_record(
+                    method=method, benchmark=f"b{i}", budget=budget, scores={"test": score}, feasible=method != "c"
+                )
+                records.append(with_chance(record))
+    return frame(records)
+
+
+def test_scaled_scores_are_one_for_the_best_that_fits_and_leave_out_who_never_fits() -> None:
+    scaled = scaled_scores(across(2)).groupby("method")["scaled"].agg(["min", "max"])
+    assert scaled.loc["a"].tolist() == [1, 1]
+    assert scaled.loc["b"].tolist() == pytest.approx([0.5, 0.5])  # (0.5 - 0.1) / (0.9 - 0.1)
+    assert "c" not in scaled.index
+
+
+def test_profiles_are_drawn_for_several_benchmarks_only() -> None:
+    several, one = ([p for p in drawn(across(n)) if p.name.startswith("profiles")] for n in (2, 1))
+    assert len(several) == 1
+    assert one == []
+    check_texts(several[0])
+
+
+def test_ranks_are_those_of_demsar_with_friedmans_p() -> None:
+    scores = np.random.default_rng(0).random((14, 4))
+    found = mean_ranks(scores, ["a", "b", "c", "d"])
+    assert found.critical == pytest.approx(1.25, abs=0.005)  # Demsar 2006, section 3.2.4
+    assert found.p == pytest.approx(friedmanchisquare(*scores.T).pvalue)
+    assert sum(found.means) == pytest.approx(10)
+    assert list(found.means) == sorted(found.means)
+
+
+def test_equal_scores_share_a_rank() -> None:
+    found = mean_ranks(np.array([[3.0, 2.0, 2.0], [3.0, 2.0, 2.0]]), ["a", "b", "c"])
+    assert dict(zip(found.methods, found.means, strict=True)) == {"a": 1.0, "b": 2.5, "c": 2.5}
+
+
+def test_ranks_are_drawn_from_six_problems_on_and_else_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    enough, few = across(LEAST_PROBLEMS // 2), across(LEAST_PROBLEMS // 2 - 1)
+    assert problems(enough).shape == (LEAST_PROBLEMS, 3)
+    (picture,) = (p for p in drawn(enough) if p.name.startswith("ranks"))
+    check_texts(picture)
+    assert "not independent" in picture.caption
+    with caplog.at_level(logging.INFO):
+        assert not [p for p in plots(few, Store(Path("nowhere"), "")) if p.name.startswith("ranks")]
+    assert f"4 pairs of benchmark and budget are too few, it takes {LEAST_PROBLEMS}" in caplog.text
+
+
+def test_a_method_missing_on_one_problem_costs_that_problem_and_not_the_method() -> None:
+    df = across(LEAST_PROBLEMS)
+    missing = (df["method"] == "b") & (df["benchmark"] == "b0") & (df["budget"] == "weights 25%")
+    assert problems(df[~missing]).shape == (2 * LEAST_PROBLEMS - 1, 3)
+    rare = (df["method"] == "b") & (df["benchmark"] != "b0")
+    assert problems(df[~rare]).shape == (2 * LEAST_PROBLEMS, 2)
+
+
+def _variants(folder: Path, multipliers: Sequence[float], **others: Any) -> Store:
+    store = Store(folder, "example")
+    for i, multiplier in enumerate(multipliers):
+        for seed in range(3):
+            label = f"duccio (strengths x{multiplier:g})"
+            record = make_record(method=label, seed=seed)
+            options = {"name": "duccio", "penalty": {"multiplier": multiplier}, **{k: v[i] for k, v in others.items()}}
+            store.write(dataclasses.replace(record, config=record.config | {"method": options}))
+    return store
+
+
+def test_an_option_with_three_values_has_a_curve_of_its_own(tmp_path: Path) -> None:
+    store = _variants(tmp_path, (1, 10, 100))
+    df = frame(store.records())
+    (picture,) = (p for p in drawn(df, store) if p.name.startswith(sensitivity.KIND))
+    check_texts(picture)
+    check_panels(picture)
+    (ax,) = picture.figure.axes
+    assert ax.get_xlabel() == "duccio: penalty.multiplier"
+    line = max(ax.lines, key=lambda line: len(line.get_xdata()) * (line.get_linestyle() == "-"))
+    means = df.groupby("method")["score"].mean()
+    assert list(line.get_xdata()) == [1, 10, 100]
+    assert line.get_ydata() == pytest.approx([means[f"duccio (strengths x{m})"] for m in (1, 10, 100)])
+
+
+def test_an_option_that_only_some_variants_have_is_one_more_difference(tmp_path: Path) -> None:
+    store = _variants(tmp_path, (1, 10, 100, 1000))
+    last = next(r for r in store.records() if r.config["method"]["penalty"]["multiplier"] == 1000)
+    store.write(dataclasses.replace(last, config=last.config | {"method": last.config["method"] | {"extra": 1}}))
+    assert [p for p in plots(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
+
+
+@pytest.mark.parametrize(
+    ("multipliers", "others"), [((1, 10), {}), ((1, 10, 100), {"guarantee": ["off", "repair", "refill"]})]
+)
+def test_two_values_and_variants_that_differ_in_more_have_no_curve(
+    multipliers: Sequence[float], others: dict[str, Any], tmp_path: Path
+) -> None:
+    store = _variants(tmp_path, multipliers, **others)
+    assert not [p for p in plots(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
+
+
+def test_records_without_a_chance_score_among_others_spoil_no_figure() -> None:
+    records = make_records(seeds=2, budgets=[{"weights": "25%"}, {"weights": "50%"}])
+    mixed = [r if i % 2 == 0 else with_chance(r) for i, r in enumerate(records)]
+    assert any(p.name.startswith("attainment") for p in drawn(frame(mixed)))
