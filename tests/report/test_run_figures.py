@@ -19,10 +19,11 @@ from suite.report.sheets import Picture
 from suite.store import Store
 
 RESULTS = Path(__file__).parents[2] / "results"
-RECORDED = (
-    "better_search better_search_short compare_digits compare_keyword_spotting digits five_benchmarks "
-    "image_classification_short layerwise paper_ablation probe ram_search search_lab"
-).split()
+RECORDED = [
+    *("better_search", "better_search_short", "compare_digits", "compare_keyword_spotting"),
+    *("digits", "five_benchmarks", "image_classification_short", "layerwise"),
+    *("paper_ablation", "probe", "ram_search", "search_lab"),
+]
 SEED = {"_target_": "suite.models.resnet8.ResNet8", "in_channels": 1, "classes": 10, "width": 16}
 # Not in the order of their names, which is how a record sorts them.
 WIDTHS = {"stem": 16, "block2.conv1": 32, "block10.conv1": 64, "block3.conv1": 64}
