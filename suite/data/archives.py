@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from suite.errors import SuiteError
+from suite import SuiteError
 
 
 def iter_members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:

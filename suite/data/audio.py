@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from suite import SuiteError
 from suite.data.mel import FilterBank, bin_frequencies, dct, in_parts, slaney_edges, triangles
-from suite.errors import SuiteError
 
 RATE = 16_000
 """Samples per second of all data sets here."""

@@ -28,8 +28,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from suite import SuiteError
 from suite.data.cache import megabytes
-from suite.errors import SuiteError
 
 if TYPE_CHECKING:
     from requests import Response

@@ -18,12 +18,12 @@ import pooch
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.base import Data
 from suite.data.cache import file_digest, megabytes
 from suite.data.download import InBytes, Resumable, on_terminal
 from suite.data.pack import FORMAT, PackSource
 from suite.data.prepared import PreparedPack
-from suite.errors import SuiteError
 
 log = logging.getLogger(__name__)
 

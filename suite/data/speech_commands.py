@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.audio import RATE, fit_length, read_wav
 from suite.data.official import Archive, PackContents, Tell
-from suite.errors import SuiteError
 
 ARCHIVE = Archive(
     name="speech_commands_v0.02.tar.gz",

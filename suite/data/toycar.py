@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.audio import LogMel, read_wav
 from suite.data.official import Archive, PackContents, Tell
-from suite.errors import SuiteError
 
 DEVELOPMENT = Archive(
     name="dev_data_ToyCar.zip",

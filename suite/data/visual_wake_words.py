@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.encoded import EncodedImages
 from suite.data.official import Archive, PackContents, Tell
-from suite.errors import SuiteError
 
 ARCHIVE = Archive(
     name="vw_coco2014_96.tar.gz",

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import librosa_log_mel, tone, wav
 
+from suite import SuiteError
 from suite.data.audio import LogMel, Mfcc, fit_length, read_wav, windows
-from suite.errors import SuiteError
 
 
 def seeded(seed: int = 0) -> torch.Generator:
