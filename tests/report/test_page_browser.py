@@ -20,7 +20,7 @@ from suite.report.page.page import render_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 BAD = "</script><img src=x onerror=alert(1)> <b>&amp;"
-FIRST = make_record(seed_widths=REFERENCE_WIDTHS)
+FIRST = make_record(reference_widths=REFERENCE_WIDTHS)
 
 
 def write_page(folder: Path, records: list[RunRecord]) -> Path:

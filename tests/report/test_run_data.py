@@ -98,7 +98,7 @@ def test_a_layer_is_compared_with_the_reference_only_where_its_group_is_known() 
 
 
 def test_chosen_branches_are_told(tmp_path: Path) -> None:
-    record = dataclasses.replace(make_record(), seed_widths=REFERENCE_WIDTHS)
+    record = dataclasses.replace(make_record(), reference_widths=REFERENCE_WIDTHS)
     path = tmp_path / "architecture.json"
     path.write_text(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}))
     found = read_layer_diagram(path, record)

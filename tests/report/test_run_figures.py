@@ -54,7 +54,7 @@ def history(seed: int, epochs: int = 4, *, refined: bool = False) -> pd.DataFram
 def write(store: Store, record: RunRecord, *, epochs: pd.DataFrame | None = None, **architecture: Any) -> None:
     """A run whose network has half the reference network's widths."""
     half = {name: width // 2 + record.seed for name, width in WIDTHS.items()}
-    record = dataclasses.replace(record, widths=half, seed_widths=WIDTHS)
+    record = dataclasses.replace(record, widths=half, reference_widths=WIDTHS)
     found = {"seed": SEED, "input_shape": [1, 8, 8], "widths": half, "layers": [], **architecture}
     store.write(record, history=epochs, architecture=found)
 
@@ -233,5 +233,5 @@ def test_histories_that_lack_something_never_cost_the_report(kind: str, figures:
 
 def test_runs_of_which_no_cost_is_known_make_a_report(tmp_path: Path) -> None:
     store = Store(tmp_path, "example")
-    store.write(dataclasses.replace(make_record(budget={}), costs={}, seed_costs={}))
+    store.write(dataclasses.replace(make_record(budget={}), costs={}, reference_costs={}))
     assert build_report(store).is_file()

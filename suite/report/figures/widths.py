@@ -59,9 +59,9 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
 
 def _width_shares(record: RunRecord | None) -> dict[str, float]:
     """Group -> width in % of the reference network's; empty where the two networks have other groups."""
-    if record is None or not record.widths or set(record.widths) != set(record.seed_widths):
+    if record is None or not record.widths or set(record.widths) != set(record.reference_widths):
         return {}
-    return {name: 100 * width / record.seed_widths[name] for name, width in record.widths.items()}
+    return {name: 100 * width / record.reference_widths[name] for name, width in record.widths.items()}
 
 
 def _channel_groups(shown: Sequence[MethodEntry], store: Store) -> tuple[list[str], Mapping[str, int]]:
@@ -72,7 +72,7 @@ def _channel_groups(shown: Sequence[MethodEntry], store: Store) -> tuple[list[st
         (run, r) for e in shown for run in e.run_ids if _width_shares(r := read_record(store, run)) and r
     )
     ordered = list((read_architecture(store, run) or {}).get("widths", {}))
-    widths = record.seed_widths
+    widths = record.reference_widths
     names = ordered if set(ordered) == set(widths) else sorted(widths, key=natural_key)
     return names, widths
 

@@ -16,7 +16,7 @@ def read_layer_diagram(path: Path, record: RunRecord) -> dict[str, Any]:
     """
     architecture = json.loads(path.read_text())
     layers = architecture["layers"]
-    references = reference_widths(layers, architecture["widths"], record.seed_widths)
+    references = reference_widths(layers, architecture["widths"], record.reference_widths)
     diagram = {
         "input": list(architecture["input_shape"]),
         "layers": [
