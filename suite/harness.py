@@ -25,6 +25,7 @@ from torch import Tensor
 import suite
 from suite.allocator import keep_freed_memory
 from suite.benchmarks.base import Benchmark
+from suite.budget import feasible_first_key
 from suite.data.base import Data, Split
 from suite.dnas.groups import channel_groups
 from suite.errors import SuiteError
@@ -212,10 +213,7 @@ def _judge(task: Task, candidate: Candidate, meter: Meter) -> _Judged:
 
 
 def _choose(plan: Plan, judged: Sequence[_Judged]) -> _Judged:
-    feasible = [j for j in judged if plan.budget.fits(j.costs)]
-    if feasible:
-        return max(feasible, key=lambda j: j.validation)
-    return min(judged, key=lambda j: plan.budget.total_violation(j.costs))
+    return max(judged, key=lambda j: feasible_first_key(plan.budget, j.costs, j.validation))
 
 
 def _summary(plan: Plan, judged: _Judged) -> dict[str, Any]:

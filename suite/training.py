@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from suite.budget import nan_to_lowest
 from suite.data.sampling import batches, epoch_order
 from suite.evaluation import autocast, evaluate, inputs, place
 from suite.meter import Meter, Usage
@@ -64,7 +65,7 @@ class Objective:
         return {}
 
     def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """The epoch with the largest rank is kept; None is never kept."""
+        """The epoch with the largest rank is kept; None is never kept. A validation score of NaN comes as -inf."""
         return (score,)
 
     def state(self) -> dict[str, Any]:
@@ -177,7 +178,7 @@ class _Trainer:
         row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
         row |= self.objective.row(epoch)
         self.fit.rows.append(row)
-        rank = self.objective.rank(epoch, score)
+        rank = self.objective.rank(epoch, nan_to_lowest(score))
         if rank is not None and (self.fit.best_rank is None or rank > self.fit.best_rank):
             self.fit.best_rank, self.fit.best_epoch, self.fit.best_score = rank, epoch, score
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.budget import Budget
+from suite.budget import Budget, feasible_first_key
 from suite.dnas.choice_space import ChoiceSpace
 from suite.dnas.choices import ChoiceRule, MixedNetwork
 from suite.dnas.discretise import discretise
@@ -97,7 +97,7 @@ class ChoiceObjective(Objective):
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
         if not self.strict:
             return (score,) if epoch >= int(LATE * self.rule.epochs) else None
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
     def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
         """Branches that have become unlikely are dropped, and computed no more; so are closed channels."""

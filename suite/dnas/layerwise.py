@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.budget import Budget
+from suite.budget import Budget, feasible_first_key
 from suite.cost_limit import Lengths
 from suite.dnas.discretise import discretise
 from suite.dnas.importance import channel_importance
@@ -186,7 +186,7 @@ class _LayerObjective(MaskObjective):
         """Levels and budget first, then score; where none is met the least violation. The paper's rule where off."""
         if self.method.guarantee == "off":
             return super().rank(epoch, score)
-        return (-self.limits.total_violation(self.costs()), score)
+        return feasible_first_key(self.limits, self.costs(), score)
 
 
 def _with_last_label(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:

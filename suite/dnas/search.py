@@ -11,7 +11,7 @@ from typing import ClassVar, cast
 
 from torch import nn
 
-from suite.budget import Budget
+from suite.budget import Budget, feasible_first_key
 from suite.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
 from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
 from suite.dnas.choices import ChoiceRule
@@ -152,7 +152,7 @@ class _Constrained(MaskObjective):
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
         if not self.strict:
             return super().rank(epoch, score)
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
 
 def _costs_of(searched: Fit, task: Task) -> dict[str, float]:
