@@ -13,8 +13,8 @@ LENGTHS = ("standard", "equal")
 class FixedLength:
     """Options of a method that trains one network.
 
-    length: standard, as the recipe has it, or equal to all epochs of a whole search.
-    cost_limit: in standard trainings of the seed; as many epochs as fit, whatever `length` says.
+    length: standard, the recipe's epochs; or equal, as many epochs as a whole search has.
+    cost_limit: in standard trainings of the reference network. Trains as many epochs as fit, whatever `length` says.
     """
 
     spaces: ClassVar[tuple[str, ...]] = ()
@@ -31,8 +31,8 @@ class FixedLength:
     @property
     def label(self) -> str:
         """Name in tables, with what decides the length: "equal length", or "cost 3" in standard trainings."""
-        what = f"{self.length} length" if self.cost_limit is None else f"cost {self.cost_limit:g}"
-        return f"{self.name} ({what})"
+        decided_by = f"{self.length} length" if self.cost_limit is None else f"cost {self.cost_limit:g}"
+        return f"{self.name} ({decided_by})"
 
     def epochs(self, recipe: Recipe) -> int:
         """Epochs of a standard training, or of warm-up, search and fine-tuning together (`equal`)."""

@@ -1,4 +1,4 @@
-"""The seed as its authors made it, trained with the benchmark's recipe; it ignores the budget."""
+"""The reference network as its authors made it, trained with the benchmark's recipe; it ignores the budget."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,14 +13,14 @@ from suite.task import Candidate, SearchResult, Task
 
 @dataclass(frozen=True)
 class HandTuned(FixedLength):
-    """Train the seed for a standard training, or for as many epochs as a whole search takes (`length=equal`)."""
+    """Train the reference network for a standard training, or as many epochs as a whole search (`length=equal`)."""
 
     version: ClassVar[int] = 1
 
     name: str = "hand_tuned"
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
-        """Train the seed; one candidate."""
+        """Train the reference network; one candidate."""
         epochs = self.epochs(task.recipe)
         if self.cost_limit is not None:
             epochs = epochs_within(task, meter, task.space.seed_costs["macs"], self.cost_limit)

@@ -9,7 +9,7 @@ import torch
 from tasks import plan, task
 
 import baselines.unconstrained_dnas as module
-from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, weighted_metrics
+from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, penalised_metrics
 from suite.cost_limit import Lengths
 from suite.harness import execute
 from suite.meter import Meter
@@ -142,12 +142,12 @@ def test_candidates_are_plain_networks_of_the_recorded_costs(tmp_path: Path) -> 
     assert by_strength[0][1] > by_strength[-1][1], "a stronger pull leads to a smaller network"
 
 
-def test_a_budget_that_no_loss_can_hold_is_refused_before_training(tmp_path: Path) -> None:
+def test_a_budget_without_a_differentiable_metric_is_refused_before_training(tmp_path: Path) -> None:
     of, made = task(tmp_path)
     with pytest.raises(ValueError, match=r"none.*weights, weights_full, macs, ram, latency"):
-        weighted_metrics(of, made.budget)
+        penalised_metrics(of, made.budget)
     of, made = task(tmp_path, "budget.ram=50%", "budget.weights=50%", "budget.latency=50%")
-    assert weighted_metrics(of, made.budget) == ["latency", "ram", "weights"]
+    assert penalised_metrics(of, made.budget) == ["latency", "ram", "weights"]
 
 
 @pytest.mark.parametrize(
