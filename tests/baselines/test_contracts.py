@@ -54,7 +54,7 @@ def test_a_limit_is_never_exceeded_and_not_left_unused(method: str, limit: float
     assert spent <= limit
     if method in BOUNDED:
         return
-    # one epoch of the seed is 0.55 here; a sweep has a fixed number of equally long searches
+    # one epoch of the reference network is 0.55 here; a sweep has a fixed number of equally long searches
     assert spent > limit - (1.5 if method == "unconstrained_dnas" else 0.56)
 
 

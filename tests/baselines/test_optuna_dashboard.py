@@ -55,4 +55,4 @@ def test_a_runs_study_opens_in_the_dashboard(tmp_path: Path) -> None:
     ]
     fits = [all(violation <= 0 for violation in t["constraints"]) for t in shown["trials"]]
     assert fits == [t.user_attrs["trial_state"] == "trained" for t in expected]
-    assert set(fits) == {True, False}, "told apart where they are drawn"
+    assert set(fits) == {True, False}, "the plots show both kinds"

@@ -220,7 +220,7 @@ class TestTrouble:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "message"),
     [
         ("method.sampler=cma", "method.sampler=cma: choices are nsga2, nsga3, tpe, random"),
         ("method.weights=stolen", "method.weights=stolen: choices are inherited, scratch"),
@@ -232,8 +232,8 @@ class TestTrouble:
         ("method.cost_limit=null", "one of them must end the search"),
     ],
 )
-def test_bad_options_are_refused(change: str, named: str) -> None:
-    with pytest.raises(SuiteError, match=named):
+def test_bad_options_are_refused(change: str, message: str) -> None:
+    with pytest.raises(SuiteError, match=message):
         plan("method=nsga2", change)
 
 

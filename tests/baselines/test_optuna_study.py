@@ -59,7 +59,7 @@ def loop_of(sampler: str, seed: int, trials: int, **options: Any) -> StudyLoop:
 
 
 def hypervolume(sampler: str, seed: int, trials: int) -> float:
-    """Of what fits, in score, weights/seed and latency/seed, from (0, 1, 1)."""
+    """Of the feasible trials, in score and costs over the reference network's, with reference point (0, 1, 1)."""
     loop = loop_of(sampler, seed, trials)
     for _ in range(trials):
         loop.run_trial(synthetic)
