@@ -27,7 +27,7 @@ from suite.space.budget import Budget
 from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
 from suite.task.meter import Meter, Usage
 from suite.task.recipe import Recipe
-from suite.task.reference_training import TrainedSeed, train_seed
+from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import Candidate, SearchResult, Task, stream_seed
 
 WEIGHTS = ("inherited", "scratch")
@@ -58,7 +58,7 @@ class OptunaSearch:
 
     version: ClassVar[int] = 1
     spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
-    without_effect: ClassVar[tuple[str, ...]] = ("parallel_trials",)
+    ignored_in_id: ClassVar[tuple[str, ...]] = ("parallel_trials",)
 
     name: str = "nsga2"
     sampler: str = "nsga2"
@@ -95,7 +95,7 @@ class OptunaSearch:
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, fine-tune the best; `finetune_best` candidates that fit, fewer where fewer were trained."""
         lengths = lengths_within(task, self.cost_limit, self._designed(task.recipe), one_shot=False)
-        warm = train_seed(task, meter, lengths.warmup) if self.weights == "inherited" else None
+        warm = train_reference(task, meter, lengths.warmup) if self.weights == "inherited" else None
         domain = domain_of(task, self.levels)
         epochs = min(self.proxy_epochs or max(1, round(task.recipe.epochs / 4)), lengths.search)
         purse = Purse(task, meter, self.cost_limit, epochs, lengths.finetune, self.finetune_best)
@@ -147,7 +147,9 @@ class OptunaSearch:
             return True
         return self.trials is None and number >= IDLE and not trained(trials[number - IDLE :])
 
-    def _conclude(self, workshop: Workshop, warm: TrainedSeed | None, trials: Sequence[FrozenTrial]) -> SearchResult:
+    def _conclude(
+        self, workshop: Workshop, warm: TrainedReference | None, trials: Sequence[FrozenTrial]
+    ) -> SearchResult:
         """Fine-tune the best proxy scores; of equal ones those of the least cost."""
         rows: list[Mapping[str, Any]] = [*warm.history] if warm else []
         rows.extend(row for trial in trials for row in history(trial))

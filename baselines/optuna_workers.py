@@ -115,7 +115,7 @@ class Processes:
         context = get_context("spawn")
         alive, self._alive = context.Pipe(duplex=False)
         # what a worker has no use for: networks come with the jobs, and a display of progress stays where it is
-        sent = replace(task, seed_network=nn.Identity, supernet=None, choices=None, progress=Progress())
+        sent = replace(task, reference_network=nn.Identity, supernet=None, choices=None, progress=Progress())
         self._executor = ProcessPoolExecutor(
             workers, mp_context=context, initializer=_prepare, initargs=(sent, torch.get_num_threads(), alive)
         )

@@ -14,7 +14,7 @@ from suite.hardware.union import Selection
 from suite.space.budget import Budget
 from suite.space.choices import ChoiceSpace
 from suite.space.importance import channel_importance
-from suite.space.projection import discretise
+from suite.space.projection import project
 from suite.space.slicing import slice_channels
 from suite.space.widths import SearchSpace
 from suite.task.task import Task
@@ -168,7 +168,7 @@ def _thinned(
     for layer in part.network.weighted:
         inputs[part.groups.of[layer.name]] = kept[of_union[layer.name]].cpu()
     importance = channel_importance(network, part.network, part.groups)
-    final = discretise(part, budget, inputs, importance, guarantee)
+    final = project(part, budget, inputs, importance, guarantee)
     return slice_channels(network, part.network, part.groups, final)
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from filelock import Timeout
 
 from suite import SuiteError
-from suite.data.files import replacing
+from suite.data.files import replacing, write_atomic
+from suite.records.plan_note import PLAN_NOTE
 from suite.records.record import RecordError, RunRecord
 from suite.records.store import Broken, Store
 
 _NOT_RESULTS = (
     *("experiment", "environment", "finished", "schema", "meter", "error", "artefacts"),
-    *("method", "preset", "budget", "selection", "selection_name", "quality_target", "data_note"),
+    *("variant", "options", "preset", "budget", "selection", "selection_name", "quality_target", "data_note"),
 )
 """Fields that say where, when and how fast a run was, or put its settings in words; machines may differ in them."""
 
@@ -100,9 +101,8 @@ def merge(into: Store, sources: Sequence[Store]) -> Merged:
 def _runs(store: Store) -> list[_Run]:
     entries = store.entries()
     records = {entry.id: entry for entry in entries if isinstance(entry, RunRecord)}
-    broken = {entry.path.parent.name: entry.reason for entry in entries if isinstance(entry, Broken)}
-    folders = sorted(path for path in (store.folder / "runs").glob("*") if path.is_dir())
-    return [_Run(store, path.name, records.get(path.name), broken.get(path.name, "")) for path in folders]
+    broken = {entry.run_id: entry.reason for entry in entries if isinstance(entry, Broken)}
+    return [_Run(store, run_id, records.get(run_id), broken.get(run_id, "")) for run_id in store.run_ids()]
 
 
 def _conflicts(runs: Sequence[_Run]) -> list[str]:
@@ -159,22 +159,29 @@ def _copy_unless_finished(into: Store, run: _Run, merged: Merged) -> None:
 
 
 def _copy_run(into: Store, run: _Run, mine: _Run, merged: Merged) -> None:
-    source, target = run.store.run_folder(run.id), into.run_folder(run.id)
+    target = into.run_folder(run.id)
+    names = run.store.run_files(run.id)
     if run.record is None:
-        if (source / "plan.json").exists():
+        if PLAN_NOTE in names:
             merged.planned += 1
-            _copy(source / "plan.json", target / "plan.json")
+            _copy_file(run, PLAN_NOTE, target)
         return
     for artefact in _artefacts(run.record):
         merged.artefacts += _copy_artefact(run.store, into, artefact)
-    for path in _files(source):
-        if path.name != "record.json":
-            _copy(path, target / path.name)
-    _copy(source / "record.json", target / "record.json")
+    for name in names:
+        if name != "record.json":
+            _copy_file(run, name, target)
+    _copy_file(run, "record.json", target)
     if run.record.status == "done":
         shutil.rmtree(target / "checkpoints", ignore_errors=True)  # of the failed one: nothing will continue it
     merged.copied += 1
     merged.finished += mine.worth == 1
+
+
+def _copy_file(run: _Run, name: str, target: Path) -> None:
+    content = run.store.read_file(run.id, name)
+    if content is not None:
+        write_atomic(target / name, content)
 
 
 def _artefacts(record: RunRecord) -> list[str]:

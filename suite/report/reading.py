@@ -68,7 +68,7 @@ def _keep(table: pd.DataFrame, state: str, path: Path) -> None:
 
 
 def _nothing(store: Store) -> str:
-    broken = "".join(f"; left out {path}: {reason}" for path, reason in store.broken()[:3])
+    broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
     found = sorted({path.parents[2].name for path in store.root.glob("*/runs/*/record.json")})
     others = "" if broken else f". Experiments with records: {', '.join(found) or 'none'}"
     return f"{store.folder}: no records to report on{broken}{others}"

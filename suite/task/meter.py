@@ -5,7 +5,6 @@ weights), by convention; evaluation is charged the forward pass. The clocks are 
 by the system's, GPU seconds by CUDA events, from the device's reaching the start of a phase to its reaching the end.
 """
 
-import resource
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -155,12 +154,4 @@ class Meter:
                 **{name: usage.macs / self.standard_macs for name, usage in self.phases.items()},
             },
             "shared": self.shared,
-            "peak_memory_bytes": self._peak_memory(),
         }
-
-    def _peak_memory(self) -> int:
-        if self._cuda:
-            import torch
-
-            return int(torch.cuda.max_memory_allocated())
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -101,7 +101,7 @@ def test_a_network_that_does_not_fit_is_not_trained_and_gets_the_worst_score(tmp
         assert trial.constraints["weights"] > 0
         assert trial.values[0] <= min([t.values[0] for t in trained if t.number < trial.number], default=1)
         assert trial.user_attrs["costs"]["weights"] > record.targets["weights"]
-        assert trial.values[1] == trial.user_attrs["costs"]["weights"] / record.seed_costs["weights"]
+        assert trial.values[1] == trial.user_attrs["costs"]["weights"] / record.reference_costs["weights"]
         assert trial.user_attrs["milliseconds"] > 0
     for trial in trained:
         assert trial.constraints == {"weights": 0}

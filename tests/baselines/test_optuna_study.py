@@ -41,7 +41,7 @@ def _judged(widths: Widths) -> tuple[float, dict[str, float]]:
     costs = SPACE.exact(widths)
     free = [widths[i] / SPACE.full[i] for i in SPACE.free]
     score = math.prod(1 - math.exp(-w / s) for w, s in zip(free, SATURATES, strict=True))
-    return score, {metric: costs[metric] / SPACE.seed_costs[metric] for metric in SHARES}
+    return score, {metric: costs[metric] / SPACE.reference_costs[metric] for metric in SHARES}
 
 
 def synthetic(proposal: Proposal) -> Result:

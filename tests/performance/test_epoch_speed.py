@@ -93,7 +93,7 @@ def _task(name: str, packs: Path, folder: Path, samples: int) -> tuple[Task, Pla
         plan = make_plan(compose("config", [*overrides, f"recipe.train_samples={samples}", "recipe.eval_samples=20"]))
     store = Store(folder, "speed")
     data = load_data(plan.benchmark, store)
-    plan = replace(plan, benchmark=plan.benchmark.adapted(data))
+    plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
     return make_task(plan, data, Workspace(store.run_folder(plan.id), store, 1e9), Progress()), plan
 
 

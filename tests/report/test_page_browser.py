@@ -21,7 +21,7 @@ from suite.report.sheets import Picture
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 BAD = "</script><img src=x onerror=alert(1)> <b>&amp;"
-FIRST = make_record(seed_widths=SEED_WIDTHS)
+FIRST = make_record(reference_widths=SEED_WIDTHS)
 
 
 def write_page(folder: Path, records: list[RunRecord]) -> Path:

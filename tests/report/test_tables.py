@@ -40,7 +40,7 @@ def test_seeds_are_averaged_and_counted() -> None:
 
 
 def test_costs_are_shares_of_the_seed_and_of_the_target() -> None:
-    seed = make_record().seed_costs
+    seed = make_record().reference_costs
     row = main_table(frame([make_record(costs={**seed, "weights": seed["weights"] / 5})])).iloc[0]
     assert row["seed_percent/weights"] == pytest.approx(20)
     assert row["target_percent/weights"] == pytest.approx(80)

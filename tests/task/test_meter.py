@@ -38,8 +38,8 @@ def test_shared_work_is_charged_in_full_and_remembered() -> None:
     artefact.charge_evaluation(7, 10)
     meter = Meter(1.0)
     meter.charge_training("search", 7, 1)
-    meter.add_shared("seed training", "abc", artefact.state())
-    assert meter.report()["shared"] == {"seed training": {"artefact": "abc", "macs": 7 * 10 * 3 + 7 * 10}}
+    meter.add_shared("reference training", "abc", artefact.state())
+    assert meter.report()["shared"] == {"reference training": {"artefact": "abc", "macs": 7 * 10 * 3 + 7 * 10}}
     assert meter.total().macs == 210 + 70 + 21
 
 

@@ -196,7 +196,7 @@ def test_only_training_examples_are_augmented(tmp_path: Path) -> None:
 
     def prepare(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         seen[generator is not None] += len(x)
-        return of.prepare(x, generator)
+        return of.augment(x, generator)
 
     spied = replace(of, prepare=prepare)
     fit(spied, of.new_network(), _meter(of), Phase("warmup", RECIPE_PHASE, epochs=1))

@@ -140,7 +140,7 @@ def _layer_bytes(found: Mapping[str, Any]) -> tuple[list[str], list[float], list
     from suite.hardware.layer_memory import LayerMemory  # with torch, takes seconds that no other figure needs
     from suite.hardware.trace import trace
 
-    network = _seed_network(found["seed"])
+    network = _reference_network(found["seed"])
     if network is None:
         return None
     memory = LayerMemory.of(trace(network, tuple(found["input_shape"])))
@@ -152,7 +152,7 @@ def _layer_bytes(found: Mapping[str, Any]) -> tuple[list[str], list[float], list
     return list(memory.names), seed.tolist(), memory.bytes(cin, cout).tolist()
 
 
-def _seed_network(config: Mapping[str, Any]) -> "nn.Module | None":
+def _reference_network(config: Mapping[str, Any]) -> "nn.Module | None":
     """The suite's own network of that config; None for any other, of which nothing is imported or called."""
     from torch import nn
 
