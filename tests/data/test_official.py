@@ -179,11 +179,9 @@ class TestDamage:
 
     def test_an_archive_that_holds_something_else_is_refused(self, local, tmp_path, kept):
         folder = tmp_path / "archives"
-        archive_of(folder / "labels.zip", {"toys/../../labels": LABELS})
+        archive_of(folder / "labels.zip", {"toys/other": LABELS})
         source = toy_source(folder, folder)
-        with pytest.raises(
-            SuiteError, match=r"labels\.zip: refused, the member 'toys/\.\./\.\./labels' points outside"
-        ):
+        with pytest.raises(SuiteError, match=r"labels\.zip: lacks toys/labels$"):
             source.prepare()
         assert names(kept) == set()
 
