@@ -55,7 +55,7 @@ class KeywordSpotting(Classification):
         """With the background recordings, and mean and variance of the training set's coefficients."""
         x = data.train.x
         index = torch.linspace(0, len(x) - 1, min(len(x), _STATISTICS_SAMPLES)).long()
-        found = Standardisation.of(self._features(x[index])) if self.standardise else None
+        found = Standardisation.fit(self._features(x[index])) if self.standardise else None
         return replace(self, standardisation=found, background=data.background)
 
     def prepare(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
