@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from suite.cost_limit import check_cost_limit
-from suite.recipe import Recipe
+from suite.task.cost_limit import check_cost_limit
+from suite.task.recipe import Recipe
 
 LENGTHS = ("standard", "equal")
 

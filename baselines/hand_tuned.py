@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
-from suite.budget import Budget
-from suite.cost_limit import epochs_within
-from suite.meter import Meter
-from suite.seed_training import train_seed
-from suite.task import Candidate, SearchResult, Task
+from suite.space.budget import Budget
+from suite.task.cost_limit import epochs_within
+from suite.task.meter import Meter
+from suite.task.reference_training import train_seed
+from suite.task.task import Candidate, SearchResult, Task
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import StudyLoop
 from baselines.optuna_trials import UNAFFORDABLE, Purse, Workshop, history, trained
 from baselines.optuna_workers import trainer_of
-from suite.budget import Budget
-from suite.cost_limit import Lengths, check_cost_limit, lengths_within
-from suite.meter import Meter, Usage
-from suite.recipe import Recipe
-from suite.seed_training import TrainedSeed, train_seed
-from suite.task import Candidate, SearchResult, Task, stream_seed
+from suite.space.budget import Budget
+from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
+from suite.task.meter import Meter, Usage
+from suite.task.recipe import Recipe
+from suite.task.reference_training import TrainedSeed, train_seed
+from suite.task.task import Candidate, SearchResult, Task, stream_seed
 
 WEIGHTS = ("inherited", "scratch")
 IDLE = 1000

@@ -13,12 +13,12 @@ from torch import nn
 from baselines.optuna_domain import Domain, Point
 from baselines.optuna_study import Ending, Proposal, Result, failed
 from baselines.optuna_workers import Inline, Job, Report, Trainer
-from suite.budget import Budget
-from suite.cost_limit import epoch_macs, epochs_within, macs_left, validation_macs
-from suite.evaluation import evaluate, place
-from suite.meter import Meter
-from suite.task import Task
-from suite.training import Diverged, Fit, Phase, fit
+from suite.space.budget import Budget
+from suite.task.cost_limit import epoch_macs, epochs_within, macs_left, validation_macs
+from suite.task.evaluation import evaluate, place
+from suite.task.meter import Meter
+from suite.task.task import Task
+from suite.task.training import Diverged, Fit, Phase, fit
 
 TRAINED, UNFIT, UNAFFORDABLE, DIVERGED = "trained", "unfit", "unaffordable", "diverged"
 

@@ -12,18 +12,18 @@ import torch
 from torch import nn
 
 from baselines.fixed_length import FixedLength
-from suite.budget import Budget
-from suite.cost_limit import Lengths, epochs_within, lengths_within
-from suite.dnas.discretise import discretise
-from suite.dnas.export import slice_channels
-from suite.dnas.importance import channel_importance
-from suite.dnas.space import SearchSpace
-from suite.evaluation import place
-from suite.meter import Meter
-from suite.recipe import Recipe
-from suite.seed_training import train_seed
-from suite.task import Candidate, SearchResult, Task
-from suite.training import Phase, fit
+from suite.space.budget import Budget
+from suite.space.importance import channel_importance
+from suite.space.projection import discretise
+from suite.space.slicing import slice_channels
+from suite.space.widths import SearchSpace
+from suite.task.cost_limit import Lengths, epochs_within, lengths_within
+from suite.task.evaluation import place
+from suite.task.meter import Meter
+from suite.task.recipe import Recipe
+from suite.task.reference_training import train_seed
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Phase, fit
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,18 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.budget import Budget
-from suite.cost_limit import (
+from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
+from suite.dnas.choices import ChoiceRule
+from suite.dnas.masks import MaskedNetwork
+from suite.dnas.objective import LATE, MaskObjective
+from suite.dnas.penalty import FIXED_SCHEDULES, Penalty, PenaltyRule
+from suite.hardware.trace import trace
+from suite.records.store import content_id, load_tensors, save_tensors
+from suite.space.branches import keep_branches
+from suite.space.budget import Budget
+from suite.space.groups import channel_groups
+from suite.space.widths import SearchSpace
+from suite.task.cost_limit import (
     Lengths,
     check_cost_limit,
     epoch_macs,
@@ -33,20 +43,11 @@ from suite.cost_limit import (
     search_epoch_macs,
     validation_macs,
 )
-from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
-from suite.dnas.choices import ChoiceRule, keep_branches
-from suite.dnas.groups import channel_groups
-from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import LATE, MaskObjective
-from suite.dnas.penalty import FIXED_SCHEDULES, Penalty, PenaltyRule
-from suite.dnas.space import SearchSpace
-from suite.evaluation import place
-from suite.hardware.trace import trace
-from suite.meter import Meter
-from suite.seed_training import TrainedSeed, train_seed
-from suite.store import content_id, load_tensors, save_tensors
-from suite.task import Candidate, SearchResult, Task, Workspace
-from suite.training import Fit, Phase, fit
+from suite.task.evaluation import place
+from suite.task.meter import Meter
+from suite.task.reference_training import TrainedSeed, train_seed
+from suite.task.task import Candidate, SearchResult, Task, Workspace
+from suite.task.training import Fit, Phase, fit
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from suite import SuiteError
 from suite.data.augment import Affine
 from suite.data.base import Data, Source, Split
 from suite.data.pack import PackSource
-from suite.errors import SuiteError
 
 DATA_FOLDER_VARIABLE = "SUITE_DATA_DIR"
 ACCURACY, BALANCED = "accuracy", "balanced_accuracy"

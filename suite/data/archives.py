@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from suite.errors import SuiteError
+from suite import SuiteError
 
 _Member = tuple[str, Callable[[], bytes]]
 

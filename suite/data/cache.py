@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from suite.data.base import Split
-from suite.files import replacing
+from suite.data.files import replacing
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.archives import load_restricted_pickle, read_members
 from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation
-from suite.errors import SuiteError
 
 ARCHIVE = Archive(
     name="cifar-10-python.tar.gz",

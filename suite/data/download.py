@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from suite import SuiteError
 from suite.data.cache import format_megabytes
-from suite.errors import SuiteError
 
 if TYPE_CHECKING:
     from requests import Response

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from suite.errors import SuiteError
+from suite import SuiteError
 
 
 class EncodedImages:

@@ -18,13 +18,13 @@ import pooch
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.base import Data
 from suite.data.cache import file_digest, format_megabytes
 from suite.data.download import ResumableDownload
 from suite.data.pack import FORMAT, PackSource
 from suite.data.prepared import PreparedPack
 from suite.data.progress import CountedInBytes, ReportProgress, terminal_progress
-from suite.errors import SuiteError
 
 log = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 from PIL import Image
 
+from suite import SuiteError
 from suite.data.base import Data, Split
 from suite.data.cache import Splits, cached_splits, file_digest, format_megabytes
-from suite.errors import SuiteError
 
 FORMAT = "pack-1"
 ANOMALY_CLASSES = ("normal", "anomalous")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.data.cache import file_digest
-from suite.files import replacing
+from suite.data.files import replacing
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.wav import RATE, fit_length, read_wav
-from suite.errors import SuiteError
 
 ARCHIVE = Archive(
     name="speech_commands_v0.02.tar.gz",

@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.encoded import EncodedImages
 from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation
-from suite.errors import SuiteError
 
 ARCHIVE = Archive(
     name="tiny-imagenet-200.zip",

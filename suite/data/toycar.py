@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.audio import LogMel
 from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.wav import read_wav
-from suite.errors import SuiteError
 
 DEVELOPMENT = Archive(
     name="dev_data_ToyCar.zip",

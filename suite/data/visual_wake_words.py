@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.encoded import EncodedImages
 from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
-from suite.errors import SuiteError
 
 ARCHIVE = Archive(
     name="vw_coco2014_96.tar.gz",

@@ -6,7 +6,7 @@ import wave
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.errors import SuiteError
+from suite import SuiteError
 
 RATE = 16_000
 """Samples per second of all data sets here."""

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from suite.meter import TRAINING_FACTOR
-from suite.task import Task
-from suite.training import Objective
+from suite.task.meter import TRAINING_FACTOR
+from suite.task.task import Task
+from suite.task.training import Objective
 
 
 class Distillation(Objective):

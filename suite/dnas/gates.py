@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.dnas.masks import MaskedNetwork
-from suite.evaluation import autocast, inputs, place
-from suite.meter import TRAINING_FACTOR, Meter
-from suite.task import Task, stream_seed
+from suite.task.evaluation import autocast, inputs, place
+from suite.task.meter import TRAINING_FACTOR, Meter
+from suite.task.task import Task, stream_seed
 
 _SAMPLES = 1_000
 

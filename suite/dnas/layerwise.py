@@ -18,21 +18,21 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.budget import Budget
-from suite.cost_limit import Lengths
-from suite.dnas.discretise import discretise
-from suite.dnas.importance import channel_importance
-from suite.dnas.layer_space import Goals, LayerSpace, layers_over
+from suite.dnas.layer_targets import Goals, LayerSpace, layers_over
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
-from suite.evaluation import place
 from suite.hardware.trace import trace
-from suite.meter import Meter
-from suite.seed_training import train_seed
-from suite.task import Candidate, SearchResult, Task
-from suite.training import Phase, fit
+from suite.space.budget import Budget
+from suite.space.importance import channel_importance
+from suite.space.projection import discretise
+from suite.task.cost_limit import Lengths
+from suite.task.evaluation import place
+from suite.task.meter import Meter
+from suite.task.reference_training import train_seed
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Phase, fit
 
 log = logging.getLogger(__name__)
 

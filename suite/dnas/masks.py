@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from suite.dnas.compact import closed_for_good, shrunk, transfer, write_back
-from suite.dnas.export import slice_channels
+from suite.dnas.compaction import closed_for_good, shrunk, transfer, write_back
 from suite.dnas.fold import FoldedNetwork
-from suite.dnas.groups import Groups
 from suite.hardware.layers import Network
+from suite.space.groups import Groups
+from suite.space.slicing import slice_channels
 
 THRESHOLD = 0.5
 

@@ -1,6 +1,6 @@
 """What every mask search minimises and records: costs in the loss, masks with a learning rate of their own.
 
-With compaction, channels that are closed at the end of an epoch are computed no more (`suite.dnas.compact`).
+With compaction, channels that are closed at the end of an epoch are computed no more (`suite.dnas.compaction`).
 """
 
 import logging
@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from suite.dnas.cost_gradients import Prices
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
-from suite.dnas.prices import Prices
-from suite.task import Task
-from suite.training import Objective
+from suite.task.task import Task
+from suite.task.training import Objective
 
 log = logging.getLogger(__name__)
 

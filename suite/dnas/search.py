@@ -11,20 +11,20 @@ from typing import ClassVar, cast
 
 from torch import nn
 
-from suite.budget import Budget
-from suite.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
 from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
 from suite.dnas.choices import ChoiceRule
-from suite.dnas.discretise import GUARANTEES, discretise
-from suite.dnas.importance import channel_importance
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.evaluation import place
-from suite.meter import Meter
-from suite.seed_training import TrainedSeed, train_seed
-from suite.task import Candidate, SearchResult, Task
-from suite.training import Fit, Objective, Phase, fit
+from suite.space.budget import Budget
+from suite.space.importance import channel_importance
+from suite.space.projection import GUARANTEES, discretise
+from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
+from suite.task.evaluation import place
+from suite.task.meter import Meter
+from suite.task.reference_training import TrainedSeed, train_seed
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Fit, Objective, Phase, fit
 
 
 @dataclass(frozen=True)

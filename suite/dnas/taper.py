@@ -14,21 +14,21 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from suite.budget import Budget, Constraint
-from suite.cost_limit import check_cost_limit, epoch_macs, epochs_within, macs_left, too_small, validation_macs
-from suite.dnas.discretise import discretise
 from suite.dnas.distillation import Distillation
-from suite.dnas.export import slice_channels
 from suite.dnas.gates import gate_importance, gate_macs
-from suite.dnas.importance import channel_importance
-from suite.dnas.space import SearchSpace
-from suite.evaluation import place
 from suite.hardware.trace import trace
-from suite.meter import Meter
-from suite.seed_training import train_seed
-from suite.store import load_tensors, save_tensors
-from suite.task import Candidate, SearchResult, Task
-from suite.training import Fit, Phase, fit
+from suite.records.store import load_tensors, save_tensors
+from suite.space.budget import Budget, Constraint
+from suite.space.importance import channel_importance
+from suite.space.projection import discretise
+from suite.space.slicing import slice_channels
+from suite.space.widths import SearchSpace
+from suite.task.cost_limit import check_cost_limit, epoch_macs, epochs_within, macs_left, too_small, validation_macs
+from suite.task.evaluation import place
+from suite.task.meter import Meter
+from suite.task.reference_training import train_seed
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Fit, Phase, fit
 
 IMPORTANCES = ("gradient", "magnitude", "uniform")
 _ONE_TRAINING = 1.0

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from suite.status import run_states
-from suite.store import Store
+from suite.records.status import run_states
+from suite.records.store import Store
 
 
 def absent_table(store: Store, known: Collection[str]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.record import RunRecord
+from suite.records.record import RunRecord
 
 
 def diagram(path: Path, record: RunRecord) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.comparison import MARGIN, Comparer, Incomparable, Runs, runs_by_group
-from suite.report.frame import GROUP, by_metric
+from suite.records.frame import GROUP, by_metric
+from suite.records.store import Store
 from suite.report.markup import MISSING
 from suite.report.order import base_method, by_place
+from suite.report.statistics.comparison import MARGIN, Comparer, Incomparable, Runs, runs_by_group
 from suite.report.text import number, percent, places, points
-from suite.store import Store
 
 SEED_NETWORK = "hand_tuned"
 """The method whose network is the benchmark's seed, unchanged and trained as long as the others."""

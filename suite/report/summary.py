@@ -10,7 +10,7 @@ import pandas as pd
 
 from suite.report.headline import SEED_NETWORK
 from suite.report.order import base_method, natural
-from suite.report.statistics import Floats, interquartile_mean, wilson
+from suite.report.statistics.intervals import Floats, interquartile_mean, wilson
 from suite.report.text import fit_share, interval, places
 
 _KEYS = ["preset", "device", "budget", "method"]

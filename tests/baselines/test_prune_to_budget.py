@@ -6,11 +6,11 @@ import torch
 from tasks import task
 
 from baselines.prune_to_budget import PruneToBudget, prune
-from suite.dnas.discretise import discretise
-from suite.dnas.importance import channel_importance
 from suite.dnas.masks import MaskedNetwork
-from suite.meter import Meter
-from suite.seed_training import train_seed
+from suite.space.importance import channel_importance
+from suite.space.projection import discretise
+from suite.task.meter import Meter
+from suite.task.reference_training import train_seed
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 

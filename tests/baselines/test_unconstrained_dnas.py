@@ -10,15 +10,15 @@ from tasks import plan, task
 
 import baselines.unconstrained_dnas as module
 from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, weighted_metrics
-from suite.cost_limit import Lengths
-from suite.harness import execute
-from suite.meter import Meter
-from suite.progress import Progress
-from suite.record import RunRecord
-from suite.report.frame import frame
-from suite.seed_training import train_seed
-from suite.store import Store
-from suite.task import SearchResult
+from suite.engine.harness import execute
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.task.cost_limit import Lengths
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.reference_training import train_seed
+from suite.task.task import SearchResult
 
 SWEEP = ("method=unconstrained_dnas", "method.strengths=3")
 

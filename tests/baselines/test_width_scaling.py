@@ -1,14 +1,14 @@
 """Width scaling: the largest common factor that fits, for any budget that can be met."""
 
-from conftest import device
+from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.width_scaling import largest_scaling
-from suite.budget import Budget, Constraint
-from suite.dnas.space import SearchSpace
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
+from suite.space.budget import Budget, Constraint
+from suite.space.widths import SearchSpace
 
 SPACE = SearchSpace(trace(ResNet8(), (3, 32, 32)), device("nucleo_l4r5zi"))
 

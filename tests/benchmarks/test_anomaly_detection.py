@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from suite.benchmarks.anomaly_detection import AnomalyDetection
 from suite.benchmarks.base import DataSettings
 from suite.data.base import Data, Split
-from suite.harness import subset
+from suite.engine.harness import subset
 
 FRAMES, BANDS = 12, 4
 

@@ -15,13 +15,13 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from suite.budget import Budget
-from suite.harness import execute, load_data, make_task
-from suite.meter import Meter
-from suite.plan import Plan, make_plan
-from suite.progress import Progress
-from suite.store import Store
-from suite.task import Candidate, SearchResult, Task, Workspace
+from suite.config.plan import Plan, make_plan
+from suite.engine.harness import execute, load_data, make_task
+from suite.records.store import Store
+from suite.space.budget import Budget
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.task import Candidate, SearchResult, Task, Workspace
 
 SPLITS = ("train", "validation", "test")
 

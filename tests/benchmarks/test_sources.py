@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from suite import SuiteError
 from suite.benchmarks.base import Classification, DataSettings
 from suite.benchmarks.digits import Digits, DigitsSource
 from suite.benchmarks.image_classification import ImageClassification
@@ -14,7 +15,6 @@ from suite.data.base import Split
 from suite.data.cifar10 import Cifar10
 from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
-from suite.errors import SuiteError
 
 
 def _image_classification(**data: object) -> ImageClassification:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from suite import SuiteError
 from suite.data.archives import iter_members, load_restricted_pickle, read_members
-from suite.errors import SuiteError
 
 FILES = {"folder/a": b"first" * 300, "folder/b": b"", "c": bytes(range(256)) * 8}
 

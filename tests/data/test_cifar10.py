@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data import cifar10
 from suite.data.cifar10 import CLASSES, Cifar10
 from suite.data.official import OfficialSource
 from suite.data.splits import stratified_validation
-from suite.errors import SuiteError
 
 FOLDER = "cifar-10-batches-py"
 NAMES = (*(f"{FOLDER}/data_batch_{i}" for i in range(1, 6)), f"{FOLDER}/test_batch")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from webserver import Server, serving, unused_url
 
+from suite import SuiteError
 from suite.data import download
 from suite.data.download import MAX_ATTEMPTS, ResumableDownload
-from suite.errors import SuiteError
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 1_000_000, dtype=np.uint8).tobytes()
 SIZE = len(CONTENT)

@@ -15,10 +15,10 @@ import pytest
 import torch
 from toys import LABELS, PIXELS, Toy, archive_of, checksum, described, toy_source, write_toys
 
+from suite import SuiteError
 from suite.data import cache as cache_module
 from suite.data.official import Archive, OfficialSource, cache_folder
 from suite.data.pack import PackSource
-from suite.errors import SuiteError
 
 
 @pytest.fixture(autouse=True)
@@ -216,7 +216,7 @@ class TestDamage:
             f"os.fsync = lambda handle: calls.append(1) or len(calls) == {moment} and os._exit(9)\n"
             "toy_source(folder, folder).prepare()\n"
         )
-        paths = {"PYTHONPATH": f"{Path(__file__).parents[1]}", "XDG_CACHE_HOME": str(user_cache.parent)}
+        paths = {"PYTHONPATH": f"{Path(__file__).parents[1] / 'support'}", "XDG_CACHE_HOME": str(user_cache.parent)}
         done = subprocess.run([sys.executable, "-c", code, str(folder)], env=os.environ | paths)
         source = toy_source(folder, folder, download=False)
         assert done.returncode == 9

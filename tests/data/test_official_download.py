@@ -10,9 +10,9 @@ import pytest
 from toys import checksum, toy_source, write_toys
 from webserver import Server, serving, unused_url
 
+from suite import SuiteError
 from suite.data import download
 from suite.data.official import OfficialSource
-from suite.errors import SuiteError
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from suite import SuiteError
 from suite.data import pack as pack_module
 from suite.data.pack import LOSSY_NOTE, PackSource
-from suite.errors import SuiteError
 
 SPLIT = np.array([0, 0, 0, 1, 2, 2, 3], dtype=np.uint8)
 LABELS = np.array([0, 1, 1, 0, 1, 0, 1], dtype=np.int16)

@@ -9,10 +9,10 @@ import torch
 from sounds import wav
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data.base import Data
 from suite.data.official import OfficialSource, PackContents
 from suite.data.speech_commands import CLASSES, LISTS, WORDS, SpeechCommands
-from suite.errors import SuiteError
 
 SILENCE, UNKNOWN = CLASSES.index("_silence_"), CLASSES.index("_unknown_")
 # Sample t is t // 16, so that a second of it tells when it was recorded: 20 s.

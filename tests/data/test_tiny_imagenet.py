@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data import tiny_imagenet
 from suite.data.official import OfficialSource
 from suite.data.splits import stratified_validation
 from suite.data.tiny_imagenet import TinyImageNet
-from suite.errors import SuiteError
 
 CLASSES, PER_CLASS = 3, 12
 ROOT = "tiny-imagenet-200"

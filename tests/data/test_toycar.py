@@ -8,11 +8,11 @@ import pytest
 from sounds import librosa_log_mel, tone, wav
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data import toycar
 from suite.data.audio import LogMel
 from suite.data.official import OfficialSource, PackContents
 from suite.data.toycar import ToyCar
-from suite.errors import SuiteError
 
 SAMPLES = 11 * 16_000
 PER_MACHINE = 10

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data import visual_wake_words
 from suite.data.official import OfficialSource
 from suite.data.visual_wake_words import VisualWakeWords
-from suite.errors import SuiteError
 
 COUNT = 60
 

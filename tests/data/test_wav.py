@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import wav
 
+from suite import SuiteError
 from suite.data.wav import fit_length, read_wav
-from suite.errors import SuiteError
 
 
 @settings(deadline=None)

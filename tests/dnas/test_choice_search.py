@@ -7,19 +7,19 @@ import pytest
 import torch
 from tasks import plan, task
 
-from suite.cost_limit import Lengths, lengths_within
+from suite import SuiteError
+from suite.deploy.load import load_network
 from suite.dnas.choice_search import ChoiceObjective, mixed_network
 from suite.dnas.choices import ChoiceRule
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
-from suite.errors import SuiteError
-from suite.harness import execute
-from suite.load import load_network
-from suite.meter import Meter
-from suite.progress import Progress
-from suite.seed_training import train_seed
-from suite.store import Store
-from suite.training import Phase, fit
+from suite.engine.harness import execute
+from suite.records.store import Store
+from suite.task.cost_limit import Lengths, lengths_within
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.reference_training import train_seed
+from suite.task.training import Phase, fit
 
 BUDGET = ("budget.weights=60%", "budget.latency=50%")
 TINY = ("recipe.train_samples=64", "recipe.eval_samples=40", "recipe.epochs=1")

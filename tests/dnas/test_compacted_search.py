@@ -11,8 +11,8 @@ from tasks import task
 from suite.dnas.objective import MaskObjective
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
-from suite.meter import Meter
-from suite.task import SearchResult
+from suite.task.meter import Meter
+from suite.task.task import SearchResult
 
 # fast masks: most channels close within a few epochs
 SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.1", "recipe.epochs=6")

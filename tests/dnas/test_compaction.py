@@ -11,8 +11,7 @@ from networks import randomise, shaped_networks
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from suite.dnas.compact import closed_for_good
-from suite.dnas.groups import channel_groups
+from suite.dnas.compaction import closed_for_good
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
@@ -20,6 +19,7 @@ from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.resnet18 import ResNet18
+from suite.space.groups import channel_groups
 
 Example = tuple[nn.Module, tuple[int, ...]]
 Build = Callable[[list[dict[str, object]]], torch.optim.Optimizer]

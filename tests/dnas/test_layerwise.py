@@ -8,26 +8,26 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from conftest import device
+from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import shaped_networks
 from tasks import plan, task
 from torch import nn
 
-from suite.budget import Budget, Constraint
-from suite.dnas.discretise import discretise
-from suite.dnas.layer_space import Goals, LayerSpace, layers_over
+from suite.dnas.layer_targets import Goals, LayerSpace, layers_over
 from suite.dnas.layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
+from suite.engine.harness import execute
 from suite.hardware.trace import trace
-from suite.harness import execute
-from suite.meter import Meter
 from suite.models.mobilenet_v1 import MobileNetV1
-from suite.progress import Progress
-from suite.store import Store
-from suite.task import SearchResult, Task
+from suite.records.store import Store
+from suite.space.budget import Budget, Constraint
+from suite.space.projection import discretise
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.task import SearchResult, Task
 
 BUDGET = ("budget.weights=50%", "budget.ram=80%")
 LEVELS = (3000, 9000)

@@ -4,21 +4,21 @@ import math
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import randomise, shaped_networks
 from torch import nn
 
-from suite.dnas.groups import channel_groups
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.space import SearchSpace
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
 from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.resnet18 import ResNet18
+from suite.space.groups import channel_groups
+from suite.space.widths import SearchSpace
 
 DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
 

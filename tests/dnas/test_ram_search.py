@@ -4,26 +4,26 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from networks import shaped_networks
 from tasks import task
 from torch import nn
 
-import suite.dnas.space as space_module
-from suite.budget import Budget, Constraint
-from suite.dnas.discretise import Discretiser, discretise
+import suite.space.widths as space_module
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
-from suite.dnas.space import SearchSpace
 from suite.hardware.ram import ALIGNMENT
 from suite.hardware.trace import trace
-from suite.meter import Meter
 from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
+from suite.space.budget import Budget, Constraint
+from suite.space.projection import Discretiser, discretise
+from suite.space.widths import SearchSpace
+from suite.task.meter import Meter
 
 Example = tuple[nn.Module, tuple[int, ...]]
 SEEDS = {

@@ -8,7 +8,7 @@ from tasks import task
 
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
-from suite.meter import Meter
+from suite.task.meter import Meter
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 
@@ -67,7 +67,7 @@ def test_phases_are_charged_apart(tmp_path: Path) -> None:
 
 
 def test_two_budgets_share_one_warmup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import suite.seed_training as module
+    import suite.task.reference_training as module
 
     calls = []
     original = module._train

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tasks import task
 
-from suite.budget import Budget, Constraint
 from suite.dnas.taper import IMPORTANCES, Taper, tightened
-from suite.meter import Meter
-from suite.store import save_tensors
+from suite.records.store import save_tensors
+from suite.space.budget import Budget, Constraint
+from suite.task.meter import Meter
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 LONGER = ("recipe.epochs=6",)
@@ -105,7 +105,7 @@ def test_a_kill_at_any_checkpoint_changes_nothing(saves: int, tmp_path: Path, mo
         save(path, state)
 
     with monkeypatch.context() as patch:
-        for module in ("suite.training", "suite.dnas.taper"):
+        for module in ("suite.task.training", "suite.dnas.taper"):
             patch.setattr(f"{module}.save_tensors", kill)
         with pytest.raises(KeyboardInterrupt):
             _search(tmp_path / "killed", method)

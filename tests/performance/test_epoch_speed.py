@@ -22,15 +22,15 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from suite.allocator import keep_freed_memory
-from suite.harness import load_data, make_task
-from suite.meter import Meter
-from suite.plan import Plan, make_plan
-from suite.progress import Progress
-from suite.recipe import DTYPES, Optimisation
-from suite.store import Store
-from suite.task import Task, Workspace
-from suite.training import Phase, fit
+from suite.config.plan import Plan, make_plan
+from suite.engine.allocator import keep_freed_memory
+from suite.engine.harness import load_data, make_task
+from suite.records.store import Store
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.recipe import DTYPES, Optimisation
+from suite.task.task import Task, Workspace
+from suite.task.training import Phase, fit
 
 PAIRS = 3
 NOISE = 0.1  # of a shared machine, from one run of this file to the next

@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import device
+from devices import device
 from torch import Tensor, nn
 
-from suite.allocator import keep_freed_memory
+from suite.dnas.cost_gradients import Prices
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.dnas.prices import Prices
-from suite.dnas.space import SearchSpace
+from suite.engine.allocator import keep_freed_memory
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
-from suite.recipe import Optimisation
+from suite.space.widths import SearchSpace
+from suite.task.recipe import Optimisation
 
 METRICS = ("weights", "macs", "latency")
 GOALS = {128: 1.05, 32: 1.10}
@@ -56,7 +56,7 @@ CASES = {
 
 
 def _step(network: nn.Module, x: Tensor, y: Tensor, dtype: str, extra: Any = (), term: Any = None) -> Step:
-    """One step of `suite.training`; `term` is what the search adds to the loss."""
+    """One step of `suite.task.training`; `term` is what the search adds to the loss."""
     optimiser = Optimisation().build(network, extra)
 
     def step() -> None:

@@ -9,10 +9,10 @@ from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from synthetic import make_record
 
-from suite.record import RunRecord
-from suite.report.comparison import Comparer, Incomparable, Runs, mcnemar, non_inferiority, runs_by_group
-from suite.report.frame import frame
-from suite.store import Store
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.report.statistics.comparison import Comparer, Incomparable, Runs, mcnemar, non_inferiority, runs_by_group
 
 Array = NDArray[np.float64]
 

@@ -14,13 +14,13 @@ from PIL import Image
 from synthetic import METHODS, make_failure, make_many, make_record, make_records
 
 import suite.report.figures as figures
-from suite.errors import SuiteError
+from suite import SuiteError
+from suite.records.frame import frame
+from suite.records.store import Store
 from suite.report.build import Wanted, build_report
 from suite.report.figures import MOST_PLOTS, plots
-from suite.report.frame import frame
 from suite.report.sheets import MOST_BUDGETS, Picture
 from suite.report.style import _KNOWN, FORMATS, looks, pdf, png, styled
-from suite.store import Store
 
 MANY = (
     "nsga2",

@@ -14,12 +14,12 @@ from scipy.stats import friedmanchisquare
 from synthetic import SEED_COSTS, make_record, make_records
 from test_run_figures import with_chance
 
+from suite.records.frame import frame
+from suite.records.store import Store
 from suite.report.figures import plots, sensitivity
 from suite.report.figures.profiles import scaled_scores
 from suite.report.figures.ranks import LEAST_PROBLEMS, mean_ranks, problems
-from suite.report.frame import frame
 from suite.report.sheets import Picture
-from suite.store import Store
 
 
 def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from synthetic import BUDGETS, SEED_COSTS, make_failure, make_record
 
-from suite.record import RunRecord
-from suite.report.frame import frame
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.headline import (
     FOR_NETWORKS,
     FOR_SEEDS,
@@ -17,7 +18,6 @@ from suite.report.headline import (
     readable_headline,
     readable_noninferiority,
 )
-from suite.store import Store
 
 EXAMPLES = 5000
 TARGET = (np.arange(EXAMPLES) % 10).astype(np.int16)

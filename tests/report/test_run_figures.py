@@ -11,12 +11,12 @@ import pytest
 from drawn import check_panels, check_texts, drawn, texts
 from synthetic import make_record
 
-from suite.record import RunRecord
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.build import build_report
 from suite.report.figures.layer_memory import _layer_bytes, _seed_network
-from suite.report.frame import frame
 from suite.report.sheets import Picture
-from suite.store import Store
 
 RESULTS = Path(__file__).parents[2] / "results"
 RECORDED = [
@@ -188,7 +188,7 @@ def test_memory_of_layers_is_that_of_the_traced_network() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["os.system", "suite.models.resnet8.nn", "suite.models.resnet8.trace", "suite.cli.main"]
+    "target", ["os.system", "suite.models.resnet8.nn", "suite.models.resnet8.trace", "suite.cli.main.main"]
 )
 def test_nothing_but_the_suites_networks_is_built_from_a_record(target: str) -> None:
     assert _seed_network({"_target_": target, "command": "true"}) is None

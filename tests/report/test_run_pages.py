@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from synthetic import make_many, make_record
 
-from suite.record import RunRecord
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report import run_pages
 from suite.report.diagram import diagram, seed_widths
-from suite.report.frame import frame
 from suite.report.run_pages import decode, embed, encode, run_data, shared
-from suite.store import Store
 
 LAYERS = [
     {"name": "stem", "kind": "conv", "in": 1, "out": 7, "kernel": [3, 3], "stride": [1, 1], "size": [8, 8]},

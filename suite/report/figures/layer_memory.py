@@ -10,12 +10,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from suite.records.store import Store
 from suite.report.figures.panels import grid, legend, marker
 from suite.report.found import Entry, architecture, entries, history, history_columns, more_seeds, rows_where
 from suite.report.sheets import Picture, Sheet, by_methods
 from suite.report.style import LIMIT, NEUTRAL, Look, new_figure
 from suite.report.text import quantity
-from suite.store import Store
 
 log = logging.getLogger(__name__)
 

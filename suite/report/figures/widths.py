@@ -7,13 +7,13 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from suite.record import RunRecord
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.figures.panels import NAME_WIDTH, cell, grid, wrapped
 from suite.report.found import MOST_SEEDS, Entry, architecture, entries, more_seeds, record, rows_where
 from suite.report.order import natural
 from suite.report.sheets import Picture, Sheet, by_methods
 from suite.report.style import INK, new_figure
-from suite.store import Store
 
 KIND = "widths"
 

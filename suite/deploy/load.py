@@ -1,0 +1,45 @@
+"""A recorded run's network, ready to use: its branches, thinned to the found widths, with its trained weights."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from suite import SuiteError
+from suite.config.build import build
+from suite.hardware.trace import trace
+from suite.hardware.union import trace_union
+from suite.records.store import load_tensors
+from suite.space.branches import keep_branches
+from suite.space.groups import channel_groups
+from suite.space.slicing import slice_channels
+
+
+def load_network(run_folder: Path) -> nn.Module:
+    """The network of results/<experiment>/runs/<id>, in eval mode.
+
+    Raises:
+        SuiteError: the folder has no architecture.json or, as records from git, no weights.pt.
+    """
+    for name in ("architecture.json", "weights.pt"):
+        if not (run_folder / name).exists():
+            raise SuiteError(f"{run_folder / name}: not there; weights are kept where the run was made, not in git")
+    found = json.loads((run_folder / "architecture.json").read_text())
+    shape = tuple(found["input_shape"])
+    if "choices" in found:
+        supernet: nn.Module = build(found["supernet"], "architecture.json: supernet")
+        union = trace_union(supernet, shape)
+        selection = tuple(p.branches.index(found["choices"][p.name]) for p in union.positions)
+        seed = keep_branches(supernet, union, selection)
+    else:
+        seed = build(found["seed"], "architecture.json: seed")
+    layers = trace(seed, shape)
+    groups = channel_groups(layers)
+    kept = []
+    for name, size, frozen in zip(groups.names, groups.sizes, groups.frozen, strict=True):
+        width = size if frozen else found["widths"][name]
+        kept.append(torch.arange(size) < width)  # which ones does not matter: the weights follow
+    network = slice_channels(seed, layers, groups, kept)
+    network.load_state_dict(load_tensors(run_folder / "weights.pt"))
+    return network.eval()

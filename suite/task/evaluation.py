@@ -1,0 +1,48 @@
+"""A network on a whole split, and how networks and examples get to where they are computed."""
+
+import torch
+from torch import Tensor, nn
+
+from suite.data.base import Split
+from suite.task.meter import Meter
+from suite.task.task import Task
+
+_BATCH = 500
+
+
+def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
+    """Selection score of `network` (eval mode) on `split`, charged to the evaluation phase."""
+    return task.score(outcomes(task, network, split, meter, macs), split)
+
+
+@torch.no_grad()
+def outcomes(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
+    """What scores are computed from (N, ...), of a whole split, float32 on the CPU."""
+    network.eval()
+    parts = []
+    with meter.phase("evaluation"):
+        for index in torch.split(torch.arange(len(split)), _BATCH):
+            x = inputs(task, split.x[index])
+            with autocast(task):
+                predicted = network(x)
+            parts.append(task.outcome(predicted.float(), x).cpu())
+        meter.charge_evaluation(macs, len(split))
+    return torch.cat(parts)
+
+
+def place(network: nn.Module, compute: str) -> nn.Module:
+    """Move `network` to the device, convolutions in channels_last."""
+    network.to(compute)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def inputs(task: Task, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Stored examples as the network's input on the device, augmented with a generator; images in channels_last."""
+    x = task.prepare(x.to(task.compute), generator)
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+
+def autocast(task: Task) -> torch.autocast:
+    """bf16 autocast where the recipe asks for it."""
+    kind = "cuda" if task.compute.startswith("cuda") else "cpu"
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=task.recipe.dtype == "bf16")
