@@ -135,7 +135,7 @@ def _benchmark_data(entry: Entry, store: Store) -> tuple[Plan, Data]:
         plan, _ = _plan_of(entry)
         facts = plan.benchmark.source().describe()
         if facts.get("present", "yes") == "no":
-            raise Skip(f"data not present ({facts.get('place', '')})")
+            raise Skip(f"data not present ({facts.get('location', '')})")
         return plan, load_data(plan.benchmark, store)
     except SuiteError as error:
         raise Skip(str(error)) from error
