@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from suite.cost_limit import epoch_macs, macs_left, validation_macs
-from suite.meter import Meter
-from suite.task import Task
+from suite.task.cost_limit import epoch_macs, macs_left, validation_macs
+from suite.task.meter import Meter
+from suite.task.task import Task
 
 
 @dataclass(frozen=True)

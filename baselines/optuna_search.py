@@ -23,12 +23,12 @@ from baselines.optuna_file import STATE, StudyFile
 from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import UNAFFORDABLE, StudyLoop
 from baselines.optuna_trials import TrialEvaluator, history_rows, trained_trials
-from suite.budget import Budget
-from suite.cost_limit import Lengths, check_cost_limit, lengths_within
-from suite.meter import Meter, Usage
-from suite.recipe import Recipe
-from suite.seed_training import TrainedSeed, train_seed
-from suite.task import Candidate, SearchResult, Task, stream_seed
+from suite.space.budget import Budget
+from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
+from suite.task.meter import Meter, Usage
+from suite.task.recipe import Recipe
+from suite.task.reference_training import TrainedReference, train_reference
+from suite.task.task import Candidate, SearchResult, Task, stream_seed
 
 WEIGHTS = ("inherited", "scratch")
 MAX_IDLE_TRIALS = 1000
@@ -86,7 +86,7 @@ class OptunaSearch:
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, fine-tune the best; up to `finetune_best` candidates, all of which meet the budget."""
         lengths = lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe), one_shot=False)
-        warmup = train_seed(task, meter, lengths.warmup) if self.weights == "inherited" else None
+        warmup = train_reference(task, meter, lengths.warmup) if self.weights == "inherited" else None
         proxy_epochs = min(self.proxy_epochs or max(1, round(task.recipe.epochs / 4)), lengths.search)
         evaluator = TrialEvaluator(
             task,
@@ -138,7 +138,7 @@ class OptunaSearch:
         return self.trials is None and idle
 
     def _finetune_best(
-        self, evaluator: TrialEvaluator, warmup: TrainedSeed | None, trials: Sequence[FrozenTrial]
+        self, evaluator: TrialEvaluator, warmup: TrainedReference | None, trials: Sequence[FrozenTrial]
     ) -> SearchResult:
         """Fine-tune the networks with the best proxy scores; of equal scores those with the least costs."""
         rows: list[Mapping[str, Any]] = [*warmup.history] if warmup else []

@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from baselines.optuna_file import STATE, StudyFile, directions
 from baselines.optuna_samplers import quiet
-from suite.task import stream_seed
+from suite.task.task import stream_seed
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from baselines.optuna_budget import TrialBudget
 from baselines.optuna_domain import Architecture, Domain
 from baselines.optuna_file import STATE
 from baselines.optuna_study import DIVERGED, INFEASIBLE, TRAINED, UNAFFORDABLE, Proposal, TrialResult
-from suite.budget import Budget
-from suite.cost_limit import epochs_within
-from suite.evaluation import evaluate, place
-from suite.meter import Meter
-from suite.task import Task
-from suite.training import Diverged, Fit, Phase, fit
+from suite.space.budget import Budget
+from suite.task.cost_limit import epochs_within
+from suite.task.evaluation import evaluate, to_device
+from suite.task.meter import Meter
+from suite.task.task import Task
+from suite.task.training import Diverged, Fit, Phase, fit
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class TrialEvaluator:
     def _score_untrained_network(self) -> float:
         """Validation score of the smallest network, untrained: about that of guessing, whatever the score's scale."""
         smallest = self.domain.smallest(self.budget)
-        network = place(self.domain.build_network(smallest, "guessing", None), self.task.compute)
+        network = to_device(self.domain.build_network(smallest, "guessing", None), self.task.compute)
         return evaluate(self.task, network, self.task.validation, self.meter, self._macs(smallest))
 
     def evaluate(self, proposal: Proposal) -> TrialResult:
@@ -88,7 +88,7 @@ class TrialEvaluator:
 
     def _objectives(self, score: float, costs: Mapping[str, float]) -> list[float]:
         """The score, and the cost of each limited metric over the reference network's."""
-        return [score, *(costs[metric] / self.task.space.seed_costs[metric] for metric in self.budget.targets)]
+        return [score, *(costs[metric] / self.task.space.reference_costs[metric] for metric in self.budget.targets)]
 
     def _train(self, label: str, architecture: Architecture, meter: Meter) -> tuple[nn.Module, Fit]:
         """Train a trial's network, or load it from its checkpoint where that is done already."""

@@ -17,7 +17,7 @@ import numpy as np
 import optuna
 import pytest
 import sqlalchemy
-from conftest import device
+from devices import device
 from optuna.trial import TrialState
 from optuna_runs import trial_content
 
@@ -25,9 +25,9 @@ from baselines.optuna_domain import WidthLevels, even_widths
 from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS, make_sampler, population_size
 from baselines.optuna_study import Proposal, StudyLoop, TrialResult
-from suite.dnas.space import SearchSpace, Widths
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
+from suite.space.widths import SearchSpace, Widths
 
 SLOW = pytest.mark.slow
 SPACE = SearchSpace(trace(DsCnn(), (1, 49, 10)), device("nucleo_l4r5zi"))
@@ -42,7 +42,7 @@ def _score_and_ratios(widths: Widths) -> tuple[float, dict[str, float]]:
     costs = SPACE.exact(widths)
     free = [widths[i] / SPACE.full[i] for i in SPACE.free]
     score = math.prod(1 - math.exp(-w / s) for w, s in zip(free, SATURATES, strict=True))
-    return score, {metric: costs[metric] / SPACE.seed_costs[metric] for metric in SHARES}
+    return score, {metric: costs[metric] / SPACE.reference_costs[metric] for metric in SHARES}
 
 
 def synthetic(proposal: Proposal) -> TrialResult:

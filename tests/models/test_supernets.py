@@ -5,12 +5,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 from torch import nn
 
-from suite.dnas.choice_space import ChoiceSpace
-from suite.dnas.choices import keep_branches
-from suite.errors import SuiteError
+from suite import SuiteError
 from suite.hardware.trace import trace
 from suite.hardware.union import trace_union
 from suite.models.autoencoder import Autoencoder
@@ -19,6 +17,8 @@ from suite.models.layer_choice import LayerChoice
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices, MobileNetV1Choices, ResNet8Choices
+from suite.space.branches import keep_branches
+from suite.space.choices import ChoiceSpace
 
 # supernet, its seed, input, branch of the seed at each position, networks, weights, MACs
 CASES = [

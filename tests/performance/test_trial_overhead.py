@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from tasks import task
 
-import suite.training as training
+import suite.task.training as training
 from baselines.optuna_budget import TrialBudget
 from baselines.optuna_domain import domain_of
 from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import StudyLoop
 from baselines.optuna_trials import TrialEvaluator
-from suite.meter import Meter
+from suite.task.meter import Meter
 
 GOAL_MS = 150
 TRIALS = 60
