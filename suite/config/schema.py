@@ -65,7 +65,7 @@ class Config:
     name: the experiment; records go to results_dir/name.
     compute: cpu, cuda or auto; threads: CPU threads, where null OMP_NUM_THREADS or all cores.
     network: a reference network of one's own, package.module.Class, called without arguments; null: the benchmark's.
-    space: what is searched: masks (widths of the reference network), choices (blocks of the benchmark's supernet), both.
+    space: what is searched: masks (widths of the reference network), choices (branches of its supernet), both.
     retry_failed: run failed runs again; fail_fast: stop at the first failure.
     """
 
