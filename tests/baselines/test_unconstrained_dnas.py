@@ -70,7 +70,7 @@ def test_two_budgets_share_one_sweep_and_its_cost(tmp_path: Path, monkeypatch: p
     assert [c["costs"] for c in first.candidates] == [c["costs"] for c in second.candidates]
     assert first.meter["standard_trainings"] == second.meter["standard_trainings"], "charged in full to both"
     table = frame([first, second])
-    reference_macs = plan().space.reference_costs["macs"]
+    reference_macs = plan().task.space.reference_costs["macs"]
     harness_passes = sum(c["costs"]["macs"] for c in first.candidates) * 100 / (1920 * reference_macs)
     shared = table.trainings - harness_passes
     assert table.trainings_amortised.tolist() == pytest.approx((shared / 2 + harness_passes).tolist())

@@ -114,7 +114,7 @@ def test_the_least_violating_candidate_where_none_fits(tmp_path: Path) -> None:
 
 
 def test_a_candidate_whose_score_is_nan_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import suite.harness as harness
+    import suite.engine.harness as harness
 
     scores = iter([math.nan, 0.1, 0.2])
     monkeypatch.setattr(harness, "evaluate", lambda *_: next(scores))
