@@ -1,4 +1,4 @@
-"""How long a baseline without a search trains: the options and the label that three of them share."""
+"""How long a baseline without a search trains: the options that three of them share."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,12 +27,6 @@ class FixedLength:
         if self.length not in LENGTHS:
             raise ValueError(f"method.length={self.length}: choices are {', '.join(LENGTHS)}")
         check_cost_limit(self.cost_limit)
-
-    @property
-    def label(self) -> str:
-        """Name in tables, with what decides the length: "equal length", or "cost 3" in standard trainings."""
-        decided_by = f"{self.length} length" if self.cost_limit is None else f"cost {self.cost_limit:g}"
-        return f"{self.name} ({decided_by})"
 
     def epochs(self, recipe: Recipe) -> int:
         """Epochs of a standard training, or of warm-up, search and fine-tuning together (`equal`)."""

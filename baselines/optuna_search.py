@@ -78,11 +78,6 @@ class OptunaSearch:
         if self.trials is None and self.cost_limit is None:
             raise ValueError("method.trials=null, method.cost_limit=null: one of them must end the search")
 
-    @property
-    def label(self) -> str:
-        """Name in tables, with "(from scratch)" where weights are not inherited."""
-        return self.name if self.weights == "inherited" else f"{self.name} (from scratch)"
-
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, fine-tune the best; up to `finetune_best` candidates, all of which meet the budget."""
         lengths = lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe), one_shot=False)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ import suite.task.evaluation as evaluation
 from baselines.optuna_budget import TrialBudget
 from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS
-from baselines.optuna_search import OptunaSearch
 from suite import SuiteError
 from suite.space.budget import Budget
 from suite.task.meter import Meter
@@ -235,11 +233,6 @@ class TestTrouble:
 def test_bad_options_are_refused(change: str, message: str) -> None:
     with pytest.raises(SuiteError, match=message):
         plan("method=nsga2", change)
-
-
-def test_tables_tell_the_variants_apart() -> None:
-    assert OptunaSearch().label == "nsga2"
-    assert replace(OptunaSearch(), weights="scratch").label == "nsga2 (from scratch)"
 
 
 class TestLayerChoices:
