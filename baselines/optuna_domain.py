@@ -16,8 +16,8 @@ from suite.dnas.export import slice_channels
 from suite.dnas.groups import Groups
 from suite.dnas.importance import channel_importance
 from suite.dnas.space import SearchSpace, Widths
+from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.hardware.union import Selection
 from suite.task import Task
 
 
@@ -178,14 +178,14 @@ class ChoiceDomain:
         """The branches of the warm supernet, thinned by importance, or fresh ones."""
         selection = _chosen(point)
         supernet = self.task.new_supernet(label) if warm is None else warm
-        network = keep_branches(supernet, self.space.union, selection)
+        network = keep_branches(supernet, self.space.supernet_graph, selection)
         if not self.space.masked:
             return network
         part = SearchSpace(trace(network, self.task.input_shape), self.task.hardware)
         of_part = dict(zip(self.space.part(selection).groups.names, self.space.groups_of_part(selection), strict=True))
-        in_union = [layer.name for layer in self.space.union.select(selection).weighted]
+        names_in_supernet = [layer.name for layer in self.space.supernet_graph.select(selection).weighted]
         widths = list(part.full)
-        for layer, name in zip(part.network.weighted, in_union, strict=True):
+        for layer, name in zip(part.network.weighted, names_in_supernet, strict=True):
             if name in of_part:
                 widths[part.groups.of[layer.name]] = point.widths[of_part[name]]
         return _thinned(network, part, _most_important_first(network, part), widths)

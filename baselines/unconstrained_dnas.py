@@ -192,7 +192,7 @@ class Sweep:
         task = self.task
         if task.choices is None or selection is None:
             return task.space.thin(task.new_network(), widths)
-        whole = keep_branches(task.new_supernet(), task.choices.union, tuple(selection))
+        whole = keep_branches(task.new_supernet(), task.choices.supernet_graph, tuple(selection))
         return SearchSpace(trace(whole, task.input_shape), task.hardware).thin(whole, widths)
 
     def _identity(self, strength: float, share: float | None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from suite.dnas.choices import keep_branches
 from suite.dnas.export import slice_channels
 from suite.dnas.groups import channel_groups
 from suite.errors import SuiteError
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
 from suite.store import load_tensors
 
 
@@ -29,9 +29,9 @@ def load_network(run_folder: Path) -> nn.Module:
     shape = tuple(found["input_shape"])
     if "choices" in found:
         supernet: nn.Module = build(found["supernet"], "architecture.json: supernet")
-        union = trace_union(supernet, shape)
-        selection = tuple(p.branches.index(found["choices"][p.name]) for p in union.positions)
-        seed = keep_branches(supernet, union, selection)
+        supernet_graph = trace_supernet(supernet, shape)
+        selection = tuple(p.branches.index(found["choices"][p.name]) for p in supernet_graph.positions)
+        seed = keep_branches(supernet, supernet_graph, selection)
     else:
         seed = build(found["seed"], "architecture.json: seed")
     layers = trace(seed, shape)

@@ -23,8 +23,8 @@ from suite.dnas.choice_space import ChoiceSpace
 from suite.dnas.space import SearchSpace
 from suite.errors import SuiteError
 from suite.hardware.costs import HardwareModel
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
 from suite.recipe import Recipe
 from suite.store import content_id
 from suite.task import Method, method_label
@@ -92,7 +92,7 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     else:
         supernet_node = _supernet_node(config, benchmark_node, shape)
         supernet = _factory(supernet_node, "benchmark.supernet")
-        choices = ChoiceSpace(trace_union(supernet(), shape), hardware, masked=searched == "both")
+        choices = ChoiceSpace(trace_supernet(supernet(), shape), hardware, masked=searched == "both")
         choices.check_reachable(budget)
     compute, threads = _numerics(config)
     settings = {k: v for k, v in benchmark_settings(benchmark_node).items() if k not in ("data", "title")}

@@ -11,8 +11,8 @@ from torch import nn
 from suite.dnas.choice_space import ChoiceSpace
 from suite.dnas.choices import keep_branches
 from suite.errors import SuiteError
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
 from suite.models.autoencoder import Autoencoder
 from suite.models.ds_cnn import DsCnn
 from suite.models.layer_choice import LayerChoice
@@ -31,7 +31,7 @@ IDS = ["resnet8", "ds_cnn", "mobilenet", "autoencoder"]
 
 
 def _space(supernet: nn.Module, shape: tuple[int, ...]) -> ChoiceSpace:
-    return ChoiceSpace(trace_union(supernet, shape), device("gap8"))
+    return ChoiceSpace(trace_supernet(supernet, shape), device("gap8"))
 
 
 @pytest.mark.parametrize(("supernet", "seed", "shape", "branch", "size", "weights", "macs"), CASES, ids=IDS)
@@ -72,7 +72,7 @@ def test_small_spaces_enumerated_each_network_costs_what_it_costs_alone(
             fixed, branches = space.branch_costs(metric, space.full)
             assert min(c[metric] for c in costs) == pytest.approx(fixed + sum(map(min, branches)), rel=1e-12)
     for selection, cost in list(zip(every, costs, strict=True))[::7]:
-        alone = keep_branches(network, space.union, selection)
+        alone = keep_branches(network, space.supernet_graph, selection)
         assert space.hardware.measure(alone, shape) == cost
 
 
@@ -106,7 +106,7 @@ def test_a_choice_needs_two_branches() -> None:
 
 def test_a_network_without_choices_is_refused() -> None:
     with pytest.raises(SuiteError, match="no layer choice"):
-        trace_union(DsCnn(), (1, 49, 10))
+        trace_supernet(DsCnn(), (1, 49, 10))
 
 
 def test_the_mean_of_the_branches_is_where_a_supernet_starts() -> None:
