@@ -34,7 +34,7 @@ class KeywordSpotting(Classification):
     by balanced accuracy.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     # Another kind than images have, and `prepare` is the only one to use it.
     augmentation: WaveAugmentation = field(default_factory=WaveAugmentation)  # type: ignore[assignment]

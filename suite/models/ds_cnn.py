@@ -7,7 +7,6 @@ After pytorch-benchmarks' port (paper section 4): all convolutions have a bias, 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.models.dropout import ByteDropout
 from suite.models.initialise import he_initialise
 from suite.models.mobilenet_v1 import SeparableBlock
 
@@ -27,9 +26,9 @@ class DsCnn(nn.Module):
         # Momentum stays at PyTorch's 0.1, the weight of the *new* batch, here and in the blocks. Keras' 0.99 weighs the
         # old average; the port copied the number, so that its running statistics are 99 % those of the last batch.
         self.bn = nn.BatchNorm2d(width)
-        self.dropout1 = ByteDropout(0.2)
+        self.dropout1 = nn.Dropout(0.2)
         self.blocks = nn.Sequential(*(SeparableBlock(width, width, bias=True) for _ in range(BLOCKS)))
-        self.dropout2 = ByteDropout(0.4)
+        self.dropout2 = nn.Dropout(0.4)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width, classes)
         he_initialise(self)
