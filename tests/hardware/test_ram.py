@@ -1,12 +1,15 @@
-"""The greedy plan over random buffers: nothing overlaps, and slopes say what holds the peak up."""
+"""TFLM's greedy memory plan: golden peaks, nothing overlaps, and slopes say which buffers hold the peak up."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from suite.hardware.ram import ALIGNMENT, Buffer, MemoryPlan, aligned, peak_bytes, plan_memory
+from suite.hardware.ram import ALIGNMENT, Buffer, MemoryPlan, aligned, buffers, peak_bytes, plan_memory
+from suite.hardware.trace import trace
+from suite.models.resnet8 import ResNet8
 
 
 @st.composite
@@ -24,6 +27,36 @@ def _live_together(a: Buffer, b: Buffer) -> bool:
 
 def _shape(plan: MemoryPlan) -> tuple[object, ...]:
     return plan.order, plan.supports, plan.tops
+
+
+def _chain(sizes: list[int]) -> list[Buffer]:
+    """Buffers of a plain chain of layers: each lives with the one before and the one after it."""
+    return [Buffer(size, i, i + 1) for i, size in enumerate(sizes)]
+
+
+def test_resnet8_needs_three_maps() -> None:
+    """49,152 B: as tflite-micro reports for pretrainedResnet_quant.tflite of mlcommons/tiny (1afd2c9)."""
+    assert peak_bytes(buffers(trace(ResNet8(), (3, 32, 32)))) == 3 * 16 * 32 * 32 == 49_152
+
+
+def test_chain_of_depthwise_blocks_fragments() -> None:
+    """First blocks of vww_96_int8.tflite: 55,296 B are live at once, tflite-micro and the plan need 73,728 B."""
+    sizes = [27_648, 18_432, 18_432, 36_864, 9_216, 18_432, 18_432, 18_432]
+    assert peak_bytes(_chain(sizes)) == 73_728
+    assert max(a + b for a, b in pairwise(sizes)) == 55_296
+
+
+def test_a_smaller_network_can_need_more() -> None:
+    assert peak_bytes(_chain([128, 96, 64, 64])) == 224
+    assert peak_bytes(_chain([112, 96, 64, 64])) == 272
+
+
+def test_sizes_are_rounded_up_to_16_bytes() -> None:
+    assert peak_bytes([Buffer(1, 0, 1), Buffer(17, 1, 1)]) == 48
+
+
+def test_tensors_that_never_live_together_share_an_address() -> None:
+    assert peak_bytes([Buffer(64, 0, 1), Buffer(64, 2, 3), Buffer(32, 1, 2)]) == 96
 
 
 @given(buffers=tensors())
