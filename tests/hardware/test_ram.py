@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from suite.hardware.ram import ALIGNMENT, Buffer, MemoryPlan, aligned, buffers, peak_bytes, plan_memory
+from suite.hardware.ram import ALIGNMENT, Buffer, MemoryPlan, activation_buffers, align, peak_bytes, plan_memory
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
 
@@ -36,7 +36,7 @@ def _chain(sizes: list[int]) -> list[Buffer]:
 
 def test_resnet8_needs_three_maps() -> None:
     """49,152 B: as tflite-micro reports for pretrainedResnet_quant.tflite of mlcommons/tiny (1afd2c9)."""
-    assert peak_bytes(buffers(trace(ResNet8(), (3, 32, 32)))) == 3 * 16 * 32 * 32 == 49_152
+    assert peak_bytes(activation_buffers(trace(ResNet8(), (3, 32, 32)))) == 3 * 16 * 32 * 32 == 49_152
 
 
 def test_chain_of_depthwise_blocks_fragments() -> None:
@@ -62,7 +62,7 @@ def test_tensors_that_never_live_together_share_an_address() -> None:
 @given(buffers=tensors())
 def test_what_lives_together_never_overlaps(buffers: list[Buffer]) -> None:
     plan = plan_memory(buffers)
-    ends = [offset + aligned(b.size) for offset, b in zip(plan.offsets, buffers, strict=True)]
+    ends = [offset + align(b.size) for offset, b in zip(plan.offsets, buffers, strict=True)]
     assert max(ends) == plan.peak == peak_bytes(buffers)
     for i, a in enumerate(buffers):
         for j, b in enumerate(buffers[:i]):
@@ -76,7 +76,7 @@ def test_each_buffer_lies_at_zero_or_on_one_that_lives_with_it(buffers: list[Buf
     for i, below in enumerate(plan.supports):
         assert bool(below) == (plan.offsets[i] > 0)
         for j in below:
-            assert plan.offsets[j] + aligned(buffers[j].size) == plan.offsets[i]
+            assert plan.offsets[j] + align(buffers[j].size) == plan.offsets[i]
             assert _live_together(buffers[i], buffers[j])
 
 
@@ -84,7 +84,7 @@ def test_each_buffer_lies_at_zero_or_on_one_that_lives_with_it(buffers: list[Buf
 def test_slopes_are_shares_and_account_for_the_whole_peak(buffers: list[Buffer]) -> None:
     plan = plan_memory(buffers)
     assert all(-1e-12 <= slope <= 1 + 1e-12 for slope in plan.slopes)
-    held = sum(slope * aligned(b.size) for slope, b in zip(plan.slopes, buffers, strict=True))
+    held = sum(slope * align(b.size) for slope, b in zip(plan.slopes, buffers, strict=True))
     assert held == pytest.approx(plan.peak)
 
 
@@ -94,7 +94,7 @@ def test_while_the_plan_keeps_its_shape_the_peak_follows_the_slopes(buffers: lis
     plan = plan_memory(buffers)
     grown = data.draw(st.integers(0, len(buffers) - 1))
     by = ALIGNMENT * data.draw(st.integers(-2, 4))
-    size = aligned(buffers[grown].size) + by
+    size = align(buffers[grown].size) + by
     assume(size > 0)
     changed = plan_memory([replace(b, size=size) if i == grown else b for i, b in enumerate(buffers)])
     assume(_shape(changed) == _shape(plan))

@@ -16,7 +16,7 @@ from suite.dnas.masks import MaskedNetwork
 from suite.dnas.space import SearchSpace
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import Network
-from suite.hardware.ram import buffers
+from suite.hardware.ram import activation_buffers
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
 from suite.models.ds_cnn import DsCnn
@@ -167,7 +167,7 @@ def test_width_scales_the_network_and_not_its_shape(name: str, traced: dict[str,
 
 def test_resnet18_ram_is_the_greedy_plan_of_three_live_maps(traced: dict[str, Network]) -> None:
     """As in MobileNet the greedy plan fragments: three 64x64x64 maps are live at once, four are needed."""
-    tensors = buffers(traced["resnet18"])
+    tensors = activation_buffers(traced["resnet18"])
     live = max(sum(t.size for t in tensors if t.first <= step <= t.last) for step in range(len(tensors)))
     assert (live, REFERENCES["resnet18"].ram) == (3 * 64**3, 4 * 64**3)
 
