@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from suite.cost_limit import check_cost_limit
-from suite.recipe import Recipe
+from suite.task.cost_limit import check_cost_limit
+from suite.task.recipe import Recipe
 
 LENGTHS = ("standard", "equal")
 
@@ -36,4 +36,4 @@ class FixedLength:
 
     def epochs(self, recipe: Recipe) -> int:
         """Epochs of a standard training, or of warm-up, search and fine-tuning together (`equal`)."""
-        return recipe.whole_search if self.length == "equal" else recipe.epochs
+        return recipe.total_epochs if self.length == "equal" else recipe.epochs

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
-from suite.budget import Budget
-from suite.cost_limit import epochs_within
-from suite.meter import Meter
-from suite.seed_training import train_seed
-from suite.task import Candidate, SearchResult, Task
+from suite.space.budget import Budget
+from suite.task.cost_limit import epochs_within
+from suite.task.meter import Meter
+from suite.task.reference_training import train_reference
+from suite.task.task import Candidate, SearchResult, Task
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,6 @@ class HandTuned(FixedLength):
         """Train the seed; one candidate."""
         epochs = self.epochs(task.recipe)
         if self.cost_limit is not None:
-            epochs = epochs_within(task, meter, task.space.seed_costs["macs"], self.cost_limit)
-        trained = train_seed(task, meter, epochs, phase="finetune")
+            epochs = epochs_within(task, meter, task.space.reference_costs["macs"], self.cost_limit)
+        trained = train_reference(task, meter, epochs, phase="finetune")
         return SearchResult([Candidate(trained.network)], trained.history, artefacts=[trained.artefact])

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from baselines.width_scaling import largest_scaling
-from suite.budget import Budget
-from suite.dnas.choice_space import ChoiceSpace
-from suite.dnas.choices import keep_branches
-from suite.dnas.export import slice_channels
-from suite.dnas.groups import Groups
-from suite.dnas.importance import channel_importance
-from suite.dnas.space import SearchSpace, Widths
 from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.task import Task
+from suite.space.branches import keep_branches
+from suite.space.budget import Budget
+from suite.space.choices import ChoiceSpace
+from suite.space.groups import Groups
+from suite.space.importance import channel_importance
+from suite.space.slicing import slice_channels
+from suite.space.widths import SearchSpace, Widths
+from suite.task.task import Task
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import StudyLoop
 from baselines.optuna_trials import UNAFFORDABLE, Purse, Workshop, history, trained
 from baselines.optuna_workers import trainer_of
-from suite.budget import Budget
-from suite.cost_limit import Lengths, check_cost_limit, lengths_within
-from suite.meter import Meter, Usage
-from suite.recipe import Recipe
-from suite.seed_training import TrainedSeed, train_seed
-from suite.task import Candidate, SearchResult, Task, stream_seed
+from suite.space.budget import Budget
+from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
+from suite.task.meter import Meter, Usage
+from suite.task.recipe import Recipe
+from suite.task.reference_training import TrainedReference, train_reference
+from suite.task.task import Candidate, SearchResult, Task, stream_seed
 
 WEIGHTS = ("inherited", "scratch")
 IDLE = 1000
@@ -58,7 +58,7 @@ class OptunaSearch:
 
     version: ClassVar[int] = 1
     spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
-    without_effect: ClassVar[tuple[str, ...]] = ("parallel_trials",)
+    ignored_in_id: ClassVar[tuple[str, ...]] = ("parallel_trials",)
 
     name: str = "nsga2"
     sampler: str = "nsga2"
@@ -95,7 +95,7 @@ class OptunaSearch:
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, fine-tune the best; `finetune_best` candidates that fit, fewer where fewer were trained."""
         lengths = lengths_within(task, self.cost_limit, self._designed(task.recipe), one_shot=False)
-        warm = train_seed(task, meter, lengths.warmup) if self.weights == "inherited" else None
+        warm = train_reference(task, meter, lengths.warmup) if self.weights == "inherited" else None
         domain = domain_of(task, self.levels)
         epochs = min(self.proxy_epochs or max(1, round(task.recipe.epochs / 4)), lengths.search)
         purse = Purse(task, meter, self.cost_limit, epochs, lengths.finetune, self.finetune_best)
@@ -147,7 +147,9 @@ class OptunaSearch:
             return True
         return self.trials is None and number >= IDLE and not trained(trials[number - IDLE :])
 
-    def _conclude(self, workshop: Workshop, warm: TrainedSeed | None, trials: Sequence[FrozenTrial]) -> SearchResult:
+    def _conclude(
+        self, workshop: Workshop, warm: TrainedReference | None, trials: Sequence[FrozenTrial]
+    ) -> SearchResult:
         """Fine-tune the best proxy scores; of equal ones those of the least cost."""
         rows: list[Mapping[str, Any]] = [*warm.history] if warm else []
         rows.extend(row for trial in trials for row in history(trial))

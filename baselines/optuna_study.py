@@ -30,8 +30,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from baselines.optuna_file import StudyFile, directions
 from baselines.optuna_samplers import quiet
-from suite.errors import SuiteError
-from suite.task import stream_seed
+from suite import SuiteError
+from suite.task.task import stream_seed
 
 log = logging.getLogger(__name__)
 

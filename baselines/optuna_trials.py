@@ -13,12 +13,12 @@ from torch import nn
 from baselines.optuna_domain import Domain, Point
 from baselines.optuna_study import Ending, Proposal, Result, failed
 from baselines.optuna_workers import Inline, Job, Report, Trainer
-from suite.budget import Budget
-from suite.cost_limit import epoch_macs, epochs_within, macs_left, validation_macs
-from suite.evaluation import evaluate, place
-from suite.meter import Meter
-from suite.task import Task
-from suite.training import Diverged, Fit, Phase, fit
+from suite.space.budget import Budget
+from suite.task.cost_limit import epoch_macs, epochs_within, macs_left, validation_macs
+from suite.task.evaluation import evaluate, to_device
+from suite.task.meter import Meter
+from suite.task.task import Task
+from suite.task.training import Diverged, Fit, Phase, fit
 
 TRAINED, UNFIT, UNAFFORDABLE, DIVERGED = "trained", "unfit", "unaffordable", "diverged"
 
@@ -121,7 +121,7 @@ class Workshop:
     def _score_of_guessing(self) -> float:
         """Validation score of the smallest network, untrained: about what guessing gets, whatever the score's scale."""
         smallest = self.domain.smallest(self.budget)
-        network = place(self.domain.build(smallest, "guessing", None), self.task.compute)
+        network = to_device(self.domain.build(smallest, "guessing", None), self.task.compute)
         return evaluate(self.task, network, self.task.validation, self.meter, self._macs(smallest))
 
     @property
@@ -191,7 +191,7 @@ class Workshop:
 
     def _values(self, score: float, costs: Mapping[str, float]) -> list[float]:
         """The objectives: score, and cost over the seed's of each limited metric."""
-        return [score, *(costs[metric] / self.task.space.seed_costs[metric] for metric in self.budget.targets)]
+        return [score, *(costs[metric] / self.task.space.reference_costs[metric] for metric in self.budget.targets)]
 
     def _trial_phase(self, label: str) -> Phase:
         recipe = self.task.recipe

@@ -26,11 +26,11 @@ from torch import nn
 from torch.multiprocessing import get_all_start_methods, get_context, get_start_method, set_start_method
 
 from baselines.optuna_study import Halted, reason_of
-from suite.allocator import keep_freed_memory
-from suite.meter import Meter, Usage
-from suite.progress import Progress
-from suite.task import Task
-from suite.training import Diverged, Fit, Phase, fit
+from suite.engine.allocator import keep_freed_memory
+from suite.task.meter import Meter, Usage
+from suite.task.progress import Progress
+from suite.task.task import Task
+from suite.task.training import Diverged, Fit, Phase, fit
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Processes:
         context = get_context("spawn")
         alive, self._alive = context.Pipe(duplex=False)
         # what a worker has no use for: networks come with the jobs, and a display of progress stays where it is
-        sent = replace(task, seed_network=nn.Identity, supernet=None, choices=None, progress=Progress())
+        sent = replace(task, reference_network=nn.Identity, supernet=None, choices=None, progress=Progress())
         self._executor = ProcessPoolExecutor(
             workers, mp_context=context, initializer=_prepare, initargs=(sent, torch.get_num_threads(), alive)
         )
@@ -188,7 +188,7 @@ _counted = 0.0
 
 
 def _prepare(task: Task, threads: int, alive: Connection) -> None:
-    """Set a worker up as `suite.harness` does its own process; it ends when its parent closes `alive` or dies."""
+    """Set a worker up as the harness does its own process; it ends when its parent closes `alive` or dies."""
     global _task
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends us

@@ -12,18 +12,18 @@ import torch
 from torch import nn
 
 from baselines.fixed_length import FixedLength
-from suite.budget import Budget
-from suite.cost_limit import Lengths, epochs_within, lengths_within
-from suite.dnas.discretise import discretise
-from suite.dnas.export import slice_channels
-from suite.dnas.importance import channel_importance
-from suite.dnas.space import SearchSpace
-from suite.evaluation import place
-from suite.meter import Meter
-from suite.recipe import Recipe
-from suite.seed_training import train_seed
-from suite.task import Candidate, SearchResult, Task
-from suite.training import Phase, fit
+from suite.space.budget import Budget
+from suite.space.importance import channel_importance
+from suite.space.projection import project
+from suite.space.slicing import slice_channels
+from suite.space.widths import SearchSpace
+from suite.task.cost_limit import Lengths, epochs_within, lengths_within
+from suite.task.evaluation import to_device
+from suite.task.meter import Meter
+from suite.task.recipe import Recipe
+from suite.task.reference_training import train_reference
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Phase, fit
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class PruneToBudget(FixedLength):
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Train the seed, thin it, fine-tune; one candidate that fits."""
         lengths = lengths_within(task, self.cost_limit, self._designed(task.recipe))
-        warm = train_seed(task, meter, lengths.warmup)
+        warm = train_reference(task, meter, lengths.warmup)
         network = prune(warm.network, task.space, budget)
         macs = task.hardware.measure(network, task.input_shape)["macs"]
         limit = self.cost_limit
         epochs = lengths.finetune if limit is None else epochs_within(task, meter, macs, limit)
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=task.recipe.patience)
-        tuned = fit(task, place(network, task.compute), meter, phase, macs=macs)
+        tuned = fit(task, to_device(network, task.compute), meter, phase, macs=macs)
         return SearchResult([Candidate(network)], [*warm.history, *tuned.rows], artefacts=[warm.artefact])
 
     def _designed(self, recipe: Recipe) -> Lengths:
@@ -62,5 +62,5 @@ def prune(network: nn.Module, space: SearchSpace, budget: Budget) -> nn.Module:
     network = network.cpu()
     importance = channel_importance(network, space.network, space.groups)
     everything = [torch.ones(size, dtype=torch.bool) for size in space.groups.sizes]
-    kept = discretise(space, budget, everything, importance, "refill")
+    kept = project(space, budget, everything, importance, "refill")
     return slice_channels(network, space.network, space.groups, kept)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from suite.budget import Budget
-from suite.meter import Meter
-from suite.task import Candidate, SearchResult, Task
-from suite.training import Phase, fit
+from suite.space.budget import Budget
+from suite.task.meter import Meter
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Phase, fit
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,18 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.budget import Budget
-from suite.cost_limit import (
+from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
+from suite.dnas.choices import ChoiceRule
+from suite.dnas.masks import MaskedNetwork
+from suite.dnas.objective import LATE, MaskObjective
+from suite.dnas.penalty import FIXED_SCHEDULES, Penalty, PenaltyRule
+from suite.hardware.trace import trace
+from suite.records.store import content_id, load_tensors, save_tensors
+from suite.space.branches import keep_branches
+from suite.space.budget import Budget
+from suite.space.groups import channel_groups
+from suite.space.widths import SearchSpace
+from suite.task.cost_limit import (
     Lengths,
     check_cost_limit,
     epoch_macs,
@@ -33,20 +43,11 @@ from suite.cost_limit import (
     search_epoch_macs,
     validation_macs,
 )
-from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
-from suite.dnas.choices import ChoiceRule, keep_branches
-from suite.dnas.groups import channel_groups
-from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import LATE, MaskObjective
-from suite.dnas.penalty import FIXED_SCHEDULES, Penalty, PenaltyRule
-from suite.dnas.space import SearchSpace
-from suite.evaluation import place
-from suite.hardware.trace import trace
-from suite.meter import Meter
-from suite.seed_training import TrainedSeed, train_seed
-from suite.store import content_id, load_tensors, save_tensors
-from suite.task import Candidate, SearchResult, Task, Workspace
-from suite.training import Fit, Phase, fit
+from suite.task.evaluation import to_device
+from suite.task.meter import Meter
+from suite.task.reference_training import TrainedReference, train_reference
+from suite.task.task import Candidate, SearchResult, Task, Workspace
+from suite.task.training import Fit, Phase, fit
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class UnconstrainedDnas:
         metrics = weighted_metrics(task, budget)
         designed = Lengths.of(task.recipe)
         lengths = lengths_within(task, self.cost_limit, designed, searches=min(self.fewest, self.strengths))
-        warm = train_seed(task, meter, lengths.warmup)
+        warm = train_reference(task, meter, lengths.warmup)
         # what thin networks save goes into their fine-tuning, up to the recipe's length
         longest = replace(lengths, finetune=designed.finetune)
         sweep = Sweep(task, warm, metrics, longest, self)
@@ -155,7 +156,7 @@ class Sweep:
     """What the points of one sweep have in common."""
 
     task: Task
-    warm: TrainedSeed
+    warm: TrainedReference
     metrics: Sequence[str]
     lengths: Lengths
     method: UnconstrainedDnas
@@ -229,7 +230,7 @@ class Sweep:
         if share is not None:
             epochs = epochs_within(task, meter, costs["macs"], share, epochs)
         phase = Phase("finetune", recipe.finetune, epochs, f"finetune-{strength:g}", patience=recipe.patience)
-        tuned = fit(task, place(found, task.compute), meter, phase, macs=costs["macs"])
+        tuned = fit(task, to_device(found, task.compute), meter, phase, macs=costs["macs"])
         state = {
             "selection": selection,
             "widths": list(channel_groups(layers).sizes),
@@ -257,12 +258,12 @@ class Sweep:
             return found, list(selection), searched
         masked = MaskedNetwork(network, task.space.network, task.space.groups)
         objective = MaskObjective(task, masked, penalty, compaction=self.method.compaction)
-        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
+        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])
         return masked.cpu().export(), None, searched
 
     def _penalty(self, strength: float) -> Penalty:
         rule = PenaltyRule("objective", self.method.schedule, strength * self.task.recipe.penalty_multiplier)
         penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
-        start = self.task.space.seed_costs if self.task.choices is None else self.task.choices.even_costs
+        start = self.task.space.reference_costs if self.task.choices is None else self.task.choices.even_costs
         penalty.start(self.warm.loss, start)
         return penalty

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
-from suite.budget import Budget
-from suite.cost_limit import epochs_within
-from suite.dnas.space import SearchSpace, Widths
-from suite.meter import Meter
-from suite.task import Candidate, SearchResult, Task
-from suite.training import Phase, fit
+from suite.space.budget import Budget
+from suite.space.widths import SearchSpace, Widths
+from suite.task.cost_limit import epochs_within
+from suite.task.meter import Meter
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Phase, fit
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,14 @@ from pathlib import Path
 import hypothesis
 import pytest
 import torch
-import yaml
+from checkout import ROOT
+from devices import device
 
-from suite.config import build
 from suite.hardware.costs import HardwareModel
 
 # The first import of torch within an example takes longer than any deadline worth having.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +29,6 @@ def packs() -> Path:
 def _fixed_threads_and_no_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.delenv("SUITE_DATA_DIR", raising=False)
-
-
-def device(name: str) -> HardwareModel:
-    """A built-in device by name."""
-    node = yaml.safe_load((ROOT / "suite" / "conf" / "device" / f"{name}.yaml").read_text())
-    return HardwareModel(build(node, "device"))
 
 
 @pytest.fixture(scope="session")

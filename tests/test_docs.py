@@ -33,7 +33,7 @@ COMMANDS = [line for kind, _, text in _blocks() if kind == "bash" for line in te
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_of_the_guide_run(command: str, folder: Path) -> None:
     words = shlex.split(command)
-    program = {"suite": [sys.executable, "-m", "suite"], "python": [sys.executable]}[words[0]]
+    program = {"suite": [sys.executable, "-m", "suite.cli"], "python": [sys.executable]}[words[0]]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run([*program, *words[1:]], cwd=folder, capture_output=True, text=True, env=one_thread)
     assert done.returncode == 0, done.stdout + done.stderr

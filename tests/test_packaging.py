@@ -35,6 +35,6 @@ import os, sys
 sys.path.insert(0, os.environ["PYTHONPATH"])
 import suite
 assert suite.__file__.startswith(os.environ["PYTHONPATH"]), suite.__file__
-from suite.cli import main
+from suite.cli.main import main
 sys.exit(main())
 """

@@ -6,19 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.budget import Budget
-from suite.dnas.choice_space import ChoiceSpace
 from suite.dnas.choices import ChoiceRule, MixedNetwork
-from suite.dnas.discretise import discretise
-from suite.dnas.export import slice_channels
-from suite.dnas.importance import channel_importance
 from suite.dnas.objective import LATE
 from suite.dnas.penalty import Penalty
-from suite.dnas.space import SearchSpace
 from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.task import Task
-from suite.training import Objective
+from suite.space.budget import Budget
+from suite.space.choices import ChoiceSpace
+from suite.space.importance import channel_importance
+from suite.space.projection import project
+from suite.space.slicing import slice_channels
+from suite.space.widths import SearchSpace
+from suite.task.task import Task
+from suite.task.training import Objective
 
 _NEVER = -1e9
 """Log probability of a branch that was dropped."""
@@ -168,7 +168,7 @@ def _thinned(
     for layer in part.network.weighted:
         inputs[part.groups.of[layer.name]] = kept[supernet_group[layer.name]].cpu()
     importance = channel_importance(network, part.network, part.groups)
-    final = discretise(part, budget, inputs, importance, guarantee)
+    final = project(part, budget, inputs, importance, guarantee)
     return slice_channels(network, part.network, part.groups, final)
 
 

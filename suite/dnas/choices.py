@@ -4,7 +4,6 @@ Burrello et al., arXiv 2310.07217; paper sections 1.2, 1.4 and 5.4. Costs use th
 is drawn in the forward pass, as in the paper's code.
 """
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.dnas.groups import Groups
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
+from suite.space.branches import keep_branches
+from suite.space.groups import Groups
 
 SAMPLING = ("gumbel_hard", "gumbel_soft", "softmax")
 OPTIMISATION = ("alternating", "joint")
@@ -177,13 +177,3 @@ class MixedNetwork(MaskedNetwork):
     def plain_selection(self, selection: Selection) -> nn.Module:
         """A copy of the full-width network of these branches, without masks and choices."""
         return keep_branches(self.plain(), self.supernet_graph, selection)
-
-
-def keep_branches(network: nn.Module, supernet_graph: SupernetGraph, selection: Selection) -> nn.Module:
-    """A copy of `network` in which each layer choice is replaced by one of its branches."""
-    network = copy.deepcopy(network)
-    for position, k in zip(supernet_graph.positions, selection, strict=True):
-        parent, _, leaf = position.name.rpartition(".")
-        place = cast(LayerChoice, network.get_submodule(position.name))
-        setattr(network.get_submodule(parent), leaf, place.branches[position.branches[k]])
-    return network

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from suite.dnas.groups import Groups
 from suite.hardware.layers import WEIGHTED, Network
+from suite.space.groups import Groups
 
 
 class _Fold(torch.autograd.Function):

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from suite.dnas.compact import closed_for_good, shrunk, transfer, write_back
-from suite.dnas.export import slice_channels
+from suite.dnas.compaction import has_no_task_gradient, shrunk, transfer, write_back
 from suite.dnas.fold import FoldedNetwork
-from suite.dnas.groups import Groups
 from suite.hardware.layers import Network
+from suite.space.groups import Groups
+from suite.space.slicing import slice_channels
 
 THRESHOLD = 0.5
 
@@ -127,7 +127,7 @@ class MaskedNetwork(nn.Module):
         everything = [torch.ones(size, dtype=torch.bool) for size in groups.sizes]
         self._whole = self._computed = FoldedNetwork(network, layers, groups, everything)
         self._places: dict[str, Tensor] = {}
-        self._final = closed_for_good(layers, groups)
+        self._final = has_no_task_gradient(layers, groups)
         self.opened = self.masks.open()
         self.register_load_state_dict_pre_hook(MaskedNetwork._before_loading)  # type: ignore[no-untyped-call]
 

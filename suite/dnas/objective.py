@@ -1,6 +1,6 @@
 """What every mask search minimises and records: costs in the loss, masks with a learning rate of their own.
 
-With compaction, channels that are closed at the end of an epoch are computed no more (`suite.dnas.compact`).
+With compaction, channels that are closed at the end of an epoch are computed no more (`suite.dnas.compaction`).
 """
 
 import logging
@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
-from suite.dnas.prices import Prices
-from suite.task import Task
-from suite.training import Objective
+from suite.task.task import Task
+from suite.task.training import Objective
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class MaskObjective(Objective):
     def __init__(self, task: Task, masked: MaskedNetwork, rule: Penalty, *, compaction: bool) -> None:
         self.task, self.masked, self.rule = task, masked, rule
         self.compaction = compaction and not rule.rule.can_reopen
-        self._prices = Prices(task.space, list(rule.targets))
+        self._prices = CostGradients(task.space, list(rule.targets))
         self._macs: dict[tuple[int, ...], float] = {}
         if compaction and not self.compaction:
             log.info("compaction waits: penalty.shape=%s can reopen channels", rule.rule.shape)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from suite.budget import METRICS
+from suite.records.record import METRICS
 
 SHAPES = ("hinge", "abs", "objective")
 FIXED_SCHEDULES = ("ramp", "constant")

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from torch import nn
 
-from suite.errors import SuiteError
+from suite import SuiteError
 from suite.hardware.layers import Layer, Network
 from suite.hardware.trace import read_layers, with_fusion
 from suite.models.layer_choice import LayerChoice

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from suite.errors import SuiteError
+from suite import SuiteError
 from suite.hardware.layers import WEIGHTED, Layer, Network
 from suite.models.layer_choice import LayerChoice, Mix
 

@@ -12,8 +12,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from suite.errors import SuiteError
-from suite.files import write_atomic
+from suite import SuiteError
+from suite.data.files import write_atomic
+from suite.records.store import Store
 from suite.report.contents import Tables, all_tables, notes
 from suite.report.drawing import WRITERS, draw_all
 from suite.report.figures import Plot, plots
@@ -24,7 +25,6 @@ from suite.report.reading import read_runs
 from suite.report.style import page_format
 from suite.report.tables import main_table
 from suite.report.text import common, interval, number, percent, sentence
-from suite.store import Store
 
 FORMATS = {"tables": ("csv", "md", "tex"), "figures": tuple(WRITERS), "page": ()}
 """Kinds of output and the formats that each can have."""

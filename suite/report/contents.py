@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from suite.report.comparison import MARGIN
-from suite.report.fronts import hypervolume_table, readable_hypervolume
+from suite.records.store import Store
 from suite.report.headline import headline_of, noninferiority_table, readable_headline, readable_noninferiority
 from suite.report.pairs import ablation_table, pairs_table, readable_ablation, readable_pairs
 from suite.report.pooled import pooled_table, readable_pooled
 from suite.report.published import Published, beside_table
+from suite.report.statistics.comparison import MARGIN
+from suite.report.statistics.fronts import hypervolume_table, readable_hypervolume
 from suite.report.summary import readable_summary, summary_table
 from suite.report.tables import cost_table, failure_table, main_table, score_table
 from suite.report.text import readable_beside, readable_cost, readable_failures, readable_main, readable_scores
-from suite.store import Store
 
 _SEEDS = (
     "Bounds over seeds are 95 % bootstrap intervals of the mean. For three seeds the interval is just their range, "

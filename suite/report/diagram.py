@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.record import RunRecord
+from suite.records.record import RunRecord
 
 
 def diagram(path: Path, record: RunRecord) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def diagram(path: Path, record: RunRecord) -> dict[str, Any]:
     """
     found = json.loads(path.read_text())
     layers = found["layers"]
-    seeds = seed_widths(layers, found["widths"], record.seed_widths)
+    seeds = reference_widths(layers, found["widths"], record.reference_widths)
     told = {
         "input": list(found["input_shape"]),
         "layers": [
@@ -27,7 +27,7 @@ def diagram(path: Path, record: RunRecord) -> dict[str, Any]:
     return told | ({"choices": {str(k): str(v) for k, v in sorted(choices.items())}} if choices else {})
 
 
-def seed_widths(
+def reference_widths(
     layers: Sequence[Mapping[str, Any]], widths: Mapping[str, int], seed: Mapping[str, int]
 ) -> list[int | None]:
     """The seed network's width of each layer, None where the record does not say.

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from suite.record import RecordError, RunRecord
+from suite.records.record import RecordError, RunRecord
+from suite.records.store import Store
 from suite.report.sheets import Row, Sheet
-from suite.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.comparison import MARGIN, Comparer, Incomparable, Runs, runs_by_group
-from suite.report.frame import GROUP, by_metric
+from suite.records.frame import GROUP, by_metric
+from suite.records.store import Store
 from suite.report.markup import MISSING
 from suite.report.order import base_method, by_place
+from suite.report.statistics.comparison import MARGIN, Comparer, Incomparable, Runs, runs_by_group
 from suite.report.text import number, percent, places, points
-from suite.store import Store
 
-SEED_NETWORK = "hand_tuned"
+REFERENCE_METHOD = "hand_tuned"
 """The method whose network is the benchmark's seed, unchanged and trained as long as the others."""
 
 REDUCED = ("weights", "ram", "latency")
@@ -49,12 +49,12 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
     costs = df[df["status"] == "done"].groupby(GROUP)[[f"cost/{m}" for m in metrics]].mean().to_dict("index")
     seeds: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
     for key in groups:
-        if base_method(key[-1]) == SEED_NETWORK:
+        if base_method(key[-1]) == REFERENCE_METHOD:
             seeds[key[:3]].append(key)
             seeds[key[:4]].append(key)
     rows = []
     for key, runs in groups.items():
-        if key[:3] not in seeds or base_method(key[-1]) == SEED_NETWORK:
+        if key[:3] not in seeds or base_method(key[-1]) == REFERENCE_METHOD:
             continue
         # At that budget, else at any; of several settings the one with most seeds in common, then the best score.
         at = max(seeds.get(key[:4]) or seeds[key[:3]], key=lambda other: _suited(groups[other], runs))

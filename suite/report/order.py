@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from suite.report.frame import GROUP
+from suite.records.frame import GROUP
 
 
 def natural(text: str) -> tuple[tuple[int, float, str], ...]:

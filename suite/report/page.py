@@ -10,11 +10,12 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from suite.record import RunRecord
+from suite.records.frame import GROUP
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.absent import absent_table
 from suite.report.cards import cards, facts, fitting
 from suite.report.contents import Tables, all_tables
-from suite.report.frame import GROUP
 from suite.report.markup import MISSING
 from suite.report.order import natural
 from suite.report.page_tables import Grid
@@ -23,7 +24,6 @@ from suite.report.published import Published
 from suite.report.run_pages import Column, decode, embed, run_data, shared
 from suite.report.sheets import Picture
 from suite.report.text import common, number, percent, words
-from suite.store import Store
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

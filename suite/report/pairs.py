@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.comparison import Comparer, Incomparable, Runs, runs_by_group
-from suite.report.frame import GROUP, by_metric
+from suite.records.frame import GROUP, by_metric
+from suite.records.store import Store
 from suite.report.markup import MISSING
 from suite.report.order import base_method
-from suite.report.statistics import mean_intervals, probability_of_improvement
+from suite.report.statistics.comparison import Comparer, Incomparable, Runs, runs_by_group
+from suite.report.statistics.intervals import mean_intervals, probability_of_improvement
 from suite.report.text import fit_share, interval, number, percent, places, points, rows
-from suite.store import Store
 
 REFERENCE = "duccio"
 

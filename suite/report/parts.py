@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from suite.records.frame import GROUP
 from suite.report.cards import chosen_by
 from suite.report.contents import Tables, notes
-from suite.report.frame import GROUP
 from suite.report.page_tables import Grid
 from suite.report.published import Published, footnotes
 from suite.report.text import common, readable_failures, sentence

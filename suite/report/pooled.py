@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from suite.report.order import natural
-from suite.report.statistics import mean_intervals
+from suite.report.statistics.intervals import mean_intervals
 from suite.report.text import places, points, rows
 
 _PLACE = ["benchmark", "preset", "device"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from suite.errors import SuiteError
-from suite.report.frame import GROUP, by_metric
+from suite import SuiteError
+from suite.records.frame import GROUP, by_metric
 from suite.report.tables import main_table
 from suite.report.text import source_numbers
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-import suite.record
-import suite.report.frame
-import suite.store
-from suite.errors import SuiteError
-from suite.files import replacing
-from suite.report.frame import frame
-from suite.store import Store, collector_paused
+import suite.records.frame
+import suite.records.record
+import suite.records.store
+from suite import SuiteError
+from suite.data.files import replacing
+from suite.records.frame import frame
+from suite.records.store import Store, collector_paused
 
 MANY = 1_000
 """Records from which on their frame is kept: fewer are read in a tenth of a second."""
@@ -46,7 +46,7 @@ def read_runs(store: Store) -> pd.DataFrame:
 def _state(store: Store) -> str:
     """What the frame follows from: the record files, and the code that reads them."""
     digest = hashlib.sha256(f"{store.state()} pandas {pd.__version__}".encode())
-    for module in (suite.record, suite.store, suite.report.frame):
+    for module in (suite.records.record, suite.records.store, suite.records.frame):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 
@@ -68,7 +68,7 @@ def _keep(table: pd.DataFrame, state: str, path: Path) -> None:
 
 
 def _nothing(store: Store) -> str:
-    broken = "".join(f"; left out {path}: {reason}" for path, reason in store.broken()[:3])
+    broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
     found = sorted({path.parents[2].name for path in store.root.glob("*/runs/*/record.json")})
     others = "" if broken else f". Experiments with records: {', '.join(found) or 'none'}"
     return f"{store.folder}: no records to report on{broken}{others}"

@@ -10,12 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 from pyarrow.parquet import ParquetFile
 
-from suite.record import RunRecord
+from suite.records.frame import flatten, in_order
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.diagram import diagram
-from suite.report.frame import flatten, in_order
 from suite.report.style import looks
 from suite.report.text import PHASE_NAMES
-from suite.store import Store
 
 DETAILED = 400
 """Runs whose history and architecture the page holds; those of further runs stay in their folders."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from suite.report.frame import by_metric
+from suite.records.frame import by_metric
 from suite.report.order import natural
 from suite.report.style import Look, StyledFigure, looks, page_format, settle
 

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from PIL import Image
 
-from suite.errors import SuiteError
+from suite import SuiteError
 
 DPI = 300
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.headline import SEED_NETWORK
+from suite.report.headline import REFERENCE_METHOD
 from suite.report.order import base_method, natural
-from suite.report.statistics import Floats, interquartile_mean, wilson
+from suite.report.statistics.intervals import Floats, interquartile_mean, wilson
 from suite.report.text import fit_share, interval, places
 
 _KEYS = ["preset", "device", "budget", "method"]
@@ -33,7 +33,7 @@ def summary_table(df: pd.DataFrame) -> pd.DataFrame:
     perfect score).
     """
     done = df[(df["status"] == "done") & df["score"].notna() & df["chance"].notna()].reset_index(drop=True)
-    whole = done[done["method"].map(base_method) == SEED_NETWORK]
+    whole = done[done["method"].map(base_method) == REFERENCE_METHOD]
     arms = whole.groupby([*_KEYS[:2], "benchmark", "method"])["score"].mean()
     seeds = arms.groupby(level=[*_KEYS[:2], "benchmark"]).max()
     scores, chances, fits = (done[name].to_numpy(dtype=float) for name in ("score", "chance", "feasible"))
@@ -63,7 +63,7 @@ def readable_summary(table: pd.DataFrame) -> pd.DataFrame:
     ]
     bounds = table[["iqm", "iqm_low", "iqm_high"]].itertuples(index=False)
     out["interquartile mean [95%]"] = [interval(*row) for row in bounds]
-    out["1 is"] = ["the seed network" if name == SEED_NETWORK else "a perfect score" for name in table["reference"]]
+    out["1 is"] = ["the seed network" if name == REFERENCE_METHOD else "a perfect score" for name in table["reference"]]
     out["runs"] = table["runs"].astype(str)
     out["fits [95%]"] = [fit_share(*row) for row in table[["fits", "fits_low", "fits_high"]].itertuples(index=False)]
     return out
@@ -83,7 +83,7 @@ def _row(
     share = wilson(int(flags.sum()), len(flags))
     return {
         "benchmarks": ", ".join(members),
-        "reference": SEED_NETWORK if by_seed_network else "1",
+        "reference": REFERENCE_METHOD if by_seed_network else "1",
         "runs": len(flags),
         **{"iqm": found.mean, "iqm_low": found.low, "iqm_high": found.high},
         **{"fits": f"{int(flags.sum())}/{len(flags)}", "fits_low": share.low, "fits_high": share.high},

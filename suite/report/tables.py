@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.meter import PHASES
-from suite.report.frame import GROUP, by_metric
+from suite.records.frame import GROUP, by_metric
+from suite.records.record import PHASES
 from suite.report.order import natural
-from suite.report.statistics import Interval, mean_intervals, wilson
+from suite.report.statistics.intervals import Interval, mean_intervals, wilson
 
 _COST_COLUMNS = [
     "trainings",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from suite.meter import PHASES
-from suite.report.frame import by_metric
+from suite.records.frame import by_metric
+from suite.records.record import PHASES
 from suite.report.markup import MISSING
 
 PHASE_NAMES = {

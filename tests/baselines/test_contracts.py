@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from tasks import plan
 
-from suite.harness import execute
-from suite.progress import Progress
-from suite.record import RunRecord
-from suite.store import Store
+from suite.engine.harness import execute
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.task.progress import Progress
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 SMALL = {

@@ -13,9 +13,9 @@ import pytest
 from optuna_runs import BUDGET, comparable, out_of_order, run, run_folder, same
 from tasks import plan
 
-import suite.training as training
+import suite.task.training as training
 from baselines.optuna_file import StudyFile
-from suite.store import Store
+from suite.records.store import Store
 
 
 class Killed(BaseException):
@@ -77,7 +77,7 @@ def _runs(pid: str) -> bool:
 
 
 COMMAND = [
-    sys.executable, "-m", "suite", "run", "preset=smoke", "threads=1", "method=nsga2", "recipe.epochs=8",
+    sys.executable, "-m", "suite.cli", "run", "preset=smoke", "threads=1", "method=nsga2", "recipe.epochs=8",
     "budget.weights=25%", "checkpoint_seconds=0", "name=k",
 ]  # fmt: skip
 

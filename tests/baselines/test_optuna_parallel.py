@@ -23,11 +23,11 @@ from torch.nn import functional
 from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import make_sampler
 from baselines.optuna_study import Halted, Proposal, Result, StudyLoop
-from suite.errors import SuiteError
-from suite.meter import Meter
-from suite.plan import Plan
-from suite.store import Store
-from suite.task import stream_seed
+from suite import SuiteError
+from suite.config.plan import Plan
+from suite.records.store import Store
+from suite.task.meter import Meter
+from suite.task.task import stream_seed
 
 TWO = "method.parallel_trials=2"
 
@@ -136,7 +136,7 @@ class TestWorkers:
     def test_they_may_be_started_by_a_launchers_own_workers(self, tmp_path: Path) -> None:
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
         command = [
-            sys.executable, "-m", "suite", "run", "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "threads=1",
+            sys.executable, "-m", "suite.cli", "run", "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "threads=1",
             "preset=smoke", "method=random", "method.trials=4", TWO, "seed=0,1", "name=n",
         ]  # fmt: skip
         subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})

@@ -18,15 +18,15 @@ import baselines.optuna_domain as optuna_domain
 import baselines.optuna_search as optuna_search
 import baselines.optuna_trials as optuna_trials
 import baselines.optuna_workers as optuna_workers
-import suite.evaluation as evaluation
+import suite.task.evaluation as evaluation
 from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS
 from baselines.optuna_search import OptunaSearch
-from suite.budget import Budget
-from suite.errors import SuiteError
-from suite.meter import Meter
-from suite.task import SearchResult, Task
-from suite.training import Diverged, Fit
+from suite import SuiteError
+from suite.space.budget import Budget
+from suite.task.meter import Meter
+from suite.task.task import SearchResult, Task
+from suite.task.training import Diverged, Fit
 
 
 @pytest.mark.parametrize("method", SAMPLERS)
@@ -101,7 +101,7 @@ def test_a_network_that_does_not_fit_is_not_trained_and_gets_the_worst_score(tmp
         assert trial.constraints["weights"] > 0
         assert trial.values[0] <= min([t.values[0] for t in trained if t.number < trial.number], default=1)
         assert trial.user_attrs["costs"]["weights"] > record.targets["weights"]
-        assert trial.values[1] == trial.user_attrs["costs"]["weights"] / record.seed_costs["weights"]
+        assert trial.values[1] == trial.user_attrs["costs"]["weights"] / record.reference_costs["weights"]
         assert trial.user_attrs["milliseconds"] > 0
     for trial in trained:
         assert trial.constraints == {"weights": 0}

@@ -17,16 +17,16 @@ import numpy as np
 import optuna
 import pytest
 import sqlalchemy
-from conftest import device
+from devices import device
 from optuna.trial import FrozenTrial, TrialState
 
 from baselines.optuna_domain import Levels, even_widths
 from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS, make_sampler, population_size
 from baselines.optuna_study import Proposal, Result, StudyLoop
-from suite.dnas.space import SearchSpace, Widths
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
+from suite.space.widths import SearchSpace, Widths
 
 SLOW = pytest.mark.slow
 SPACE = SearchSpace(trace(DsCnn(), (1, 49, 10)), device("nucleo_l4r5zi"))
@@ -41,7 +41,7 @@ def _judged(widths: Widths) -> tuple[float, dict[str, float]]:
     costs = SPACE.exact(widths)
     free = [widths[i] / SPACE.full[i] for i in SPACE.free]
     score = math.prod(1 - math.exp(-w / s) for w, s in zip(free, SATURATES, strict=True))
-    return score, {metric: costs[metric] / SPACE.seed_costs[metric] for metric in SHARES}
+    return score, {metric: costs[metric] / SPACE.reference_costs[metric] for metric in SHARES}
 
 
 def synthetic(proposal: Proposal) -> Result:

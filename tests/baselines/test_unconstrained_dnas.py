@@ -10,15 +10,15 @@ from tasks import plan, task
 
 import baselines.unconstrained_dnas as module
 from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, weighted_metrics
-from suite.cost_limit import Lengths
-from suite.harness import execute
-from suite.meter import Meter
-from suite.progress import Progress
-from suite.record import RunRecord
-from suite.report.frame import frame
-from suite.seed_training import train_seed
-from suite.store import Store
-from suite.task import SearchResult
+from suite.engine.harness import execute
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.task.cost_limit import Lengths
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.reference_training import train_reference
+from suite.task.task import SearchResult
 
 SWEEP = ("method=unconstrained_dnas", "method.strengths=3")
 
@@ -50,10 +50,10 @@ def test_golden_grid_from_the_middle_outwards() -> None:
 def test_the_objective_is_strength_x_loss_x_relative_cost_without_a_target(tmp_path: Path) -> None:
     of, _ = task(tmp_path, "budget.weights=25%", "budget.macs=50%")
     of = replace(of, recipe=replace(of.recipe, penalty_multiplier=10.0))
-    warm = replace(train_seed(of, Meter(of.standard_macs), 1), loss=0.6)
+    warm = replace(train_reference(of, Meter(of.standard_macs), 1), loss=0.6)
     sweep = Sweep(of, warm, ["macs", "weights"], Lengths(1, 2, 1), UnconstrainedDnas(schedule="constant"))
     for share in (0.01, 0.25, 1.0):
-        costs = {m: torch.tensor(share * of.space.seed_costs[m], requires_grad=True) for m in ("weights", "macs")}
+        costs = {m: torch.tensor(share * of.space.reference_costs[m], requires_grad=True) for m in ("weights", "macs")}
         value = sweep._penalty(0.5)(costs, 0)
         assert value.item() == pytest.approx(0.5 * 10 * 0.6 * 2 * share), "both metrics, whatever their targets"
         value.backward()
@@ -70,7 +70,7 @@ def test_two_budgets_share_one_sweep_and_its_cost(tmp_path: Path, monkeypatch: p
     assert [c["costs"] for c in first.candidates] == [c["costs"] for c in second.candidates]
     assert first.meter["standard_trainings"] == second.meter["standard_trainings"], "charged in full to both"
     table = frame([first, second])
-    seed = plan().space.seed_costs["macs"]
+    seed = plan().space.reference_costs["macs"]
     judging = sum(c["costs"]["macs"] for c in first.candidates) * 100 / (1920 * seed)
     shared = table.trainings - judging
     assert table.trainings_amortised.tolist() == pytest.approx((shared / 2 + judging).tolist())

@@ -1,14 +1,14 @@
 """Width scaling: the largest common factor that fits, for any budget that can be met."""
 
-from conftest import device
+from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.width_scaling import largest_scaling
-from suite.budget import Budget, Constraint
-from suite.dnas.space import SearchSpace
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
+from suite.space.budget import Budget, Constraint
+from suite.space.widths import SearchSpace
 
 SPACE = SearchSpace(trace(ResNet8(), (3, 32, 32)), device("nucleo_l4r5zi"))
 
@@ -16,7 +16,7 @@ SPACE = SearchSpace(trace(ResNet8(), (3, 32, 32)), device("nucleo_l4r5zi"))
 @settings(max_examples=30)
 @given(share=st.floats(0.002, 1.5), metric=st.sampled_from(["weights", "macs", "latency", "ram"]))
 def test_the_result_fits_and_is_the_largest(share: float, metric: str) -> None:
-    budget = Budget((Constraint(metric, share * SPACE.seed_costs[metric], "share"),))
+    budget = Budget((Constraint(metric, share * SPACE.reference_costs[metric], "share"),))
     if not budget.fits(SPACE.exact(SPACE.smallest)):
         return
     widths = largest_scaling(SPACE, budget)

@@ -15,13 +15,13 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from suite.budget import Budget
-from suite.harness import execute, load_data, make_task
-from suite.meter import Meter
-from suite.plan import Plan, make_plan
-from suite.progress import Progress
-from suite.store import Store
-from suite.task import Candidate, SearchResult, Task, Workspace
+from suite.config.plan import Plan, make_plan
+from suite.engine.harness import execute, load_data, make_task
+from suite.records.store import Store
+from suite.space.budget import Budget
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.task import Candidate, SearchResult, Task, Workspace
 
 SPLITS = ("train", "validation", "test")
 
@@ -102,7 +102,7 @@ def _tensors(root: object) -> list[torch.Tensor]:
 def test_a_task_leads_to_training_and_validation_data_but_not_to_test_data(tmp_path: Path) -> None:
     plan, store = tasks.plan(), Store(tmp_path, "test")
     data = load_data(plan.benchmark, store)
-    adapted = dataclasses.replace(plan, benchmark=plan.benchmark.adapted(data))
+    adapted = dataclasses.replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
     task = make_task(adapted, data, Workspace(store.run_folder(plan.id), store), Progress())
     rows = {x.numpy().tobytes() for x in data.test.x}
     found = _tensors(task)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from suite import cli
-from suite.sweep import expand, parts
+from suite.cli import main as cli
+from suite.config.sweep import expand, parts
 
 BUDGET = "budget={weights:50%,macs:50%}"
 CONF = Path(__file__).parents[2] / "suite" / "conf"

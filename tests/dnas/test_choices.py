@@ -6,18 +6,18 @@ import math
 import pytest
 import torch
 from choices import ToyChoices
-from conftest import device
+from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import randomise
 from torch import nn
 
-from suite.budget import Budget, Constraint
 from suite.dnas.choice_search import discretise_choices
-from suite.dnas.choice_space import ChoiceSpace
 from suite.dnas.choices import SAMPLING, ChoiceRule, Choices, MixedNetwork
 from suite.hardware.supernet_graph import trace_supernet
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices, MobileNetV1Choices, ResNet8Choices
+from suite.space.budget import Budget, Constraint
+from suite.space.choices import ChoiceSpace
 
 SUPERNETS = [
     (ResNet8Choices, (3, 32, 32)), (DsCnnChoices, (1, 49, 10)), (MobileNetV1Choices, (3, 96, 96)),

@@ -8,8 +8,8 @@ from tasks import task
 from torch import nn
 
 from suite.dnas.gates import gate_importance, gate_macs
-from suite.meter import Meter
-from suite.training import Phase, fit
+from suite.task.meter import Meter
+from suite.task.training import Phase, fit
 
 
 def _trained(folder: Path):
@@ -34,7 +34,7 @@ def test_gradients_are_those_of_a_multiplication_behind_batch_norm(tmp_path: Pat
     handle = norm.register_forward_hook(lambda _, __, out: out * gates.view(1, -1, *[1] * (out.dim() - 2)))
     squares = torch.zeros_like(gates)
     from suite.data.sampling import epoch_order
-    from suite.evaluation import inputs
+    from suite.task.evaluation import inputs
 
     network.train()
     rng = of.rng("x")
@@ -53,7 +53,7 @@ def test_the_network_is_left_as_it_was_and_the_passes_are_charged(tmp_path: Path
     meter = Meter(of.standard_macs)
     importance = gate_importance(of, network, meter, "x")
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-    assert meter.phases["search"].macs == pytest.approx(gate_macs(of, of.space.seed_costs["macs"]))
+    assert meter.phases["search"].macs == pytest.approx(gate_macs(of, of.space.reference_costs["macs"]))
     assert all(not isinstance(part, nn.Dropout) or part.training for part in network.modules())
     for group in of.space.free:
         assert importance[group].mean() == pytest.approx(1.0)

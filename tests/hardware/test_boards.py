@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import pytest
-from conftest import ROOT, device
+from checkout import CONF
+from devices import device
 from mlperf_tiny import layer_lists, read_table, total_cost
 
 from suite.hardware.latency import KernelLibrary
@@ -75,7 +76,7 @@ def _predict(board: str, network: str, metric: str) -> float:
 
 def test_each_board_is_measured_with_the_four_networks_and_no_board_lacks_its_measurements() -> None:
     assert set(MEASUREMENTS) == {(board, network) for board in BOARDS for network in NETWORKS}
-    built_in = {path.stem for path in (ROOT / "suite" / "conf" / "device").glob("*.yaml")}
+    built_in = {path.stem for path in (CONF / "device").glob("*.yaml")}
     assert built_in == {*BOARDS, "gap8"}
 
 
@@ -116,7 +117,7 @@ def test_facts_of_a_board_are_those_of_its_results(name: str) -> None:
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_first_line_of_a_boards_file_states_its_errors(name: str) -> None:
     errors = "/".join(f"{float(MEASUREMENTS[name, network]['latency_error_pct']):+.1f}" for network in NETWORKS)
-    text = (ROOT / "suite" / "conf" / "device" / f"{name}.yaml").read_text()
+    text = (CONF / "device" / f"{name}.yaml").read_text()
     assert text.splitlines()[0].endswith(f": {errors} %")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 from hypothesis import given, settings
 from mlperf_tiny import layer_lists, total_cost
 from networks import shaped_networks
@@ -126,7 +126,7 @@ def test_gap8_has_no_clock_so_its_latency_is_in_cycles(gap8: HardwareModel) -> N
 
 def test_relaxed_costs_carry_the_golden_gradients(gap8: HardwareModel) -> None:
     """d cost / d width of the full ResNet8, measured with PLiNIO 3d6b5e0 (discrete cost, unit-slope ceiling)."""
-    from suite.dnas.space import SearchSpace
+    from suite.space.widths import SearchSpace
 
     as_published = HardwareModel(replace(gap8.device, ceil_slope="unit"))
     space = SearchSpace(trace(ResNet8(), (3, 32, 32)), as_published)

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import shaped_networks
 from torch import nn
 
-from suite.dnas.layer_space import LayerSpace
+from suite.dnas.layer_targets import LayerSpace
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.layer_memory import LayerMemory, choose_memory_level
 from suite.hardware.trace import trace

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from networks import shaped_networks
 from torch import Tensor, nn
 
-from suite.errors import SuiteError
+from suite import SuiteError
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
 

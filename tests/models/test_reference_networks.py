@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 from networks import randomise
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from suite.dnas.groups import channel_groups
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.space import SearchSpace
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import Network
 from suite.hardware.ram import activation_buffers
@@ -23,6 +21,8 @@ from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.resnet18 import ResNet18
+from suite.space.groups import channel_groups
+from suite.space.widths import SearchSpace
 
 DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
 

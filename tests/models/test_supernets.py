@@ -8,12 +8,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 from torch import nn
 
-from suite.dnas.choice_space import ChoiceSpace
-from suite.dnas.choices import keep_branches
-from suite.errors import SuiteError
+from suite import SuiteError
 from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
@@ -22,6 +20,8 @@ from suite.models.layer_choice import LayerChoice
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices, MobileNetV1Choices, ResNet8Choices
+from suite.space.branches import keep_branches
+from suite.space.choices import ChoiceSpace
 
 # supernet, its reference network, input, branch of the reference at each position, networks, weights, MACs
 CASES = [

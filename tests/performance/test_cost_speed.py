@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from conftest import device
+from devices import device
 
-from suite.dnas.space import SearchSpace
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
+from suite.space.widths import SearchSpace
 
 
 def test_exact_costs_of_a_candidate_against_its_forward_pass(benchmark: pytest.FixtureRequest) -> None:

@@ -22,15 +22,15 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from suite.allocator import keep_freed_memory
-from suite.harness import load_data, make_task
-from suite.meter import Meter
-from suite.plan import Plan, make_plan
-from suite.progress import Progress
-from suite.recipe import DTYPES, Optimisation
-from suite.store import Store
-from suite.task import Task, Workspace
-from suite.training import Phase, fit
+from suite.config.plan import Plan, make_plan
+from suite.engine.allocator import keep_freed_memory
+from suite.engine.harness import load_data, make_task
+from suite.records.store import Store
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.recipe import DTYPES, Optimisation
+from suite.task.task import Task, Workspace
+from suite.task.training import Phase, fit
 
 PAIRS = 3
 NOISE = 0.1  # of a shared machine, from one run of this file to the next
@@ -93,7 +93,7 @@ def _task(name: str, packs: Path, folder: Path, samples: int) -> tuple[Task, Pla
         plan = make_plan(compose("config", [*overrides, f"recipe.train_samples={samples}", "recipe.eval_samples=20"]))
     store = Store(folder, "speed")
     data = load_data(plan.benchmark, store)
-    plan = replace(plan, benchmark=plan.benchmark.adapted(data))
+    plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
     return make_task(plan, data, Workspace(store.run_folder(plan.id), store, 1e9), Progress()), plan
 
 

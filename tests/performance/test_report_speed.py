@@ -11,21 +11,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-
 from synthetic import make_large, make_many, make_records
 
-from suite.record import RunRecord
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.build import build_report
-from suite.report.frame import frame
 from suite.report.tables import cost_table, failure_table, main_table
-from suite.store import Store
 
 WHOLE_S, FIGURE_S, MEMORY_MB = 20.0, 5.0, 1500.0
 """What a report on 10,000 records may take on two cores, one of its figures made again, and all its memory."""
 
-COMMAND = [sys.executable, "-m", "suite", "report"]
+COMMAND = [sys.executable, "-m", "suite.cli", "report"]
 
 
 def tables(records: Sequence[RunRecord]) -> pd.DataFrame:

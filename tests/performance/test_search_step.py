@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import device
+from devices import device
 from torch import Tensor, nn
 
-from suite.allocator import keep_freed_memory
+from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.dnas.prices import Prices
-from suite.dnas.space import SearchSpace
+from suite.engine.allocator import keep_freed_memory
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
-from suite.recipe import Optimisation
+from suite.space.widths import SearchSpace
+from suite.task.recipe import Optimisation
 
 METRICS = ("weights", "macs", "latency")
 GOALS = {128: 1.05, 32: 1.10}
@@ -56,7 +56,7 @@ CASES = {
 
 
 def _step(network: nn.Module, x: Tensor, y: Tensor, dtype: str, extra: Any = (), term: Any = None) -> Step:
-    """One step of `suite.training`; `term` is what the search adds to the loss."""
+    """One step of `suite.task.training`; `term` is what the search adds to the loss."""
     optimiser = Optimisation().build(network, extra)
 
     def step() -> None:
@@ -75,9 +75,9 @@ def _search_step(case: Case, network: nn.Module, x: Tensor, y: Tensor, dtype: st
     layers = trace(network, case.shape)
     space = SearchSpace(layers, device(board))
     masked = MaskedNetwork(network, layers, space.groups)
-    penalty = Penalty(PenaltyRule(), {metric: 0.5 * space.seed_costs[metric] for metric in METRICS}, 10)
-    penalty.start(1.0, space.seed_costs)
-    prices = Prices(space, METRICS)
+    penalty = Penalty(PenaltyRule(), {metric: 0.5 * space.reference_costs[metric] for metric in METRICS}, 10)
+    penalty.start(1.0, space.reference_costs)
+    prices = CostGradients(space, METRICS)
 
     def term() -> Tensor:  # as MaskObjective.penalty; within the ramp, so that strengths change in each step
         costs, slopes = prices.at(masked.masks, masked.opened)
@@ -151,7 +151,7 @@ def test_a_compacted_search_step_is_faster(benchmark: Any) -> None:
         optimiser = Optimisation().build(masked, [{"params": [alpha], "lr": 0.0}])
         if compaction:
             masked.compact(optimiser)
-            share = space.exact(masked.computed_widths)["macs"] / space.seed_costs["macs"]
+            share = space.exact(masked.computed_widths)["macs"] / space.reference_costs["macs"]
             benchmark.extra_info["macs_share"] = share
         steps.append(_of(masked, optimiser, x, y))
     ratio = _ratio(*steps, benchmark.extra_info)

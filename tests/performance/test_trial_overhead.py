@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from tasks import task
 
-import suite.training as training
+import suite.task.training as training
 from baselines.optuna_domain import domain_of
 from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import StudyFile, StudyLoop
 from baselines.optuna_trials import Purse, Workshop
-from suite.meter import Meter
+from suite.task.meter import Meter
 
 GOAL_MS = 150
 TRIALS = 60

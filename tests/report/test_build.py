@@ -12,13 +12,13 @@ from synthetic import BUDGETS, make_failure, make_record, make_records
 
 import suite.report.build
 import suite.report.drawing
-from suite.cli import main
-from suite.errors import SuiteError
-from suite.files import write_atomic
+from suite import SuiteError
+from suite.cli.main import main
+from suite.data.files import write_atomic
+from suite.records.store import Store
 from suite.report.build import FORMATS, Report, Wanted, build_report
 from suite.report.drawing import draw_all
 from suite.report.figures import Plot, plots
-from suite.store import Store
 
 HISTORY = pd.DataFrame(
     [

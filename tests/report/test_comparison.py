@@ -9,10 +9,10 @@ from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from synthetic import make_record
 
-from suite.record import RunRecord
-from suite.report.comparison import Comparer, Incomparable, Runs, mcnemar, non_inferiority, runs_by_group
-from suite.report.frame import frame
-from suite.store import Store
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.report.statistics.comparison import Comparer, Incomparable, Runs, mcnemar, non_inferiority, runs_by_group
 
 Array = NDArray[np.float64]
 
@@ -152,8 +152,8 @@ def test_runs_are_paired_by_seed_and_read_from_the_store(store: Store) -> None:
     a, b = simulated(np.random.default_rng(0), 0.0, 0.0)
     records = [stored(store, "duccio", seed, a[seed]) for seed in range(3)]
     records += [stored(store, "hand_tuned", seed, b[seed]) for seed in (2, 0)]
-    comparer, (duccio, seed_network) = both(store, *records)
-    assert comparer.non_inferiority(duccio, seed_network) == non_inferiority(
+    comparer, (duccio, reference_network) = both(store, *records)
+    assert comparer.non_inferiority(duccio, reference_network) == non_inferiority(
         "accuracy", np.zeros(1000), [a[0], a[2]], [b[0], b[2]]
     )
 
@@ -167,11 +167,11 @@ def test_anomaly_scores_are_read_as_such(store: Store) -> None:
         scores = {"test": float(roc_auc_score(target, error))}
         records.append(make_record(method=method, score_name="auc", scores=scores))
         store.write(records[-1], predictions={"error": error, "target": target})
-    comparer, (duccio, seed_network) = both(store, *records)
-    found = comparer.non_inferiority(duccio, seed_network)
+    comparer, (duccio, reference_network) = both(store, *records)
+    found = comparer.non_inferiority(duccio, reference_network)
     assert found.difference == pytest.approx(records[0].scores["test"] - records[1].scores["test"])
     with pytest.raises(Incomparable, match="right answers"):
-        comparer.mcnemar(duccio, seed_network)
+        comparer.mcnemar(duccio, reference_network)
 
 
 def test_mcnemar_is_for_two_runs_alone(store: Store) -> None:

@@ -14,13 +14,13 @@ from PIL import Image
 from synthetic import METHODS, make_failure, make_many, make_record, make_records
 
 import suite.report.figures as figures
-from suite.errors import SuiteError
+from suite import SuiteError
+from suite.records.frame import frame
+from suite.records.store import Store
 from suite.report.build import Wanted, build_report
 from suite.report.figures import MOST_PLOTS, plots
-from suite.report.frame import frame
 from suite.report.sheets import MOST_BUDGETS, Picture
 from suite.report.style import _KNOWN, FORMATS, looks, pdf, png, styled
-from suite.store import Store
 
 MANY = (
     "nsga2",
@@ -226,7 +226,7 @@ def test_an_unknown_style_is_an_error_that_names_the_choices() -> None:
 
 def test_the_seed_network_is_a_dotted_line_where_a_run_trained_it_whole() -> None:
     whole = make_record(method="hand_tuned (cost 3)", scores={"test": 0.91, "validation": 0.9})
-    whole = dataclasses.replace(whole, costs=whole.seed_costs)
+    whole = dataclasses.replace(whole, costs=whole.reference_costs)
     picture = drawn(frame([whole, make_record()]))[0]
     dotted = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "--" and line.is_dashed()]
     assert [line.get_ydata()[0] for line in dotted] == [pytest.approx(0.91)]  # type: ignore[index]

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from synthetic import make_record
 
-from suite.record import RunRecord
-from suite.report.frame import frame
-from suite.report.fronts import HYPERVOLUME, attainment, hypervolume, hypervolume_table, readable_hypervolume
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.report.statistics.fronts import HYPERVOLUME, attainment, hypervolume, hypervolume_table, readable_hypervolume
 
 
 def test_hypervolume_of_one_point_is_a_box() -> None:

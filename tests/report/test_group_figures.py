@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from drawn import check_panels, check_texts, drawn
 from scipy.stats import friedmanchisquare
-from synthetic import SEED_COSTS, make_record, make_records
+from synthetic import REFERENCE_COSTS, make_record, make_records
 from test_run_figures import with_chance
 
+from suite.records.frame import frame
+from suite.records.store import Store
 from suite.report.figures import plots, sensitivity
 from suite.report.figures.profiles import scaled_scores
 from suite.report.figures.ranks import LEAST_PROBLEMS, mean_ranks, problems
-from suite.report.frame import frame
 from suite.report.sheets import Picture
-from suite.store import Store
 
 
 def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
@@ -43,7 +43,7 @@ def attained(*runs: tuple[str, str, int, float]) -> Sequence[Picture]:
                 method=method,
                 seed=seed,
                 scores={"test": score or 0.99},
-                costs={"weights": SEED_COSTS["weights"] * float(weights.rstrip("%")) / 100},
+                costs={"weights": REFERENCE_COSTS["weights"] * float(weights.rstrip("%")) / 100},
                 feasible=score > 0,
             )
         )

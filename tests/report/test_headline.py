@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import BUDGETS, SEED_COSTS, make_failure, make_record
+from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record
 
-from suite.record import RunRecord
-from suite.report.frame import frame
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.headline import (
     FOR_NETWORKS,
     FOR_SEEDS,
@@ -17,7 +18,6 @@ from suite.report.headline import (
     readable_headline,
     readable_noninferiority,
 )
-from suite.store import Store
 
 EXAMPLES = 5000
 TARGET = (np.arange(EXAMPLES) % 10).astype(np.int16)
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Store:
 def run(store: Store, method: str, wrong: int, share: float = 1.0, seed: int = 0, **keys: object) -> RunRecord:
     """A stored run that is wrong on its first `wrong` test examples and costs `share` of the seed network."""
     predicted = np.where(np.arange(EXAMPLES) < wrong, (TARGET + 1) % 10, TARGET).astype(np.int16)
-    costs = {metric: cost * share for metric, cost in SEED_COSTS.items()}
+    costs = {metric: cost * share for metric, cost in REFERENCE_COSTS.items()}
     score = {"test": float((predicted == TARGET).mean())}
     record = make_record(method=method, seed=seed, scores=score, costs=costs, **keys)  # type: ignore[arg-type]
     store.write(record, predictions={"predicted": predicted, "target": TARGET})

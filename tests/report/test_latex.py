@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from synthetic import make_failure, make_record, make_records
 
+from suite.records.frame import frame
+from suite.records.store import Store
 from suite.report.contents import all_tables, notes
-from suite.report.frame import frame
 from suite.report.markup import to_latex
 from suite.report.published import load_published
 from suite.report.text import common, sentence
-from suite.store import Store
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 DOCUMENT = r"""\documentclass{article}

@@ -11,23 +11,23 @@ import pandas as pd
 import pytest
 from synthetic import make_failure, make_record, make_records
 
-from suite.errors import SuiteError
-from suite.record import RunRecord
+from suite import SuiteError
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.absent import absent_table
 from suite.report.build import build_report
 from suite.report.cards import cards
-from suite.report.frame import frame
 from suite.report.page import render_page
 from suite.report.page_tables import ROWS, Grid
 from suite.report.published import load_published
-from suite.store import Store
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 REBUILD = """
 import sys
 from pathlib import Path
 from suite.report.build import build_report
-from suite.store import Store
+from suite.records.store import Store
 build_report(Store(Path(sys.argv[1]), "example"))
 """
 

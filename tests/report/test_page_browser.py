@@ -13,15 +13,15 @@ from synthetic import make_failure, make_many, make_record, make_records
 from test_run_pages import ARCHITECTURE, history
 from test_run_pages import SEED as SEED_WIDTHS
 
-from suite.record import RunRecord
-from suite.report.frame import frame
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.page import render_page
 from suite.report.sheets import Picture
-from suite.store import Store
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 BAD = "</script><img src=x onerror=alert(1)> <b>&amp;"
-FIRST = make_record(seed_widths=SEED_WIDTHS)
+FIRST = make_record(reference_widths=SEED_WIDTHS)
 
 
 def write_page(folder: Path, records: list[RunRecord]) -> Path:

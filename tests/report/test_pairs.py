@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from synthetic import BUDGETS, make_failure, make_record, make_records
 
-from suite.record import RunRecord
-from suite.report.comparison import mcnemar
-from suite.report.frame import frame
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.pairs import ablation_table, pairs_table, readable_ablation, readable_pairs
-from suite.report.statistics import paired_difference, probability_of_improvement
+from suite.report.statistics.comparison import mcnemar
+from suite.report.statistics.intervals import paired_difference, probability_of_improvement
 from suite.report.tables import main_table
-from suite.store import Store
 
 NO_STORE = Store(Path("none"), "none")
 

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 from synthetic import make_failure, make_record, make_records
 
-from suite.record import RunRecord
-from suite.report.frame import frame
+from suite.records.frame import frame
+from suite.records.record import RunRecord
 from suite.report.pooled import pooled_table, readable_pooled
-from suite.report.statistics import paired_difference
+from suite.report.statistics.intervals import paired_difference
 
 NARROW, WIDE = {"weights": "25%"}, {"weights": "50%"}
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 from synthetic import make_failure, make_record
 
-from suite.errors import SuiteError
+from suite import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import Layer, LayerTable
 from suite.hardware.trace import trace
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
-from suite.record import RunRecord
-from suite.report.frame import frame
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.markup import to_latex, to_markdown
 from suite.report.page import render_page
 from suite.report.published import RELIABILITIES, UNITS, Published, beside_table, footnotes, load_published
 from suite.report.text import readable_beside
-from suite.store import Store
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
 BENCHMARKS = {

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from synthetic import make_failure, make_record, make_records
 
-from suite.errors import SuiteError
-from suite.files import write_atomic
+from suite import SuiteError
+from suite.data.files import write_atomic
+from suite.records.frame import frame
+from suite.records.store import Store
 from suite.report import reading
-from suite.report.frame import frame
 from suite.report.reading import KEPT, read_runs
-from suite.store import Store
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 from drawn import check_panels, check_texts, drawn, texts
 from synthetic import make_record
 
-from suite.record import RunRecord
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.build import build_report
-from suite.report.figures.layer_memory import _layer_bytes, _seed_network
-from suite.report.frame import frame
+from suite.report.figures.layer_memory import _layer_bytes, _reference_network
 from suite.report.sheets import Picture
-from suite.store import Store
 
 RESULTS = Path(__file__).parents[2] / "results"
 RECORDED = [
@@ -65,7 +65,7 @@ def with_chance(record: RunRecord, chance: float = 0.1) -> RunRecord:
 def write(store: Store, record: RunRecord, *, epochs: pd.DataFrame | None = None, **architecture: Any) -> None:
     """A run whose network has half the seed's widths."""
     half = {name: width // 2 + record.seed for name, width in WIDTHS.items()}
-    record = dataclasses.replace(record, widths=half, seed_widths=WIDTHS)
+    record = dataclasses.replace(record, widths=half, reference_widths=WIDTHS)
     found = {"seed": SEED, "input_shape": [1, 8, 8], "widths": half, "layers": [], **architecture}
     store.write(record, history=epochs, architecture=found)
 
@@ -188,10 +188,10 @@ def test_memory_of_layers_is_that_of_the_traced_network() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["os.system", "suite.models.resnet8.nn", "suite.models.resnet8.trace", "suite.cli.main"]
+    "target", ["os.system", "suite.models.resnet8.nn", "suite.models.resnet8.trace", "suite.cli.main.main"]
 )
 def test_nothing_but_the_suites_networks_is_built_from_a_record(target: str) -> None:
-    assert _seed_network({"_target_": target, "command": "true"}) is None
+    assert _reference_network({"_target_": target, "command": "true"}) is None
 
 
 def test_layers_are_drawn_against_the_levels_that_they_were_thinned_to(tmp_path: Path) -> None:
@@ -244,5 +244,5 @@ def test_histories_that_lack_something_never_cost_the_report(kind: str, figures:
 
 def test_runs_of_which_no_cost_is_known_make_a_report(tmp_path: Path) -> None:
     store = Store(tmp_path, "example")
-    store.write(dataclasses.replace(make_record(budget={}), costs={}, seed_costs={}))
+    store.write(dataclasses.replace(make_record(budget={}), costs={}, reference_costs={}))
     assert build_report(store).is_file()

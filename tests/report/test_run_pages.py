@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from synthetic import make_many, make_record
 
-from suite.record import RunRecord
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report import run_pages
-from suite.report.diagram import diagram, seed_widths
-from suite.report.frame import frame
+from suite.report.diagram import diagram, reference_widths
 from suite.report.run_pages import decode, embed, encode, run_data, shared
-from suite.store import Store
 
 LAYERS = [
     {"name": "stem", "kind": "conv", "in": 1, "out": 7, "kernel": [3, 3], "stride": [1, 1], "size": [8, 8]},
@@ -108,13 +108,13 @@ def test_order_of_records_does_not_matter() -> None:
 
 
 def test_a_layer_is_compared_with_the_seed_only_where_its_group_is_known() -> None:
-    assert seed_widths(LAYERS, WIDTHS, SEED) == [16, 16, 32, 32, None]
+    assert reference_widths(LAYERS, WIDTHS, SEED) == [16, 16, 32, 32, None]
     # Two groups of the same width that differ in the seed: the shortcut may belong to either.
-    assert seed_widths(LAYERS, {"stem": 12, "a.conv": 12}, SEED)[3] is None
+    assert reference_widths(LAYERS, {"stem": 12, "a.conv": 12}, SEED)[3] is None
 
 
 def test_chosen_branches_are_told(tmp_path: Path) -> None:
-    record = dataclasses.replace(make_record(), seed_widths=SEED)
+    record = dataclasses.replace(make_record(), reference_widths=SEED)
     path = tmp_path / "architecture.json"
     path.write_text(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}))
     found = diagram(path, record)

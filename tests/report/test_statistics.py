@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, mannwhitneyu, norm, trim_mean
 
-from suite.report.statistics import (
+from suite.report.statistics.intervals import (
     feasible_share,
     interquartile_mean,
     mean_interval,

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from synthetic import make_record
 
-from suite.record import RunRecord
-from suite.report.frame import frame
-from suite.report.statistics import interquartile_mean, wilson
+from suite.records.frame import frame
+from suite.records.record import RunRecord
+from suite.report.statistics.intervals import interquartile_mean, wilson
 from suite.report.summary import readable_summary, summary_table
 
 CHANCE = {"digits": 0.1, "keyword_spotting": 0.2}

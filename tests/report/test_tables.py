@@ -6,12 +6,13 @@ import pytest
 from rich.console import Console
 from synthetic import make_failure, make_record, make_records
 
+from suite.records.frame import frame
+from suite.records.store import Store
 from suite.report.build import console_table
 from suite.report.contents import all_tables, notes
-from suite.report.frame import frame
 from suite.report.markup import to_csv, to_latex, to_markdown
 from suite.report.order import natural
-from suite.report.statistics import wilson
+from suite.report.statistics.intervals import wilson
 from suite.report.tables import cost_table, failure_table, main_table, score_table
 from suite.report.text import (
     percent,
@@ -22,7 +23,6 @@ from suite.report.text import (
     readable_main,
     readable_scores,
 )
-from suite.store import Store
 
 NO_STORE = Store(Path("none"), "none")
 
@@ -40,7 +40,7 @@ def test_seeds_are_averaged_and_counted() -> None:
 
 
 def test_costs_are_shares_of_the_seed_and_of_the_target() -> None:
-    seed = make_record().seed_costs
+    seed = make_record().reference_costs
     row = main_table(frame([make_record(costs={**seed, "weights": seed["weights"] / 5})])).iloc[0]
     assert row["seed_percent/weights"] == pytest.approx(20)
     assert row["target_percent/weights"] == pytest.approx(80)

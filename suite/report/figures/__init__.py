@@ -11,6 +11,7 @@ from functools import partial
 
 import pandas as pd
 
+from suite.records.store import Store
 from suite.report.figures import (
     attainment,
     choices,
@@ -27,7 +28,6 @@ from suite.report.figures import (
 )
 from suite.report.sheets import Picture, Sheet, sheets, sheets_across
 from suite.report.style import styled
-from suite.store import Store
 
 log = logging.getLogger(__name__)
 

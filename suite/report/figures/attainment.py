@@ -10,14 +10,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from suite.records.frame import by_metric
+from suite.records.store import Store
 from suite.report.figures.panels import grid, legend, padded
-from suite.report.frame import by_metric
-from suite.report.fronts import WORST_COST, attainment
 from suite.report.sheets import Picture, Sheet, pairs
-from suite.report.statistics import Floats
+from suite.report.statistics.fronts import WORST_COST, attainment
+from suite.report.statistics.intervals import Floats
 from suite.report.style import Look, new_figure
 from suite.report.text import words
-from suite.store import Store
 
 KIND = "attainment"
 

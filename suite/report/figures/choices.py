@@ -8,11 +8,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
+from suite.records.store import Store
 from suite.report.figures.panels import NAME_WIDTH, cell, grid, wrapped
 from suite.report.found import Entry, architecture, entries, history, more_seeds, rows_where
 from suite.report.sheets import Picture, Sheet, by_methods
 from suite.report.style import INK, new_figure
-from suite.store import Store
 
 KIND = "choices"
 

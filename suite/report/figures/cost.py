@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from suite.meter import PHASES
+from suite.records.record import PHASES
+from suite.records.store import Store
 from suite.report.figures.panels import PLATE, legend, method_axis, stacked, title
 from suite.report.sheets import Picture, Row, Sheet, by_panels
 from suite.report.style import INK, PHASE_COLOURS
 from suite.report.text import PHASE_NAMES
-from suite.store import Store
 
 KIND = "cost"
 

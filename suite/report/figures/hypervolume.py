@@ -11,12 +11,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from suite.records.store import Store
 from suite.report.figures.panels import GREY, grid, legend, marker, padded
-from suite.report.fronts import hypervolume_table
 from suite.report.sheets import Picture, Sheet
-from suite.report.statistics import mean_interval
+from suite.report.statistics.fronts import hypervolume_table
+from suite.report.statistics.intervals import mean_interval
 from suite.report.style import LIMIT, Look, new_figure
-from suite.store import Store
 
 KIND = "hypervolume"
 

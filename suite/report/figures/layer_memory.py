@@ -10,12 +10,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from suite.records.store import Store
 from suite.report.figures.panels import grid, legend, marker
 from suite.report.found import Entry, architecture, entries, history, history_columns, more_seeds, rows_where
 from suite.report.sheets import Picture, Sheet, by_methods
 from suite.report.style import LIMIT, NEUTRAL, Look, new_figure
 from suite.report.text import quantity
-from suite.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def _layer_bytes(found: Mapping[str, Any]) -> tuple[list[str], list[float], list
     from suite.hardware.layer_memory import LayerMemory  # with torch, takes seconds that no other figure needs
     from suite.hardware.trace import trace
 
-    network = _seed_network(found["seed"])
+    network = _reference_network(found["seed"])
     if network is None:
         return None
     memory = LayerMemory.of(trace(network, tuple(found["input_shape"])))
@@ -152,7 +152,7 @@ def _layer_bytes(found: Mapping[str, Any]) -> tuple[list[str], list[float], list
     return list(memory.names), seed.tolist(), memory.bytes(cin, cout).tolist()
 
 
-def _seed_network(config: Mapping[str, Any]) -> "nn.Module | None":
+def _reference_network(config: Mapping[str, Any]) -> "nn.Module | None":
     """The suite's own network of that config; None for any other, of which nothing is imported or called."""
     from torch import nn
 

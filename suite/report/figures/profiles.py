@@ -9,11 +9,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
+from suite.records.store import Store
 from suite.report.figures.panels import grid, legend
 from suite.report.sheets import Picture, Sheet
-from suite.report.statistics import performance_profile
+from suite.report.statistics.intervals import performance_profile
 from suite.report.style import new_figure
-from suite.store import Store
 
 KIND = "profiles"
 

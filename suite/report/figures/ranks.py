@@ -9,10 +9,10 @@ import pandas as pd
 import seaborn as sns
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
+from suite.records.store import Store
 from suite.report.figures.panels import NAME_WIDTH, grid, marker, method_axis, wrapped
 from suite.report.sheets import Picture, Sheet
 from suite.report.style import INK, new_figure
-from suite.store import Store
 
 log = logging.getLogger(__name__)
 

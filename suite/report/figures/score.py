@@ -12,14 +12,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from suite.records.frame import by_metric
+from suite.records.store import Store
 from suite.report.figures.panels import GREY, grid, legend, marker, padded, title
-from suite.report.frame import by_metric
 from suite.report.published import FOLDER, beside_table, load_published
 from suite.report.sheets import Picture, Row, Sheet, by_panels, pairs
-from suite.report.statistics import mean_interval
+from suite.report.statistics.intervals import mean_interval
 from suite.report.style import INK, LIMIT, OVER, Look, new_figure
 from suite.report.text import quantity, words
-from suite.store import Store
 
 KIND = "score"
 

@@ -11,14 +11,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
+from suite.records.frame import flatten
+from suite.records.store import Store
 from suite.report.figures.panels import PLATE, grid, padded
 from suite.report.found import record
-from suite.report.frame import flatten
 from suite.report.order import base_method
 from suite.report.sheets import Picture, Sheet, pages
-from suite.report.statistics import mean_interval
+from suite.report.statistics.intervals import mean_interval
 from suite.report.style import new_figure
-from suite.store import Store
 
 KIND = "sensitivity"
 

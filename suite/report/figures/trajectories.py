@@ -14,13 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from suite.records.frame import by_metric, in_order
+from suite.records.store import Store
 from suite.report.figures.panels import grid, legend, padded
 from suite.report.found import Entry, entries, history, history_columns, more_seeds, rows_where
-from suite.report.frame import by_metric, in_order
 from suite.report.sheets import Picture, Sheet, by_methods
 from suite.report.style import INK, LIMIT, METRIC_LINES, NEUTRAL, PHASE_COLOURS, new_figure
 from suite.report.text import PHASE_NAMES, words
-from suite.store import Store
 
 KIND = "trajectories"
 

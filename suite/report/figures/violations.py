@@ -7,10 +7,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from suite.records.store import Store
 from suite.report.figures.panels import GREY, legend, marker, method_axis, stacked, title
 from suite.report.sheets import Picture, Row, Sheet, by_panels, pairs
 from suite.report.style import INK
-from suite.store import Store
 
 KIND = "violations"
 

@@ -7,13 +7,13 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from suite.record import RunRecord
+from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.report.figures.panels import NAME_WIDTH, cell, grid, wrapped
 from suite.report.found import MOST_SEEDS, Entry, architecture, entries, more_seeds, record, rows_where
 from suite.report.order import natural
 from suite.report.sheets import Picture, Sheet, by_methods
 from suite.report.style import INK, new_figure
-from suite.store import Store
 
 KIND = "widths"
 
@@ -59,9 +59,9 @@ def draw(sheet: Sheet, store: Store) -> Picture:
 
 def _shares(found: RunRecord | None) -> dict[str, float]:
     """Group -> width in % of the seed's; empty where the network's groups are not the seed's."""
-    if found is None or not found.widths or set(found.widths) != set(found.seed_widths):
+    if found is None or not found.widths or set(found.widths) != set(found.reference_widths):
         return {}
-    return {name: 100 * width / found.seed_widths[name] for name, width in found.widths.items()}
+    return {name: 100 * width / found.reference_widths[name] for name, width in found.widths.items()}
 
 
 def _groups(shown: Sequence[Entry], store: Store) -> tuple[list[str], Mapping[str, int]]:
@@ -70,8 +70,8 @@ def _groups(shown: Sequence[Entry], store: Store) -> tuple[list[str], Mapping[st
     """
     run, found = next((run, r) for e in shown for run in e.ids if _shares(r := record(store, run)) and r)
     ordered = list((architecture(store, run) or {}).get("widths", {}))
-    names = ordered if set(ordered) == set(found.seed_widths) else sorted(found.seed_widths, key=natural)
-    return names, found.seed_widths
+    names = ordered if set(ordered) == set(found.reference_widths) else sorted(found.reference_widths, key=natural)
+    return names, found.reference_widths
 
 
 def _panel(ax: Axes, shown: Sequence[Entry], names: Sequence[str], store: Store) -> None:

@@ -1,0 +1,71 @@
+"""What the verbs share: logging, error messages, argument parsers, and the experiment that an argument names."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from suite import SuiteError
+from suite.records.archive import ARCHIVE_NAME
+from suite.records.store import Store
+
+log = logging.getLogger("suite")
+
+
+def set_up_logging() -> None:
+    """Log the suite's lines from INFO, bare, to standard error; does nothing where logging was set up before."""
+    logging.basicConfig(
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_level=False, show_time=False)]
+        if sys.stderr.isatty()
+        else None,
+    )
+    log.setLevel(logging.INFO)  # ours alone: libraries speak up at warnings
+
+
+def print_error(error: SuiteError) -> None:
+    """Print what the user can mend, on standard error."""
+    print(f"error: {error}", file=sys.stderr)
+
+
+def verb_parser(verb: str, description: str) -> argparse.ArgumentParser:
+    """The argument parser of `suite VERB`."""
+    return argparse.ArgumentParser(prog=f"suite {verb}", description=description)
+
+
+def add_experiment_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the positional argument `experiment`, a folder or a name in results/."""
+    parser.add_argument("experiment", nargs="?", default="results/default", help="its folder, or name in results/")
+
+
+def existing_store(name: str) -> Store:
+    """The store of an experiment that has records, by its folder or its name in results/.
+
+    Raises:
+        SuiteError: nothing is recorded there; the text lists the experiments that are.
+    """
+    folder = Path(name)
+    if not _has_records(folder) and _has_records(Path("results") / folder):
+        folder = Path("results") / folder
+    if not _has_records(folder):
+        root = folder.parent if folder.parent.is_dir() else Path("results")
+        known = sorted(p.name for p in root.iterdir() if _has_records(p)) if root.is_dir() else []
+        raise SuiteError(f"{name}: no records there. Experiments in {root}: {', '.join(known) or 'none'}")
+    return Store(folder.resolve().parent, folder.resolve().name)
+
+
+def _has_records(folder: Path) -> bool:
+    return (folder / "runs").is_dir() or (folder / ARCHIVE_NAME).is_file()
+
+
+def split_words(text: str) -> list[str]:
+    """The words of "a, b" without blanks: the type of options that take several values."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def output_console() -> Console:
+    """Standard output; 140 columns wide where it is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 140)

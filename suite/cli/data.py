@@ -1,0 +1,215 @@
+"""`suite data`: what data is where, prepared from official archives on request, and checked."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from suite import SuiteError
+from suite.benchmarks.base import Benchmark, benchmark_settings
+from suite.cli.console import output_console, verb_parser
+from suite.config.build import build, plain
+from suite.config.catalogue import Entry, catalogue
+from suite.data.base import Source
+from suite.data.cache import format_megabytes
+from suite.data.official import OfficialSource
+from suite.data.pack import PackSource
+from suite.data.prepared import PreparedPack
+from suite.data.progress import terminal_progress
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `suite data verify`."""
+
+    line: str
+    damaged: bool = False
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `suite data ...`; the exit code is 1 where data is damaged."""
+    parser = verb_parser("data", "Show each benchmark's data: present or not, where, licence, size.")
+    _add_arguments(parser)
+    options = parser.parse_args(arguments)
+    if options.verb == "prepare":
+        try:
+            lines = prepare(options.benchmark, options.folder, force=options.force, config_dir=options.config_dir)
+        except KeyboardInterrupt:
+            print("interrupted: what has arrived is kept, the same command continues", file=sys.stderr)
+            return 130
+        print("\n".join(lines))
+        return 0
+    if options.verb == "verify":
+        damaged = 0
+        for finding in verify(options.benchmarks, options.config_dir):
+            print(finding.line, flush=True)
+            damaged += finding.damaged
+        print(f"{damaged} damaged" if damaged else "nothing is damaged")
+        return 1 if damaged else 0
+    output_console().print(data_table(options.config_dir))
+    return 0
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    about = "a folder with YAML files of your own"
+    parser.add_argument("--config-dir", type=Path, help=about)
+    verbs = parser.add_subparsers(dest="verb", metavar="{prepare,verify}", description="without one: list all data")
+    text = "Download a benchmark's official archives, verify them and turn them into the pack that runs read."
+    preparing = verbs.add_parser("prepare", help="download, verify and prepare one benchmark's data", description=text)
+    preparing.add_argument("benchmark", help="its name in `suite list`")
+    preparing.add_argument("--folder", type=Path, help="where the archives are, if they are downloaded already")
+    preparing.add_argument("--force", action="store_true", help="prepare again what is prepared")
+    text = "Check the data that is here against its checksums; decode packs that have none. Exit code 1: damaged."
+    verifying = verbs.add_parser("verify", help="check what is here, downloading nothing", description=text)
+    verifying.add_argument("benchmarks", nargs="*", metavar="benchmark", help="names in `suite list`, all by default")
+    for verb in (preparing, verifying):
+        # no default, which would undo what stands before the verb
+        verb.add_argument("--config-dir", type=Path, default=argparse.SUPPRESS, help=about)
+
+
+def data_table(config_dir: Path | None = None) -> Table:
+    """Each benchmark's data as its source describes it; downloads nothing."""
+    table = Table(box=None, padding=(0, 2))
+    for column in ("benchmark", "present", "size", "licence", "what", "where"):
+        table.add_column(column, no_wrap=column in ("benchmark", "present", "size"), overflow="fold")
+    for entry in _benchmarks(config_dir):
+        try:
+            facts = _build(entry).source().describe()
+        except SuiteError as error:
+            facts = {"present": "no", "location": str(error)}
+        keys = ("present", "size", "licence", "title", "location")
+        table.add_row(entry.name, *(facts.get(key, "") for key in keys))
+    return table
+
+
+def prepare(name: str, folder: Path | None = None, *, force: bool = False, config_dir: Path | None = None) -> list[str]:
+    """Make the prepared pack of a benchmark and say where it is, its size and its SHA-256.
+
+    Raises:
+        SuiteError: no such benchmark or folder, or the data cannot be downloaded, verified or written.
+    """
+    if folder is not None and not folder.is_dir():
+        raise SuiteError(f"--folder={folder}: no such folder")
+    benchmark = _build(_named([name], config_dir)[0])
+    official = next((source for source in _file_sources(benchmark) if isinstance(source, OfficialSource)), None)
+    used = benchmark.source()
+    if official is None:
+        return [f"{name}: {used.describe()['location']}, nothing to prepare"]
+    official = replace(official, folder=folder or official.folder, download=True)
+    with terminal_progress() as report_progress:
+        pack = PreparedPack(official.prepare(report_progress, force=force))
+    lines = [
+        f"prepared  {pack.path}",
+        f"size      {format_megabytes(pack.path.stat().st_size)}",
+        f"sha256    {pack.digest()}",
+    ]
+    if official.prepared.path != pack.path or all(not isinstance(part, OfficialSource) for part in _parts(used)):
+        lines.append(f"note      runs read {used.describe()['location']} instead, which comes first")
+    return lines
+
+
+def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterator[Finding]:
+    """Check archives against their checksums, prepared packs against theirs, other packs by decoding all of them.
+
+    What is not here is not damaged, and is not downloaded.
+
+    Raises:
+        SuiteError: no benchmark has one of the names.
+    """
+    for entry in _named(names, config_dir):
+        try:
+            sources = _file_sources(_build(entry))
+        except SuiteError as error:
+            yield Finding(f"{entry.name}: not checked: {error}")
+            continue
+        findings = [finding for source in sources for finding in _checked(source)]
+        locations = ", ".join(source.describe()["location"] for source in sources)
+        for finding in dict.fromkeys(findings or [Finding(f"not here: {locations or 'no data is named'}")]):
+            yield replace(finding, line=f"{entry.name}: {finding.line}")
+
+
+def _file_sources(benchmark: Benchmark) -> list[Source]:
+    """The sources of a benchmark that read files, each once."""
+    sources: list[Source] = []
+    for source in _sources(benchmark):
+        sources += [part for part in _parts(source) if part not in sources]
+    return sources
+
+
+def _benchmarks(config_dir: Path | None) -> list[Entry]:
+    return [entry for entry in catalogue(config_dir) if entry.group == "benchmark"]
+
+
+def _named(names: Sequence[str], config_dir: Path | None) -> list[Entry]:
+    entries = {entry.name: entry for entry in _benchmarks(config_dir)}
+    for name in names:
+        if name not in entries:
+            raise SuiteError(f"{name}: no such benchmark. Choices: {', '.join(entries)}")
+    return [entries[name] for name in names or entries]
+
+
+def _build(entry: Entry) -> Benchmark:
+    benchmark: Benchmark = build(benchmark_settings(plain(entry.node)), f"benchmark {entry.name}")
+    return benchmark
+
+
+def _sources(benchmark: Benchmark) -> Iterator[Source]:
+    """What runs read, and the official data where a pack comes first."""
+    for way in (benchmark.source, getattr(benchmark, "official", None)):
+        try:
+            if way is not None:
+                yield way()
+        except SuiteError:  # this benchmark is read from a pack, and none is named
+            continue
+
+
+def _parts(source: Any) -> Iterator[Source]:
+    """The sources of files within one that only changes what they give."""
+    inner = [getattr(source, field.name) for field in fields(source)] if is_dataclass(source) else []
+    inner = [value for value in inner if all(hasattr(value, name) for name in ("load", "fingerprint", "describe"))]
+    if not inner:
+        yield source
+    for value in inner:
+        yield from _parts(value)
+
+
+def _checked(source: Source) -> Iterator[Finding]:
+    if isinstance(source, OfficialSource):
+        paths = source.local_archives()
+        for archive in source.preparation.archives:
+            if archive.name in paths:
+                damage = archive.describe_damage(paths[archive.name])
+                yield _finding("archive", paths[archive.name], damage, archive.checksum)
+        if (pack := source.prepared).exists():
+            damage = pack.describe_damage()
+            yield _finding("prepared", pack.path, damage, "" if damage else f"sha256:{pack.digest()}")
+    elif isinstance(source, PackSource):
+        if source.path.is_file():
+            yield _decoded(source)
+    else:
+        yield Finding(f"{source.describe()['location']}, ok")
+
+
+def _finding(kind: str, path: Path, damage: str | None, good: str) -> Finding:
+    return Finding(f"{kind} {path}: {f'DAMAGED: {damage}' if damage else f'ok, {good}'}", damage is not None)
+
+
+def _decoded(source: PackSource) -> Finding:
+    """A pack without a checksum of its own: every array is read, every image decoded."""
+    try:
+        with tempfile.TemporaryDirectory() as cache:
+            data = source.load(Path(cache))
+        with np.load(source.path, allow_pickle=False) as pack:
+            for name in pack.files:
+                _ = pack[name]  # against its CRC
+    except Exception as error:  # PackSource names the file and what is wrong; others are damaged bytes
+        text = str(error).removeprefix(f"benchmark.data.pack={source.path}: ")
+        return _finding("pack", source.path, text, "")
+    examples = "/".join(f"{len(split):,}" for split in (data.train, data.validation, data.test))
+    return _finding("pack", source.path, None, f"{examples} examples, sha256:{source.fingerprint()}")

@@ -1,0 +1,39 @@
+"""`suite report`: tables, figures and page from records alone."""
+
+import gc
+from collections.abc import Sequence
+from typing import Any
+
+from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
+from suite.records.store import collector_paused
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the report of one experiment and print its main table."""
+    parser = verb_parser("report", "Write tables, figures and one HTML page from an experiment's records.")
+    add_experiment_argument(parser)
+    several: dict[str, Any] = {"action": "extend", "type": split_words, "default": []}
+    parser.add_argument("--only", metavar="KIND", **several, help="tables, figures or page; all three by default")
+    parser.add_argument("--figure", metavar="NAME", **several, help="draw this figure alone, by its file's name")
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT",
+        **several,
+        help="csv, md, tex for tables (all three by default), png, pdf, svg for figures (png and pdf by default)",
+    )
+    parser.add_argument(
+        "--style", default="paper", help="paper (default), or slides: figures for a projector, in report/slides/"
+    )
+    parser.epilog = "KIND, NAME and FORMAT may be repeated, or several with commas between them."
+    options = parser.parse_args(arguments)
+    with collector_paused():
+        from suite.report.build import Report, Wanted, console_table
+
+        wanted = Wanted.of(options.only, options.format, options.figure, options.style)
+        result = Report.of(existing_store(options.experiment))
+    gc.freeze()  # modules and thousands of records, in use until the end: a collection need not visit them
+    written = result.write(wanted)
+    if "tables" in wanted.kinds:
+        output_console().print(console_table(result.df, result.tables["main"][0]))
+    print(f"{'page' if written.is_file() else 'written to'}: {written}")
+    return 0

@@ -1,0 +1,74 @@
+"""`suite status`: what an experiment has done and what is missing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from suite import SuiteError
+from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
+from suite.records.status import STATES, RunState, readable_duration, run_states, seconds_left, totals
+from suite.records.store import Store
+
+_NARROW = 90
+"""Columns of a terminal below which a run is two lines instead of a row of a table."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print how each run of an experiment stands."""
+    parser = verb_parser("status", "List an experiment's runs: done, running, failed, missing, unreadable.")
+    add_experiment_argument(parser)
+    parser.add_argument(
+        "--only", metavar="STATE", action="extend", type=split_words, default=[], help="runs in these states"
+    )
+    options = parser.parse_args(arguments)
+    console = output_console()
+    console.print(status_view(existing_store(options.experiment), console.width, options.only))
+    return 0
+
+
+def status_view(store: Store, width: int, only: Iterable[str] = ()) -> RenderableType:
+    """The experiment's runs for a terminal of `width` columns, those in the states `only` if any are named.
+
+    Raises:
+        SuiteError: `only` has a word that is no state.
+    """
+    wanted = set(only)
+    if unknown := wanted - set(STATES):
+        raise SuiteError(f"--only {', '.join(sorted(unknown))}: choices are {', '.join(STATES)}")
+    states = run_states(store)
+    left = seconds_left(states)
+    shown = [s for s in states if not wanted or s.state in wanted]
+    notes = {s.id: _note_with_time_left(s, left) for s in shown}
+    body = _lines(shown, notes) if width < _NARROW else _table(shown, notes)
+    return Group(Text(f"experiment {store.experiment}", style="bold"), body, Text(totals(states, left)))
+
+
+def _note_with_time_left(state: RunState, left: Mapping[str, float]) -> str:
+    if state.state == "running" and state.id in left:
+        return f"{state.note}, about {readable_duration(left[state.id])} left"
+    return state.note
+
+
+def _table(states: Sequence[RunState], notes: Mapping[str, str]) -> Table:
+    several = len({(state.plan.preset, state.plan.device) for state in states}) > 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("id", "run", *(("preset", "device") if several else ()), "state", ""):
+        table.add_column(column, no_wrap=column in ("id", "state"), overflow="fold")
+    for state in states:
+        setting = (state.plan.preset, state.plan.device) if several else ()
+        cells = (state.id, state.plan.label, *setting, state.state, notes[state.id])
+        table.add_row(*map(Text, cells))  # plain: "[guarantee=off]" is a name, not markup
+    return table
+
+
+def _lines(states: Sequence[RunState], notes: Mapping[str, str]) -> Group:
+    """A run as a line with its state and what there is to say, and its name below, for a phone's width."""
+    blocks: list[RenderableType] = []
+    for state in states:
+        blocks.append(Text(f"{state.state}  {notes[state.id]}".rstrip()))
+        blocks.append(Padding(Text(state.plan.label), (0, 0, 0, 2)))
+    return Group(*blocks)

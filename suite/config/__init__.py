@@ -1,0 +1,1 @@
+"""Configuration: its schema, presets, sweeps, and the plan that each job becomes."""

@@ -1,0 +1,97 @@
+"""From configuration nodes to objects: the class that `_target_` names, with types and ranges checked."""
+
+import dataclasses
+from importlib import import_module
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import nn
+
+from suite import SuiteError
+
+
+def plain(node: Any) -> Any:
+    """A config node as dicts and lists, interpolations resolved."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def build(node: Any, key: str) -> Any:
+    """Instantiate the class that `node._target_` names with the node's other keys, checked against its annotations.
+
+    Args:
+        node: a config node or dict.
+        key: where it stands, for messages: "method", "device", "benchmark.network".
+
+    Raises:
+        SuiteError: no such class, an unknown or missing key, a value of another type or out of range.
+    """
+    values = dict(plain(node))
+    target = values.pop("_target_", None)
+    if not isinstance(target, str):
+        raise SuiteError(f"{key}._target_ is missing: name the class, as package.module.Class")
+    try:
+        factory = get_object(target)
+    except Exception as error:
+        raise SuiteError(f"{key}._target_={target}: cannot be imported ({error})") from error
+    return construct(factory, values, key)
+
+
+def build_network(node: Any, key: str, *, trusted: bool = True) -> nn.Module:
+    """Instantiate the network that `node._target_` names.
+
+    Args:
+        node: a config node or dict.
+        key: where it stands, for messages.
+        trusted: whether code outside the suite may run; without it, as for records of others, only network classes of
+            the suite itself are instantiated.
+
+    Raises:
+        SuiteError: as `build`; what is named is no nn.Module; or it is not the suite's own and not trusted.
+    """
+    target = str(dict(plain(node)).get("_target_"))
+    if not trusted:
+        _check_own_network(target, key)
+    network = build(node, key)
+    if not isinstance(network, nn.Module):
+        raise SuiteError(f"{key}: {target} is not an nn.Module")
+    return network
+
+
+def _check_own_network(target: str, key: str) -> None:
+    module, _, name = target.rpartition(".")
+    factory = getattr(import_module(module), name, None) if module.startswith("suite.models.") else None
+    if not (isinstance(factory, type) and issubclass(factory, nn.Module) and factory.__module__ == module):
+        raise SuiteError(
+            f"{key}: {target} is not a network of the suite; its code runs only where it is trusted (trusted=True)"
+        )
+
+
+def construct(factory: Any, values: dict[str, Any], key: str) -> Any:
+    """Call `factory(**values)`; dataclasses have their values converted and checked, nested ones first."""
+    if dataclasses.is_dataclass(factory):
+        values = {name: _convert(factory, name, value, key) for name, value in values.items()}
+    try:
+        return factory(**values)
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        raise SuiteError(text if text.startswith(f"{key}.") else f"{key}: {text}") from error
+
+
+def _convert(factory: Any, name: str, value: Any, key: str) -> Any:
+    fields = {f.name: f for f in dataclasses.fields(factory) if f.init}
+    if name not in fields:
+        raise SuiteError(f"{key}.{name}={value}: no such key. Choices: {', '.join(fields)}")
+    kind: Any = fields[name].type
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise SuiteError(f"{key}.{name}={value}: expected a mapping")
+        return construct(kind, value, f"{key}.{name}")
+    if kind not in (str, int, float, bool, str | None, int | None, float | None):
+        return value
+    node = dataclasses.make_dataclass("Value", [("value", kind)])
+    try:
+        return OmegaConf.structured(node(value)).value
+    except OmegaConfBaseException as error:
+        raise SuiteError(f"{key}.{name}={value}: {error.msg or error}".splitlines()[0]) from error

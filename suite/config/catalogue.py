@@ -1,0 +1,53 @@
+"""What can be chosen: every YAML file of every group, the built-in ones and the user's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from suite import SuiteError
+
+GROUPS = ("benchmark", "method", "device", "preset", "experiment")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One choice of a group; `about` is the first comment line of its file."""
+
+    group: str
+    name: str
+    about: str
+    node: Any
+    own: bool
+
+
+def catalogue(config_dir: Path | None = None) -> list[Entry]:
+    """All choices, by group and name; a user's file of the same name replaces the built-in one.
+
+    Raises:
+        SuiteError: `config_dir` is no folder, or one of its files is no YAML.
+    """
+    if config_dir is not None and not config_dir.is_dir():
+        raise SuiteError(f"--config-dir={config_dir}: no such folder")
+    entries: dict[tuple[str, str], Entry] = {}
+    built_in = Path(str(resources.files("suite") / "conf"))
+    for root, own in ((built_in, False), (config_dir, True)):
+        if root is not None:
+            entries |= {(e.group, e.name): e for e in _read(root, own)}
+    return [entries[key] for key in sorted(entries, key=lambda k: (GROUPS.index(k[0]), k[1]))]
+
+
+def _read(root: Path, own: bool) -> Iterator[Entry]:
+    for group in GROUPS:
+        for path in sorted((root / group).rglob("*.yaml")):
+            lines = [x.lstrip("# ") for x in path.read_text().splitlines() if x.startswith("#")]
+            about = next((x for x in lines if not x.startswith("@")), "")
+            try:
+                node = OmegaConf.load(path)
+            except Exception as error:
+                raise SuiteError(f"{path}: not a YAML file ({error})") from error
+            name = path.relative_to(root / group).with_suffix("").as_posix()
+            yield Entry(group, name, about, node, own)

@@ -1,0 +1,37 @@
+"""Presets: how long and with what a benchmark's networks are trained."""
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from suite import SuiteError
+from suite.config.build import construct, plain
+from suite.task.recipe import Recipe
+
+
+def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
+    """The benchmark's node and its recipe under the job's preset, and whether the user changed the recipe.
+
+    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also
+    change the benchmark's own keys, such as `augmentation`.
+
+    Raises:
+        SuiteError: the benchmark has no such preset, or a value is out of range.
+    """
+    benchmark = plain(config.benchmark)
+    presets = benchmark.pop("presets", {})
+    name = config.preset.name
+    if name not in presets:
+        raise SuiteError(f"preset={name}: {benchmark.get('name')} has none of that name. Choices: {', '.join(presets)}")
+    preset = dict(presets[name] or {})
+    for key in set(preset) & set(benchmark) - {"recipe"}:
+        value = preset.pop(key)
+        benchmark[key] = benchmark[key] | value if isinstance(value, dict) else value
+    changes = _drop_none(plain(config.recipe))
+    merged = OmegaConf.merge(benchmark.pop("recipe"), preset, changes)
+    return benchmark, construct(Recipe, plain(merged), "recipe"), bool(changes)
+
+
+def _drop_none(node: dict[str, Any]) -> dict[str, Any]:
+    pruned = {k: _drop_none(v) if isinstance(v, dict) else v for k, v in node.items()}
+    return {k: v for k, v in pruned.items() if v not in (None, {})}

@@ -1,0 +1,90 @@
+"""The schema of one job's configuration, as Hydra composes it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class BudgetNode:
+    """Upper limits: a share of the reference network ("25%"), a number with a unit ("20kB", "5ms", "1.5M"), or null."""
+
+    weights: Any = None
+    weights_full: Any = None
+    macs: Any = None
+    ram: Any = None
+    latency: Any = None
+    energy: Any = None
+
+
+@dataclass
+class OptimisationNode:
+    """Changes to one phase's optimiser; null keeps the preset's."""
+
+    optimiser: str | None = None
+    lr: float | None = None
+    weight_decay: float | None = None
+    momentum: float | None = None
+    schedule: str | None = None
+    gamma: float | None = None
+    milestones: list[int] | None = None
+
+
+@dataclass
+class RecipeNode:
+    """Changes to the benchmark's recipe at this preset; null keeps the preset's."""
+
+    epochs: int | None = None
+    search_epochs: int | None = None
+    finetune_epochs: int | None = None
+    batch: int | None = None
+    mask_lr: float | None = None
+    penalty_multiplier: float | None = None
+    patience: int | None = None
+    train_samples: int | None = None
+    eval_samples: int | None = None
+    dtype: str | None = None
+    warmup: OptimisationNode = field(default_factory=OptimisationNode)
+    search: OptimisationNode = field(default_factory=OptimisationNode)
+    finetune: OptimisationNode = field(default_factory=OptimisationNode)
+
+
+@dataclass
+class PresetNode:
+    """Which of the benchmark's presets applies."""
+
+    name: str = MISSING
+
+
+@dataclass
+class Config:
+    """One job of `suite run`.
+
+    name: the experiment; records go to results_dir/name.
+    compute: cpu, cuda or auto; threads: CPU threads, where null OMP_NUM_THREADS or all cores.
+    network: a reference network of one's own, package.module.Class, called without arguments; null: the benchmark's.
+    space: what is searched: masks (widths of the reference network), choices (branches of its supernet), both.
+    retry_failed: run failed runs again; fail_fast: stop at the first failure.
+    """
+
+    name: str = "default"
+    results_dir: str = "results"
+    seed: int = 0
+    compute: str = "auto"
+    threads: int | None = None
+    network: str | None = None
+    space: str = "masks"
+    checkpoint_seconds: float = 10.0
+    retry_failed: bool = False
+    fail_fast: bool = False
+    budget: BudgetNode = field(default_factory=BudgetNode)
+    recipe: RecipeNode = field(default_factory=RecipeNode)
+    preset: PresetNode = field(default_factory=PresetNode)
+    benchmark: Any = MISSING
+    method: Any = MISSING
+    device: Any = MISSING
+
+
+ConfigStore.instance().store(name="schema", node=Config)

@@ -1,0 +1,61 @@
+"""The jobs of a Hydra sweep, composed before Hydra launches the first one, so that all can be checked together."""
+
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
+
+
+def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
+    """The composed configuration of each job that `suite run ARGUMENTS` would launch; None if it is no sweep.
+
+    A configuration that Hydra refuses gives None as well: Hydra's own message follows when it composes for real.
+    """
+    options = get_args_parser().parse_args(list(arguments))
+    if options.help or options.hydra_help or options.cfg or options.info:
+        return None
+    overrides = list(options.overrides)
+    if options.config_dir:
+        overrides.append(f"hydra.searchpath=[file://{options.config_dir}]")
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        fixed = [o.input_line for o in parsed if not o.is_sweep_override() and o.input_line]
+        base = _compose(fixed, return_hydra_config=True)
+        if not (options.multirun or base.hydra.mode == RunMode.MULTIRUN):
+            return None
+        params = [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
+        parsed = OverridesParser.create().parse_overrides([*params, *overrides])
+        jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+        return iter([_compose(job) for job in jobs])
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+
+def parts(arguments: Sequence[str]) -> list[list[str]]:
+    """One call for each experiment where `+experiment=NAME` names a folder of them; else the call as it is."""
+    prefix = "+experiment="
+    named = next((a.removeprefix(prefix) for a in arguments if a.startswith(prefix)), None)
+    if named is None:
+        return [list(arguments)]
+    options = get_args_parser().parse_args(list(arguments))
+    roots = [Path(str(resources.files("suite") / "conf")), *([Path(options.config_dir)] if options.config_dir else [])]
+    files = {p.stem for root in roots for p in (root / "experiment" / named).glob("*.yaml")}
+    chosen = [f"{named}/{name}" for name in sorted(files)] or [named]
+    return [[f"{prefix}{choice}" if a == prefix + named else a for a in arguments] for choice in chosen]
+
+
+def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:
+    GlobalHydra.instance().clear()
+    with initialize_config_module("suite.conf", version_base="1.3"):
+        return compose("config", list(overrides), return_hydra_config=return_hydra_config)

@@ -1,0 +1,206 @@
+"""`suite check`: the contracts of methods, benchmarks and devices, tried on tiny data.
+
+Third parties' plug-ins count: YAML files in --config-dir, and packages that announce a folder of such files under the
+entry point group `suite.config_dirs`.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from suite import SuiteError
+from suite.benchmarks.base import benchmark_settings
+from suite.config.build import build, plain
+from suite.config.catalogue import Entry, catalogue
+from suite.config.plan import Plan, make_plan, network_node
+from suite.data.base import Data
+from suite.engine.harness import execute, load_data
+from suite.hardware.costs import HardwareModel
+from suite.hardware.layers import LayerTable
+from suite.hardware.trace import trace
+from suite.models.resnet8 import ResNet8
+from suite.records.store import Store
+from suite.task.progress import Progress
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One contract of one plug-in: its verdict ok, FAIL or skip, with the reason."""
+
+    subject: str
+    contract: str
+    verdict: str
+    reason: str = ""
+
+    @property
+    def line(self) -> str:
+        """For the terminal."""
+        return f"{self.verdict:<5} {self.subject:<32} {self.contract}" + (f": {self.reason}" if self.reason else "")
+
+
+class Skip(Exception):
+    """This contract cannot be tried here; the text says why."""
+
+
+def run_checks(config_dir: Path | None = None, only: Sequence[str] = ()) -> list[CheckResult]:
+    """Try every contract of every plug-in (of those named in `only`, if any).
+
+    Raises:
+        SuiteError: a name in `only` is unknown.
+    """
+    entries = [e for folder in _folders(config_dir) for e in catalogue(folder)]
+    unique = {(e.group, e.name): e for e in entries if e.group in _CONTRACTS}
+    if unknown := set(only) - {name for _, name in unique}:
+        raise SuiteError(
+            f"{', '.join(sorted(unknown))}: nothing of that name. Choices: {', '.join(n for _, n in unique)}"
+        )
+    chosen = [e for e in unique.values() if not only or e.name in only]
+    return [result for entry in chosen for result in _check(entry)]
+
+
+def _folders(config_dir: Path | None) -> list[Path | None]:
+    announced = [Path(str(point.load())) for point in entry_points(group="suite.config_dirs")]
+    return [None, *announced, *([config_dir] if config_dir else [])]
+
+
+def _check(entry: Entry) -> Iterator[CheckResult]:
+    for contract, function in _CONTRACTS[entry.group].items():
+        subject = f"{entry.group} {entry.name}"
+        try:
+            function(entry)
+        except Skip as reason:
+            yield CheckResult(subject, contract, "skip", str(reason))
+        except Exception as error:  # whatever a plug-in raises is the finding
+            yield CheckResult(subject, contract, "FAIL", f"{type(error).__name__}: {error}")
+        else:
+            yield CheckResult(subject, contract, "ok")
+
+
+def _require(condition: bool, text: str) -> None:
+    if not condition:
+        raise AssertionError(text)
+
+
+def _config(overrides: Sequence[str], **nodes: Any) -> DictConfig:
+    """A composed job with whole nodes replaced."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module("suite.conf", version_base="1.3"):
+        config = compose("config", list(overrides))
+    with open_dict(config):
+        for key, node in nodes.items():
+            config[key] = OmegaConf.create(plain(node))
+    return config
+
+
+def _device_is_additive_and_monotone(entry: Entry) -> None:
+    hardware = HardwareModel(build(entry.node, "device"))
+    table = LayerTable.of(trace(ResNet8(), (3, 32, 32)).weighted)
+    cycles = hardware.device.layer_cycles(table, table.cin, table.cout)
+    _require(tuple(cycles.shape) == tuple(table.cin.shape), "layer_cycles must give one value a layer")
+    _require(bool((cycles > 0).all()), "every layer must cost something")
+    for extra in range(1, 9):
+        wider = hardware.device.layer_cycles(table, table.cin + extra, table.cout + extra)
+        _require(bool((wider >= cycles).all()), "more channels must not cost less")
+        cycles = wider
+
+
+def _device_relaxed_equals_exact(entry: Entry) -> None:
+    hardware = HardwareModel(build(entry.node, "device"))
+    table = LayerTable.of(trace(ResNet8(), (3, 32, 32)).weighted)
+    exact = hardware.per_layer("latency", table, table.cin, table.cout).double()
+    cin, cout = table.cin.double().requires_grad_(), table.cout.double().requires_grad_()
+    relaxed = hardware.per_layer("latency", table, cin, cout)
+    _require(torch.allclose(relaxed, exact, rtol=1e-9), "relaxed latency differs from exact at whole channels")
+    relaxed.sum().backward()  # type: ignore[no-untyped-call]
+    _require(cout.grad is not None and bool((cout.grad > 0).any()), "relaxed latency has no gradient")
+
+
+def _plan_of(entry: Entry, overrides: Sequence[str] = ()) -> tuple[Plan, DictConfig]:
+    key = {"benchmark": "benchmark", "method": "method"}[entry.group]
+    config = _config(["preset=smoke", "threads=1", *overrides], **{key: entry.node})
+    return make_plan(config), config
+
+
+def _benchmark_data(entry: Entry, store: Store) -> tuple[Plan, Data]:
+    try:
+        plan, _ = _plan_of(entry)
+        facts = plan.benchmark.source().describe()
+        if facts.get("present", "yes") == "no":
+            raise Skip(f"data not present ({facts.get('location', '')})")
+        return plan, load_data(plan.benchmark, store)
+    except SuiteError as error:
+        raise Skip(str(error)) from error
+
+
+def _benchmark_loads(entry: Entry) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        plan, data = _benchmark_data(entry, Store(Path(folder), "check"))
+        for name in ("train", "validation", "test"):
+            split = getattr(data, name)
+            _require(len(split.x) == len(split.y) > 0, f"{name}: as many examples as labels, at least one")
+        benchmark = plan.benchmark.fit_preprocessing(data)
+        x = benchmark.preprocess(data.train.x[:8])
+        _require(x.is_floating_point(), "preprocess must give floats")
+        y = data.train.y[:8]
+        out = plan.task.reference_network()(x)
+        loss = benchmark.loss(out, x, y)
+        _require(loss.dim() == 0 and bool(torch.isfinite(loss)), "loss must be one finite number")
+        changed = benchmark.augment(data.train.x[:8], torch.Generator().manual_seed(0))
+        _require(changed.shape == x.shape, "augmentation must keep the shape")
+        split = data.validation.take(torch.arange(min(64, len(data.validation))))
+        x = benchmark.preprocess(split.x)
+        predictions = benchmark.predict(plan.task.reference_network().eval()(x), x)
+        _require(math.isfinite(benchmark.selection_score(predictions, split)), "selection_score must be finite")
+        _require(len(predictions) == len(split), "predict must give one entry an example")
+        _require(plan.benchmark.source().fingerprint() == plan.benchmark.source().fingerprint(), "fingerprint moves")
+
+
+def _reference_network_is_traced(entry: Entry) -> None:
+    node = plain(entry.node)
+    shape = tuple(build(benchmark_settings(node), "benchmark").input_shape)
+    traced = trace(build(network_node(node, shape), "benchmark.network"), shape)
+    _require(len(traced.weighted) > 0, "the reference network has no weighted layer")
+
+
+def _method_runs(entry: Entry) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        plan, _ = _plan_of(entry, ["benchmark=digits", "budget.weights=50%"])
+        record = execute(plan, Store(Path(folder), "check"), Progress())
+        _require(record.status == "done", f"run failed: {record.error}")
+        _require(record.meter["total"]["macs"] > 0, "nothing was charged to the meter")
+        _require(0 <= record.scores["test"] <= 1, "score out of range")
+
+
+def _method_is_deterministic(entry: Entry) -> None:
+    scores = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            plan, _ = _plan_of(entry, ["benchmark=digits", "budget.weights=50%"])
+            record = execute(plan, Store(Path(folder), "check"), Progress())
+            scores.append((record.scores, record.costs))
+    _require(scores[0] == scores[1], f"two runs with one random seed differ: {scores[0]} and {scores[1]}")
+
+
+_CONTRACTS: dict[str, dict[str, Callable[[Entry], None]]] = {
+    "device": {
+        "latency is per layer, positive, monotone in channels": _device_is_additive_and_monotone,
+        "relaxed latency equals exact and has a gradient": _device_relaxed_equals_exact,
+    },
+    "benchmark": {
+        "reference network is traced": _reference_network_is_traced,
+        "data loads, loss is finite": _benchmark_loads,
+    },
+    "method": {
+        "runs, is charged, returns a scored network": _method_runs,
+        "the same random seed gives the same result": _method_is_deterministic,
+    },
+}

@@ -1,0 +1,312 @@
+"""One run: task -> method.search -> verify -> score -> record.
+
+The harness never believes a method: it traces the returned networks, computes costs and validation scores itself, picks
+by its own rule and reads the test split once.
+"""
+
+import datetime
+import logging
+import math
+import shutil
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from filelock import Timeout
+from torch import Tensor
+
+from suite import SuiteError
+from suite.benchmarks.base import Benchmark
+from suite.config.plan import Plan
+from suite.data.base import Data, Split
+from suite.engine.allocator import keep_freed_memory
+from suite.engine.environment import environment
+from suite.engine.memory import PeakMemory
+from suite.hardware.layers import Layer
+from suite.hardware.trace import trace
+from suite.records.claims import claimed
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.space.budget import Budget
+from suite.space.groups import channel_groups
+from suite.task.evaluation import evaluate, predict_split, to_device
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.task import Candidate, SearchResult, Task, Workspace
+
+log = logging.getLogger(__name__)
+
+SELECTION = "best validation score among feasible candidates; least total violation where none is feasible"
+_SUBSET_SEED = 20231011
+_LOADED: dict[str, Data] = {}
+
+
+class RunningElsewhere(Exception):
+    """Another process holds this run's lock."""
+
+
+@dataclass(frozen=True)
+class EvaluatedCandidate:
+    """A candidate with what the harness measured of it: exact costs by metric, and the validation score."""
+
+    candidate: Candidate
+    costs: Mapping[str, float]
+    validation: float
+
+
+def execute(
+    plan: Plan, store: Store, progress: Progress, checkpoint_seconds: float = 10.0, *, wait: bool = False
+) -> RunRecord:
+    """Do one run, continue a killed one, or return the record of a finished one.
+
+    A method that raises leaves a record with status "failed" and its error; its checkpoints stay.
+
+    Raises:
+        SuiteError: the data turned out unusable, or the method refuses the task before it trains anything.
+        RunningElsewhere: another process is doing this run, and we do not `wait` for it.
+    """
+    folder = store.run_folder(plan.id)
+    try:
+        with store.lock(folder).acquire(timeout=-1 if wait else 0):
+            finished = store.read(plan.id)
+            if finished is not None and finished.status == "done":
+                return finished
+            with claimed(folder):
+                return _run(plan, store, folder, progress, checkpoint_seconds)
+    except Timeout as error:
+        raise RunningElsewhere(plan.label) from error
+
+
+def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_seconds: float) -> RunRecord:
+    if plan.task.compute == "cpu":
+        torch.set_num_threads(plan.threads)
+        keep_freed_memory()
+    data = load_data(plan.benchmark, store)
+    plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
+    task = make_task(plan, data, Workspace(folder, store, checkpoint_seconds), progress)
+    check_method(plan, task)
+    meter, memory = Meter(task.standard_macs, task.compute), PeakMemory(cuda=task.compute == "cuda")
+    files: dict[str, Any] = {}
+    try:
+        result = plan.method.search(task, plan.budget, meter)
+        record, files = _conclude(plan, store, task, data, result, meter)
+    except Exception as error:
+        log.error("%s failed: %s\n%s", plan.label, error, traceback.format_exc())
+        text = f"{type(error).__name__}: {error}"
+        record = _record(plan, store, data, status="failed", error=text, meter=meter.report())
+    record = replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()})
+    store.write(record, **files)
+    if record.status == "done":
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return record
+
+
+def check_method(plan: Plan, task: Task) -> None:
+    """Let the method refuse the task before anything is trained, such as for a cost limit that is too small.
+
+    Raises:
+        SuiteError: it does.
+    """
+    check = getattr(plan.method, "check", None)
+    if check is None:
+        return
+    try:
+        check(task, plan.budget)
+    except ValueError as error:
+        raise SuiteError(str(error)) from error
+
+
+def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) -> Task:
+    """What the method sees: training and validation data only."""
+    recipe, benchmark, compute = plan.task.recipe, plan.benchmark, plan.task.compute
+    return Task.of(
+        plan.task,
+        train=_to_device(subset(data.train, recipe.train_samples), compute),
+        validation=_to_device(subset(data.validation, recipe.eval_samples), compute),
+        preprocess=benchmark.preprocess,
+        augment=benchmark.augment,
+        loss=benchmark.loss,
+        predict=benchmark.predict,
+        score=benchmark.selection_score,
+        workspace=workspace,
+        progress=progress,
+    )
+
+
+def without_examples(data: Data) -> Data:
+    """The same numbers of examples and labels, each example empty: for checks that need the splits' sizes only."""
+    return replace(data, train=_empty(data.train), validation=_empty(data.validation), test=_empty(data.test))
+
+
+def _empty(split: Split) -> Split:
+    return Split(torch.empty(len(split), 0), split.y)
+
+
+def _to_device(split: Split, compute: str) -> Split:
+    """Examples where and as they are used, images in channels_last, so that no step waits for a transfer or a copy;
+    labels stay where scores are computed.
+    """
+    x = split.x.to(compute)
+    return replace(split, x=x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x)
+
+
+def subset(split: Split, samples: int | None) -> Split:
+    """The same `samples` examples for every method and random seed, drawn once; all of them where None."""
+    if samples is None or samples >= len(split):
+        return split
+    return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(_SUBSET_SEED))[:samples])
+
+
+def load_data(benchmark: Benchmark, store: Store) -> Data:
+    """Load the benchmark's data, cached in memory for the next run of this process.
+
+    Raises:
+        SuiteError: the data is missing or damaged, or its examples are not of the benchmark's shape.
+    """
+    source = benchmark.source()
+    key = source.fingerprint()
+    if key not in _LOADED:
+        _LOADED.clear()  # one data set at a time: some fill a good part of the memory
+        _LOADED[key] = source.load(store.root / "artefacts" / "data")
+    data = _LOADED[key]
+    shape = tuple(benchmark.fit_preprocessing(data).preprocess(data.train.x[:2]).shape[1:])
+    if shape != tuple(benchmark.input_shape):
+        raise SuiteError(
+            f"benchmark.input_shape={list(benchmark.input_shape)}: the data of {benchmark.name} has examples of shape "
+            f"{list(shape)}"
+        )
+    return data
+
+
+def _conclude(
+    plan: Plan, store: Store, task: Task, data: Data, result: SearchResult, meter: Meter
+) -> tuple[RunRecord, dict[str, Any]]:
+    """Evaluate the candidates, read the test split once with the chosen one, and make record and files."""
+    if not result.candidates:
+        raise RuntimeError(f"method {plan.method.name} returned no candidate")
+    candidates = [evaluate_candidate(task, candidate, meter) for candidate in result.candidates]
+    chosen = choose_candidate(plan.budget, candidates)
+    method_effort = meter.report()  # the pass over the test split that follows is the harness's, not the method's
+    test = subset(data.test, task.recipe.eval_samples)
+    uncharged = Meter(task.standard_macs, task.compute)
+    network = to_device(chosen.candidate.network, task.compute)
+    predictions = predict_split(task, network, test, uncharged, chosen.costs["macs"])
+    violations = plan.budget.violations(chosen.costs)
+    layers = trace(network, task.input_shape)
+    groups = channel_groups(layers)
+    widths = {groups.names[i]: n for i, n in enumerate(groups.sizes) if not groups.frozen[i]}
+    record = _record(
+        plan,
+        store,
+        data,
+        status="done",
+        scores={"validation": chosen.validation, **_test_scores(plan, predictions, test)},
+        costs=chosen.costs,
+        violations=violations,
+        feasible=all(v == 0 for v in violations.values()),
+        search_violations=None if result.search_costs is None else plan.budget.violations(result.search_costs),
+        selection=SELECTION,
+        candidates=tuple(_summary(plan, c) for c in candidates),
+        widths=widths,
+        meter=method_effort,
+        artefacts=tuple(result.artefacts),
+    )
+    files = {
+        "history": pd.DataFrame(list(result.history)) if result.history else None,
+        "predictions": plan.benchmark.recorded_predictions(predictions, test),
+        "architecture": architecture(plan, widths, layers.weighted, chosen.candidate.choices),
+        "weights": network.cpu().state_dict(),
+    }
+    return record, files
+
+
+def evaluate_candidate(task: Task, candidate: Candidate, meter: Meter) -> EvaluatedCandidate:
+    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter."""
+    costs = task.hardware.measure(candidate.network, task.input_shape)
+    network = to_device(candidate.network, task.compute)
+    return EvaluatedCandidate(candidate, costs, evaluate(task, network, task.validation, meter, costs["macs"]))
+
+
+def choose_candidate(budget: Budget, candidates: Sequence[EvaluatedCandidate]) -> EvaluatedCandidate:
+    """The best validation score among the feasible candidates; the least total violation where none is feasible.
+
+    A score that is not a number is worse than any other.
+    """
+    feasible = [c for c in candidates if budget.fits(c.costs)]
+    if feasible:
+        return max(feasible, key=lambda c: -math.inf if math.isnan(c.validation) else c.validation)
+    return min(candidates, key=lambda c: budget.total_violation(c.costs))
+
+
+def _summary(plan: Plan, evaluated: EvaluatedCandidate) -> dict[str, Any]:
+    return {
+        "name": evaluated.candidate.name,
+        "validation": evaluated.validation,
+        "costs": dict(evaluated.costs),
+        "feasible": plan.budget.fits(evaluated.costs),
+    }
+
+
+def _test_scores(plan: Plan, predictions: Tensor, test: Split) -> dict[str, float]:
+    """The benchmark's score under "test", its others under "test/<name>"."""
+    scores = plan.benchmark.scores(predictions, test)
+    main = plan.benchmark.score_name
+    return {"test": scores[main], **{f"test/{name}": value for name, value in scores.items() if name != main}}
+
+
+def architecture(
+    plan: Plan, widths: Mapping[str, int], layers: Sequence[Layer], choices: Mapping[str, str]
+) -> dict[str, Any]:
+    """The chosen network as JSON: the reference network, or the supernet and the chosen branches, that it comes from;
+    the width of each channel group; its layers.
+    """
+    origin = {"supernet": plan.identity["supernet"], "choices": dict(choices)} if choices else {}
+    return origin | {
+        "reference_network": plan.identity["benchmark"]["network"],
+        "input_shape": list(plan.benchmark.input_shape),
+        "widths": dict(widths),
+        "layers": [
+            {
+                "name": x.name,
+                "kind": x.kind,
+                "in": x.in_channels,
+                "out": x.channels,
+                "kernel": list(x.kernel),
+                "stride": list(x.stride),
+                "size": list(x.size),
+            }
+            for x in layers
+        ],
+    }
+
+
+def _record(plan: Plan, store: Store, data: Data, **results: Any) -> RunRecord:
+    space = plan.task.space
+    return RunRecord(
+        id=plan.id,
+        experiment=store.experiment,
+        benchmark=plan.benchmark.name,
+        method=plan.method.name,
+        variant=plan.variant,
+        options=plan.options,
+        device=plan.task.hardware.device.name,
+        preset=plan.preset,
+        seed=plan.task.seed,
+        budget=plan.budget.label,
+        targets=plan.budget.targets,
+        units=plan.task.hardware.units,
+        config=plan.identity,
+        score_name=plan.benchmark.score_name,
+        selection_name=plan.benchmark.selection_name,
+        quality_target=plan.benchmark.quality_target,
+        reference_costs=space.reference_costs,
+        reference_widths=space.named(space.full),
+        data_note=data.meta.get("title", ""),
+        environment=environment(plan.task.compute, plan.threads, plan.task.recipe.dtype, plan.identity["data"]),
+        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **results,
+    )

@@ -1,0 +1,215 @@
+"""What `suite run` does with composed configurations: check them all, say what is left, run them one by one."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from suite import SuiteError
+from suite.config.build import plain
+from suite.config.plan import Plan, make_plan
+from suite.data.files import write_atomic
+from suite.engine.harness import RunningElsewhere, check_method, execute, load_data, make_task, without_examples
+from suite.engine.solutions import references, resolved_plan, without_solutions
+from suite.records.plan_note import PLAN_NOTE, PlanNote
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.task.progress import Progress
+from suite.task.task import Workspace
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Session:
+    """One call of `suite run`: its progress display, its runs and how each stood before."""
+
+    progress: Progress = field(default_factory=Progress)
+    before: dict[str, tuple[Store, str | None]] = field(default_factory=dict)
+    left: int = 0
+    ended: int = 0
+    left_out: int = 0
+    seconds: float = 0.0
+
+    @property
+    def position(self) -> str:
+        """ "[3/24] " for the third of the 24 runs that this call has left to do; nothing where there is one."""
+        return f"[{self.ended + 1}/{self.left}] " if self.left > 1 else ""
+
+    @property
+    def time_left(self) -> str:
+        """The rest of a sweep at its mean pace so far."""
+        if self.ended >= self.left:
+            return ""
+        minutes = self.seconds / self.ended * (self.left - self.ended) / 60
+        return f"; about {minutes:.0f} min left" if minutes >= 1 else "; less than a minute left"
+
+    def register(self, store: Store, plan: Plan) -> RunRecord | None:
+        """Remember a run of this call and how it stands; its record if it has ended."""
+        record = store.read(plan.id)
+        self.before.setdefault(plan.id, (store, record.status if record else None))
+        return record
+
+    def leave_out(self, reason: str) -> None:
+        """Leave out a run that turned out to be impossible."""
+        log.error("left out: %s", reason)
+        self.left_out += 1
+        self.ended += 1
+
+    def summary(self) -> tuple[str, int]:
+        """A line on how the call ended, read from the records, and how many of its runs are failed or left out."""
+        counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
+        for run_id, (store, status) in self.before.items():
+            record = store.read(run_id)
+            if record is None:
+                counts["not run"] += 1
+            elif record.status != "done":
+                counts["failed"] += 1
+            else:
+                counts["already done" if status == "done" else "run now"] += 1
+        counts["left out"] = self.left_out
+        parts = [f"{count} {name}" for name, count in counts.items() if count]
+        nothing = "; nothing was trained" if counts["already done"] == len(self.before) else ""
+        retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
+        total = len(self.before) + self.left_out
+        return f"{total} runs: {', '.join(parts)}{nothing}{retry}", counts["failed"] + self.left_out
+
+
+session = Session()
+
+
+def store_of(config: DictConfig) -> Store:
+    """The experiment's store.
+
+    Raises:
+        SuiteError: the experiment's name is not a plain folder name, or the folder cannot be written.
+    """
+    name = config.name
+    if not name or name.startswith(".") or set(name) & set("/\\\0") or name in ("artefacts", "published"):
+        raise SuiteError(
+            f"name={name}: must be a plain folder name without a leading dot, other than artefacts and published"
+        )
+    store = Store(Path(config.results_dir).expanduser(), name)
+    store.check_writable()
+    return store
+
+
+def announce(configs: Iterable[DictConfig]) -> None:
+    """Check all jobs of a sweep before the first one trains, and say how many are left.
+
+    Raises:
+        SuiteError: the first job that cannot work.
+    """
+    later = 0
+    for config in _with_references(configs):
+        store = store_of(config)
+        plan = _plan_or_none(config, store)
+        if plan is None:
+            make_plan(without_solutions(config))  # what can be checked before the solution is known
+            later += 1
+            continue
+        if plan.id in session.before:
+            continue
+        _write_plan_note(store, plan)
+        if _has_ended(session.register(store, plan), config):
+            continue
+        session.left += 1
+        data = load_data(plan.benchmark, store)  # a damaged file is found now, not after hours
+        workspace = Workspace(store.run_folder(plan.id), store)
+        check_method(plan, make_task(plan, without_examples(data), workspace, Progress()))
+    session.left += later
+    log.info("%d runs planned, %d left to do", len(session.before) + later, session.left)
+
+
+def _with_references(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
+    """All jobs, each after those that its budget refers to."""
+    for config in configs:
+        yield from references(config).values()
+        yield config
+
+
+def _plan_or_none(config: DictConfig, store: Store) -> Plan | None:
+    """As `resolved_plan`; None as well where the solution turned out to leave no possible target."""
+    try:
+        return resolved_plan(config, store)
+    except SuiteError:
+        if not references(config):
+            raise
+        return None
+
+
+def run_job(config: DictConfig, wait: bool = False) -> None:
+    """Do one job, unless it has ended before, and log how it ended; first those that its budget refers to.
+
+    With `wait`, one that runs in another process is waited for, otherwise left to it.
+
+    Raises:
+        SuiteError: the configuration cannot work, or its data is unusable.
+    """
+    store, needed = store_of(config), references(config)
+    for job in needed.values():
+        run_job(job, wait=True)
+    try:
+        plan = resolved_plan(config, store)
+    except SuiteError as error:
+        if not needed:
+            raise
+        session.leave_out(str(error))  # known only now, and no reason to end a sweep
+        return
+    if plan is None:
+        session.leave_out(f"{config.benchmark.name}: no solution that budget={plain(config.budget)} could refer to")
+        return
+    _write_plan_note(store, plan)
+    if _has_ended(session.register(store, plan), config):
+        return
+    session.progress.begin_run(session.position + plan.label)
+    start = time.monotonic()
+    try:
+        record = execute(plan, store, session.progress, config.checkpoint_seconds, wait=wait)
+    except RunningElsewhere:
+        log.info("%s: running in another process", plan.label)
+        return
+    position = session.position
+    session.ended += 1
+    session.seconds += time.monotonic() - start
+    if record.status == "done":
+        _log_result(record, position + plan.label)
+    elif config.fail_fast:
+        raise SystemExit(1)
+
+
+def _log_result(record: RunRecord, label: str) -> None:
+    worst = max(record.violations.values(), default=0.0)
+    log.info(
+        "%s: %s %.4f, %s, %.2f standard trainings, %.0f s%s",
+        label,
+        record.score_name,
+        record.scores["test"],
+        "fits" if record.feasible else f"violates by {worst:.1%}",
+        record.meter["standard_trainings"]["total"],
+        record.meter["total"]["wall_s"],
+        session.time_left,
+    )
+
+
+def _has_ended(record: RunRecord | None, config: DictConfig) -> bool:
+    return record is not None and (record.status == "done" or not config.retry_failed)
+
+
+def _write_plan_note(store: Store, plan: Plan) -> None:
+    """Remember that this run belongs to the experiment, so that `suite status` can name what is missing."""
+    path = store.run_folder(plan.id) / PLAN_NOTE
+    if store.read_file(plan.id, PLAN_NOTE) is None:
+        note = PlanNote(
+            benchmark=plan.benchmark.name,
+            method=plan.method.name,
+            budget=plan.budget.label,
+            seed=plan.task.seed,
+            preset=plan.preset,
+            device=plan.task.hardware.device.name,
+            variant=plan.variant,
+        )
+        write_atomic(path, note.to_json())

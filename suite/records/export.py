@@ -1,0 +1,53 @@
+"""An experiment as one tidy file, a row a run, for analyses of one's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+from suite import SuiteError
+from suite.data.files import replacing
+from suite.records.frame import frame
+from suite.records.store import Store
+
+
+def _csv(table: pd.DataFrame, file: IO[bytes]) -> None:
+    table.to_csv(file, index=False, lineterminator="\n")
+
+
+def _parquet(table: pd.DataFrame, file: IO[bytes]) -> None:
+    table.to_parquet(file, index=False)
+
+
+_WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, ".parquet": _parquet}
+
+
+def export(store: Store, path: Path) -> int:
+    """Write the columns of `suite.records.frame.frame` to `path`, CSV or Parquet by its suffix; the number of rows.
+
+    Failed runs are rows with their error. Numbers are in full precision and base units (bytes, MAC, seconds, joules);
+    what a run lacks is empty. The file is whole or not there; one that is there is replaced.
+
+    Raises:
+        SuiteError: no records, an unknown suffix, a path among the runs, or one that cannot be written.
+    """
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise SuiteError(f"{path}: suffix {path.suffix or '(none)'} is unknown. Choices: {', '.join(_WRITERS)}")
+    if path.resolve().is_relative_to((store.folder / "runs").resolve()):
+        raise SuiteError(
+            f"{path}: is among the runs that it is made from. Choose a file outside {store.folder / 'runs'}"
+        )
+    if path.is_dir():
+        raise SuiteError(f"{path}: is a folder, not a file")
+    records = store.records()
+    if not records:
+        raise SuiteError(f"{store.folder}: no records to export")
+    table = frame(records)
+    try:
+        with replacing(path) as file:
+            writer(table, file)
+    except OSError as error:
+        raise SuiteError(f"{path}: cannot be written ({error.strerror})") from error
+    return len(table)

@@ -1,0 +1,262 @@
+"""All records as one tidy pandas frame, a row a run; every table and figure starts from it."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from suite.records.labels import option_text
+from suite.records.record import METRICS, PHASES, RunRecord
+
+GROUP = ["benchmark", "preset", "device", "budget", "method", "variant"]
+"""The columns that runs must share to be averaged over random seeds."""
+
+_NAN = float("nan")
+_NUMERICS = ("threads", "compute")
+_FURTHER = "test/"
+_UNSET = object()
+_LABEL = 24
+
+
+def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """One row per record, in the order of benchmark, preset, device, budget, method, variant, seed and id.
+
+    Plain columns: id, experiment, status, benchmark, preset, budget, method, variant, options, device, seed,
+    score_name, score (test), selection_name, validation_score (measured by selection_name), quality_target and chance
+    (of the test score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation,
+    max_search_violation (relative, NaN where absent), trainings, trainings_amortised and trainings_shared (standard
+    trainings of the reference network), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length (the
+    recipe's epochs and cuts in words), data_note, error ("" where none).
+
+    Columns by metric: `cost/`, `relative/` (cost over the reference network's), `reference/` and `unit/`; by budgeted
+    metric `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What
+    a record lacks is NaN.
+
+    `method` is the method's name; `variant` is a tuple of (option, value as text) pairs: the options that differ from
+    the method's default, and all other settings in which runs of one method on a benchmark, preset and device differ,
+    so that different settings are never averaged. `options` are all options, as JSON.
+    """
+    ordered = sorted(records, key=_order)
+    metrics = in_order(m for r in ordered for m in (*r.reference_costs, *r.costs))
+    limited = in_order(m for r in ordered for m in r.targets)
+    users = _artefact_users(ordered)
+    scores = sorted({name for r in ordered for name in r.scores if name.startswith(_FURTHER)})
+    columns = [
+        _facts(r) | _further_scores(r, scores) | _metric_columns(r, metrics, limited) | _effort(r, users)
+        for r in ordered
+    ]
+    table = pd.DataFrame(columns)
+    if ordered:
+        table["variant"] = pd.Series(_variants(ordered), index=table.index, dtype=object)
+    return table
+
+
+def in_order(metrics: Iterable[str]) -> list[str]:
+    """The distinct metrics in the order of `METRICS`, unknown ones last by name."""
+    rank = {metric: i for i, metric in enumerate(METRICS)}
+    return sorted(set(metrics), key=lambda m: (rank.get(m, len(rank)), m))
+
+
+def by_metric(table: pd.DataFrame, prefix: str) -> list[str]:
+    """The metrics for which `table` has a column `prefix/metric` with any value, in the table's order."""
+    start = prefix + "/"
+    return [c.removeprefix(start) for c in table.columns if c.startswith(start) and table[c].notna().any()]
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested configuration as dotted key -> value, as JSON unless it is a string."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return flat
+
+
+def _facts(record: RunRecord) -> dict[str, Any]:
+    settings = {**record.config, **record.environment}
+    return {
+        "id": record.id,
+        "experiment": record.experiment,
+        "status": record.status,
+        "benchmark": record.benchmark,
+        "preset": record.preset,
+        "budget": record.budget,
+        "method": record.method,
+        "variant": (),
+        "options": json.dumps(record.options, sort_keys=True),
+        "device": record.device,
+        "seed": record.seed,
+        "score_name": record.score_name,
+        "score": record.scores.get("test", _NAN),
+        "selection_name": record.selection_name,
+        "validation_score": record.scores.get("validation", _NAN),
+        "quality_target": _or_nan(record.quality_target),
+        "chance": _or_nan(record.config.get("benchmark", {}).get("chance")),
+        "feasible": record.feasible,
+        "max_violation": _largest(record, record.violations),
+        "max_search_violation": _largest(record, record.search_violations),
+        "threads": settings.get("threads", _NAN),
+        "dtype": str(settings.get("dtype", "")),
+        "length": _length(record.config.get("recipe", {})),
+        "data_note": record.data_note,
+        "error": record.error or "",
+    }
+
+
+def _or_nan(value: float | None) -> float:
+    return _NAN if value is None else float(value)
+
+
+def _further_scores(record: RunRecord, names: Iterable[str]) -> dict[str, float]:
+    return {f"score/{name.removeprefix(_FURTHER)}": record.scores.get(name, _NAN) for name in names}
+
+
+def _length(recipe: Mapping[str, Any]) -> str:
+    """A recipe's epochs for warm-up, search and final training, and what it cuts the data to; "" where unknown."""
+    if "epochs" not in recipe:
+        return ""
+    phases = [recipe["epochs"], *(recipe.get(f"{name}_epochs") or recipe["epochs"] for name in ("search", "finetune"))]
+    text = " + ".join(map(str, phases)) + " epochs"
+    for key, what in (("train_samples", "training"), ("eval_samples", "evaluation")):
+        text += f", {recipe[key]:,} {what} samples" if recipe.get(key) else ""
+    return text
+
+
+def _largest(record: RunRecord, violations: Mapping[str, float] | None) -> float:
+    """The largest violation; 0 where a finished run had no constraint, NaN where nothing is known."""
+    if violations is None or (not violations and (record.targets or record.status != "done")):
+        return _NAN
+    return max(violations.values(), default=0.0)
+
+
+def _metric_columns(record: RunRecord, metrics: Sequence[str], limited: Sequence[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for m in metrics:
+        cost, reference = record.costs.get(m, _NAN), record.reference_costs.get(m, _NAN)
+        row |= {
+            f"cost/{m}": cost,
+            f"relative/{m}": cost / reference if reference else _NAN,
+            f"reference/{m}": reference,
+        }
+        row[f"unit/{m}"] = record.units.get(m, "")
+    searched = record.search_violations or {}
+    for m in limited:
+        row[f"target/{m}"] = record.targets.get(m, _NAN)
+        row[f"violation/{m}"] = record.violations.get(m, _NAN)
+        row[f"search_violation/{m}"] = searched.get(m, _NAN)
+    return row
+
+
+def _artefact_users(records: Sequence[RunRecord]) -> Counter[str]:
+    """Artefact -> number of finished runs that were charged for it, so that the amortised shares add up to
+    one.
+    """
+    users: Counter[str] = Counter()
+    for record in records:
+        if record.status == "done":
+            users.update({str(s["artefact"]) for s in record.meter.get("shared", {}).values()})
+    return users
+
+
+def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
+    meter = record.meter
+    trainings, total = meter.get("standard_trainings", {}), meter.get("total", {})
+    shared = meter.get("shared", {}).values()
+    saved = sum(s["macs"] * (1 - 1 / max(1, users[str(s["artefact"])])) for s in shared)
+    full = trainings.get("total", _NAN)
+    return {
+        "trainings": full,
+        "trainings_amortised": full - saved / meter["standard_macs"] if trainings else _NAN,
+        "trainings_shared": sum(s["macs"] for s in shared) / meter["standard_macs"] if trainings else _NAN,
+        **{f"trainings/{phase}": trainings.get(phase, _NAN) for phase in PHASES},
+        "wall_s": total.get("wall_s", _NAN),
+        "cpu_s": total.get("cpu_s", _NAN),
+        "networks": total.get("networks", _NAN),
+        "lost_macs": meter.get("lost", {}).get("macs", _NAN),
+    }
+
+
+def _order(record: RunRecord) -> tuple[object, ...]:
+    variant = json.dumps(record.variant, sort_keys=True)
+    return (
+        record.benchmark,
+        record.preset,
+        record.device,
+        record.budget,
+        record.method,
+        variant,
+        record.seed,
+        record.id,
+    )
+
+
+def _variants(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
+    """The variant of each record, followed by the other settings in which it differs from runs of the same method.
+
+    Runs are compared over all budgets: what is pooled over random seeds, or over budgets, is one variant.
+    """
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, r in enumerate(records):
+        variant = json.dumps(r.variant, sort_keys=True)
+        groups[r.benchmark, r.preset, r.device, r.method, variant].append(i)
+    variants = [tuple((key, option_text(value)) for key, value in r.variant.items()) for r in records]
+    for members in groups.values():
+        for i, further in zip(members, _differences([records[i] for i in members]), strict=True):
+            variants[i] += further
+    return variants
+
+
+def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
+    """For each record the settings (key, value) that are not the same in all of them; empty where all agree."""
+    # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
+    once = len({(r.budget, r.seed) for r in records}) == len(records)
+    keys = sorted(
+        k for k in _varying([r.config for r in records]) if not _is_seed_or_budget(k) and not (once and _numeric(k))
+    )
+    settings = [flatten(r.config) for r in records]
+    texts = {key: _texts({flat.get(key, "unset") for flat in settings}) for key in keys}
+    return [tuple((key, texts[key][flat.get(key, "unset")]) for key in keys) for flat in settings]
+
+
+def _is_seed_or_budget(key: str) -> bool:
+    """Whether a key is the random seed's or the budget's: a target that refers to another solution differs by seed."""
+    return key == "seed" or key.split(".")[0] in ("budget", "targets")
+
+
+def _numeric(key: str) -> bool:
+    return _last(key) in _NUMERICS
+
+
+def _texts(values: Iterable[str]) -> dict[str, str]:
+    """Each value in so few characters as a label has room for, and different values differently."""
+    short = {value: value[:_LABEL] for value in values}
+    uses = Counter(short.values())
+    return {
+        value: text if uses[text] == 1 else f"{text}#{hashlib.sha256(value.encode()).hexdigest()[:6]}"
+        for value, text in short.items()
+    }
+
+
+def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:
+    """The dotted keys of `flatten` whose values are not the same in all `configs`.
+
+    Equal parts are passed over whole: of thousands of runs most settings agree.
+    """
+    for key in sorted({key for config in configs for key in config}):
+        values = [config.get(key, _UNSET) for config in configs]
+        if all(value == values[0] for value in values):
+            continue
+        nodes = [value for value in values if isinstance(value, Mapping)]
+        if nodes:
+            yield from _varying([*nodes, *([{}] if len(nodes) < len(values) else [])], f"{prefix}{key}.")
+        if any(value is not _UNSET and not isinstance(value, Mapping) for value in values):
+            yield f"{prefix}{key}"
+
+
+def _last(key: str) -> str:
+    return key.rsplit(".", 1)[-1]

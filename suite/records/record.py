@@ -1,0 +1,152 @@
+"""The schema of one run's record: what was asked, what came out, what it cost."""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from suite import SuiteError
+
+SCHEMA = 3
+
+METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
+"""The hardware costs that a budget can limit, in the order of tables and figures."""
+
+PHASES = ("warmup", "search", "finetune", "evaluation")
+"""The phases by which a run's effort is recorded."""
+
+
+class RecordError(SuiteError, ValueError):
+    """A record that cannot be read: torn, of another schema, or with missing or unknown fields."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One method at one budget with one random seed. `record.json` is exactly these fields.
+
+    `method` is the method's name, `options` are all its options, and `variant` those of them (dotted key -> value) that
+    differ from its default; `space` is among them where it is not `masks`.
+    `status` is "done" or "failed"; a run that was killed has no record, its checkpoints wait for the next call.
+    Costs, targets and violations are keyed by metric; units are those of `units`. A violation is
+    max(0, cost/target - 1). `meter` is `Meter.report()`: resources in total and by phase. `scores` has
+    "validation", measured by `selection_name`, "test", measured by `score_name`, and the test's others as
+    "test/<name>"; `quality_target` is MLPerf Tiny's.
+    """
+
+    id: str
+    experiment: str
+    status: str
+    benchmark: str
+    method: str
+    variant: Mapping[str, Any]
+    options: Mapping[str, Any]
+    device: str
+    preset: str
+    seed: int
+    budget: str
+    targets: Mapping[str, float]
+    units: Mapping[str, str]
+    config: Mapping[str, Any]
+    score_name: str = ""
+    selection_name: str = ""
+    quality_target: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    reference_costs: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
+    violations: Mapping[str, float] = field(default_factory=dict)
+    feasible: bool = False
+    search_violations: Mapping[str, float] | None = None
+    selection: str = ""
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    widths: Mapping[str, int] = field(default_factory=dict)
+    reference_widths: Mapping[str, int] = field(default_factory=dict)
+    meter: Mapping[str, Any] = field(default_factory=dict)
+    artefacts: tuple[str, ...] = ()
+    data_note: str = ""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    finished: str = ""
+    error: str | None = None
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """The record as JSON with sorted keys, ending in a newline."""
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True, allow_nan=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "RunRecord":
+        """Read a record.
+
+        Raises:
+            RecordError: the text is no record, or was written by a version of the suite with another schema.
+        """
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"torn, or no JSON ({error})") from error
+        if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
+            raise RecordError("not a run record: it has no schema version")
+        if raw["schema"] != SCHEMA:
+            advice = "update the suite" if raw["schema"] > SCHEMA else "the run must be made again"
+            raise RecordError(f"record schema {raw['schema']}, this suite reads {SCHEMA}: {advice}")
+        for what, names in (("unknown fields", set(raw) - set(_KINDS)), ("missing fields", _REQUIRED - set(raw))):
+            if names:
+                raise RecordError(f"{what} {', '.join(sorted(names))}")
+        for name, value in raw.items():
+            if not isinstance(value, _KINDS[name]):
+                raise RecordError(f"field {name} is of type {type(value).__name__}")
+        _check_parts(raw)
+        for name in ("candidates", "artefacts"):
+            raw[name] = tuple(raw.get(name, ()))
+        if raw.get("error"):  # may name a file in another encoding, as halves of characters
+            raw["error"] = raw["error"].encode(errors="replace").decode()
+        return cls(**raw)
+
+
+def _check_parts(raw: Mapping[str, Any]) -> None:
+    """Refuse what tables and figures would stumble over, naming the key.
+
+    Raises:
+        RecordError: a part has another kind of value than the suite writes.
+    """
+    for name in _NUMBERS:
+        _check(name, raw.get(name) or {}, int, float)
+    for name in _COUNTS:
+        _check(name, raw.get(name) or {}, int)
+    _check("candidates", dict(enumerate(raw.get("candidates", ()))), dict)
+    for name, parts in _PARTS.items():
+        node = raw.get(name) or {}
+        _check(name, {part: node[part] for part in parts if part in node}, dict)
+    meter = raw.get("meter") or {}
+    for part in ("total", "standard_trainings"):
+        _check(f"meter.{part}", meter.get(part, {}), int, float)
+    if "standard_trainings" in meter:
+        _check("meter", {"standard_macs": meter.get("standard_macs")}, int, float)
+    shared = meter.get("shared", {})
+    _check("meter.shared", shared, dict)
+    for key, usage in shared.items():
+        _check(f"meter.shared.{key}", {"macs": usage.get("macs")}, int, float)
+        _check(f"meter.shared.{key}", {"artefact": usage.get("artefact")}, str)
+
+
+def _check(name: str, values: Mapping[Any, Any], *kinds: type) -> None:
+    for key, value in values.items():
+        if type(value) not in kinds:  # exactly: true is no number
+            raise RecordError(f"{name}.{key} is of type {type(value).__name__}")
+
+
+def _kind(hint: Any) -> tuple[type, ...]:
+    """The types that JSON has for a field's annotation."""
+    if options := [o for o in typing.get_args(hint) if isinstance(hint, types.UnionType)]:
+        return tuple(kind for option in options for kind in _kind(option))
+    origin = typing.get_origin(hint) or hint
+    return {float: (float, int), Mapping: (dict,), tuple: (list,)}.get(origin, (origin,))
+
+
+_KINDS = {f.name: _kind(f.type) for f in dataclasses.fields(RunRecord)}
+_NUMBERS = ("targets", "scores", "reference_costs", "costs", "violations", "search_violations")
+_COUNTS = ("widths", "reference_widths")
+_PARTS = {"config": ("benchmark", "recipe"), "meter": ("total", "standard_trainings", "lost", "shared")}
+_REQUIRED = {f.name for f in dataclasses.fields(RunRecord) if f.default is f.default_factory is dataclasses.MISSING}

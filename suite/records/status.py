@@ -1,0 +1,166 @@
+"""What an experiment has done, what runs and what is missing, from its plan notes, claims, checkpoints and records."""
+
+import json
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.records.claims import is_claimed
+from suite.records.plan_note import PLAN_NOTE, UNKNOWN_PLAN, PlanNote
+from suite.records.record import RunRecord
+from suite.records.store import Store, load_tensors
+
+STATES = ("done", "running", "failed", "missing", "unreadable")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """How far a run is, by its newest heartbeat or checkpoint.
+
+    `macs` are those of its meter, in MACs x samples; `trials` are networks trained one after the other, each of which
+    has a meter of its own; `label` is the phase or trial.
+    """
+
+    macs: float
+    trials: int
+    label: str
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How one planned run stands. `note` is what there is to say: its score, its error, how far it is."""
+
+    id: str
+    plan: PlanNote
+    state: str
+    note: str = ""
+    record: RunRecord | None = None
+    spent: Spent | None = None
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What runs of about the same length share."""
+        plan = self.plan
+        return (plan.benchmark, plan.method, json.dumps(plan.variant, sort_keys=True), plan.preset, plan.device)
+
+
+def run_states(store: Store) -> list[RunState]:
+    """Every run of the experiment that was planned or has a record, in the order of preset, device and label.
+
+    A run is "running" while a living process claims it, "missing" where there is neither claim nor record (killed ones
+    among them), "unreadable" where the record is, or is left out of reports for another reason. Takes no lock.
+    """
+    broken = {entry.run_id: entry.reason for entry in store.broken()}
+    records = {record.id: record for record in store.records()}
+    states = [_state(store, run_id, records.get(run_id), broken.get(run_id)) for run_id in store.run_ids()]
+    return sorted(
+        (s for s in states if s is not None), key=lambda s: (s.plan.preset, s.plan.device, s.plan.label, s.id)
+    )
+
+
+def _state(store: Store, run_id: str, record: RunRecord | None, broken: str | None) -> RunState | None:
+    plan = _read_plan(store, run_id, record)
+    if plan is None:
+        if broken is None:
+            return None  # an empty folder: nothing was planned
+        plan = UNKNOWN_PLAN
+    if broken is not None:
+        return RunState(run_id, plan, "unreadable", broken)
+    folder = store.run_folder(run_id)
+    if is_claimed(folder):  # a failed one that is tried again has a record as well
+        spent = _spent(folder / "checkpoints")
+        return RunState(run_id, plan, "running", spent.label if spent else "before its first checkpoint", spent=spent)
+    if record is None:
+        begun = any((folder / "checkpoints").glob("*"))
+        return RunState(run_id, plan, "missing", "was begun: the same command continues it" if begun else "")
+    if record.status != "done":
+        return RunState(run_id, plan, "failed", (record.error or record.status).splitlines()[0])
+    score = record.scores.get("test")
+    score_text = "no score" if score is None else f"{score:.4f}"
+    return RunState(run_id, plan, "done", f"{score_text}, {'fits' if record.feasible else 'over budget'}", record)
+
+
+def _read_plan(store: Store, run_id: str, record: RunRecord | None) -> PlanNote | None:
+    """The run as planned, or as recorded where there is no readable plan; None where there is neither."""
+    if record is not None:
+        return PlanNote.of(record)
+    content = store.read_file(run_id, PLAN_NOTE)
+    return None if content is None else PlanNote.from_json(content)
+
+
+def _spent(checkpoints: Path) -> Spent | None:
+    """What the newest readable heartbeat or checkpoint of a run tells."""
+    trials = sum(path.stem.startswith("trial-") for path in checkpoints.glob("*.pt"))
+    paths = [*checkpoints.glob("*.beat"), *checkpoints.glob("*.pt")]
+    for path in sorted(paths, key=_modified, reverse=True):
+        try:
+            meter = load_tensors(path)["meter"]
+        except Exception:  # it may vanish under our eyes, and is only a hint
+            continue
+        return Spent(sum(usage["macs"] for usage in meter.values()), trials, path.stem)
+    return None
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What finished runs of a kind took: medians of seconds, MACs x samples and networks trained."""
+
+    wall_s: float
+    macs: float
+    networks: float
+
+    @classmethod
+    def of(cls, records: Sequence[RunRecord]) -> "_Usual":
+        totals = [record.meter["total"] for record in records]
+        return cls(*(statistics.median(float(t.get(key, 0)) for t in totals) for key in ("wall_s", "macs", "networks")))
+
+    def seconds_left(self, spent: Spent | None) -> float:
+        """The rest of a run that is as far as `spent`."""
+        if spent is None:
+            return self.wall_s
+        done = spent.trials / max(self.networks, 1) if spent.trials else spent.macs / max(self.macs, 1)
+        return self.wall_s * (1 - min(done, 1.0))
+
+
+def seconds_left(states: Sequence[RunState]) -> dict[str, float]:
+    """Run -> seconds that it still needs, for running and missing runs of a kind of which some have finished.
+
+    A guess: what finished runs of the same benchmark, method, preset and device took in the median, less the share of
+    their MACs, or of their trials, that the run has behind it.
+    """
+    finished: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
+    for state in states:
+        if state.record is not None and state.record.meter.get("total"):
+            finished[state.kind].append(state.record)
+    usual = {kind: _Usual.of(records) for kind, records in finished.items()}
+    open_ = [s for s in states if s.state in ("running", "missing") and s.kind in usual]
+    return {s.id: usual[s.kind].seconds_left(s.spent) for s in open_}
+
+
+def totals(states: Sequence[RunState], left: Mapping[str, float]) -> str:
+    """The counts, and the time left where something runs: "3 of 8 runs done, 1 running; about 20 min left"."""
+    counts = Counter(state.state for state in states)
+    parts = [f"{counts[name]} {name}" for name in STATES[1:] if counts[name]]
+    text = ", ".join([f"{counts['done']} of {len(states)} runs done", *parts])
+    if not counts["running"]:
+        return text
+    known = [left[s.id] for s in states if s.id in left]
+    if not known:
+        return f"{text}; time left unknown: no finished run to judge by"
+    unknown = counts["running"] + counts["missing"] - len(known)
+    beside = f" and {unknown} runs of unknown length" if unknown else ""
+    several = f" with {counts['running']} at a time" if counts["running"] > 1 else ""
+    return f"{text}; about {readable_duration(sum(known) / counts['running'])}{beside} left{several}"
+
+
+def readable_duration(seconds: float) -> str:
+    """Seconds as a person would say them: "40 s", "12 min", "1.6 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

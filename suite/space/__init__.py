@@ -1,0 +1,1 @@
+"""What every method searches in: budgets, channel groups, widths, layer choices, and the projection onto a budget."""

@@ -1,0 +1,137 @@
+"""Hardware budgets: which metrics are limited, to how much, and by how much a network exceeds them."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from suite import SuiteError
+
+KILO = 1024
+
+_BYTES = {"B": 1.0, "kB": KILO, "KB": KILO, "KiB": KILO, "MB": KILO**2, "MiB": KILO**2}
+_COUNT = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+_JOULES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6}
+_SUFFIXES: dict[str, dict[str, float]] = {"B": _BYTES, "MAC": _COUNT, "cycles": _COUNT, "s": _SECONDS, "J": _JOULES}
+_SOLUTION = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*% of (\w+)-only\s*")
+_QUANTITY = re.compile(r"\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """An upper limit on one metric: `target` in the metric's unit, `text` as the user wrote it."""
+
+    metric: str
+    target: float
+    text: str
+
+    def violation(self, cost: float) -> float:
+        """By how much `cost` exceeds the target, relative to it; 0 where it holds."""
+        return max(0.0, cost / self.target - 1.0)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A set of constraints, at most one a metric; an empty budget is always met."""
+
+    constraints: tuple[Constraint, ...] = ()
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self.constraints)
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """Target of each limited metric, in its unit."""
+        return {c.metric: c.target for c in self.constraints}
+
+    @property
+    def label(self) -> str:
+        """The budget as a person would write it: `weights 25% + latency 50%`."""
+        return " + ".join(f"{c.metric} {c.text}" for c in self.constraints) or "none"
+
+    def violations(self, costs: Mapping[str, float]) -> dict[str, float]:
+        """Relative violation of each constraint by exact `costs` (metric -> value)."""
+        return {c.metric: c.violation(costs[c.metric]) for c in self.constraints}
+
+    def fits(self, costs: Mapping[str, float]) -> bool:
+        """Whether every constraint holds on exact `costs`."""
+        return all(costs[c.metric] <= c.target for c in self.constraints)
+
+    def total_violation(self, costs: Mapping[str, float]) -> float:
+        """Sum of the relative violations: what is minimised where no candidate fits."""
+        return sum(self.violations(costs).values())
+
+
+Solutions = Mapping[str, Mapping[str, float]]
+"""Metric -> exact costs of the network that was found with that constraint of the budget alone."""
+
+
+def solutions_needed(node: Mapping[str, object]) -> set[str]:
+    """The constraints whose solutions other values refer to, as "weights" in `macs: 50% of weights-only`.
+
+    Raises:
+        SuiteError: a value refers to a constraint that the budget lacks, or to its own or another relative one.
+    """
+    matches = {metric: match[2] for metric, value in node.items() if (match := _SOLUTION.fullmatch(str(value)))}
+    for metric, other in matches.items():
+        if node.get(other) is None or other in matches:
+            raise SuiteError(
+                f"budget.{metric}={node[metric]}: budget.{other} must be given, and not itself in terms of a solution"
+            )
+    return set(matches.values())
+
+
+def parse_budget(
+    node: Mapping[str, object],
+    reference_costs: Mapping[str, float],
+    units: Mapping[str, str],
+    solutions: Solutions | None = None,
+) -> Budget:
+    """Turn the config node `budget` into absolute targets.
+
+    Args:
+        node: metric -> "25%", "20kB", "5ms", "1.5M", a number, "50% of weights-only" (of this metric's cost in the
+            network found with the weights constraint alone), or None for no limit.
+        reference_costs: exact costs of the reference network, which relative targets refer to.
+        units: metric -> its unit, "B", "MAC", "s", "cycles" or "J", as the device states it.
+        solutions: what `solutions_needed` names.
+
+    Raises:
+        SuiteError: unknown metric, text that is no quantity, a unit of another kind, a target that is not positive.
+    """
+    constraints = []
+    solutions_needed(node)
+    for metric, value in node.items():
+        if value is None:
+            continue
+        if metric not in units:
+            raise SuiteError(f"budget.{metric}={value}: no such metric for this device. Choices: {', '.join(units)}")
+        if match := _SOLUTION.fullmatch(str(value)):
+            target = float(match[1]) / 100 * (solutions or {})[match[2]][metric]
+            if not target > 0:
+                raise SuiteError(f"budget.{metric}={value}: must be more than 0")
+        else:
+            target = _parse_target(metric, value, reference_costs[metric], units[metric])
+        constraints.append(Constraint(metric, target, str(value).strip()))
+    return Budget(tuple(constraints))
+
+
+def _parse_target(metric: str, value: object, reference_cost: float, unit: str) -> float:
+    factors = _SUFFIXES[unit]
+    allowed = f'a share of the reference network ("25%") or a number with one of {", ".join(filter(None, factors))}'
+    key = f"budget.{metric}={value}"
+    match = _QUANTITY.fullmatch(str(value))
+    if match is None or isinstance(value, bool):
+        raise SuiteError(f"{key}: not a quantity. Allowed: {allowed}")
+    number, suffix = float(match[1]), match[2]
+    if not (math.isfinite(number) and number > 0):
+        raise SuiteError(f"{key}: a budget must be a positive number. Allowed: {allowed}")
+    if suffix == "%":
+        return number / 100 * reference_cost
+    if suffix == "":
+        return number
+    if suffix not in factors:
+        where = " (this device has no clock: its latency is in relative cycles)" if unit == "cycles" else ""
+        raise SuiteError(f"{key}: {suffix!r} is not a unit of {metric}{where}. Allowed: {allowed}")
+    return number * factors[suffix]

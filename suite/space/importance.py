@@ -1,0 +1,57 @@
+"""How much a channel matters: the size of the weights that make it and use it, after folding batch norm.
+
+Each layer's slices are scaled by their mean square, so that layers are comparable; the idea of DepGraph's group norm.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from suite.hardware.layers import Network
+from suite.space.groups import Groups, Segment
+
+
+@torch.no_grad()
+def channel_importance(module: nn.Module, network: Network, groups: Groups) -> list[Tensor]:
+    """Importance of each channel of each group, (size,) float64, about 1 on average in every group.
+
+    `module` is the plain network that `network` lists.
+    """
+    sums = [torch.zeros(n, dtype=torch.float64) for n in groups.sizes]
+    scale = _batch_norm_scales(module, network)
+    for layer in network.weighted:
+        part = module.get_submodule(layer.name)
+        assert isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear)
+        weight = part.weight.detach().double().cpu().flatten(2) if part.weight.dim() > 2 else part.weight.double().cpu()
+        squared = weight.square().sum(2) if weight.dim() > 2 else weight.square()
+        if layer.name in scale:
+            squared = squared * scale[layer.name].square()[:, None]
+        _accumulate(sums, groups.segments[layer.name], squared.sum(1))
+        if layer.kind != "depthwise":
+            _accumulate(sums, groups.segments[layer.inputs[0]], squared.sum(0))
+    return [total.div(total.mean().clamp(min=1e-12)).sqrt() for total in sums]
+
+
+def _accumulate(sums: Sequence[Tensor], segments: Sequence[Segment], squared: Tensor) -> None:
+    """Give each channel the squares of its features, (features,), relative to the mean channel of this tensor."""
+    lengths = [len(sums[s.group]) * s.repeat for s in segments]
+    rows = torch.split(squared, lengths)
+    channels = [row.view(-1, s.repeat).sum(1) for row, s in zip(rows, segments, strict=True)]
+    mean = torch.cat(channels).mean().clamp(min=1e-12)
+    for segment, values in zip(segments, channels, strict=True):
+        sums[segment.group].add_(values / mean)
+
+
+def _batch_norm_scales(module: nn.Module, network: Network) -> dict[str, Tensor]:
+    """gamma / sqrt(var + eps) of the batch norm behind each layer that has one."""
+    scales = {}
+    for layer in network.layers:
+        if layer.kind != "batch_norm":
+            continue
+        part = module.get_submodule(layer.name)
+        assert isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d)
+        assert part.running_var is not None
+        scale = (part.running_var.double() + part.eps).rsqrt()
+        scales[layer.inputs[0]] = (scale if part.weight is None else scale * part.weight.double()).cpu()
+    return scales

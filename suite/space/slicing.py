@@ -1,0 +1,77 @@
+"""From a network and the channels to keep to a smaller plain network that computes the same function.
+
+Weights, biases and batch norm with its statistics are gathered, nothing is re-initialised: where the removed channels
+contributed nothing, the result equals the masked network.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from suite.hardware.layers import Layer, Network
+from suite.space.groups import Groups
+
+
+def slice_channels(module: nn.Module, network: Network, groups: Groups, kept: Sequence[Tensor]) -> nn.Module:
+    """A copy of `module` without the channels that `kept` (one bool tensor a group) drops.
+
+    Args:
+        module: the plain network that `network` was traced from.
+        network: its layer list.
+        groups: its channel groups.
+        kept: for each group, which of its channels stay; at least one each.
+    """
+    result = copy.deepcopy(module)
+    for layer in network.layers:
+        if layer.kind not in ("conv", "depthwise", "linear", "batch_norm"):
+            continue
+        part = result.get_submodule(layer.name)
+        out = groups.spread(layer.name, kept)
+        if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
+            smaller: nn.Module = _batch_norm(part, out)
+        else:
+            inputs = groups.spread(layer.inputs[0], kept)
+            smaller = _weighted(cast(nn.Conv1d | nn.Conv2d | nn.Linear, part), layer, inputs, out)
+        smaller.train(part.training)
+        _replace(result, layer.name, smaller)
+    return result
+
+
+def _weighted(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:
+    with torch.no_grad():
+        weight = part.weight[out] if layer.kind == "depthwise" else part.weight[out][:, inputs]
+        bias = None if part.bias is None else part.bias[out]
+    cin, cout = int(inputs.sum()), int(out.sum())
+    smaller: nn.Conv1d | nn.Conv2d | nn.Linear
+    if isinstance(part, nn.Linear):
+        smaller = nn.Linear(cin, cout, bias=bias is not None)
+    else:
+        smaller = cast(type[Any], type(part))(
+            cin,
+            cout,
+            part.kernel_size,
+            part.stride,
+            part.padding,
+            part.dilation,
+            groups=cout if layer.kind == "depthwise" else 1,
+            bias=bias is not None,
+        )
+    smaller.weight = nn.Parameter(weight.clone())
+    if bias is not None:
+        smaller.bias = nn.Parameter(bias.clone())
+    return smaller
+
+
+def _batch_norm(part: nn.BatchNorm2d | nn.BatchNorm1d, out: Tensor) -> nn.Module:
+    smaller = type(part)(int(out.sum()), part.eps, part.momentum, part.affine, part.track_running_stats)
+    state = {name: value[out] if value.dim() == 1 else value.clone() for name, value in part.state_dict().items()}
+    smaller.load_state_dict(state, assign=True)  # as it is: type and device included
+    return smaller
+
+
+def _replace(root: nn.Module, path: str, part: nn.Module) -> None:
+    parent, _, name = path.rpartition(".")
+    setattr(root.get_submodule(parent), name, part)

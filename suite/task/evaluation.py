@@ -1,0 +1,49 @@
+"""Predictions and score of a network on a whole split, and the transfer of networks and examples to the device."""
+
+import torch
+from torch import Tensor, nn
+
+from suite.data.base import Split
+from suite.task.meter import Meter
+from suite.task.task import Task
+
+_BATCH = 500
+
+
+def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
+    """Selection score of `network` (eval mode) on `split`, charged to the evaluation phase."""
+    return task.score(predict_split(task, network, split, meter, macs), split)
+
+
+@torch.no_grad()
+def predict_split(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
+    """Predictions for every example of a split (N, ...), float32 on the CPU."""
+    network.eval()
+    parts = []
+    with meter.phase("evaluation"):
+        for index in torch.split(torch.arange(len(split)), _BATCH):
+            x = inputs(task, split.x[index])
+            with autocast(task):
+                predicted = network(x)
+            parts.append(task.predict(predicted.float(), x).cpu())
+        meter.charge_evaluation(macs, len(split))
+    return torch.cat(parts)
+
+
+def to_device(network: nn.Module, compute: str) -> nn.Module:
+    """Move `network` to the device, convolutions in channels_last."""
+    network.to(compute)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def inputs(task: Task, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Stored examples as the network's input on the device, augmented if there is a generator; images channels_last."""
+    x = x.to(task.compute)
+    x = task.preprocess(x) if generator is None else task.augment(x, generator)
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+
+def autocast(task: Task) -> torch.autocast:
+    """bf16 autocast where the recipe asks for it."""
+    kind = "cuda" if task.compute.startswith("cuda") else "cpu"
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=task.recipe.dtype == "bf16")

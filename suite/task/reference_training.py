@@ -1,0 +1,68 @@
+"""Training the reference network, once for each length, shared by all budgets and methods of a benchmark and seed.
+
+It is the warm-up of a search, and all of the hand-tuned baseline.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from suite.records.store import content_id, load_tensors, save_tensors
+from suite.task.cost_limit import searched_macs
+from suite.task.meter import Meter
+from suite.task.task import Task, Workspace
+from suite.task.training import Phase, fit
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class TrainedReference:
+    """The trained reference network, its final training loss (L of Eq. 13), its history, and the artefact it is in."""
+
+    network: nn.Module
+    loss: float
+    history: Sequence[Mapping[str, Any]]
+    artefact: str
+
+
+def train_reference(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") -> TrainedReference:
+    """Train the reference network for `epochs` epochs, or load the shared result; charged in full either way.
+
+    Where layer choices are searched, the supernet is trained instead, all branches mixed evenly.
+
+    Args:
+        task: what to train on.
+        meter: charged under `phase`, evaluation apart.
+        epochs: length of the training; the learning rate falls over all of it.
+        phase: what this training is to the method, a phase of the meter.
+    """
+    artefact = content_id({"kind": "reference training", "version": VERSION, "epochs": epochs, **task.shared_key})
+    store = task.workspace.store
+    path = store.artefact_folder(artefact) / "reference.pt"
+    network = task.new_network() if task.choices is None else task.new_supernet()
+    with store.lock(path.parent):
+        if not path.exists():
+            meter.lost.add(_train(task, network, epochs, Workspace(path.parent, store)).lost)
+    state = load_tensors(path)
+    network.load_state_dict(state["network"])
+    usages = {
+        phase if name == "warmup" else name: usage for name, usage in state["meter"].items() if any(usage.values())
+    }
+    meter.add_shared("reference training", artefact, usages)
+    history = [row | {"phase": phase} for row in state["rows"]]
+    return TrainedReference(network, float(state["loss"]), history, artefact)
+
+
+def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> Meter:
+    meter = Meter(task.standard_macs, task.compute)
+    workspace = replace(workspace, checkpoint_seconds=task.workspace.checkpoint_seconds)
+    phase = Phase("warmup", task.recipe.warmup, epochs, label="warm-up", streams="seed")
+    macs = searched_macs(task)
+    result = fit(replace(task, workspace=workspace), network, meter, phase, macs=macs)
+    state = {"network": network.state_dict(), "loss": result.final_loss, "rows": result.rows, "meter": meter.state()}
+    save_tensors(workspace.folder / "reference.pt", state)
+    workspace.checkpoint("warm-up").unlink(missing_ok=True)
+    return meter

@@ -1,0 +1,293 @@
+"""The one training loop: every method trains through `fit`, which charges the meter and can continue after a kill.
+
+Random numbers are drawn from streams named by (random seed, label, epoch), so a phase that continues from a checkpoint
+draws what it would have drawn, and its result is the same bit for bit (CPU, same threads).
+"""
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from suite.data.sampling import batches, epoch_order
+from suite.records.store import load_tensors, save_tensors
+from suite.task.evaluation import autocast, evaluate, inputs, to_device
+from suite.task.meter import Meter, Usage
+from suite.task.recipe import Optimisation
+from suite.task.task import Task, stream_seed
+
+_HEARTBEAT_S = 2.0
+
+
+class Diverged(RuntimeError):
+    """The training loss became NaN or infinite."""
+
+
+class Objective:
+    """What a phase minimises besides the task loss, and which epoch it keeps; this base: nothing, the best score."""
+
+    def parameter_groups(self) -> Iterable[dict[str, Any]]:
+        """Parameter groups with settings of their own."""
+        return ()
+
+    def passes(self) -> Sequence[str]:
+        """The splits that an epoch trains on, in order: "train", "validation"."""
+        return ("train",)
+
+    def begin_pass(self, split: str, epoch: int) -> None:
+        """A pass over a split starts."""
+
+    def macs(self, *, training: bool) -> float | None:
+        """Forward MACs of an example in the last step, or in evaluation now; None: as the network was given."""
+        return None
+
+    def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
+        """The epoch is over and recorded: the network and its optimiser may be changed for the next one.
+
+        Also called where a phase continues, after the network's state was read and before the optimiser's.
+        """
+
+    def penalty(self, epoch: float) -> Tensor | None:
+        """A term added to the loss, after the forward pass of each step; fractions of `epoch` count steps."""
+        return None
+
+    def ratios(self) -> dict[str, float]:
+        """Cost/target of each constraint now."""
+        return {}
+
+    def row(self, epoch: int) -> dict[str, float]:
+        """Columns for the history, at the end of an epoch."""
+        return {}
+
+    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
+        """The epoch with the largest rank is kept; None is never kept."""
+        return (score,)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must keep."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a former `state()`."""
+
+
+@dataclass
+class Fit:
+    """How a training went: one row an epoch; the network holds the weights of `best_epoch`."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = -1
+    best_rank: tuple[float, ...] | None = None
+    best_score: float = math.nan
+
+    @property
+    def final_loss(self) -> float:
+        """Mean task loss on the training set in the last epoch."""
+        return float(self.rows[-1]["loss"])
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One training within a run.
+
+    `name` is the meter's phase that is charged; `epochs` is the recipe's number where None; `label` names the training
+    within the run (checkpoint, progress, history), `name` where None; `streams` names its random streams, `label` where
+    None; `patience` stops it after so many epochs
+    without a better one, counted from epoch `patience_from`.
+    """
+
+    name: str
+    settings: Optimisation
+    epochs: int | None = None
+    label: str | None = None
+    patience: int | None = None
+    patience_from: int = 0
+    streams: str | None = None
+
+
+def fit(
+    task: Task,
+    network: nn.Module,
+    meter: Meter,
+    phase: Phase,
+    *,
+    objective: Objective | None = None,
+    macs: float | None = None,
+) -> Fit:
+    """Train `network` in place and leave it with the weights of its best epoch.
+
+    Args:
+        task: data, loss, score and recipe.
+        network: any module; `macs` are its forward MACs, measured where not given.
+        meter: charged for every sample and second.
+        phase: what this training is called, and how long and with what it trains.
+        objective: penalty and checkpoint rule; none and best validation score by default.
+
+    Raises:
+        Diverged: the loss is no longer finite.
+    """
+    if macs is None:
+        macs = task.hardware.measure(network, task.input_shape)["macs"]
+    return _Trainer(task, network, meter, phase, objective or Objective(), macs).run()
+
+
+class _Trainer:
+    def __init__(
+        self, task: Task, network: nn.Module, meter: Meter, phase: Phase, objective: Objective, macs: float
+    ) -> None:
+        self.task, self.network, self.meter, self.macs = task, network, meter, macs
+        self.phase, self.label = phase.name, phase.label or phase.name
+        self.streams = phase.streams or self.label
+        self.epochs = phase.epochs or task.recipe.epochs
+        self.settings, self.objective = phase.settings, objective
+        self.patience, self.patience_from = phase.patience, phase.patience_from
+        to_device(network, task.compute)
+        self.optimiser = self.settings.build(network, objective.parameter_groups())
+        self.base_lr = [group["lr"] for group in self.optimiser.param_groups]
+        self.fit = Fit()
+        self.best: dict[str, Tensor] = {}
+        self.path = task.workspace.checkpoint(self.label)
+        self.saved_at = self.beat_at = time.monotonic()
+
+    def run(self) -> Fit:
+        start, done = self._resume()
+        if not done:
+            if start == 0:
+                self.meter.count_network(self.phase)
+            self._train(start)
+        self.network.load_state_dict(self.best)
+        return self.fit
+
+    def _train(self, start: int) -> None:
+        self.task.progress.begin(self.label, self.epochs)
+        for epoch in range(start, self.epochs):
+            self._epoch(epoch)
+            if self._exhausted(epoch):
+                break
+            if time.monotonic() - self.saved_at >= self.task.workspace.checkpoint_seconds:
+                self._save(epoch + 1, done=False)
+        self._save(self.epochs, done=True)
+        self.task.progress.end()
+
+    def _epoch(self, epoch: int) -> None:
+        with self.meter.phase(self.phase):
+            loss = self._train_epoch(epoch)
+        score = evaluate(self.task, self.network, self.task.validation, self.meter, self._macs(training=False))
+        row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
+        row |= self.objective.row(epoch)
+        self.fit.rows.append(row)
+        rank = self.objective.rank(epoch, score)
+        if rank is not None and (self.fit.best_rank is None or rank > self.fit.best_rank):
+            self.fit.best_rank, self.fit.best_epoch, self.fit.best_score = rank, epoch, score
+            self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.task.progress.epoch(epoch + 1, loss, score, self.objective.ratios())
+        self.objective.end_epoch(self.optimiser)
+
+    def _train_epoch(self, epoch: int) -> float:
+        """All passes of an epoch; the mean task loss of the first."""
+        torch.manual_seed(stream_seed(self.task.seed, self.streams, "dropout", epoch))
+        losses = [self._pass(name, epoch) for name in self.objective.passes()]
+        return losses[0]
+
+    def _macs(self, *, training: bool) -> float:
+        now = self.objective.macs(training=training)
+        return self.macs if now is None else now
+
+    def _pass(self, name: str, epoch: int) -> float:
+        task, split = self.task, {"train": self.task.train, "validation": self.task.validation}[name]
+        self.objective.begin_pass(name, epoch)
+        rng = task.rng(self.streams, "batches" if name == "train" else f"{name} batches", epoch)
+        steps = batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
+        self.network.train()
+        total = torch.zeros((), device=task.compute)
+        for step, index in enumerate(steps):
+            now = epoch + step / len(steps)
+            self._set_lr(now)
+            x = inputs(task, split.x[index], rng)
+            y = split.y[index].to(task.compute)
+            with autocast(task):
+                loss = task.loss(self.network(x), x, y)
+            penalty = self.objective.penalty(now)
+            self.optimiser.zero_grad(set_to_none=True)
+            (loss if penalty is None else loss + penalty.to(loss.device)).backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            total += loss.detach() * len(index)
+            self.meter.charge_training(self.phase, self._macs(training=True), len(index))
+            self._beat()
+        mean = float(total) / sum(len(index) for index in steps)
+        if not math.isfinite(mean):
+            raise Diverged(f"{self.label}: training loss is {mean} in epoch {epoch}")
+        return mean
+
+    def _set_lr(self, epoch: float) -> None:
+        factor = self.settings.lr_factor(epoch, self.epochs)
+        for group, lr in zip(self.optimiser.param_groups, self.base_lr, strict=True):
+            group["lr"] = lr * factor
+
+    def _exhausted(self, epoch: int) -> bool:
+        if self.patience is None:
+            return False
+        return epoch - max(self.fit.best_epoch, self.patience_from) >= self.patience
+
+    def _beat(self) -> None:
+        """Leave a note of what has been spent, so that a kill's lost work can be told."""
+        if time.monotonic() - self.beat_at > _HEARTBEAT_S:
+            self.beat_at = time.monotonic()
+            save_tensors(self.path.with_suffix(".beat"), {"meter": self.meter.state()})
+
+    def _save(self, epoch: int, *, done: bool) -> None:
+        state = {
+            "epoch": epoch,
+            "done": done,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+            "rows": self.fit.rows,
+            "best_epoch": self.fit.best_epoch,
+            "best_rank": self.fit.best_rank,
+            "best_score": self.fit.best_score,
+            "objective": self.objective.state(),
+            "meter": self.meter.state(),
+            "lost": vars(self.meter.lost),
+        }
+        if done:  # only the result is asked for again
+            del state["network"], state["optimiser"]
+        save_tensors(self.path, state)
+        self.saved_at = time.monotonic()
+
+    def _resume(self) -> tuple[int, bool]:
+        """(epoch to continue with, whether the phase is over)."""
+        spent = _read(self.path.with_suffix(".beat"))
+        state = _read(self.path)
+        if state is None:
+            if spent is not None:
+                self._count_lost(spent["meter"])
+            return 0, False
+        self.fit = Fit(state["rows"], state["best_epoch"], state["best_rank"], state["best_score"])
+        self.best = state["best"]
+        self.objective.restore(state["objective"])
+        self.meter.restore(state["meter"])
+        self.meter.lost = Usage(**state["lost"])
+        if not state["done"]:
+            self.network.load_state_dict(state["network"])
+            self.objective.end_epoch(self.optimiser)
+            self.optimiser.load_state_dict(state["optimiser"])
+            if spent is not None:
+                self._count_lost(spent["meter"])
+        return state["epoch"], state["done"]
+
+    def _count_lost(self, spent: Mapping[str, Mapping[str, float]]) -> None:
+        """Charge to `lost` what the killed process had spent beyond the state that we continue from."""
+        before = self.meter.state()
+        for name, usage in spent.items():
+            gone = {key: max(value - before[name][key], 0) for key, value in usage.items()}
+            self.meter.lost.add(Usage(**gone))  # type: ignore[arg-type]
+        self.path.with_suffix(".beat").unlink(missing_ok=True)
+
+
+def _read(path: Any) -> dict[str, Any] | None:
+    return load_tensors(path) if path.exists() else None

@@ -1,0 +1,228 @@
+"""The harness: believes nothing, reads the test split once, isolates failures, writes honest records."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tasks import plan, task
+
+from suite import SuiteError
+from suite.config.plan import Plan
+from suite.data.base import Split
+from suite.deploy.load import load_network
+from suite.engine.harness import RunningElsewhere, execute, load_data, subset
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.space.budget import Budget
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Phase, fit
+
+
+def _execute(made: Plan, folder: Path) -> RunRecord:
+    return execute(made, Store(folder, "test"), Progress())
+
+
+@dataclass(frozen=True)
+class Proposes:
+    """Returns thinned, briefly trained networks of the given widths' shares."""
+
+    version: ClassVar[int] = 1
+    shares: tuple[float, ...] = (1.0,)
+    name: str = "proposes"
+
+    def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+        candidates = []
+        for share in self.shares:
+            shape = zip(task.space.full, task.space.groups.frozen, strict=True)
+            widths = [n if frozen else max(1, int(share * n)) for n, frozen in shape]
+            network = task.space.thin(task.new_network(), widths)
+            fit(task, network, meter, Phase("search", task.recipe.warmup, 1, label=str(share)))
+            candidates.append(Candidate(network, str(share)))
+        return SearchResult(candidates)
+
+
+@dataclass(frozen=True)
+class Raises:
+    version: ClassVar[int] = 1
+    name: str = "raises"
+
+    def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+        raise ZeroDivisionError("out of luck")
+
+
+def test_a_record_holds_what_the_harness_measured(tmp_path: Path) -> None:
+    made = plan("budget.weights=25%")
+    record = _execute(made, tmp_path)
+    assert record.status == "done"
+    assert record.feasible
+    assert set(record.costs) == set(made.task.hardware.units)
+    assert record.costs["weights"] <= record.targets["weights"]
+    assert set(record.scores) == {"validation", "test"}
+    assert record.meter["standard_trainings"]["warmup"] == pytest.approx(1)
+    folder = tmp_path / "test" / "runs" / made.id
+    assert {p.name for p in folder.iterdir()} >= {
+        "record.json", "history.parquet", "predictions.npz", "architecture.json", "weights.pt"
+    }  # fmt: skip
+    history = pd.read_parquet(folder / "history.parquet")
+    assert history.phase.unique().tolist() == ["warmup", "search", "finetune"]
+    assert not (folder / "checkpoints").exists()
+
+
+def test_a_recorded_network_can_be_loaded_and_predicts_as_recorded(tmp_path: Path) -> None:
+    made = plan("budget.weights=25%")
+    _execute(made, tmp_path)
+    folder = tmp_path / "test" / "runs" / made.id
+    network = load_network(folder)
+    test = subset(load_data(made.benchmark, Store(tmp_path, "test")).test, made.task.recipe.eval_samples)
+    recorded = np.load(folder / "predictions.npz")
+    assert recorded["target"].tolist() == test.y.tolist()
+    assert network(made.benchmark.preprocess(test.x)).argmax(1).tolist() == recorded["predicted"].tolist()
+    (folder / "weights.pt").unlink()
+    with pytest.raises(SuiteError, match=r"weights\.pt"):
+        load_network(folder)
+
+
+def test_a_finished_run_is_never_repeated(tmp_path: Path) -> None:
+    made = plan("method=random_search", "method.trials=1")
+    first = _execute(made, tmp_path)
+    assert _execute(replace(made, method=Raises()), tmp_path) == first
+
+
+def test_the_best_feasible_candidate_is_chosen(tmp_path: Path) -> None:
+    made = replace(plan("budget.weights=50%"), method=Proposes((1.0, 0.6, 0.1)))
+    record = _execute(made, tmp_path)
+    assert record.feasible
+    assert [c["feasible"] for c in record.candidates] == [False, True, True]
+    chosen = max((c for c in record.candidates if c["feasible"]), key=lambda c: c["validation"])
+    assert record.costs == chosen["costs"]
+    assert record.scores["validation"] == chosen["validation"]
+
+
+def test_the_least_violating_candidate_where_none_fits(tmp_path: Path) -> None:
+    made = replace(plan("budget.weights=5%"), method=Proposes((1.0, 0.6)))
+    record = _execute(made, tmp_path)
+    assert not record.feasible
+    assert record.costs == record.candidates[1]["costs"]
+    assert record.violations["weights"] == pytest.approx(record.costs["weights"] / record.targets["weights"] - 1)
+
+
+def test_a_method_that_raises_is_a_row_not_an_end(tmp_path: Path) -> None:
+    made = replace(plan(), method=Raises())
+    record = _execute(made, tmp_path)
+    assert record.status == "failed"
+    assert record.error == "ZeroDivisionError: out of luck"
+    assert Store(tmp_path, "test").records() == [record]
+
+
+def test_a_method_without_candidates_fails(tmp_path: Path) -> None:
+    record = _execute(replace(plan(), method=Proposes(())), tmp_path)
+    assert record.status == "failed"
+    assert "no candidate" in (record.error or "")
+
+
+def test_a_task_carries_no_test_data(tmp_path: Path) -> None:
+    of, made = task(tmp_path, "recipe.train_samples=null")
+    test = load_data(made.benchmark, Store(tmp_path, "test")).test.x
+    known = {x.numpy().tobytes() for x in test}
+    held = [getattr(of, f.name) for f in fields(of)]
+    splits = [v for v in held if isinstance(v, Split)]
+    assert len(splits) == 2
+    for split in splits:
+        assert not known & {x.numpy().tobytes() for x in split.x}
+
+
+def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import suite.engine.harness as harness
+
+    made = replace(plan("budget.weights=50%"), method=Proposes((1.0, 0.6, 0.1)))
+    test = harness.load_data(made.benchmark, Store(tmp_path, "test")).test
+    reads = []
+    original = harness.predict_split
+
+    def counted(*args: object) -> torch.Tensor:
+        reads.append(args[2])
+        return original(*args)
+
+    monkeypatch.setattr(harness, "predict_split", counted)
+    _execute(made, tmp_path)
+    known = {x.numpy().tobytes() for x in test.x}
+    assert len(reads) == 1
+    assert {x.numpy().tobytes() for x in reads[0].x} <= known
+
+
+def test_a_lying_method_gains_nothing(tmp_path: Path) -> None:
+    """search_costs is a method's own figure: it never becomes the record's costs."""
+
+    class Lies(Proposes):
+        def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+            honest = super().search(task, budget, meter)
+            return replace(honest, search_costs=dict.fromkeys(task.hardware.units, 1.0))
+
+    record = _execute(replace(plan("budget.weights=50%"), method=Lies((1.0,))), tmp_path)
+    assert record.costs["weights"] == record.reference_costs["weights"]
+    assert not record.feasible
+
+
+def test_a_run_in_progress_is_left_alone(tmp_path: Path) -> None:
+    made = plan()
+    store = Store(tmp_path, "test")
+    with store.lock(store.run_folder(made.id)), pytest.raises(RunningElsewhere):
+        execute(made, store, Progress())
+
+
+class TestIdentity:
+    """The id: everything that can change the result, nothing that cannot."""
+
+    def test_paths_and_names_do_not_matter(self) -> None:
+        assert plan("name=a", "results_dir=x").id == plan("name=b", "checkpoint_seconds=1").id
+
+    def test_a_share_and_its_absolute_value_are_one_budget(self) -> None:
+        seed = plan().space.reference_costs["weights"]
+        assert plan("budget.weights=50%").id == plan(f"budget.weights={seed / 2}").id
+
+    @pytest.mark.parametrize(
+        "change",
+        ["seed=1", "threads=2", "budget.weights=49%", "method.guarantee=off", "device=gap8", "recipe.epochs=3",
+         "benchmark.augmentation.rotate=11", "benchmark.network.width=8", "recipe.dtype=bf16", "method=random_search"],
+    )  # fmt: skip
+    def test_what_changes_results_changes_the_id(self, change: str) -> None:
+        assert plan("budget.weights=50%", change).id != plan("budget.weights=50%").id
+
+    def test_a_method_of_a_new_version_is_another_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from suite.dnas.search import Duccio
+
+        before = plan().id
+        monkeypatch.setattr(Duccio, "version", 99)
+        assert plan().id != before
+
+
+def test_a_changed_preset_says_so() -> None:
+    assert plan().preset == "smoke"
+    assert plan("recipe.epochs=3").preset == "smoke (changed)"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("budget.weights=1B", "smallest network"),
+        ("budget.weights=lots", "not a quantity"),
+        ("compute=tpu", "cpu"),
+        ("threads=0", "threads=0"),
+        ("recipe.epochs=-1", "epochs"),
+        ("method.guarantee=maybe", "repair"),
+        ("device.ceil_slope=up", "mean, unit"),
+        ("benchmark.network._target_=no.such.Net", "no.such.Net"),
+        ("benchmark.data.pack=/no/such.npz", "/no/such.npz"),
+        ("method.penalty.multiplier=-1", "multiplier"),
+    ],
+)
+def test_bad_input_is_refused_before_training(override: str, named: str) -> None:
+    device = ["device=gap8"] if override.startswith("device.") else []
+    with pytest.raises(SuiteError, match=named):
+        plan(*device, override)

@@ -1,0 +1,190 @@
+import dataclasses
+import hashlib
+import math
+
+import pytest
+from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record, make_records
+
+from suite.records.frame import by_metric, frame
+from suite.records.record import RunRecord
+
+
+def charged(run: str, artefact: str, *, shared: float, own: float, status: str = "done") -> RunRecord:
+    """A run that was charged `shared` MACs of an artefact and `own` MACs; a standard training is 100 MACs."""
+    total = shared + own
+    phases = {"warmup": shared, "search": own, "finetune": 0.0, "evaluation": 0.0}
+    meter = {
+        "standard_macs": 100.0,
+        "standard_trainings": {"total": total / 100, **{name: macs / 100 for name, macs in phases.items()}},
+        "total": {"wall_s": 3.0, "cpu_s": 5.0, "networks": 2},
+        "lost": {"macs": 7},
+        "shared": {"warmup": {"artefact": artefact, "macs": shared}},
+    }
+    return make_record(id=run, meter=meter, status=status)
+
+
+def test_every_record_is_one_row_whatever_became_of_it() -> None:
+    records = [*make_records(), make_failure(seed=9), make_record(seed=8, status="interrupted")]
+    assert sorted(frame(records)["id"]) == sorted(r.id for r in records)
+
+
+def test_row_order_does_not_depend_on_the_order_of_the_records() -> None:
+    records = make_records()
+    assert frame(records).equals(frame(records[::-1]))
+
+
+def test_relative_cost_is_cost_over_seed_cost() -> None:
+    row = frame([make_record(costs={**REFERENCE_COSTS, "weights": REFERENCE_COSTS["weights"] / 4})]).iloc[0]
+    assert row["relative/weights"] == 0.25
+    assert row["relative/macs"] == 1.0
+    assert row["unit/latency"] == "s"
+
+
+def test_targets_and_violations_have_columns_for_budgeted_metrics_only() -> None:
+    df = frame([make_record(budget=BUDGETS[0]), make_record(budget=BUDGETS[1])])
+    assert by_metric(df, "target") == ["weights", "ram", "latency"]
+    assert by_metric(df[df["budget"] == "weights 25% + latency 50%"], "violation") == ["weights", "latency"]
+
+
+def test_largest_violations_are_over_constraints() -> None:
+    record = make_record(
+        violations={"weights": 0.0, "latency": 0.3}, search_violations={"weights": 0.5, "latency": 0.1}
+    )
+    row = frame([record]).iloc[0]
+    assert (row["max_violation"], row["max_search_violation"]) == (0.3, 0.5)
+
+
+def test_method_without_a_search_epoch_has_no_search_violation() -> None:
+    assert math.isnan(frame([make_record(search_violations=None)]).iloc[0]["max_search_violation"])
+
+
+def test_further_test_scores_have_a_column_each() -> None:
+    records = [make_record(scores={"test": 0.8, "test/pauc": 0.7}), make_record(seed=1, scores={"test": 0.9})]
+    df = frame(records)
+    assert by_metric(df, "score") == ["pauc"]
+    assert df["score/pauc"].to_list() == pytest.approx([0.7, math.nan], nan_ok=True)
+    assert df["score"].to_list() == [0.8, 0.9]
+
+
+def test_quality_target_and_chance_are_the_benchmarks() -> None:
+    plain = make_record(seed=1)
+    guessed = dataclasses.replace(plain, config={**plain.config, "benchmark": {"chance": 0.5}}, quality_target=0.9)
+    df = frame([guessed, make_record(seed=2)])
+    assert df["quality_target"].to_list() == pytest.approx([0.9, math.nan], nan_ok=True)
+    assert df["chance"].to_list() == pytest.approx([0.5, math.nan], nan_ok=True)
+
+
+def test_length_of_a_recipe_is_told_with_its_cuts() -> None:
+    record = make_record()
+    recipe = {"epochs": 8, "search_epochs": None, "finetune_epochs": 20, "train_samples": 10_000, "eval_samples": 500}
+    row = frame([dataclasses.replace(record, config={**record.config, "recipe": recipe})]).iloc[0]
+    assert row["length"] == "8 + 8 + 20 epochs, 10,000 training samples, 500 evaluation samples"
+    assert frame([record]).iloc[0]["length"] == ""
+
+
+def test_run_without_constraints_violates_nothing() -> None:
+    assert frame([make_record(budget={})]).iloc[0]["max_violation"] == 0.0
+
+
+def test_failed_run_has_its_error_and_no_numbers() -> None:
+    row = frame([make_record(), make_failure("ValueError: no", seed=1)]).iloc[1]
+    assert row["error"] == "ValueError: no"
+    assert row[["score", "cost/weights", "max_violation", "trainings", "trainings_amortised"]].isna().all()
+    assert row["seed/weights"] == REFERENCE_COSTS["weights"]
+
+
+def test_amortised_trainings_share_an_artefact_among_the_finished_runs_that_used_it() -> None:
+    records = [
+        charged("a", "warm-0", shared=90, own=50),
+        charged("b", "warm-0", shared=90, own=20),
+        charged("c", "warm-0", shared=90, own=10),
+        charged("d", "warm-1", shared=90, own=10),
+        charged("e", "warm-0", shared=90, own=10, status="failed"),
+    ]
+    df = frame(records).set_index("id")
+    assert df["trainings"].to_dict() == pytest.approx({"a": 1.4, "b": 1.1, "c": 1.0, "d": 1.0, "e": 1.0})
+    expected = {"a": 0.3 + 0.5, "b": 0.3 + 0.2, "c": 0.3 + 0.1, "d": 0.9 + 0.1}
+    assert df["trainings_amortised"][list(expected)].to_dict() == pytest.approx(expected)
+    assert set(df["trainings_shared"]) == {0.9}
+
+
+def test_phases_clocks_and_lost_work_are_those_of_the_meter() -> None:
+    row = frame([charged("a", "warm-0", shared=90, own=50)]).iloc[0]
+    assert (row["trainings/warmup"], row["trainings/search"]) == (0.9, 0.5)
+    assert (row["wall_s"], row["cpu_s"], row["networks"], row["lost_macs"]) == (3.0, 5.0, 2, 7)
+
+
+def test_numerics_come_from_the_environment() -> None:
+    row = frame([make_record()]).iloc[0]
+    assert (row["threads"], row["dtype"]) == (2, "float32")
+
+
+def test_equally_configured_seeds_keep_the_plain_name() -> None:
+    assert set(frame([make_record(seed=s) for s in range(3)])["method"]) == {"duccio"}
+
+
+def test_differently_configured_runs_of_a_method_get_different_names() -> None:
+    plain = make_record()
+    method = {**plain.config["method"], "guarantee": "off"}
+    other = dataclasses.replace(plain, id="other", config={**plain.config, "method": method})
+    assert set(frame([plain, other])["method"]) == {"duccio [guarantee=refill]", "duccio [guarantee=off]"}
+
+
+@pytest.mark.parametrize(("seed", "names"), [(0, 2), (1, 1)])
+def test_thread_counts_tell_runs_apart_only_where_a_seed_was_repeated(seed: int, names: int) -> None:
+    plain = make_record(seed=0)
+    again = make_record(seed=seed, id="again")
+    again = dataclasses.replace(again, config={**again.config, "compute": {"dtype": "float32", "threads": 8}})
+    assert frame([plain, again])["method"].nunique() == names
+
+
+def test_a_setting_that_only_some_runs_have_tells_them_apart() -> None:
+    plain = make_record()
+    method = {**plain.config["method"], "penalty": {"shape": "abs"}}
+    other = dataclasses.replace(plain, id="other", config={**plain.config, "method": method})
+    assert set(frame([plain, other])["method"]) == {"duccio [shape=unset]", "duccio [shape=abs]"}
+
+
+def test_a_setting_that_is_a_node_in_one_run_and_null_in_another_tells_them_apart() -> None:
+    records = []
+    for i, choices in enumerate((None, {"icv": 0.5})):
+        plain = make_record(id=f"run{i}")
+        config = {**plain.config, "method": {**plain.config["method"], "choices": choices}}
+        records.append(dataclasses.replace(plain, config=config))
+    assert set(frame(records)["method"]) == {
+        "duccio [choices=null, icv=unset]",
+        "duccio [choices=unset, icv=0.5]",
+    }
+
+
+def configured(seed: int = 0, budget: dict[str, str] | None = None, **config: object) -> RunRecord:
+    record = make_record(seed=seed, budget=budget)
+    name = hashlib.sha256(repr((record.id, config)).encode()).hexdigest()[:16]
+    return dataclasses.replace(record, id=name, config={**record.config, **config})
+
+
+def test_targets_that_follow_another_solution_of_the_same_seed_do_not_split_the_seeds() -> None:
+    records = [configured(seed, targets={"macs": 300_000.0 + seed}) for seed in (0, 1, 2)]
+    assert set(frame(records)["method"]) == {"duccio"}
+
+
+def test_settings_are_told_apart_however_late_they_differ() -> None:
+    records = [configured(0, recipe={"milestones": [50, 100, 150, 200, 250, last]}) for last in (300, 400)]
+    names = frame(records)["method"]
+    assert names.nunique() == 2
+    assert all(name.startswith("duccio [milestones=[50, 100, 150, 200, 250,") for name in names)
+
+
+def test_a_setting_that_is_called_like_a_seed_is_one() -> None:
+    records = [configured(0, recipe={"split_seed": value}) for value in (1, 2)]
+    assert set(frame(records)["method"]) == {"duccio [split_seed=1]", "duccio [split_seed=2]"}
+
+
+def test_settings_have_one_name_at_all_budgets() -> None:
+    narrow, wide = {"weights": "25%"}, {"weights": "50%"}
+    records = [configured(0, narrow, guarantee="off"), configured(0, narrow, guarantee="refill")]
+    table = frame([*records, configured(0, wide, guarantee="refill")])
+    assert table.groupby("method")["budget"].nunique().to_dict() == {
+        "duccio [guarantee=off]": 1,
+        "duccio [guarantee=refill]": 2,
+    }

@@ -1,0 +1,227 @@
+"""Records and files: atomic, content-addressed, upgraded or refused by schema."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import suite.records.record
+from suite import SuiteError
+from suite.data.files import write_atomic
+from suite.records.record import RecordError, RunRecord
+from suite.records.store import Store, content_id, load_tensors, save_tensors
+
+RECORD = RunRecord(
+    id="abc", experiment="e", status="done", benchmark="digits", method="duccio", device="gap8", preset="short", seed=0,
+    budget="weights 25%", targets={"weights": 1.0}, units={"weights": "B"}, config={"a": [1, 2]},
+    scores={"test": 0.5}, candidates=({"name": "x"},), artefacts=("y",),
+)  # fmt: skip
+
+
+def test_a_record_survives_json() -> None:
+    assert RunRecord.from_json(RECORD.to_json()) == RECORD
+
+
+def test_the_id_depends_on_content_not_on_order() -> None:
+    assert content_id({"a": 1, "b": {"c": 2, "d": 3}}) == content_id({"b": {"d": 3, "c": 2}, "a": 1})
+    assert content_id({"a": 1}) != content_id({"a": 2})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "{}", "\x00\x01", "[" * 100_000, '{"schema": 1, "id": "a"}', '{"schema": "1"}', '{"schema": 0}',
+        '{"schema": -1}', '{"schema": 1, "config": null}', '{"schema": null}',
+    ],
+)  # fmt: skip
+def test_what_is_no_record_is_refused(text: str) -> None:
+    with pytest.raises(RecordError):
+        RunRecord.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": "0"}, "seed"),
+        ({"scores": [0.5]}, "scores"),
+        ({"config": None}, "config"),
+        ({"extra": 1}, "extra"),
+        ({"schema": 99}, "newer"),
+        ({"config": {"benchmark": "digits"}}, r"config\.benchmark"),
+        ({"config": {"recipe": None}}, r"config\.recipe"),
+        ({"costs": {"weights": None}}, r"costs\.weights"),
+        ({"targets": {"weights": "12"}}, r"targets\.weights"),
+        ({"scores": {"test": "0.9"}}, r"scores\.test"),
+        ({"widths": {"stem": 1.5}}, r"widths\.stem"),
+        ({"meter": {"total": None}}, r"meter\.total"),
+        ({"meter": {"standard_trainings": {"total": 1.0}}}, r"meter\.standard_macs"),
+        ({"meter": {"shared": {"warm-up": {}}}}, r"meter\.shared\.warm-up"),
+        ({"candidates": [None]}, "candidates"),
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_refused_by_its_name(change: dict, told: str) -> None:
+    raw = dataclasses.asdict(RECORD) | change
+    with pytest.raises(RecordError, match=told):
+        RunRecord.from_json(json.dumps(raw))
+
+
+def test_an_error_text_with_half_a_character_can_be_written_again() -> None:
+    record = RunRecord.from_json(dataclasses.replace(RECORD, error="cannot read caf\udce9").to_json())
+    assert record.error == "cannot read caf?"
+
+
+def test_a_missing_field_is_named() -> None:
+    raw = dataclasses.asdict(RECORD)
+    del raw["method"], raw["targets"]
+    with pytest.raises(RecordError, match="method, targets"):
+        RunRecord.from_json(json.dumps(raw))
+
+
+def test_schema_1_without_quality_target_and_name_of_the_validation_score_is_upgraded() -> None:
+    raw = dataclasses.asdict(RECORD) | {"schema": 1, "score_name": "accuracy"}
+    raw["config"] = {"benchmark": {"name": "digits", "quality_target": 0.85}}
+    del raw["quality_target"], raw["selection_name"]
+    record = RunRecord.from_json(json.dumps(raw))
+    assert (record.selection_name, record.quality_target, record.schema) == ("accuracy", 0.85, 2)
+
+
+def test_schema_1_keeps_what_it_said_itself() -> None:
+    raw = dataclasses.asdict(RECORD) | {"schema": 1, "selection_name": "negative_error", "quality_target": 0.9}
+    record = RunRecord.from_json(json.dumps(raw))
+    assert (record.selection_name, record.quality_target) == ("negative_error", 0.9)
+
+
+def test_upgrades_are_applied_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def upgrade(old: dict) -> dict:
+        return {k: v for k, v in old.items() if k != "old"} | {"budget": old["old"], "schema": 1}
+
+    monkeypatch.setitem(suite.records.record._UPGRADES, 0, upgrade)
+    raw = dataclasses.asdict(RECORD) | {"schema": 0, "old": "weights 9%", "quality_target": None}
+    record = RunRecord.from_json(json.dumps(raw))
+    assert (record.budget, record.schema) == ("weights 9%", 2)
+
+
+def test_every_record_of_the_repository_can_be_read() -> None:
+    results = Path(__file__).parents[2] / "results"
+    stores = [Store(results, folder.parent.name) for folder in sorted(results.glob("*/runs"))]
+    assert sum(len(store.records()) for store in stores) > 100
+    assert [broken for store in stores for broken in store.broken()] == []
+
+
+def test_a_run_without_record_never_happened(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    store.run_folder("abc").mkdir(parents=True)
+    (store.run_folder("abc") / "history.parquet").write_bytes(b"half")
+    assert store.read("abc") is None
+    assert store.records() == []
+
+
+def test_all_files_of_a_run(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    history = pd.DataFrame({"epoch": [0, 1], "loss": [1.0, 0.5]})
+    store.write(RECORD, history=history, predictions={"predicted": np.arange(3)}, architecture={"widths": {}})
+    folder = store.run_folder("abc")
+    assert pd.read_parquet(folder / "history.parquet").equals(history)
+    assert np.load(folder / "predictions.npz")["predicted"].tolist() == [0, 1, 2]
+    assert store.records() == [RECORD]
+    assert not list(folder.glob("*.tmp"))
+
+
+def test_one_broken_record_never_hides_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store(tmp_path, "e")
+    store.write(RECORD)
+    write_atomic(store.run_folder("zzz") / "record.json", b"{torn")
+    assert store.records() == [RECORD]
+    assert "zzz" in caplog.text
+
+
+def test_broken_records_are_listed_with_file_and_reason(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    store.write(RECORD)
+    newer = dataclasses.replace(RECORD, id="newer", schema=99)
+    store.write(newer)
+    write_atomic(store.run_folder("torn") / "record.json", RECORD.to_json()[:100].encode())
+    write_atomic(store.run_folder("copy") / "record.json", RECORD.to_json().encode())
+    assert store.records() == [RECORD]
+    reasons = {path.parent.name: reason for path, reason in store.broken()}
+    assert set(reasons) == {"copy", "newer", "torn"}
+    assert "run abc" in reasons["copy"]
+    assert "99 is newer" in reasons["newer"]
+    assert "torn" in reasons["torn"]
+
+
+def test_reading_a_broken_record_names_its_file(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    write_atomic(store.run_folder("torn") / "record.json", b"{")
+    with pytest.raises(RecordError, match=str(store.run_folder("torn") / "record.json")):
+        store.read("torn")
+
+
+def test_of_mixed_benchmark_versions_the_newest_is_used_and_the_others_are_named(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    versions = {"old": ("digits", 1), "new": ("digits", 2), "other": ("keyword_spotting", 1)}
+    for name, (benchmark, version) in versions.items():
+        config = {"benchmark": {"name": benchmark, "version": version}}
+        store.write(dataclasses.replace(RECORD, id=name, benchmark=benchmark, config=config))
+    assert [record.id for record in store.records()] == ["new", "other"]
+    ((path, reason),) = store.broken()
+    assert path == store.run_folder("old") / "record.json"
+    assert "version 1" in reason
+    assert "version 2" in reason
+
+
+def test_a_changed_record_is_read_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, "e")
+    store.write(RECORD)
+    assert store.records() == [RECORD]
+    better = dataclasses.replace(RECORD, scores={"test": 0.9})
+    store.write(better)
+    assert store.records() == [better]
+
+
+def test_reading_records_needs_no_torch() -> None:
+    code = "import sys, suite.records.store; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, b"old")
+
+    def fail(_: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_tensor_files_execute_nothing(tmp_path: Path) -> None:
+    import pickle
+
+    import torch
+
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return (os.system, ("touch " + str(tmp_path / "pwned"),))
+
+    save_tensors(tmp_path / "good.pt", {"a": torch.ones(2)})
+    assert load_tensors(tmp_path / "good.pt")["a"].tolist() == [1, 1]
+    torch.save({"a": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(pickle.UnpicklingError):
+        load_tensors(tmp_path / "evil.pt")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_an_unwritable_folder_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SuiteError, match="results_dir="):
+        Store(tmp_path / "file", "e").check_writable()

@@ -1,0 +1,140 @@
+"""The guarantee: over random budgets the result always fits exactly, and after refill nothing more would."""
+
+import pytest
+import torch
+from devices import device
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import SHAPE, networks
+from torch import nn
+
+from suite import SuiteError
+from suite.hardware.trace import trace
+from suite.models.resnet8 import ResNet8
+from suite.space.budget import Budget, Constraint
+from suite.space.importance import channel_importance
+from suite.space.projection import project
+from suite.space.widths import SearchSpace
+
+RESNET8 = trace(ResNet8(), (3, 32, 32))
+SPACES = [SearchSpace(RESNET8, device(name)) for name in ("gap8", "nucleo_l4r5zi")]
+
+
+@st.composite
+def budgets(draw: st.DrawFn, space: SearchSpace) -> Budget:
+    """One to three limits, each a share of the seed, reachable or not."""
+    metrics = draw(st.lists(st.sampled_from(list(space.hardware.units)), min_size=1, max_size=3, unique=True))
+    shares = [draw(st.floats(0.0005, 1.2)) for _ in metrics]
+    return Budget(
+        tuple(Constraint(m, s * space.reference_costs[m], f"{s:.2%}") for m, s in zip(metrics, shares, strict=True))
+    )
+
+
+def _random_masks(space: SearchSpace, generator: torch.Generator) -> list[torch.Tensor]:
+    share = torch.rand((), generator=generator)
+    masks = []
+    for size, frozen in zip(space.groups.sizes, space.groups.frozen, strict=True):
+        mask = torch.rand(size, generator=generator) < share
+        mask[-1] = True
+        masks.append(torch.ones(size, dtype=torch.bool) if frozen else mask)
+    return masks
+
+
+def _refill_leaves_no_room(space: SearchSpace, budget: Budget, widths: list[int]) -> bool:
+    for group in space.free:
+        if widths[group] < space.groups.sizes[group]:
+            larger = [w + (g == group) for g, w in enumerate(widths)]
+            if budget.fits(space.exact(larger)):
+                return False
+    return True
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_every_result_fits_exactly_or_the_budget_is_refused_with_the_minimum(data: st.DataObject) -> None:
+    space = data.draw(st.sampled_from(SPACES))
+    budget = data.draw(budgets(space))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 9999)))
+    smallest = space.exact(space.smallest)
+    if not budget.fits(smallest):
+        with pytest.raises(SuiteError) as refused:
+            space.check_reachable(budget)
+        assert any(f"{smallest[c.metric]:.6g}" in str(refused.value) for c in budget.constraints)
+        return
+    space.check_reachable(budget)
+    importance = [torch.rand(n, generator=generator) for n in space.groups.sizes]
+    kept = project(space, budget, _random_masks(space, generator), importance, "refill")
+    widths = [int(mask.sum()) for mask in kept]
+    assert min(widths) >= 1
+    assert all(w == n for w, n, f in zip(widths, space.full, space.groups.frozen, strict=True) if f)
+    assert budget.fits(space.exact(widths))
+    assert _refill_leaves_no_room(space, budget, widths)
+
+
+@settings(max_examples=25, deadline=None)
+@given(network=networks(), share=st.floats(0.3, 0.9), metric=st.sampled_from(["weights", "macs", "latency", "ram"]))
+def test_the_exported_network_itself_fits(network: nn.Module, share: float, metric: str) -> None:
+    space = SearchSpace(trace(network, SHAPE), device("gap8"))
+    budget = Budget((Constraint(metric, share * space.reference_costs[metric], "share"),))
+    if not budget.fits(space.exact(space.smallest)):
+        return
+    importance = channel_importance(network, space.network, space.groups)
+    everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
+    kept = project(space, budget, everything, importance, "repair")
+    thinned = space.thin(network, [int(mask.sum()) for mask in kept])
+    assert budget.fits(space.hardware.measure(thinned, SHAPE))
+
+
+def test_off_changes_nothing() -> None:
+    space = SPACES[0]
+    masks = _random_masks(space, torch.Generator().manual_seed(0))
+    budget = Budget((Constraint("weights", 100.0, "100"),))
+    kept = project(space, budget, masks, [m.float() for m in masks], "off")
+    assert all(torch.equal(a, b) for a, b in zip(kept, masks, strict=True))
+
+
+def test_repair_only_removes_and_removes_the_unimportant_first() -> None:
+    space = SPACES[1]
+    everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
+    importance = [torch.arange(n, dtype=torch.float64) + 1 for n in space.groups.sizes]
+    budget = Budget((Constraint("weights", 0.4 * space.reference_costs["weights"], "40%"),))
+    for group, mask in enumerate(project(space, budget, everything, importance, "repair")):
+        closed = torch.nonzero(~mask).flatten().tolist()
+        assert closed == list(range(len(closed))), f"group {group} lost others than its least important channels"
+
+
+def test_repair_on_gap8_removes_whole_quads_where_only_they_help() -> None:
+    space = SPACES[0]
+    everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
+    budget = Budget((Constraint("latency", 0.999 * space.reference_costs["latency"], "99.9%"),))
+    kept = project(space, budget, everything, [m.double() for m in everything], "repair")
+    before = space.exact(space.full)["latency"]
+    after = space.exact([int(m.sum()) for m in kept])["latency"]
+    assert after < before
+    assert budget.fits(space.exact([int(m.sum()) for m in kept]))
+
+
+def test_no_group_is_starved() -> None:
+    """Squared gate gradients once left one channel in the middle and all in the last layer."""
+    space = SPACES[1]
+    everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
+    importance = [torch.ones(n, dtype=torch.float64) for n in space.groups.sizes]
+    budget = Budget((Constraint("weights", 0.25 * space.reference_costs["weights"], "25%"),))
+    kept = project(space, budget, everything, importance, "refill")
+    shares = [int(m.sum()) / len(m) for i, m in enumerate(kept) if i in space.free]
+    assert min(shares) > 0.1
+
+
+def test_importance_prefers_large_weights_and_sees_batch_norm() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 3, 3, bias=False), nn.BatchNorm2d(3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(3, 2),
+    )  # fmt: skip
+    nn.init.ones_(network[0].weight)
+    nn.init.ones_(network[5].weight)
+    with torch.no_grad():
+        network[1].weight.copy_(torch.tensor([2.0, 0.1, 1.0]))
+    layers = trace(network, (1, 5, 5))
+    space = SearchSpace(layers, device("gap8"))
+    values = channel_importance(network, layers, space.groups)[space.groups.of["0"]]
+    assert values[0] > values[2] > values[1]

@@ -1,0 +1,34 @@
+"""Small real runs for tests: the bundled digits, cut short, in a folder of their own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+
+from suite.config.plan import Plan, make_plan
+from suite.engine.harness import load_data, make_task
+from suite.records.store import Store
+from suite.task.progress import Progress
+from suite.task.task import Task, Workspace
+
+
+def plan(*overrides: str, preset: str = "smoke") -> Plan:
+    """The plan of one digits run, on one thread."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module("suite.conf", version_base="1.3"):
+        return make_plan(compose("config", [f"preset={preset}", "threads=1", *overrides]))
+
+
+def task(folder: Path, *overrides: str, checkpoint_seconds: float = 0.0) -> tuple[Task, Plan]:
+    """The task that a method would see."""
+    made = plan(*overrides)
+    store = Store(folder, "test")
+    data = load_data(made.benchmark, store)
+    workspace = Workspace(store.run_folder(made.id), store, checkpoint_seconds)
+    return make_task(made, data, workspace, Progress()), made
+
+
+def labels(names: Sequence[str]) -> str:
+    """A sweep's choices."""
+    return ",".join(names)

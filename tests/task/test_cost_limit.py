@@ -1,0 +1,192 @@
+"""The limit on cost: one unit for all methods, never exceeded, refused before training where it is too small."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from checkout import ROOT
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import DictConfig, open_dict
+from tasks import plan, task
+
+from suite.config.plan import make_plan
+from suite.config.sweep import expand
+from suite.records.store import content_id
+from suite.task.cost_limit import (
+    Lengths,
+    check_cost_limit,
+    epoch_macs,
+    epochs_within,
+    expected_macs,
+    lengths_within,
+    macs_left,
+    validation_macs,
+)
+from suite.task.evaluation import evaluate
+from suite.task.meter import Meter
+from suite.task.task import Task
+from suite.task.training import Phase, fit
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """320 training and 100 validation samples."""
+    return task(tmp_path_factory.mktemp("task"))[0]
+
+
+def _meter(task: Task) -> Meter:
+    return Meter(task.standard_macs)
+
+
+def test_an_epoch_costs_what_the_meter_is_charged(tmp_path: Path) -> None:
+    of, _ = task(tmp_path)
+    network, meter = of.new_network(), _meter(of)
+    macs = of.space.reference_costs["macs"]
+    fit(of, network, meter, Phase("warmup", of.recipe.warmup, 2))
+    assert meter.total().macs == 2 * epoch_macs(of, macs)
+    evaluate(of, network, of.validation, meter, macs)
+    assert meter.total().macs == 2 * epoch_macs(of, macs) + validation_macs(of, macs)
+
+
+def test_golden_number_of_epochs(smoke: Task) -> None:
+    """An epoch of the seed is 1060 of its forward passes (3 x 320 + 100), a standard training 1920, the end 100."""
+    macs = smoke.space.reference_costs["macs"]
+    assert smoke.standard_macs == 1920 * macs
+    assert epochs_within(smoke, _meter(smoke), macs, 1160 / 1920) == 1
+    assert epochs_within(smoke, _meter(smoke), macs, 3) == 5
+    assert epochs_within(smoke, _meter(smoke), macs / 4, 3) == 21
+    assert epochs_within(smoke, _meter(smoke), macs / 4, 3, 7) == 7
+    assert epochs_within(smoke, _meter(smoke), macs, 500 / 1920, at_least=0) == 0
+
+
+def test_what_was_spent_is_not_there_again(smoke: Task) -> None:
+    macs, meter = smoke.space.reference_costs["macs"], _meter(smoke)
+    meter.charge_training("warmup", macs, 640)
+    assert macs_left(smoke, meter, 3) == 2 * smoke.standard_macs
+    assert epochs_within(smoke, meter, macs, 3) == 3
+
+
+@given(limit=st.floats(0.61, 1000), share=st.floats(0.001, 1))
+def test_one_epoch_more_would_exceed_the_limit(smoke: Task, limit: float, share: float) -> None:
+    macs = round(share * smoke.space.reference_costs["macs"])
+    epochs = epochs_within(smoke, _meter(smoke), macs, limit)
+    least, most = (n * epoch_macs(smoke, macs) + validation_macs(smoke, macs) for n in (epochs, epochs + 1))
+    assert least <= limit * smoke.standard_macs < most
+
+
+def _least(message: str) -> float:
+    found = re.search(r"at least ([0-9.e+-]+)", message)
+    assert found is not None, message
+    return float(found[1])
+
+
+@given(share=st.floats(0.0005, 1))
+def test_the_smallest_limit_that_is_named_suffices_and_less_does_not(smoke: Task, share: float) -> None:
+    macs = round(share * smoke.space.reference_costs["macs"])
+    with pytest.raises(ValueError, match=r"method\.cost_limit=1e-06") as refused:
+        epochs_within(smoke, _meter(smoke), macs, 1e-6)
+    least = _least(str(refused.value))
+    assert epochs_within(smoke, _meter(smoke), macs, least) == 1
+    with pytest.raises(ValueError, match="at least"):
+        epochs_within(smoke, _meter(smoke), macs, 0.998 * least)
+
+
+lengths = st.builds(Lengths, st.integers(1, 200), st.integers(0, 200), st.integers(1, 200))
+
+
+@given(designed=lengths, extra=st.floats(1, 100), searches=st.integers(1, 5))
+def test_shortened_lengths_leave_an_epoch_of_fine_tuning_whatever_is_found(
+    smoke: Task, designed: Lengths, extra: float, searches: int
+) -> None:
+    macs = smoke.space.reference_costs["macs"]
+    epoch, judging = epoch_macs(smoke, macs), validation_macs(smoke, macs)
+    limit = extra * _least_for(smoke, designed, searches)
+    got = lengths_within(smoke, limit, designed, searches=searches)
+    spent = (got.warmup + searches * (got.search + 1)) * epoch + searches * judging
+    assert spent <= limit * smoke.standard_macs
+    assert min(got.warmup, got.finetune) >= 1
+    assert (got.search >= 1) == (designed.search >= 1)
+    assert all(a <= b for a, b in zip(vars(got).values(), vars(designed).values(), strict=True))
+    whole = designed.warmup * epoch + searches * expected_macs(smoke, designed)
+    assert (got == designed) == (whole <= limit * smoke.standard_macs)
+
+
+def _least_for(smoke: Task, designed: Lengths, searches: int) -> float:
+    with pytest.raises(ValueError, match=r"method\.cost_limit=0\.001") as refused:
+        lengths_within(smoke, 0.001, designed, searches=searches)
+    return _least(str(refused.value))
+
+
+def test_golden_lengths(smoke: Task) -> None:
+    """A limit of three standard trainings is 5.4 epochs of the seed; 15 + 15 + 15 / 2 need 37.5 of them."""
+    assert lengths_within(smoke, None, Lengths(15, 15, 15)) == Lengths(15, 15, 15)
+    assert lengths_within(smoke, 30, Lengths(15, 15, 15)) == Lengths(15, 15, 15)
+    assert lengths_within(smoke, 3, Lengths(2, 2, 2)) == Lengths(2, 2, 2)
+    assert lengths_within(smoke, 3, Lengths(15, 15, 15)) == Lengths(2, 2, 2)
+    assert lengths_within(smoke, 10, Lengths(10, 5, 20)) == Lengths(7, 3, 15)
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_limit_that_is_none_is_refused(limit: float) -> None:
+    with pytest.raises(ValueError, match=r"method\.cost_limit=.*positive.*null"):
+        check_cost_limit(limit)
+
+
+def test_null_and_positive_limits_are_allowed() -> None:
+    check_cost_limit(None)
+    check_cost_limit(0.5)
+
+
+def test_a_setting_that_is_null_is_as_if_it_were_not_there() -> None:
+    """Records from before `cost_limit` existed keep their ids."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module("suite.conf", version_base="1.3"):
+        config = compose("config", ["preset=smoke", "threads=1"])
+    assert config.method.cost_limit is None
+    with_null = make_plan(config).id
+    with open_dict(config):
+        del config.method["cost_limit"]
+    assert make_plan(config).id == with_null == plan().id
+    assert plan("method.cost_limit=3").id != with_null
+
+
+def test_recorded_runs_of_methods_with_new_settings_keep_their_identity() -> None:
+    records = [json.loads(p.read_text()) for p in (ROOT / "results" / "digits" / "runs").glob("*/record.json")]
+    assert records
+    for name in ("duccio", "hand_tuned", "width_scaling"):
+        recorded = next(r for r in records if r["config"]["method"]["name"] == name)
+        assert content_id(recorded["config"]) == recorded["id"]
+        assert plan(f"method={name}").identity["method"] == recorded["config"]["method"]
+
+
+METHODS = {"duccio", "unconstrained_dnas", "nsga2", "random", "prune_to_budget", "hand_tuned", "width_scaling"}
+
+
+def _jobs(experiment: str, *overrides: str) -> list[DictConfig]:
+    """One seed's jobs of three."""
+    params = yaml.safe_load((ROOT / "suite" / "conf" / "experiment" / f"{experiment}.yaml").read_text())["hydra"]
+    assert params["sweeper"]["params"]["seed"] == "0,1,2"
+    return list(expand([f"+experiment={experiment}", "seed=0", *overrides]) or [])
+
+
+def test_compare_gives_every_method_the_same_limit_on_any_benchmark() -> None:
+    jobs = _jobs("compare", "benchmark=keyword_spotting", "preset=short")
+    assert len(jobs) == 7 * 2
+    assert {job.method._target_.split(".")[0] for job in jobs} == {"suite", "baselines"}
+    assert {job.method.name for job in jobs} == METHODS
+    assert {(job.method.cost_limit, job.benchmark.name, job.preset.name) for job in jobs} == {
+        (3, "keyword_spotting", "short")
+    }
+    changed = _jobs("compare", "method.cost_limit=2", "method=duccio")
+    assert {(job.method.cost_limit, job.benchmark.name, job.preset.name) for job in changed} == {(2, "digits", "brief")}
+
+
+def test_compare_own_cost_leaves_every_method_as_it_is() -> None:
+    jobs = _jobs("compare_own_cost")
+    assert {job.method.name for job in jobs} == METHODS
+    assert {j.method.cost_limit for j in jobs if j.method.name not in ("nsga2", "random")} == {None}
