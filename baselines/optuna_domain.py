@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from baselines.width_scaling import largest_scaled_widths
+from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.hardware.union import Selection
 from suite.space.branches import keep_branches
 from suite.space.budget import Budget
 from suite.space.choices import ChoiceSpace
@@ -191,7 +191,7 @@ class ChoiceDomain:
         """The branches of the warmed-up supernet without their least important channels, or newly initialised ones."""
         selection = _selection_of(architecture)
         supernet = self.task.new_supernet(label) if warmed_up is None else warmed_up
-        network = keep_branches(supernet, self.space.union, selection)
+        network = keep_branches(supernet, self.space.supernet_graph, selection)
         if not self.space.masked:
             return network
         space = SearchSpace(trace(network, self.task.input_shape), self.task.hardware)
@@ -208,7 +208,7 @@ class ChoiceDomain:
         group_names = self.space.part(selection).groups.names
         supernet_group = dict(zip(group_names, self.space.groups_of_part(selection), strict=True))
         widths = list(space.full)
-        supernet_layers = self.space.union.select(selection).weighted
+        supernet_layers = self.space.supernet_graph.select(selection).weighted
         for layer, supernet_layer in zip(space.network.weighted, supernet_layers, strict=True):
             if supernet_layer.name in supernet_group:
                 widths[space.groups.of[layer.name]] = architecture.widths[supernet_group[supernet_layer.name]]

@@ -200,7 +200,7 @@ class Sweep:
         task = self.task
         if task.choices is None or selection is None:
             return task.space.thin(task.new_network(), widths)
-        network = keep_branches(task.new_supernet(), task.choices.union, tuple(selection))
+        network = keep_branches(task.new_supernet(), task.choices.supernet_graph, tuple(selection))
         return SearchSpace(trace(network, task.input_shape), task.hardware).thin(network, widths)
 
     def _identity(self, strength: float, share: float | None) -> dict[str, Any]:
