@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from suite.task.cost_limit import check_cost_limit
-from suite.task.recipe import Recipe
+from suite.task.cost_limit import check_cost_limit, epochs_within
+from suite.task.meter import Meter
+from suite.task.task import Task
 
 LENGTHS = ("standard", "equal")
 
@@ -28,6 +29,14 @@ class FixedLength:
             raise ValueError(f"method.length={self.length}: choices are {', '.join(LENGTHS)}")
         check_cost_limit(self.cost_limit)
 
-    def epochs(self, recipe: Recipe) -> int:
-        """Epochs of a standard training, or of warm-up, search and fine-tuning together (`equal`)."""
-        return recipe.total_epochs if self.length == "equal" else recipe.epochs
+    def epochs(self, task: Task, macs: float) -> int:
+        """Epochs of a network with `macs` forward MACs that is all that is trained.
+
+        Without a cost limit those of a standard training, or of warm-up, search and fine-tuning together (`equal`).
+
+        Raises:
+            ValueError: the cost limit does not pay for one epoch; the message names the smallest that would.
+        """
+        if self.cost_limit is None:
+            return task.recipe.total_epochs if self.length == "equal" else task.recipe.epochs
+        return epochs_within(task, Meter(task.standard_macs), macs, self.cost_limit)

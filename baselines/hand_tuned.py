@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
 from suite.space.budget import Budget
-from suite.task.cost_limit import epochs_within
 from suite.task.meter import Meter
 from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
@@ -19,10 +18,12 @@ class HandTuned(FixedLength):
 
     name: str = "hand_tuned"
 
+    def check(self, task: Task, budget: Budget) -> None:
+        """Refuse a cost limit that does not pay for one epoch."""
+        self.epochs(task, task.space.reference_costs["macs"])
+
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Train the reference network; one candidate."""
-        epochs = self.epochs(task.recipe)
-        if self.cost_limit is not None:
-            epochs = epochs_within(task, meter, task.space.reference_costs["macs"], self.cost_limit)
+        epochs = self.epochs(task, task.space.reference_costs["macs"])
         trained = train_reference(task, meter, epochs, phase="finetune")
         return SearchResult([Candidate(trained.network)], trained.history, artefacts=[trained.artefact])

@@ -12,7 +12,7 @@ The study is `study.db` in the run's folder: `optuna-dashboard sqlite:///results
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from optuna.trial import FrozenTrial
@@ -26,7 +26,6 @@ from baselines.optuna_trials import TrialEvaluator, history_rows, trained_trials
 from suite.space.budget import Budget
 from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
 from suite.task.meter import Meter, Usage
-from suite.task.recipe import Recipe
 from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import Candidate, SearchResult, Task, stream_seed
 
@@ -78,9 +77,13 @@ class OptunaSearch:
         if self.trials is None and self.cost_limit is None:
             raise ValueError("method.trials=null, method.cost_limit=null: one of them must end the search")
 
+    def check(self, task: Task, budget: Budget) -> None:
+        """Refuse a cost limit that does not pay for one epoch of each phase."""
+        self._lengths(task)
+
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, fine-tune the best; up to `finetune_best` candidates, all of which meet the budget."""
-        lengths = lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe), one_shot=False)
+        lengths = self._lengths(task)
         warmup = train_reference(task, meter, lengths.warmup) if self.weights == "inherited" else None
         proxy_epochs = min(self.proxy_epochs or max(1, round(task.recipe.epochs / 4)), lengths.search)
         evaluator = TrialEvaluator(
@@ -93,9 +96,11 @@ class OptunaSearch:
         )
         return self._finetune_best(evaluator, warmup, self._run_trials(evaluator))
 
-    def _designed_lengths(self, recipe: Recipe) -> Lengths:
-        lengths = Lengths.of(recipe)
-        return lengths if self.weights == "inherited" else Lengths(0, lengths.search, lengths.finetune)
+    def _lengths(self, task: Task) -> Lengths:
+        """The recipe's lengths, without a warm-up where weights are not inherited, within the cost limit."""
+        lengths = Lengths.of(task.recipe)
+        designed = lengths if self.weights == "inherited" else replace(lengths, warmup=0)
+        return lengths_within(task, self.cost_limit, designed, one_shot=False)
 
     def _run_trials(self, evaluator: TrialEvaluator) -> list[FrozenTrial]:
         """Search, or continue a search that was killed; the trials in the order of their numbers."""

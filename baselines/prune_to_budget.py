@@ -40,6 +40,10 @@ class PruneToBudget(FixedLength):
 
     name: str = "prune_to_budget"
 
+    def check(self, task: Task, budget: Budget) -> None:
+        """Refuse a cost limit that does not pay for one epoch of warm-up and fine-tuning each."""
+        lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe))
+
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Train the reference network, prune it, fine-tune; one candidate, which meets the budget."""
         lengths = lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe))

@@ -96,14 +96,18 @@ class UnconstrainedDnas:
         exponents = [self.decades * (i - middle) / max(middle, 0.5) for i in indices]
         return [float(f"{10**exponent:.3g}") for exponent in exponents]
 
+    def check(self, task: Task, budget: Budget) -> None:
+        """Refuse a budget without a differentiable metric, and a cost limit that does not pay for `fewest` searches."""
+        penalised_metrics(task, budget)
+        self._lengths(task)
+
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search and fine-tune at one strength after the other; one candidate a strength."""
         metrics = penalised_metrics(task, budget)
-        designed = Lengths.of(task.recipe)
-        lengths = lengths_within(task, self.cost_limit, designed, searches=min(self.fewest, self.strengths))
+        lengths = self._lengths(task)
         warmup = train_reference(task, meter, lengths.warmup)
         # what thin networks save goes into their fine-tuning, up to the recipe's length
-        longest = replace(lengths, finetune=designed.finetune)
+        longest = replace(lengths, finetune=Lengths.of(task.recipe).finetune)
         sweep = Sweep(task, warmup, metrics, longest, self)
         expected = expected_macs(task, lengths)
         points: list[SweepPoint] = []
@@ -118,6 +122,10 @@ class UnconstrainedDnas:
             history=[*warmup.history, *(row for p in points for row in p.history)],
             artefacts=[warmup.artefact, *(p.artefact for p in points)],
         )
+
+    def _lengths(self, task: Task) -> Lengths:
+        searches = min(self.fewest, self.strengths)
+        return lengths_within(task, self.cost_limit, Lengths.of(task.recipe), searches=searches)
 
     def _available_macs(self, task: Task, meter: Meter, points: Sequence["SweepPoint"], expected: float) -> float:
         """MACs x samples that the next point may cost, so that later ones and the harness's passes fit as well."""

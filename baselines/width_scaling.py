@@ -6,7 +6,6 @@ from typing import ClassVar
 from baselines.fixed_length import FixedLength
 from suite.space.budget import Budget
 from suite.space.widths import SearchSpace, Widths
-from suite.task.cost_limit import epochs_within
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
@@ -20,13 +19,15 @@ class WidthScaling(FixedLength):
 
     name: str = "width_scaling"
 
+    def check(self, task: Task, budget: Budget) -> None:
+        """Refuse a cost limit that does not pay for one epoch."""
+        self.epochs(task, task.space.exact(largest_scaled_widths(task.space, budget))["macs"])
+
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Thin, train; one candidate, which meets the budget."""
         widths = largest_scaled_widths(task.space, budget)
         macs = task.space.exact(widths)["macs"]
-        epochs = self.epochs(task.recipe)
-        if self.cost_limit is not None:
-            epochs = epochs_within(task, meter, macs, self.cost_limit)
+        epochs = self.epochs(task, macs)
         network = task.space.thin(task.new_network(), widths)
         trained = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs), macs=macs)
         return SearchResult([Candidate(network)], trained.rows)
