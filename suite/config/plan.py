@@ -18,6 +18,7 @@ from torch import nn
 
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
+from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 from suite.config.build import build, build_network, plain
 from suite.config.identity import method_options, method_variant, network_identity, typed_settings
 from suite.config.presets import apply_preset
