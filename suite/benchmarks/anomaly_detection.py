@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from suite.benchmarks.base import DataSettings
-from suite.data.audio import windows
+from suite.data.audio import sliding_windows
 from suite.data.base import Data, Source, Split
 from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
@@ -54,7 +54,7 @@ class WindowSource:
         if split.x[0].dim() == 1:
             return Split(split.x.float(), split.y, {**split.columns, "clip": clip})
         frames = split.x.reshape(len(split), *split.x.shape[-2:])
-        cut = windows((frames.float() * scale + offset).half(), self.frames)
+        cut = sliding_windows((frames.float() * scale + offset).half(), self.frames)
         columns = {**split.columns, "clip": clip}
         repeated = {name: column.repeat_interleave(cut.shape[1]) for name, column in columns.items()}
         return Split(cut.flatten(0, 1), split.y.repeat_interleave(cut.shape[1]), repeated)
@@ -97,29 +97,33 @@ class AnomalyDetection:
         clips = OfficialSource(self.name, ToyCar(), self.data.archives, self.data.download)
         return WindowSource(clips, self.frames)
 
-    def adapted(self, data: Data) -> Self:
+    def fit_preprocessing(self, data: Data) -> Self:
         """Nothing is taken from the data."""
         return self
 
-    def prepare(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Windows (N, inputs), float32; there is no augmentation."""
+    def preprocess(self, x: Tensor) -> Tensor:
+        """Windows (N, inputs) as float32."""
         return x.float()
+
+    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """As `preprocess`: sounds are not augmented."""
+        return self.preprocess(x)
 
     def loss(self, outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error of the reconstruction."""
         return F.mse_loss(outputs.float(), inputs)
 
-    def outcome(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+    def predict(self, outputs: Tensor, inputs: Tensor) -> Tensor:
         """Mean squared error of each window (N,)."""
         return (outputs - inputs).square().mean(1)
 
-    def selection(self, outcomes: Tensor, split: Split) -> float:
+    def selection_score(self, predictions: Tensor, split: Split) -> float:
         """The negative mean error."""
-        return -float(outcomes.double().mean())
+        return -float(predictions.double().mean())
 
-    def scores(self, outcomes: Tensor, split: Split) -> dict[str, float]:
+    def scores(self, predictions: Tensor, split: Split) -> dict[str, float]:
         """ROC AUC over all clips, partial AUC, and AUC of each machine and their mean where machines are known."""
-        clips = self.predictions(outcomes, split)
+        clips = self.recorded_predictions(predictions, split)
         target, error = clips["target"], clips["error"]
         scores = {"auc": _auc(target, error), "partial_auc": _auc(target, error, max_fpr=PARTIAL_FALSE_ALARMS)}
         machines = clips.get("machine", np.empty(0))
@@ -128,11 +132,11 @@ class AnomalyDetection:
             scores["machine_mean_auc"] = float(np.mean(list(by_machine.values())))
         return scores | {f"auc_machine_{m}": value for m, value in by_machine.items()}
 
-    def predictions(self, outcomes: Tensor, split: Split) -> dict[str, NDArray[Any]]:
+    def recorded_predictions(self, predictions: Tensor, split: Split) -> dict[str, NDArray[Any]]:
         """Mean error, label and machine of every clip."""
         labels, clip = torch.unique(split.columns["clip"], return_inverse=True)
         count = torch.zeros(len(labels)).index_add_(0, clip, torch.ones(len(clip)))
-        error = torch.zeros(len(labels)).index_add_(0, clip, outcomes.float()) / count
+        error = torch.zeros(len(labels)).index_add_(0, clip, predictions.float()) / count
         columns = {"target": split.y} | {k: v for k, v in split.columns.items() if k == "machine"}
         facts = {name: _of_clips(column, clip, len(labels)) for name, column in columns.items()}
         return {"error": error.numpy(), **facts}

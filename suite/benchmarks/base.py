@@ -22,7 +22,7 @@ ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
 
 
 class Benchmark(Protocol):
-    """Data, score and targets of one task; the seed network is a config node of its own, `benchmark.network`.
+    """Data, score and targets of one task; the reference network is a config node of its own, `benchmark.network`.
 
     `score_name` names the test score that results are compared by, `selection_name` what a network is chosen by on
     validation data. `balanced`: training draws every class equally often.
@@ -45,31 +45,34 @@ class Benchmark(Protocol):
 
     @property
     def selection_name(self) -> str:
-        """What `selection` measures."""
+        """What `selection_score` measures."""
 
     def source(self) -> Source:
         """Where the data comes from under the present settings."""
 
-    def adapted(self, data: Data) -> Self:
-        """This benchmark with what it takes from training data: feature statistics, noise recordings."""
+    def fit_preprocessing(self, data: Data) -> Self:
+        """This benchmark with what preprocessing needs from training data: feature statistics, noise recordings."""
 
-    def prepare(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Stored examples (N, ...) as the network's input, float32; changed at random if there is a generator."""
+    def preprocess(self, x: Tensor) -> Tensor:
+        """Turn stored examples (N, ...) into the network's input (N, *input_shape), float32."""
+
+    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """As `preprocess`, with the examples changed at random: what training sees."""
 
     def loss(self, outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         """The training loss, a 0-d tensor."""
 
-    def outcome(self, outputs: Tensor, inputs: Tensor) -> Tensor:
-        """What is kept of each example (N, ...) for the scores."""
+    def predict(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """The prediction for each example (N, ...) that scores are computed from, such as its class scores."""
 
-    def selection(self, outcomes: Tensor, split: Split) -> float:
-        """What networks are chosen by on validation data, better when higher."""
+    def selection_score(self, predictions: Tensor, split: Split) -> float:
+        """The score by which networks are chosen on validation data, better when higher."""
 
-    def scores(self, outcomes: Tensor, split: Split) -> dict[str, float]:
+    def scores(self, predictions: Tensor, split: Split) -> dict[str, float]:
         """Every score of the test split by name, better when higher."""
 
-    def predictions(self, outcomes: Tensor, split: Split) -> dict[str, NDArray[Any]]:
-        """What a record keeps of the test split."""
+    def recorded_predictions(self, predictions: Tensor, split: Split) -> dict[str, NDArray[Any]]:
+        """The arrays that a record keeps of the test split's predictions, by name."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,8 @@ class DataSettings:
 class Classification:
     """Image or feature classification from a pack: enough for a benchmark of one's own.
 
-    Its YAML file names the pack, the seed network and the recipe. `input_shape` is one example's; `quality_target` is
-    MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference. The score is
+    Its YAML file names the pack, the reference network and the recipe. `input_shape` is one example's; `quality_target`
+    is MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference. The score is
     top-1 accuracy. Networks are chosen by it too, or, where classes are uneven (`balanced`), by its mean over classes.
     """
 
@@ -137,45 +140,45 @@ class Classification:
             f"into a folder and set {DATA_FOLDER_VARIABLE} to it"
         )
 
-    def adapted(self, data: Data) -> Self:
+    def fit_preprocessing(self, data: Data) -> Self:
         """Nothing is taken from the data."""
         return self
 
-    def prepare(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """uint8 images scaled to [0, 1], features as they are; float32, then the configured affine augmentation."""
-        early = self.augmentation.moves_whole_pixels  # bytes are moved four times faster than floats
-        if generator is not None and early:
-            x = self.augmentation(x, generator)
-        x = x.float().div_(255) if x.dtype == torch.uint8 else x.float()
-        if generator is not None and not early:
-            x = self.augmentation(x, generator)
-        return x
+    def preprocess(self, x: Tensor) -> Tensor:
+        """Scale uint8 images to [0, 1], leave features as they are; float32."""
+        return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
+
+    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """As `preprocess`, with the configured affine augmentation."""
+        if self.augmentation.moves_whole_pixels:  # bytes are moved four times faster than floats
+            return self.preprocess(self.augmentation(x, generator))
+        return self.augmentation(self.preprocess(x), generator)
 
     def loss(self, outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""
         return F.cross_entropy(outputs, targets)
 
-    def outcome(self, outputs: Tensor, inputs: Tensor) -> Tensor:
-        """The class scores."""
+    def predict(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """The class scores (N, classes)."""
         return outputs
 
-    def selection(self, outcomes: Tensor, split: Split) -> float:
+    def selection_score(self, predictions: Tensor, split: Split) -> float:
         """Top-1 or balanced accuracy in [0, 1]."""
-        return self.scores(outcomes, split)[self.selection_name]
+        return self.scores(predictions, split)[self.selection_name]
 
-    def scores(self, outcomes: Tensor, split: Split) -> dict[str, float]:
+    def scores(self, predictions: Tensor, split: Split) -> dict[str, float]:
         """Top-1 accuracy in [0, 1], and its mean over classes where they are uneven."""
-        right = (outcomes.argmax(1) == split.y).double()
+        right = (predictions.argmax(1) == split.y).double()
         scores = {ACCURACY: float(right.mean())}
         if self.balanced:
             per_class = [right[split.y == label].mean() for label in torch.unique(split.y)]
             scores[BALANCED] = float(torch.stack(per_class).mean())
         return scores
 
-    def predictions(self, outcomes: Tensor, split: Split) -> dict[str, NDArray[Any]]:
+    def recorded_predictions(self, predictions: Tensor, split: Split) -> dict[str, NDArray[Any]]:
         """The predicted and the true class of every example."""
         return {
-            "predicted": outcomes.argmax(1).numpy().astype(np.int16),
+            "predicted": predictions.argmax(1).numpy().astype(np.int16),
             "target": split.y.numpy().astype(np.int16),
         }
 

@@ -34,15 +34,15 @@ class KeywordSpotting(Classification):
     by balanced accuracy.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
-    # Another kind than images have, and `prepare` is the only one to use it.
+    # Another type than images have; only `augment` uses it.
     augmentation: WaveAugmentation = field(default_factory=WaveAugmentation)  # type: ignore[assignment]
     features: Mfcc = field(default_factory=Mfcc)
     words: Words = field(default_factory=Words)
     balanced: bool = True
     standardise: bool = True
-    # From the data, see `adapted`; no settings.
+    # Set by `fit_preprocessing`, not by the configuration.
     standardisation: Standardisation | None = field(default=None, repr=False)
     background: Tensor | None = field(default=None, repr=False)
 
@@ -51,20 +51,24 @@ class KeywordSpotting(Classification):
         archives = SpeechCommands(unknown=self.words.unknown, silence=self.words.silence)
         return OfficialSource(self.name, archives, self.data.archives, self.data.download)
 
-    def adapted(self, data: Data) -> Self:
+    def fit_preprocessing(self, data: Data) -> Self:
         """With the background recordings, and mean and variance of the training set's coefficients."""
         x = data.train.x
         index = torch.linspace(0, len(x) - 1, min(len(x), _STATISTICS_SAMPLES)).long()
-        found = Standardisation.of(self._features(x[index])) if self.standardise else None
-        return replace(self, standardisation=found, background=data.background)
+        standardisation = Standardisation.fit(self._features(x[index])) if self.standardise else None
+        return replace(self, standardisation=standardisation, background=data.background)
 
-    def prepare(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def preprocess(self, x: Tensor) -> Tensor:
         """MFCCs (N, 1, 49, 10) of stored MFCCs or waveforms (N, samples), float32."""
-        if generator is not None and x.dim() == 2:
-            x = self.augmentation(x, self.background, generator)
-        features = self._features(x)
-        if generator is not None and x.dim() == 4:
-            features = self.augmentation.shift_frames(features, generator=generator)
+        return self._standardised(self._features(x))
+
+    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """As `preprocess`, with background noise and time shift."""
+        if x.dim() == 2:
+            return self.preprocess(self.augmentation(x, self.background, generator))
+        return self._standardised(self.augmentation.shift_frames(self._features(x), generator=generator))
+
+    def _standardised(self, features: Tensor) -> Tensor:
         return features if self.standardisation is None else self.standardisation(features)
 
     def _features(self, x: Tensor) -> Tensor:

@@ -17,6 +17,6 @@ def main(arguments: Sequence[str]) -> int:
     console = output_console()
     for result in results:
         console.print(result.line, highlight=False, markup=False)
-    failed = sum(result.outcome == "FAIL" for result in results)
+    failed = sum(result.verdict == "FAIL" for result in results)
     print(f"{len(results)} checks, {failed} failed")
     return 1 if failed else 0

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from suite import SuiteError
+from suite.records.archive import ARCHIVE_NAME
 from suite.records.store import Store
 
 log = logging.getLogger("suite")
@@ -47,13 +48,17 @@ def existing_store(name: str) -> Store:
         SuiteError: nothing is recorded there; the text lists the experiments that are.
     """
     folder = Path(name)
-    if not (folder / "runs").is_dir() and (Path("results") / folder / "runs").is_dir():
+    if not _has_records(folder) and _has_records(Path("results") / folder):
         folder = Path("results") / folder
-    if not (folder / "runs").is_dir():
+    if not _has_records(folder):
         root = folder.parent if folder.parent.is_dir() else Path("results")
-        known = sorted(p.parent.name for p in root.glob("*/runs")) if root.is_dir() else []
+        known = sorted(p.name for p in root.iterdir() if _has_records(p)) if root.is_dir() else []
         raise SuiteError(f"{name}: no records there. Experiments in {root}: {', '.join(known) or 'none'}")
     return Store(folder.resolve().parent, folder.resolve().name)
+
+
+def _has_records(folder: Path) -> bool:
+    return (folder / "runs").is_dir() or (folder / ARCHIVE_NAME).is_file()
 
 
 def split_words(text: str) -> list[str]:

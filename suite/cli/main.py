@@ -12,6 +12,7 @@ VERBS = {
     "status": "what an experiment has done and what is missing",
     "report": "tables, figures and a page from records",
     "export": "all runs as one CSV or Parquet file",
+    "archive": "keep an experiment's records as one file",
     "merge": "join the records of several machines",
     "list": "benchmarks, methods, devices, presets, experiments",
     "data": "where each benchmark's data is; prepare or verify it",

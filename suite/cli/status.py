@@ -54,12 +54,13 @@ def _note_with_time_left(state: RunState, left: Mapping[str, float]) -> str:
 
 
 def _table(states: Sequence[RunState], notes: Mapping[str, str]) -> Table:
-    several = len({state.place for state in states}) > 1
+    several = len({(state.plan.preset, state.plan.device) for state in states}) > 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("id", "run", *(("preset", "device") if several else ()), "state", ""):
         table.add_column(column, no_wrap=column in ("id", "state"), overflow="fold")
     for state in states:
-        cells = (state.id, state.label, *(state.place if several else ()), state.state, notes[state.id])
+        setting = (state.plan.preset, state.plan.device) if several else ()
+        cells = (state.id, state.plan.label, *setting, state.state, notes[state.id])
         table.add_row(*map(Text, cells))  # plain: "[guarantee=off]" is a name, not markup
     return table
 
@@ -69,5 +70,5 @@ def _lines(states: Sequence[RunState], notes: Mapping[str, str]) -> Group:
     blocks: list[RenderableType] = []
     for state in states:
         blocks.append(Text(f"{state.state}  {notes[state.id]}".rstrip()))
-        blocks.append(Padding(Text(state.label), (0, 0, 0, 2)))
+        blocks.append(Padding(Text(state.plan.label), (0, 0, 0, 2)))
     return Group(*blocks)

@@ -1,11 +1,13 @@
 """From configuration nodes to objects: the class that `_target_` names, with types and ranges checked."""
 
 import dataclasses
+from importlib import import_module
 from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from torch import nn
 
 from suite import SuiteError
 
@@ -34,6 +36,36 @@ def build(node: Any, key: str) -> Any:
     except Exception as error:
         raise SuiteError(f"{key}._target_={target}: cannot be imported ({error})") from error
     return construct(factory, values, key)
+
+
+def build_network(node: Any, key: str, *, trusted: bool = True) -> nn.Module:
+    """Instantiate the network that `node._target_` names.
+
+    Args:
+        node: a config node or dict.
+        key: where it stands, for messages.
+        trusted: whether code outside the suite may run; without it, as for records of others, only network classes of
+            the suite itself are instantiated.
+
+    Raises:
+        SuiteError: as `build`; what is named is no nn.Module; or it is not the suite's own and not trusted.
+    """
+    target = str(dict(plain(node)).get("_target_"))
+    if not trusted:
+        _check_own_network(target, key)
+    network = build(node, key)
+    if not isinstance(network, nn.Module):
+        raise SuiteError(f"{key}: {target} is not an nn.Module")
+    return network
+
+
+def _check_own_network(target: str, key: str) -> None:
+    module, _, name = target.rpartition(".")
+    factory = getattr(import_module(module), name, None) if module.startswith("suite.models.") else None
+    if not (isinstance(factory, type) and issubclass(factory, nn.Module) and factory.__module__ == module):
+        raise SuiteError(
+            f"{key}: {target} is not a network of the suite; its code runs only where it is trusted (trusted=True)"
+        )
 
 
 def construct(factory: Any, values: dict[str, Any], key: str) -> Any:

@@ -1,7 +1,7 @@
 """From a composed configuration to a run that is known to be possible: every check that needs no training.
 
 A run's id is the hash of what can change its result: benchmark (version, data, network), method, device, absolute
-targets, recipe, seed and numerics. Paths, names and logging are not in it.
+targets, recipe, random seed and numerics. Paths, names and logging are not in it.
 """
 
 import dataclasses
@@ -18,55 +18,54 @@ from torch import nn
 
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
-from suite.config.build import build, plain
+from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
+from suite.config.build import build, build_network, plain
+from suite.config.identity import method_options, method_variant, network_identity, typed_settings
 from suite.config.presets import apply_preset
 from suite.hardware.costs import HardwareModel
+from suite.hardware.layers import Network
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
+from suite.records.labels import run_label
 from suite.records.store import content_id
 from suite.space.budget import Budget, Solutions, parse_budget
 from suite.space.choices import ChoiceSpace
 from suite.space.widths import SearchSpace
-from suite.task.recipe import Recipe
-from suite.task.task import Method, method_label
+from suite.task.task import Method, TaskSpec
 
 COMPUTE = ("auto", "cpu", "cuda")
 SPACES = ("masks", "choices", "both")
-_SEED_TRAINING = ("batch", "warmup", "train_samples", "eval_samples", "dtype")
-"""What of a recipe decides a training of the seed, besides its length."""
+_REFERENCE_TRAINING = ("batch", "warmup", "train_samples", "eval_samples", "dtype")
+"""What of a recipe decides a training of the reference network, besides its length."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run, checked and ready: `identity` is what its id hashes, `shared_key` what shared artefacts depend on."""
+    """One run, checked and ready.
+
+    id: the hash of `identity`, which holds everything that can change the result.
+    task: all that a method will see but the data.
+    variant: the options of the method that differ from its default; `options` are all of them.
+    space_name: masks, choices or both.
+    preset: the preset's name, with "(changed)" where the recipe was changed.
+    """
 
     id: str
     identity: Mapping[str, Any]
-    shared_key: Mapping[str, Any]
     benchmark: Benchmark
-    seed_network: Callable[[], nn.Module]
+    task: TaskSpec
     method: Method
-    hardware: HardwareModel
-    space: SearchSpace
+    variant: Mapping[str, Any]
+    options: Mapping[str, Any]
     budget: Budget
-    recipe: Recipe
     preset: str
-    seed: int
-    compute: str
     threads: int
-    space_name: str = "masks"
-    choices: ChoiceSpace | None = None
-    supernet: Callable[[], nn.Module] | None = None
-
-    @property
-    def method_label(self) -> str:
-        """The method's name in tables, with the space where it is not the seed's widths."""
-        return method_label(self.method, self.space_name)
+    space_name: str
 
     @property
     def label(self) -> str:
-        """One line that names the run."""
-        return f"{self.benchmark.name} | {self.method_label} | {self.budget.label} | seed {self.seed}"
+        """One line that names the run to a person."""
+        return run_label(self.benchmark.name, self.method.name, self.variant, self.budget.label, self.task.seed)
 
 
 def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
@@ -79,72 +78,125 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     """
     benchmark_node, recipe, changed = apply_preset(config)
     benchmark: Benchmark = build(benchmark_settings(benchmark_node), "benchmark")
-    method: Method = build(config.method, "method")
+    method_node = plain(config.method)
+    method: Method = build(method_node, "method")
     hardware = HardwareModel(build(config.device, "device"))
-    shape = tuple(benchmark.input_shape)
-    seed_node = {"_target_": config.network} if config.network else network_node(benchmark_node, shape)
-    seed_network = _factory(seed_node, "network" if config.network else "benchmark.network")
-    space = SearchSpace(trace(seed_network(), shape), hardware)
-    budget = parse_budget(plain(config.budget), space.seed_costs, hardware.units, solutions)
-    searched = _space_of(config.space, method)
-    choices, supernet, supernet_node = None, None, None
-    if searched == "masks":
+    network = _reference_network(config, benchmark_node, tuple(benchmark.input_shape))
+    space = SearchSpace(network.layers, hardware)
+    budget = parse_budget(plain(config.budget), space.reference_costs, hardware.units, solutions)
+    space_name = _space_name(config.space, method)
+    supernet, choices = None, None
+    if space_name == "masks":
         space.check_reachable(budget)
     else:
-        supernet_node = _supernet_node(config, benchmark_node, shape)
-        supernet = _factory(supernet_node, "benchmark.supernet")
-        choices = ChoiceSpace(trace_union(supernet(), shape), hardware, masked=searched == "both")
+        supernet = _supernet_node(config, benchmark_node, tuple(benchmark.input_shape))
+        choices = _choice_space(supernet, tuple(benchmark.input_shape), hardware, masked=space_name == "both")
         choices.check_reachable(budget)
     compute, threads = _numerics(config)
-    settings = {k: v for k, v in benchmark_settings(benchmark_node).items() if k not in ("data", "title")}
+    ignored = ("data", "title")
     shared = {
-        "benchmark": {**settings, "version": benchmark.version, "network": seed_node},
+        "benchmark": {
+            **typed_settings(benchmark, benchmark_node, ignored),
+            "version": benchmark.version,
+            "network": network.identity,
+        },
         "data": benchmark.source().fingerprint(),
-        "recipe": {k: v for k, v in dataclasses.asdict(recipe).items() if k in _SEED_TRAINING},
+        "recipe": {k: v for k, v in dataclasses.asdict(recipe).items() if k in _REFERENCE_TRAINING},
         "seed": config.seed,
         "compute": compute,
         "threads": threads,
     }
-    if supernet_node is not None:
-        shared["supernet"] = supernet_node
+    if supernet is not None:
+        shared["supernet"] = supernet
     identity = {
         **shared,
         "recipe": dataclasses.asdict(recipe),
-        "method": {**_settings(plain(config.method), method), "version": method.version},
-        "device": plain(config.device),
+        "method": {
+            **typed_settings(method, method_node, getattr(method, "ignored_in_id", ())),
+            "version": method.version,
+        },
+        "device": typed_settings(hardware.device, plain(config.device)),
         "targets": budget.targets,
     }
     if choices is not None:
-        identity["space"] = searched
-    preset = f"{config.preset.name} (changed)" if changed else config.preset.name
-    identity = json.loads(json.dumps(identity))  # what the record will hold: lists for tuples
+        identity["space"] = space_name
+    identity = json.loads(json.dumps(identity))  # as the record will hold it: lists for tuples
+    task = TaskSpec(
+        name=benchmark.name,
+        seed=config.seed,
+        input_shape=tuple(benchmark.input_shape),
+        reference_network=network.factory,
+        balanced=benchmark.balanced,
+        recipe=recipe,
+        hardware=hardware,
+        space=space,
+        compute=compute,
+        shared_key=json.loads(json.dumps(shared)),
+        choices=choices,
+        supernet=None if supernet is None else _factory(supernet, "benchmark.supernet"),
+    )
     return Plan(
-        content_id(identity), identity, shared, benchmark, seed_network, method, hardware, space, budget, recipe,
-        preset, config.seed, compute, threads, searched, choices, supernet,
-    )  # fmt: skip
+        id=content_id(identity),
+        identity=identity,
+        benchmark=benchmark,
+        task=task,
+        method=method,
+        variant=method_variant(method, method_node, space_name),
+        options=method_options(method, method_node),
+        budget=budget,
+        preset=f"{config.preset.name} (changed)" if changed else config.preset.name,
+        threads=threads,
+        space_name=space_name,
+    )
 
 
-def _settings(node: Mapping[str, Any], method: Method) -> dict[str, Any]:
-    """What of a method's config can change its result.
+@dataclass(frozen=True)
+class _ReferenceNetwork:
+    """How the reference network is made, what identifies it, and its traced layers."""
 
-    An optional setting that is not used is as if it did not exist: adding one changes no run's id. Nor do those that
-    the class names in `without_effect`, such as a number of processes.
+    factory: Callable[[], nn.Module]
+    identity: Mapping[str, Any]
+    layers: Network
+
+
+def _reference_network(
+    config: DictConfig, benchmark_node: Mapping[str, Any], shape: tuple[int, ...]
+) -> _ReferenceNetwork:
+    """The benchmark's network, or the user's own of `network=package.module.Class`.
+
+    Raises:
+        SuiteError: it cannot be built or traced, does not take the benchmark's input, or gives another number of
+            outputs than the benchmark's own network.
     """
-    without_effect = getattr(method, "without_effect", ())
-    return {key: value for key, value in node.items() if value is not None and key not in without_effect}
+    own, key = network_node(benchmark_node, shape), "benchmark.network"
+    node = {"_target_": config.network} if config.network else own
+    if config.network:
+        key = "network"
+    factory = _factory(node, key)
+    network = factory()
+    layers = trace(network, shape)
+    if config.network and "_target_" in own:
+        expected = trace(_factory(own, "benchmark.network")(), shape).output.channels
+        if layers.output.channels != expected:
+            raise SuiteError(
+                f"network={config.network}: gives {layers.output.channels} outputs, benchmark {benchmark_node['name']} "
+                f"needs {expected}"
+            )
+    return _ReferenceNetwork(factory, network_identity(node, network, layers), layers)
 
 
 def _factory(node: Mapping[str, Any], key: str) -> Callable[[], nn.Module]:
-    def network() -> nn.Module:
-        network = build(node, key)
-        if not isinstance(network, nn.Module):
-            raise SuiteError(f"{key}: {node['_target_']} is not an nn.Module")
-        return network
-
-    return network
+    return lambda: build_network(node, key)
 
 
-def _space_of(name: str, method: Method) -> str:
+def _choice_space(
+    supernet: Mapping[str, Any], shape: tuple[int, ...], hardware: HardwareModel, *, masked: bool
+) -> ChoiceSpace:
+    network = _factory(supernet, "benchmark.supernet")()
+    return ChoiceSpace(trace_supernet(network, shape), hardware, masked=masked)
+
+
+def _space_name(name: str, method: Method) -> str:
     """The space that a run searches: masks for a method that does not search."""
     if name not in SPACES:
         raise SuiteError(f"space={name}: choices are {', '.join(SPACES)}")
@@ -163,7 +215,7 @@ def _supernet_node(config: DictConfig, benchmark_node: Mapping[str, Any], shape:
 
 
 def network_node(benchmark_node: Mapping[str, Any], shape: tuple[int, ...], key: str = "network") -> dict[str, Any]:
-    """The config of the seed, or of the supernet; `inputs: null` stands for as many numbers as an example has."""
+    """The config of the reference network, or of the supernet; `inputs: null` stands for the size of an example."""
     node = dict(benchmark_node.get(key, {}))
     return node | {"inputs": math.prod(shape)} if "inputs" in node and node["inputs"] is None else node
 

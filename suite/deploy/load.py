@@ -1,4 +1,4 @@
-"""A recorded run's network, ready to use: its branches, thinned to the found widths, with its trained weights."""
+"""A recorded run's network, ready to use: its branches, thinned to its recorded widths, with its trained weights."""
 
 import json
 from pathlib import Path
@@ -7,39 +7,49 @@ import torch
 from torch import nn
 
 from suite import SuiteError
-from suite.config.build import build
+from suite.config.build import build_network
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
 from suite.records.store import load_tensors
 from suite.space.branches import keep_branches
 from suite.space.groups import channel_groups
 from suite.space.slicing import slice_channels
 
 
-def load_network(run_folder: Path) -> nn.Module:
+def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
     """The network of results/<experiment>/runs/<id>, in eval mode.
 
+    Args:
+        run_folder: the run's folder.
+        trusted: whether the class that the record names may be one outside the suite, such as a network of your own;
+            it is imported and called, so leave it off for records of others.
+
     Raises:
-        SuiteError: the folder has no architecture.json or, as records from git, no weights.pt.
+        SuiteError: the folder has no architecture.json or, as records from git, no weights.pt; or the network's class
+            is not the suite's own and not trusted.
+
+    >>> network = load_network("results/quickstart/runs/0f3a...")  # doctest: +SKIP
     """
+    folder = Path(run_folder)
     for name in ("architecture.json", "weights.pt"):
-        if not (run_folder / name).exists():
-            raise SuiteError(f"{run_folder / name}: not there; weights are kept where the run was made, not in git")
-    found = json.loads((run_folder / "architecture.json").read_text())
-    shape = tuple(found["input_shape"])
-    if "choices" in found:
-        supernet: nn.Module = build(found["supernet"], "architecture.json: supernet")
-        union = trace_union(supernet, shape)
-        selection = tuple(p.branches.index(found["choices"][p.name]) for p in union.positions)
-        seed = keep_branches(supernet, union, selection)
+        if not (folder / name).exists():
+            raise SuiteError(f"{folder / name}: not there; weights stay where the run was made, they are not in git")
+    architecture = json.loads((folder / "architecture.json").read_text())
+    shape = tuple(architecture["input_shape"])
+    if "choices" in architecture:
+        supernet = build_network(architecture["supernet"], "architecture.json: supernet", trusted=trusted)
+        graph = trace_supernet(supernet, shape)
+        selection = tuple(p.branches.index(architecture["choices"][p.name]) for p in graph.positions)
+        full_width = keep_branches(supernet, graph, selection)
     else:
-        seed = build(found["seed"], "architecture.json: seed")
-    layers = trace(seed, shape)
+        node = {k: v for k, v in architecture["reference_network"].items() if k not in ("layers", "source")}
+        full_width = build_network(node, "architecture.json: reference_network", trusted=trusted)
+    layers = trace(full_width, shape)
     groups = channel_groups(layers)
-    kept = []
+    open_channels = []
     for name, size, frozen in zip(groups.names, groups.sizes, groups.frozen, strict=True):
-        width = size if frozen else found["widths"][name]
-        kept.append(torch.arange(size) < width)  # which ones does not matter: the weights follow
-    network = slice_channels(seed, layers, groups, kept)
-    network.load_state_dict(load_tensors(run_folder / "weights.pt"))
+        width = size if frozen else architecture["widths"][name]
+        open_channels.append(torch.arange(size) < width)  # which ones does not matter: the weights follow
+    network = slice_channels(full_width, layers, groups, open_channels)
+    network.load_state_dict(load_tensors(folder / "weights.pt"))
     return network.eval()

@@ -21,7 +21,7 @@ Places = Mapping[str, Tensor]
 """For each tensor of a state, where its numbers lie in the whole network's, flattened; empty for the whole network."""
 
 
-def closed_for_good(network: Network, groups: Groups) -> tuple[bool, ...]:
+def has_no_task_gradient(network: Network, groups: Groups) -> tuple[bool, ...]:
     """For each group, whether a closed channel gets no gradient from the task.
 
     It gets none where each path from a masked tensor to the next weights leads through ReLU, whose slope at 0 is 0, or

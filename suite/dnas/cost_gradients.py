@@ -13,7 +13,7 @@ from suite.dnas.masks import Masks
 from suite.space.widths import SearchSpace
 
 
-class Prices:
+class CostGradients:
     """Relaxed costs at the present masks, with their slopes."""
 
     def __init__(self, space: SearchSpace, metrics: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.dnas.masks import MaskedNetwork
-from suite.task.evaluation import autocast, inputs, place
+from suite.task.evaluation import autocast, inputs, to_device
 from suite.task.meter import TRAINING_FACTOR, Meter
 from suite.task.task import Task, stream_seed
 
@@ -34,7 +34,7 @@ def gate_importance(task: Task, network: nn.Module, meter: Meter, label: str) ->
     space = task.space
     masked = MaskedNetwork(copy.deepcopy(network), space.network, space.groups)
     masked.masks.locked.zero_()  # a search keeps the last channel of a group, and its gate has no gradient there
-    place(masked, task.compute).train()
+    to_device(masked, task.compute).train()
     alpha = masked.masks.alpha
     rng = task.rng(label)
     torch.manual_seed(stream_seed(task.seed, label, "dropout"))
@@ -47,6 +47,6 @@ def gate_importance(task: Task, network: nn.Module, meter: Meter, label: str) ->
                 loss = task.loss(masked(x), x, task.train.y[index].to(task.compute))
             (gradient,) = torch.autograd.grad(loss, alpha)
             squares += gradient.square()
-            meter.charge_training("search", space.seed_costs["macs"], len(index))
+            meter.charge_training("search", space.reference_costs["macs"], len(index))
     groups = torch.split(squares.double().cpu(), list(space.groups.sizes))
     return [values / values.mean().clamp(min=1e-30) for values in groups]

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from suite.hardware.layer_memory import LayerMemory, level_of
+from suite.hardware.layer_memory import LayerMemory, choose_memory_level
 from suite.space.budget import Budget, Constraint
 from suite.space.widths import SearchSpace
 
@@ -44,7 +44,7 @@ class LayerSpace(SearchSpace):
 
 
 @dataclass(frozen=True)
-class Goals:
+class LayerTargets:
     """The levels, in bytes, that layers of one network are to be thinned to.
 
     `targets` has the metric of each layer that exceeds its level; `out_of_reach` names the layers that would exceed
@@ -55,12 +55,12 @@ class Goals:
     out_of_reach: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, space: LayerSpace, levels: Sequence[float], tolerance: float) -> "Goals":
+    def of(cls, space: LayerSpace, levels: Sequence[float], tolerance: float) -> "LayerTargets":
         """For the full network of `space`; the levels are chosen once, and layers above all of them have none."""
         targets, out_of_reach = {}, []
         least = space.layer_bytes(space.smallest)
         for metric, size in space.layer_bytes(space.full).items():
-            level = level_of(size, levels, tolerance)
+            level = choose_memory_level(size, levels, tolerance)
             if level is None or size <= level:
                 continue
             if least[metric] > level:

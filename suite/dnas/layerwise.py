@@ -18,19 +18,19 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.dnas.layer_targets import Goals, LayerSpace, layers_over
+from suite.dnas.layer_targets import LayerSpace, LayerTargets, layers_over
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
 from suite.hardware.trace import trace
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.importance import channel_importance
-from suite.space.projection import discretise
+from suite.space.projection import project
 from suite.task.cost_limit import Lengths
-from suite.task.evaluation import place
+from suite.task.evaluation import to_device
 from suite.task.meter import Meter
-from suite.task.reference_training import train_seed
+from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
 
@@ -72,20 +72,6 @@ class DuccioLayerwise:
         if self.guarantee not in GUARANTEES:
             raise ValueError(f"method.guarantee={self.guarantee}: choices are {', '.join(GUARANTEES)}")
 
-    @property
-    def label(self) -> str:
-        """Name in tables, with what differs from the default."""
-        differs = {
-            self.penalty.shape: self.penalty.shape != "hinge",
-            f"{self.penalty.schedule} strengths": self.penalty.schedule != "ramp",
-            f"strengths x{self.penalty.multiplier}": self.penalty.multiplier is not None,
-            f"levels {'/'.join(f'{x:g}' for x in self.levels)}": tuple(self.levels) != _LEVELS,
-            f"tolerance {self.tolerance:g}": self.tolerance != _TOLERANCE,
-            f"guarantee {self.guarantee}": self.guarantee != "repair",
-        }
-        details = [text for text, shown in differs.items() if shown]
-        return f"{self.name} ({', '.join(details)})" if details else self.name
-
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Search, then refine; one candidate.
 
@@ -95,8 +81,8 @@ class DuccioLayerwise:
         found = self._found(task, budget, meter)
         network = found.candidates[0].network.cpu()
         space = LayerSpace(trace(network, task.input_shape), task.hardware)
-        goals = Goals.of(space, self.levels, self.tolerance)
-        history = _with_last_label(found.history, self._columns(space.seed_costs, goals))
+        goals = LayerTargets.of(space, self.levels, self.tolerance)
+        history = _with_last_label(found.history, self._columns(space.reference_costs, goals))
         if goals.out_of_reach:
             log.warning("no width brings these layers to their memory level: %s", ", ".join(goals.out_of_reach))
         if goals.targets:
@@ -110,10 +96,10 @@ class DuccioLayerwise:
         if budget.constraints:
             guarantee = "off" if self.guarantee == "off" else "refill"
             return Duccio(penalty=self.penalty, guarantee=guarantee).search(task, budget, meter)
-        warm = train_seed(task, meter, Lengths.of(task.recipe).warmup)
+        warm = train_reference(task, meter, Lengths.of(task.recipe).warmup)
         return SearchResult([Candidate(warm.network)], warm.history, artefacts=[warm.artefact])
 
-    def _columns(self, costs: Mapping[str, float], goals: Goals) -> dict[str, Any]:
+    def _columns(self, costs: Mapping[str, float], goals: LayerTargets) -> dict[str, Any]:
         return {**layers_over(costs, self.levels), "layers_out_of_reach": ", ".join(goals.out_of_reach)}
 
 
@@ -124,7 +110,7 @@ class Refinement:
     method: DuccioLayerwise
     task: Task
     limits: Budget
-    goals: Goals
+    goals: LayerTargets
     meter: Meter
 
     def run(self, network: nn.Module, *, loss: float) -> tuple[nn.Module, list[dict[str, Any]]]:
@@ -135,18 +121,18 @@ class Refinement:
         objective = _LayerObjective(self, masked, self._penalty(lengths.search, loss))
         late = int(LATE * lengths.search)
         phase = Phase("search", recipe.search, lengths.search, "refine", patience=recipe.patience, patience_from=late)
-        searched = fit(task, masked, self.meter, phase, objective=objective, macs=space.seed_costs["macs"])
+        searched = fit(task, masked, self.meter, phase, objective=objective, macs=space.reference_costs["macs"])
         thinned, widths = self._discretise(masked.cpu())
         costs = space.exact(widths)
         phase = Phase("finetune", recipe.finetune, lengths.finetune, "refine-finetune", patience=recipe.patience)
-        tuned = fit(task, place(thinned, task.compute), self.meter, phase, macs=costs["macs"])
+        tuned = fit(task, to_device(thinned, task.compute), self.meter, phase, macs=costs["macs"])
         columns = layers_over(costs, self.method.levels)
         return thinned, [*searched.rows, *(row | columns for row in tuned.rows)]
 
     def _penalty(self, epochs: int, loss: float) -> Penalty:
         rule = self.method.penalty.filled(self.task.recipe.penalty_multiplier).only("layers")
         penalty = Penalty(rule, self.goals.targets, epochs)
-        penalty.start(loss, self.task.space.seed_costs)
+        penalty.start(loss, self.task.space.reference_costs)
         return penalty
 
     def _discretise(self, masked: MaskedNetwork) -> tuple[nn.Module, list[int]]:
@@ -156,7 +142,7 @@ class Refinement:
         """
         space = self.task.space
         importance = channel_importance(masked.plain(), space.network, space.groups)
-        kept = discretise(space, self.limits, masked.masks.kept(), importance, self.method.guarantee)
+        kept = project(space, self.limits, masked.masks.kept(), importance, self.method.guarantee)
         return masked.export(kept), [int(mask.sum()) for mask in kept]
 
 
@@ -186,7 +172,7 @@ class _LayerObjective(MaskObjective):
         """Levels and budget first, then score; where none is met the least violation. The paper's rule where off."""
         if self.method.guarantee == "off":
             return super().rank(epoch, score)
-        return (-self.limits.total_violation(self.costs()), score)
+        return feasible_first_key(self.limits, self.costs(), score)
 
 
 def _with_last_label(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from suite.dnas.compaction import closed_for_good, shrunk, transfer, write_back
+from suite.dnas.compaction import has_no_task_gradient, shrunk, transfer, write_back
 from suite.dnas.fold import FoldedNetwork
 from suite.hardware.layers import Network
 from suite.space.groups import Groups
@@ -127,7 +127,7 @@ class MaskedNetwork(nn.Module):
         everything = [torch.ones(size, dtype=torch.bool) for size in groups.sizes]
         self._whole = self._computed = FoldedNetwork(network, layers, groups, everything)
         self._places: dict[str, Tensor] = {}
-        self._final = closed_for_good(layers, groups)
+        self._final = has_no_task_gradient(layers, groups)
         self.opened = self.masks.open()
         self.register_load_state_dict_pre_hook(MaskedNetwork._before_loading)  # type: ignore[no-untyped-call]
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from suite.dnas.cost_gradients import Prices
+from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
 from suite.task.task import Task
@@ -31,7 +31,7 @@ class MaskObjective(Objective):
     def __init__(self, task: Task, masked: MaskedNetwork, rule: Penalty, *, compaction: bool) -> None:
         self.task, self.masked, self.rule = task, masked, rule
         self.compaction = compaction and not rule.rule.can_reopen
-        self._prices = Prices(task.space, list(rule.targets))
+        self._prices = CostGradients(task.space, list(rule.targets))
         self._macs: dict[tuple[int, ...], float] = {}
         if compaction and not self.compaction:
             log.info("compaction waits: penalty.shape=%s can reopen channels", rule.rule.shape)

@@ -16,13 +16,13 @@ from suite.dnas.choices import ChoiceRule
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.importance import channel_importance
-from suite.space.projection import GUARANTEES, discretise
+from suite.space.projection import GUARANTEES, project
 from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
-from suite.task.evaluation import place
+from suite.task.evaluation import to_device
 from suite.task.meter import Meter
-from suite.task.reference_training import TrainedSeed, train_seed
+from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Fit, Objective, Phase, fit
 
@@ -58,25 +58,10 @@ class Duccio:
         """What it searches; dual ascent moves its multipliers once a step, and layer choices take two passes."""
         return ("masks",) if self.penalty.schedule == "dual" else ("masks", "choices", "both")
 
-    @property
-    def label(self) -> str:
-        """Name in tables, with what differs from DUCCIO as we run it."""
-        rule, multiplier = self.penalty, self.penalty.multiplier
-        differs = {
-            rule.shape: rule.shape != "hinge",
-            f"{rule.schedule} strengths": rule.schedule != "ramp",
-            f"strengths x{multiplier}": multiplier is not None,
-            self.choices.sampling: self.choices.sampling != "gumbel_hard",
-            f"guarantee {self.guarantee}": self.guarantee != "refill",
-            "no compaction": not self.compaction,
-        }
-        details = [text for text, shown in differs.items() if shown]
-        return f"{self.name} ({', '.join(details)})" if details else self.name
-
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, discretise, fine-tune; one candidate."""
         lengths = lengths_within(task, self.cost_limit, Lengths.of(task.recipe))
-        warm = train_seed(task, meter, lengths.warmup)
+        warm = train_reference(task, meter, lengths.warmup)
         patience = task.recipe.patience
         phase = Phase(
             "search", task.recipe.search, lengths.search, patience=patience, patience_from=int(LATE * lengths.search)
@@ -87,7 +72,7 @@ class Duccio:
         limit = self.cost_limit
         epochs = lengths.finetune if limit is None else epochs_within(task, meter, macs, limit)
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=patience)
-        tuned = fit(task, place(network, task.compute), meter, phase, macs=macs)
+        tuned = fit(task, to_device(network, task.compute), meter, phase, macs=macs)
         return SearchResult(
             candidates=[found],
             history=[*warm.history, *searched.rows, *tuned.rows],
@@ -96,7 +81,7 @@ class Duccio:
         )
 
     def _searched(
-        self, task: Task, budget: Budget, warm: TrainedSeed, meter: Meter, phase: Phase
+        self, task: Task, budget: Budget, warm: TrainedReference, meter: Meter, phase: Phase
     ) -> tuple[Candidate, Fit]:
         """The network that the search ends with, discretised, on the CPU; and how the search went."""
         penalty = self._penalty(task, budget, warm, phase)
@@ -112,19 +97,19 @@ class Duccio:
         objective = _Constrained(
             task, budget, masked, penalty, strict=self.guarantee != "off", compaction=self.compaction
         )
-        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.seed_costs["macs"])
+        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])
         return Candidate(self._discretise(task, budget, masked.cpu())), searched
 
-    def _penalty(self, task: Task, budget: Budget, warm: TrainedSeed, phase: Phase) -> Penalty:
+    def _penalty(self, task: Task, budget: Budget, warm: TrainedReference, phase: Phase) -> Penalty:
         rule = self.penalty.filled(task.recipe.penalty_multiplier)
         targets = {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
         penalty = Penalty(rule, targets, cast(int, phase.epochs))
-        penalty.start(warm.loss, task.space.seed_costs if task.choices is None else task.choices.even_costs)
+        penalty.start(warm.loss, task.space.reference_costs if task.choices is None else task.choices.even_costs)
         return penalty
 
     def _discretise(self, task: Task, budget: Budget, masked: MaskedNetwork) -> nn.Module:
         importance = channel_importance(masked.plain(), task.space.network, task.space.groups)
-        kept = discretise(task.space, budget, masked.masks.kept(), importance, self.guarantee)
+        kept = project(task.space, budget, masked.masks.kept(), importance, self.guarantee)
         return masked.export(kept)
 
 
@@ -152,7 +137,7 @@ class _Constrained(MaskObjective):
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
         if not self.strict:
             return super().rank(epoch, score)
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
 
 def _costs_of(searched: Fit, task: Task) -> dict[str, float]:

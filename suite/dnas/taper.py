@@ -14,19 +14,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from suite.dnas.distillation import Distillation
 from suite.dnas.gates import gate_importance, gate_macs
 from suite.hardware.trace import trace
 from suite.records.store import load_tensors, save_tensors
 from suite.space.budget import Budget, Constraint
 from suite.space.importance import channel_importance
-from suite.space.projection import discretise
+from suite.space.projection import project
 from suite.space.slicing import slice_channels
 from suite.space.widths import SearchSpace
 from suite.task.cost_limit import check_cost_limit, epoch_macs, epochs_within, macs_left, too_small, validation_macs
-from suite.task.evaluation import place
+from suite.task.evaluation import to_device
 from suite.task.meter import Meter
-from suite.task.reference_training import train_seed
+from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Fit, Phase, fit
 
@@ -45,7 +44,6 @@ class Taper:
         them is refused (warmup), or ends the search early, on the budget itself (tighten).
     importance: what ranks channels: gradient, of their gates on a thousand training examples; magnitude, of their
         weights after folding batch norm; uniform, nothing, so that only costs decide.
-    distillation: weight of the warm-up network's outputs in the loss of fine-tuning; that network's passes are charged.
     """
 
     version: ClassVar[int] = 1
@@ -55,7 +53,6 @@ class Taper:
     warmup: int | None = None
     tighten: int | None = None
     importance: str = "gradient"
-    distillation: float = 0.0
 
     def __post_init__(self) -> None:
         check_cost_limit(self.cost_limit)
@@ -65,28 +62,11 @@ class Taper:
                 raise ValueError(f"method.{key}={epochs}: a whole number of epochs, at least 1, or null")
         if self.importance not in IMPORTANCES:
             raise ValueError(f"method.importance={self.importance}: choices are {', '.join(IMPORTANCES)}")
-        if not 0 <= self.distillation <= 1:
-            raise ValueError(f"method.distillation={self.distillation}: a weight between 0 and 1")
-        if self.distillation and self.cost_limit is not None:
-            raise ValueError("method.distillation: has no limit on its cost, set method.cost_limit=null")
-
-    @property
-    def label(self) -> str:
-        """Name in tables, with what differs from the default."""
-        differs = {
-            f"cost {self.cost_limit or 0:g}": self.cost_limit is not None,
-            f"warm-up {self.warmup}": self.warmup is not None,
-            f"tighten {self.tighten}": self.tighten is not None,
-            f"{self.importance} importance": self.importance != "gradient",
-            f"distilled {self.distillation:g}": self.distillation > 0,
-        }
-        details = [text for text, shown in differs.items() if shown]
-        return f"{self.name} ({', '.join(details)})" if details else self.name
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, project and train in turn, fine-tune; one candidate that fits."""
         warmup, tighten = self._lengths(task, budget)
-        warm = train_seed(task, meter, warmup)
+        warm = train_reference(task, meter, warmup)
         network, rows, last = warm.network.cpu(), list[dict[str, Any]](), False
         while not last:
             stage = len(rows)
@@ -94,11 +74,11 @@ class Taper:
             network, row = _trained_on(task, network, meter, stage)
             rows.append(row)
         costs = {metric: rows[-1][f"cost/{metric}"] for metric in task.hardware.units}
-        epochs = task.recipe.whole_search - warmup - len(rows)
+        epochs = task.recipe.total_epochs - warmup - len(rows)
         if self.cost_limit is not None:
             epochs = epochs_within(task, meter, costs["macs"], self.cost_limit, epochs, at_least=0)
         if epochs:
-            rows += self._finetuned(task, network, warm.network, meter, epochs).rows
+            rows += self._finetuned(task, network, meter, epochs).rows
         return SearchResult([Candidate(network)], [*warm.history, *rows], costs, [warm.artefact])
 
     def _lengths(self, task: Task, budget: Budget) -> tuple[int, int]:
@@ -110,14 +90,14 @@ class Taper:
         """
         allowed = (self.cost_limit or _ONE_TRAINING) * task.standard_macs
         found = task.space.exact(_projected_widths(task.space, budget))["macs"]
-        possible = range(1, task.recipe.whole_search // 2)
+        possible = range(1, task.recipe.total_epochs // 2)
         fitting = [n for n in possible if max(planned_macs(task, n, found), least_macs(task, n)) <= allowed]
         each = max(fitting, default=1)
         warmup, tighten = self.warmup or each, self.tighten or each
-        if warmup + tighten >= task.recipe.whole_search:
+        if warmup + tighten >= task.recipe.total_epochs:
             raise ValueError(
                 f"method.warmup={warmup}, method.tighten={tighten}: leave nothing of the "
-                f"{task.recipe.whole_search} epochs of a search to fine-tuning"
+                f"{task.recipe.total_epochs} epochs of a search to fine-tuning"
             )
         if self.cost_limit is not None and (least := least_macs(task, warmup)) > allowed:
             what = f"a warm-up of {warmup} and one epoch of the search do not fit"
@@ -134,12 +114,12 @@ class Taper:
         space = SearchSpace(trace(network, task.input_shape), task.hardware)
         importance = self._importance(replace(task, space=space), network, meter, stage)
         everything = [torch.ones(size, dtype=torch.bool) for size in space.groups.sizes]
-        target = tightened(budget, task.space.seed_costs, (stage + 1) / stages)
-        kept = discretise(space, target, everything, importance, "refill")
+        target = tightened(budget, task.space.reference_costs, (stage + 1) / stages)
+        kept = project(space, target, everything, importance, "refill")
         macs = space.exact([int(mask.sum()) for mask in kept])["macs"]
         last = stage + 1 == stages or not self._pays_for_another(task, meter, macs)
         if last and target != budget:
-            kept = discretise(space, budget, everything, importance, "refill")
+            kept = project(space, budget, everything, importance, "refill")
         return slice_channels(network, space.network, space.groups, kept), last
 
     def _pays_for_another(self, task: Task, meter: Meter, macs: float) -> bool:
@@ -170,14 +150,10 @@ class Taper:
             save_tensors(path, state)
         return list(state["importance"])
 
-    def _finetuned(self, task: Task, network: nn.Module, teacher: nn.Module, meter: Meter, epochs: int) -> Fit:
+    def _finetuned(self, task: Task, network: nn.Module, meter: Meter, epochs: int) -> Fit:
         macs = task.hardware.measure(network, task.input_shape)["macs"]
-        objective = None
-        if self.distillation:
-            teaching = Distillation(task, place(teacher, task.compute), self.distillation, macs)
-            task, objective = replace(task, loss=teaching.loss), teaching
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=task.recipe.patience)
-        return fit(task, place(network, task.compute), meter, phase, objective=objective, macs=macs)
+        return fit(task, to_device(network, task.compute), meter, phase, macs=macs)
 
 
 def tightened(budget: Budget, start: Mapping[str, float], share: float) -> Budget:
@@ -197,17 +173,17 @@ def planned_macs(task: Task, each: int, found: float) -> float:
 
     `found` are the MACs of the network that it ends with; those on the way there lie evenly between, in ratios.
     """
-    seed: float = task.space.seed_costs["macs"]
+    seed: float = task.space.reference_costs["macs"]
     stages: list[float] = [seed ** (1 - i / each) * found ** (i / each) for i in range(1, each + 1)]
     gates = sum(gate_macs(task, macs) for macs in [seed, *stages[:-1]])
     epochs = each * epoch_macs(task, seed) + sum(epoch_macs(task, macs) for macs in stages)
-    left = task.recipe.whole_search - 2 * each
+    left = task.recipe.total_epochs - 2 * each
     return epochs + gates + left * epoch_macs(task, found) + validation_macs(task, found)
 
 
 def least_macs(task: Task, warmup: int) -> float:
     """MACs x samples, at most, of the warm-up, a search of one epoch, and the harness's pass: what must be paid for."""
-    seed: float = task.space.seed_costs["macs"]
+    seed: float = task.space.reference_costs["macs"]
     return (warmup + 1) * epoch_macs(task, seed) + gate_macs(task, seed) + validation_macs(task, seed)
 
 
@@ -215,13 +191,13 @@ def _projected_widths(space: SearchSpace, budget: Budget) -> list[int]:
     """About the widths that a search will end with: where all channels matter alike."""
     everything = [torch.ones(size, dtype=torch.bool) for size in space.groups.sizes]
     alike = [torch.ones(size, dtype=torch.float64) for size in space.groups.sizes]
-    return [int(mask.sum()) for mask in discretise(space, budget, everything, alike, "refill")]
+    return [int(mask.sum()) for mask in project(space, budget, everything, alike, "refill")]
 
 
 def _trained_on(task: Task, network: nn.Module, meter: Meter, stage: int) -> tuple[nn.Module, dict[str, Any]]:
     """`network` on the CPU after one more epoch at fine-tuning's full learning rate, with its row of the history."""
     costs = task.hardware.measure(network, task.input_shape)
     phase = Phase("search", replace(task.recipe.finetune, schedule="constant"), 1, label=f"search-{stage}")
-    trained = fit(task, place(network, task.compute), meter, phase, macs=costs["macs"])
+    trained = fit(task, to_device(network, task.compute), meter, phase, macs=costs["macs"])
     columns = {f"cost/{metric}": cost for metric, cost in costs.items()}
     return network.cpu(), trained.rows[0] | {"epoch": stage} | columns

@@ -33,25 +33,25 @@ from suite.task.progress import Progress
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One contract of one plug-in: ok, FAIL or skip, with the reason."""
+class CheckResult:
+    """One contract of one plug-in: its verdict ok, FAIL or skip, with the reason."""
 
     subject: str
     contract: str
-    outcome: str
+    verdict: str
     reason: str = ""
 
     @property
     def line(self) -> str:
         """For the terminal."""
-        return f"{self.outcome:<5} {self.subject:<32} {self.contract}" + (f": {self.reason}" if self.reason else "")
+        return f"{self.verdict:<5} {self.subject:<32} {self.contract}" + (f": {self.reason}" if self.reason else "")
 
 
 class Skip(Exception):
     """This contract cannot be tried here; the text says why."""
 
 
-def run_checks(config_dir: Path | None = None, only: Sequence[str] = ()) -> list[Outcome]:
+def run_checks(config_dir: Path | None = None, only: Sequence[str] = ()) -> list[CheckResult]:
     """Try every contract of every plug-in (of those named in `only`, if any).
 
     Raises:
@@ -64,7 +64,7 @@ def run_checks(config_dir: Path | None = None, only: Sequence[str] = ()) -> list
             f"{', '.join(sorted(unknown))}: nothing of that name. Choices: {', '.join(n for _, n in unique)}"
         )
     chosen = [e for e in unique.values() if not only or e.name in only]
-    return [outcome for entry in chosen for outcome in _check(entry)]
+    return [result for entry in chosen for result in _check(entry)]
 
 
 def _folders(config_dir: Path | None) -> list[Path | None]:
@@ -72,17 +72,17 @@ def _folders(config_dir: Path | None) -> list[Path | None]:
     return [None, *announced, *([config_dir] if config_dir else [])]
 
 
-def _check(entry: Entry) -> Iterator[Outcome]:
+def _check(entry: Entry) -> Iterator[CheckResult]:
     for contract, function in _CONTRACTS[entry.group].items():
         subject = f"{entry.group} {entry.name}"
         try:
             function(entry)
         except Skip as reason:
-            yield Outcome(subject, contract, "skip", str(reason))
+            yield CheckResult(subject, contract, "skip", str(reason))
         except Exception as error:  # whatever a plug-in raises is the finding
-            yield Outcome(subject, contract, "FAIL", f"{type(error).__name__}: {error}")
+            yield CheckResult(subject, contract, "FAIL", f"{type(error).__name__}: {error}")
         else:
-            yield Outcome(subject, contract, "ok")
+            yield CheckResult(subject, contract, "ok")
 
 
 def _require(condition: bool, text: str) -> None:
@@ -135,7 +135,7 @@ def _benchmark_data(entry: Entry, store: Store) -> tuple[Plan, Data]:
         plan, _ = _plan_of(entry)
         facts = plan.benchmark.source().describe()
         if facts.get("present", "yes") == "no":
-            raise Skip(f"data not present ({facts.get('place', '')})")
+            raise Skip(f"data not present ({facts.get('location', '')})")
         return plan, load_data(plan.benchmark, store)
     except SuiteError as error:
         raise Skip(str(error)) from error
@@ -147,28 +147,28 @@ def _benchmark_loads(entry: Entry) -> None:
         for name in ("train", "validation", "test"):
             split = getattr(data, name)
             _require(len(split.x) == len(split.y) > 0, f"{name}: as many examples as labels, at least one")
-        benchmark = plan.benchmark.adapted(data)
-        x = benchmark.prepare(data.train.x[:8])
-        _require(x.is_floating_point(), "prepare must give floats")
+        benchmark = plan.benchmark.fit_preprocessing(data)
+        x = benchmark.preprocess(data.train.x[:8])
+        _require(x.is_floating_point(), "preprocess must give floats")
         y = data.train.y[:8]
-        out = plan.seed_network()(x)
+        out = plan.task.reference_network()(x)
         loss = benchmark.loss(out, x, y)
         _require(loss.dim() == 0 and bool(torch.isfinite(loss)), "loss must be one finite number")
-        changed = benchmark.prepare(data.train.x[:8], torch.Generator().manual_seed(0))
+        changed = benchmark.augment(data.train.x[:8], torch.Generator().manual_seed(0))
         _require(changed.shape == x.shape, "augmentation must keep the shape")
         split = data.validation.take(torch.arange(min(64, len(data.validation))))
-        x = benchmark.prepare(split.x)
-        found = benchmark.outcome(plan.seed_network().eval()(x), x)
-        _require(math.isfinite(benchmark.selection(found, split)), "selection must give a finite number")
-        _require(len(found) == len(split), "outcome must keep one entry an example")
+        x = benchmark.preprocess(split.x)
+        predictions = benchmark.predict(plan.task.reference_network().eval()(x), x)
+        _require(math.isfinite(benchmark.selection_score(predictions, split)), "selection_score must be finite")
+        _require(len(predictions) == len(split), "predict must give one entry an example")
         _require(plan.benchmark.source().fingerprint() == plan.benchmark.source().fingerprint(), "fingerprint moves")
 
 
-def _benchmark_seed_is_traced(entry: Entry) -> None:
+def _reference_network_is_traced(entry: Entry) -> None:
     node = plain(entry.node)
     shape = tuple(build(benchmark_settings(node), "benchmark").input_shape)
     traced = trace(build(network_node(node, shape), "benchmark.network"), shape)
-    _require(len(traced.weighted) > 0, "the seed has no weighted layer")
+    _require(len(traced.weighted) > 0, "the reference network has no weighted layer")
 
 
 def _method_runs(entry: Entry) -> None:
@@ -187,7 +187,7 @@ def _method_is_deterministic(entry: Entry) -> None:
             plan, _ = _plan_of(entry, ["benchmark=digits", "budget.weights=50%"])
             record = execute(plan, Store(Path(folder), "check"), Progress())
             scores.append((record.scores, record.costs))
-    _require(scores[0] == scores[1], f"two runs with one seed differ: {scores[0]} and {scores[1]}")
+    _require(scores[0] == scores[1], f"two runs with one random seed differ: {scores[0]} and {scores[1]}")
 
 
 _CONTRACTS: dict[str, dict[str, Callable[[Entry], None]]] = {
@@ -196,11 +196,11 @@ _CONTRACTS: dict[str, dict[str, Callable[[Entry], None]]] = {
         "relaxed latency equals exact and has a gradient": _device_relaxed_equals_exact,
     },
     "benchmark": {
-        "seed network is traced": _benchmark_seed_is_traced,
+        "reference network is traced": _reference_network_is_traced,
         "data loads, loss is finite": _benchmark_loads,
     },
     "method": {
         "runs, is charged, returns a scored network": _method_runs,
-        "same seed gives the same result": _method_is_deterministic,
+        "the same random seed gives the same result": _method_is_deterministic,
     },
 }

@@ -6,14 +6,10 @@ by its own rule and reads the test split once.
 
 import datetime
 import logging
-import platform
-import shlex
 import shutil
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +18,21 @@ import torch
 from filelock import Timeout
 from torch import Tensor
 
-import suite
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark
 from suite.config.plan import Plan
 from suite.data.base import Data, Split
 from suite.engine.allocator import keep_freed_memory
+from suite.engine.environment import environment
+from suite.engine.memory import PeakMemory
+from suite.hardware.layers import Layer
 from suite.hardware.trace import trace
+from suite.records.claims import claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.groups import channel_groups
-from suite.task.evaluation import evaluate, outcomes, place
+from suite.task.evaluation import evaluate, predict_split, to_device
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.task import Candidate, SearchResult, Task, Workspace
@@ -49,7 +49,9 @@ class RunningElsewhere(Exception):
 
 
 @dataclass(frozen=True)
-class _Judged:
+class EvaluatedCandidate:
+    """A candidate with what the harness measured of it: exact costs by metric, and the validation score."""
+
     candidate: Candidate
     costs: Mapping[str, float]
     validation: float
@@ -63,7 +65,7 @@ def execute(
     A method that raises leaves a record with status "failed" and its error; its checkpoints stay.
 
     Raises:
-        SuiteError: the data turned out unusable.
+        SuiteError: the data turned out unusable, or the method refuses the task before it trains anything.
         RunningElsewhere: another process is doing this run, and we do not `wait` for it.
     """
     folder = store.run_folder(plan.id)
@@ -72,63 +74,78 @@ def execute(
             finished = store.read(plan.id)
             if finished is not None and finished.status == "done":
                 return finished
-            return _run(plan, store, folder, progress, checkpoint_seconds)
+            with claimed(folder):
+                return _run(plan, store, folder, progress, checkpoint_seconds)
     except Timeout as error:
         raise RunningElsewhere(plan.label) from error
 
 
 def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_seconds: float) -> RunRecord:
-    if plan.compute == "cpu":
+    if plan.task.compute == "cpu":
         torch.set_num_threads(plan.threads)
         keep_freed_memory()
     data = load_data(plan.benchmark, store)
-    plan = replace(plan, benchmark=plan.benchmark.adapted(data))
-    workspace = Workspace(folder, store, checkpoint_seconds)
-    task = make_task(plan, data, workspace, progress)
-    meter = Meter(task.standard_macs, plan.compute)
+    plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
+    task = make_task(plan, data, Workspace(folder, store, checkpoint_seconds), progress)
+    check_method(plan, task)
+    meter, memory = Meter(task.standard_macs, task.compute), PeakMemory(cuda=task.compute == "cuda")
+    files: dict[str, Any] = {}
     try:
         result = plan.method.search(task, plan.budget, meter)
         record, files = _conclude(plan, store, task, data, result, meter)
-    except SuiteError:
-        raise
     except Exception as error:
         log.error("%s failed: %s\n%s", plan.label, error, traceback.format_exc())
         text = f"{type(error).__name__}: {error}"
-        record, files = _record(plan, store, data, status="failed", error=text, meter=meter.report()), {}
+        record = _record(plan, store, data, status="failed", error=text, meter=meter.report())
+    record = replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()})
     store.write(record, **files)
     if record.status == "done":
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return record
 
 
+def check_method(plan: Plan, task: Task) -> None:
+    """Let the method refuse the task before anything is trained, such as for a cost limit that is too small.
+
+    Raises:
+        SuiteError: it does.
+    """
+    check = getattr(plan.method, "check", None)
+    if check is None:
+        return
+    try:
+        check(task, plan.budget)
+    except ValueError as error:
+        raise SuiteError(str(error)) from error
+
+
 def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) -> Task:
     """What the method sees: training and validation data only."""
-    recipe = plan.recipe
-    return Task(
-        name=plan.benchmark.name,
-        seed=plan.seed,
-        train=_on_device(subset(data.train, recipe.train_samples), plan.compute),
-        validation=_on_device(subset(data.validation, recipe.eval_samples), plan.compute),
-        input_shape=tuple(plan.benchmark.input_shape),
-        seed_network=plan.seed_network,
-        prepare=plan.benchmark.prepare,
-        loss=plan.benchmark.loss,
-        outcome=plan.benchmark.outcome,
-        score=plan.benchmark.selection,
-        balanced=plan.benchmark.balanced,
-        recipe=recipe,
-        hardware=plan.hardware,
-        space=plan.space,
-        compute=plan.compute,
+    recipe, benchmark, compute = plan.task.recipe, plan.benchmark, plan.task.compute
+    return Task.of(
+        plan.task,
+        train=_to_device(subset(data.train, recipe.train_samples), compute),
+        validation=_to_device(subset(data.validation, recipe.eval_samples), compute),
+        preprocess=benchmark.preprocess,
+        augment=benchmark.augment,
+        loss=benchmark.loss,
+        predict=benchmark.predict,
+        score=benchmark.selection_score,
         workspace=workspace,
-        shared_key=plan.shared_key,
         progress=progress,
-        choices=plan.choices,
-        supernet=plan.supernet,
     )
 
 
-def _on_device(split: Split, compute: str) -> Split:
+def without_examples(data: Data) -> Data:
+    """The same numbers of examples and labels, each example empty: for checks that need the splits' sizes only."""
+    return replace(data, train=_empty(data.train), validation=_empty(data.validation), test=_empty(data.test))
+
+
+def _empty(split: Split) -> Split:
+    return Split(torch.empty(len(split), 0), split.y)
+
+
+def _to_device(split: Split, compute: str) -> Split:
     """Examples where and as they are used, images in channels_last, so that no step waits for a transfer or a copy;
     labels stay where scores are computed.
     """
@@ -137,14 +154,14 @@ def _on_device(split: Split, compute: str) -> Split:
 
 
 def subset(split: Split, samples: int | None) -> Split:
-    """The same `samples` examples for every method and seed, drawn at random once; all of them where None."""
+    """The same `samples` examples for every method and random seed, drawn once; all of them where None."""
     if samples is None or samples >= len(split):
         return split
     return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(_SUBSET_SEED))[:samples])
 
 
 def load_data(benchmark: Benchmark, store: Store) -> Data:
-    """The benchmark's data, kept in memory for the next run of this process.
+    """Load the benchmark's data, cached in memory for the next run of this process.
 
     Raises:
         SuiteError: the data is missing or damaged, or its examples are not of the benchmark's shape.
@@ -155,7 +172,7 @@ def load_data(benchmark: Benchmark, store: Store) -> Data:
         _LOADED.clear()  # one data set at a time: some fill a good part of the memory
         _LOADED[key] = source.load(store.root / "artefacts" / "data")
     data = _LOADED[key]
-    shape = tuple(benchmark.adapted(data).prepare(data.train.x[:2]).shape[1:])
+    shape = tuple(benchmark.fit_preprocessing(data).preprocess(data.train.x[:2]).shape[1:])
     if shape != tuple(benchmark.input_shape):
         raise SuiteError(
             f"benchmark.input_shape={list(benchmark.input_shape)}: the data of {benchmark.name} has examples of shape "
@@ -167,82 +184,85 @@ def load_data(benchmark: Benchmark, store: Store) -> Data:
 def _conclude(
     plan: Plan, store: Store, task: Task, data: Data, result: SearchResult, meter: Meter
 ) -> tuple[RunRecord, dict[str, Any]]:
-    """Judge the candidates, read the test split once with the chosen one, and make record and files."""
+    """Evaluate the candidates, read the test split once with the chosen one, and make record and files."""
     if not result.candidates:
         raise RuntimeError(f"method {plan.method.name} returned no candidate")
-    judged = [_judge(task, candidate, meter) for candidate in result.candidates]
-    chosen = _choose(plan, judged)
-    spent = meter.report()  # the test is ours, not the method's
-    test = subset(data.test, plan.recipe.eval_samples)
-    unpaid = Meter(task.standard_macs, plan.compute)
-    found = outcomes(task, place(chosen.candidate.network, plan.compute), test, unpaid, chosen.costs["macs"])
+    candidates = [evaluate_candidate(task, candidate, meter) for candidate in result.candidates]
+    chosen = choose_candidate(plan.budget, candidates)
+    method_effort = meter.report()  # the pass over the test split that follows is the harness's, not the method's
+    test = subset(data.test, task.recipe.eval_samples)
+    uncharged = Meter(task.standard_macs, task.compute)
+    network = to_device(chosen.candidate.network, task.compute)
+    predictions = predict_split(task, network, test, uncharged, chosen.costs["macs"])
     violations = plan.budget.violations(chosen.costs)
-    network = trace(chosen.candidate.network, task.input_shape)
-    groups = channel_groups(network)
+    layers = trace(network, task.input_shape)
+    groups = channel_groups(layers)
     widths = {groups.names[i]: n for i, n in enumerate(groups.sizes) if not groups.frozen[i]}
     record = _record(
         plan,
         store,
         data,
         status="done",
-        scores={"validation": chosen.validation, **_test_scores(plan, found, test)},
+        scores={"validation": chosen.validation, **_test_scores(plan, predictions, test)},
         costs=chosen.costs,
         violations=violations,
         feasible=all(v == 0 for v in violations.values()),
         search_violations=None if result.search_costs is None else plan.budget.violations(result.search_costs),
         selection=SELECTION,
-        candidates=tuple(_summary(plan, j) for j in judged),
+        candidates=tuple(_summary(plan, c) for c in candidates),
         widths=widths,
-        meter=spent,
+        meter=method_effort,
         artefacts=tuple(result.artefacts),
     )
     files = {
         "history": pd.DataFrame(list(result.history)) if result.history else None,
-        "predictions": plan.benchmark.predictions(found, test),
-        "architecture": architecture(plan, widths, network.weighted, chosen.candidate.choices),
-        "weights": chosen.candidate.network.cpu().state_dict(),
+        "predictions": plan.benchmark.recorded_predictions(predictions, test),
+        "architecture": architecture(plan, widths, layers.weighted, chosen.candidate.choices),
+        "weights": network.cpu().state_dict(),
     }
     return record, files
 
 
-def _judge(task: Task, candidate: Candidate, meter: Meter) -> _Judged:
+def evaluate_candidate(task: Task, candidate: Candidate, meter: Meter) -> EvaluatedCandidate:
+    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter."""
     costs = task.hardware.measure(candidate.network, task.input_shape)
-    place(candidate.network, task.compute)
-    return _Judged(candidate, costs, evaluate(task, candidate.network, task.validation, meter, costs["macs"]))
+    network = to_device(candidate.network, task.compute)
+    return EvaluatedCandidate(candidate, costs, evaluate(task, network, task.validation, meter, costs["macs"]))
 
 
-def _choose(plan: Plan, judged: Sequence[_Judged]) -> _Judged:
-    feasible = [j for j in judged if plan.budget.fits(j.costs)]
-    if feasible:
-        return max(feasible, key=lambda j: j.validation)
-    return min(judged, key=lambda j: plan.budget.total_violation(j.costs))
+def choose_candidate(budget: Budget, candidates: Sequence[EvaluatedCandidate]) -> EvaluatedCandidate:
+    """The best validation score among the feasible candidates; the least total violation where none is feasible.
+
+    A score that is not a number is worse than any other.
+    """
+    return max(candidates, key=lambda c: feasible_first_key(budget, c.costs, c.validation))
 
 
-def _summary(plan: Plan, judged: _Judged) -> dict[str, Any]:
+def _summary(plan: Plan, evaluated: EvaluatedCandidate) -> dict[str, Any]:
     return {
-        "name": judged.candidate.name,
-        "validation": judged.validation,
-        "costs": dict(judged.costs),
-        "feasible": plan.budget.fits(judged.costs),
+        "name": evaluated.candidate.name,
+        "validation": evaluated.validation,
+        "costs": dict(evaluated.costs),
+        "feasible": plan.budget.fits(evaluated.costs),
     }
 
 
-def _test_scores(plan: Plan, found: Tensor, test: Split) -> dict[str, float]:
+def _test_scores(plan: Plan, predictions: Tensor, test: Split) -> dict[str, float]:
     """The benchmark's score under "test", its others under "test/<name>"."""
-    scores = plan.benchmark.scores(found, test)
+    scores = plan.benchmark.scores(predictions, test)
     main = plan.benchmark.score_name
     return {"test": scores[main], **{f"test/{name}": value for name, value in scores.items() if name != main}}
 
 
 def architecture(
-    plan: Plan, widths: Mapping[str, int], layers: Sequence[Any], choices: Mapping[str, str]
+    plan: Plan, widths: Mapping[str, int], layers: Sequence[Layer], choices: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The found network as JSON: what it comes from (the seed, or a supernet and its chosen branches), width of each
-    channel group, and its layers.
+    """The chosen network as JSON: the reference network, or the supernet and the chosen branches, that it comes from;
+    the width of each channel group; its layers.
     """
     origin = {"supernet": plan.identity["supernet"], "choices": dict(choices)} if choices else {}
     return origin | {
-        "seed": plan.identity["benchmark"]["network"],
+        "reference_network": plan.identity["benchmark"]["network"],
         "input_shape": list(plan.benchmark.input_shape),
         "widths": dict(widths),
         "layers": [
@@ -260,52 +280,29 @@ def architecture(
     }
 
 
-def _record(plan: Plan, store: Store, data: Data, **outcome: Any) -> RunRecord:
+def _record(plan: Plan, store: Store, data: Data, **results: Any) -> RunRecord:
+    space = plan.task.space
     return RunRecord(
         id=plan.id,
         experiment=store.experiment,
         benchmark=plan.benchmark.name,
-        method=plan.method_label,
-        device=plan.hardware.device.name,
+        method=plan.method.name,
+        variant=plan.variant,
+        options=plan.options,
+        device=plan.task.hardware.device.name,
         preset=plan.preset,
-        seed=plan.seed,
+        seed=plan.task.seed,
         budget=plan.budget.label,
         targets=plan.budget.targets,
-        units=plan.hardware.units,
+        units=plan.task.hardware.units,
         config=plan.identity,
         score_name=plan.benchmark.score_name,
         selection_name=plan.benchmark.selection_name,
         quality_target=plan.benchmark.quality_target,
-        seed_costs=plan.space.seed_costs,
-        seed_widths=plan.space.named(plan.space.full),
+        reference_costs=space.reference_costs,
+        reference_widths=space.named(space.full),
         data_note=data.meta.get("title", ""),
-        environment=environment(plan),
+        environment=environment(plan.task.compute, plan.threads, plan.task.recipe.dtype, plan.identity["data"]),
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **outcome,
+        **results,
     )
-
-
-def environment(plan: Plan) -> dict[str, Any]:
-    """Machine and versions, for the record; nothing here enters the run's id but compute and threads."""
-    gpu = torch.cuda.get_device_name() if plan.compute == "cuda" else None
-    return {
-        "suite": suite.__version__,
-        "command": " ".join(sys.argv[:1] + [shlex.quote(x) for x in sys.argv[1:]]),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "gpu": gpu,
-        "compute": plan.compute,
-        "threads": plan.threads,
-        "dtype": plan.recipe.dtype,
-    }
-
-
-@lru_cache
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), platform.processor())

@@ -1,6 +1,5 @@
 """What `suite run` does with composed configurations: check them all, say what is left, run them one by one."""
 
-import json
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -13,11 +12,13 @@ from suite import SuiteError
 from suite.config.build import plain
 from suite.config.plan import Plan, make_plan
 from suite.data.files import write_atomic
-from suite.engine.harness import RunningElsewhere, execute, load_data
+from suite.engine.harness import RunningElsewhere, check_method, execute, load_data, make_task, without_examples
 from suite.engine.solutions import references, resolved_plan, without_solutions
+from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.task.progress import Progress
+from suite.task.task import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +53,13 @@ class Session:
         self.before.setdefault(plan.id, (store, record.status if record else None))
         return record
 
-    def give_up(self, reason: str) -> None:
+    def leave_out(self, reason: str) -> None:
         """Leave out a run that turned out to be impossible."""
         log.error("left out: %s", reason)
         self.left_out += 1
         self.ended += 1
 
-    def outcome(self) -> tuple[str, int]:
+    def summary(self) -> tuple[str, int]:
         """A line on how the call ended, read from the records, and how many of its runs are failed or left out."""
         counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
         for run_id, (store, status) in self.before.items():
@@ -87,8 +88,10 @@ def store_of(config: DictConfig) -> Store:
         SuiteError: the experiment's name is not a plain folder name, or the folder cannot be written.
     """
     name = config.name
-    if not name or name != Path(name).name or name in ("artefacts", "published", "."):
-        raise SuiteError(f"name={name}: must be a plain folder name other than artefacts and published")
+    if not name or name.startswith(".") or set(name) & set("/\\\0") or name in ("artefacts", "published"):
+        raise SuiteError(
+            f"name={name}: must be a plain folder name without a leading dot, other than artefacts and published"
+        )
     store = Store(Path(config.results_dir).expanduser(), name)
     store.check_writable()
     return store
@@ -100,7 +103,7 @@ def announce(configs: Iterable[DictConfig]) -> None:
     Raises:
         SuiteError: the first job that cannot work.
     """
-    loaded, later = set(), 0
+    later = 0
     for config in _with_references(configs):
         store = store_of(config)
         plan = _plan_or_none(config, store)
@@ -110,13 +113,13 @@ def announce(configs: Iterable[DictConfig]) -> None:
             continue
         if plan.id in session.before:
             continue
-        _note(store, plan)
+        _write_plan_note(store, plan)
         if _has_ended(session.register(store, plan), config):
             continue
         session.left += 1
-        if (data := plan.shared_key["data"]) not in loaded:  # a damaged file is found now, not after hours
-            load_data(plan.benchmark, store)
-            loaded.add(data)
+        data = load_data(plan.benchmark, store)  # a damaged file is found now, not after hours
+        workspace = Workspace(store.run_folder(plan.id), store)
+        check_method(plan, make_task(plan, without_examples(data), workspace, Progress()))
     session.left += later
     log.info("%d runs planned, %d left to do", len(session.before) + later, session.left)
 
@@ -154,12 +157,12 @@ def run_job(config: DictConfig, wait: bool = False) -> None:
     except SuiteError as error:
         if not needed:
             raise
-        session.give_up(str(error))  # known only now, and no reason to end a sweep
+        session.leave_out(str(error))  # known only now, and no reason to end a sweep
         return
     if plan is None:
-        session.give_up(f"{config.benchmark.name}: no solution that budget={plain(config.budget)} could refer to")
+        session.leave_out(f"{config.benchmark.name}: no solution that budget={plain(config.budget)} could refer to")
         return
-    _note(store, plan)
+    _write_plan_note(store, plan)
     if _has_ended(session.register(store, plan), config):
         return
     session.progress.begin_run(session.position + plan.label)
@@ -173,12 +176,12 @@ def run_job(config: DictConfig, wait: bool = False) -> None:
     session.ended += 1
     session.seconds += time.monotonic() - start
     if record.status == "done":
-        _tell(record, position + plan.label)
+        _log_result(record, position + plan.label)
     elif config.fail_fast:
         raise SystemExit(1)
 
 
-def _tell(record: RunRecord, label: str) -> None:
+def _log_result(record: RunRecord, label: str) -> None:
     worst = max(record.violations.values(), default=0.0)
     log.info(
         "%s: %s %.4f, %s, %.2f standard trainings, %.0f s%s",
@@ -196,9 +199,17 @@ def _has_ended(record: RunRecord | None, config: DictConfig) -> bool:
     return record is not None and (record.status == "done" or not config.retry_failed)
 
 
-def _note(store: Store, plan: Plan) -> None:
+def _write_plan_note(store: Store, plan: Plan) -> None:
     """Remember that this run belongs to the experiment, so that `suite status` can name what is missing."""
-    path = store.run_folder(plan.id) / "plan.json"
-    if not path.exists():
-        note = {"id": plan.id, "label": plan.label, "preset": plan.preset, "device": plan.hardware.device.name}
-        write_atomic(path, (json.dumps(note, indent=1) + "\n").encode())
+    path = store.run_folder(plan.id) / PLAN_NOTE
+    if store.read_file(plan.id, PLAN_NOTE) is None:
+        note = PlanNote(
+            benchmark=plan.benchmark.name,
+            method=plan.method.name,
+            budget=plan.budget.label,
+            seed=plan.task.seed,
+            preset=plan.preset,
+            device=plan.task.hardware.device.name,
+            variant=plan.variant,
+        )
+        write_atomic(path, note.to_json())

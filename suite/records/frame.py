@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from suite.records.labels import option_text
 from suite.records.record import METRICS, PHASES, RunRecord
 
-GROUP = ["benchmark", "preset", "device", "budget", "method"]
-"""The columns that runs must share to be averaged: seeds are pooled, nothing else."""
+GROUP = ["benchmark", "preset", "device", "budget", "method", "variant"]
+"""The columns that runs must share to be averaged over random seeds."""
 
 _NAN = float("nan")
 _NUMERICS = ("threads", "compute")
@@ -21,24 +22,25 @@ _LABEL = 24
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """One row per record, in the order of benchmark, preset, device, budget, method, seed and id.
+    """One row per record, in the order of benchmark, preset, device, budget, method, variant, seed and id.
 
-    Plain columns: id, experiment, status, benchmark, preset, budget, method, device, seed, score_name, score
-    (test), selection_name, validation_score (measured by selection_name), quality_target and chance (of the test
-    score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation, max_search_violation
-    (relative, NaN where absent), trainings, trainings_amortised and trainings_shared (standard trainings of the seed),
-    wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length (the recipe's epochs and cuts in words),
-    data_note, error ("" where none).
+    Plain columns: id, experiment, status, benchmark, preset, budget, method, variant, options, device, seed,
+    score_name, score (test), selection_name, validation_score (measured by selection_name), quality_target and chance
+    (of the test score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation,
+    max_search_violation (relative, NaN where absent), trainings, trainings_amortised and trainings_shared (standard
+    trainings of the reference network), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length (the
+    recipe's epochs and cuts in words), data_note, error ("" where none).
 
-    Columns by metric: `cost/`, `relative/` (cost over seed cost), `seed/` and `unit/`; by budgeted metric
-    `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What a
-    record lacks is NaN.
+    Columns by metric: `cost/`, `relative/` (cost over the reference network's), `reference/` and `unit/`; by budgeted
+    metric `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What
+    a record lacks is NaN.
 
-    `method` is the record's, and where runs of one method on a benchmark, preset and device were configured differently
-    also what differs, as in `duccio [guarantee=off]`, so that different settings are never averaged.
+    `method` is the method's name; `variant` is a tuple of (option, value as text) pairs: the options that differ from
+    the method's default, and all other settings in which runs of one method on a benchmark, preset and device differ,
+    so that different settings are never averaged. `options` are all options, as JSON.
     """
-    ordered = sorted(records, key=lambda r: (r.benchmark, r.preset, r.device, r.budget, r.method, r.seed, r.id))
-    metrics = in_order(m for r in ordered for m in (*r.seed_costs, *r.costs))
+    ordered = sorted(records, key=_order)
+    metrics = in_order(m for r in ordered for m in (*r.reference_costs, *r.costs))
     limited = in_order(m for r in ordered for m in r.targets)
     users = _artefact_users(ordered)
     scores = sorted({name for r in ordered for name in r.scores if name.startswith(_FURTHER)})
@@ -48,7 +50,7 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(columns)
     if ordered:
-        table["method"] = _distinct_methods(ordered)
+        table["variant"] = pd.Series(_variants(ordered), index=table.index, dtype=object)
     return table
 
 
@@ -85,6 +87,8 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "preset": record.preset,
         "budget": record.budget,
         "method": record.method,
+        "variant": (),
+        "options": json.dumps(record.options, sort_keys=True),
         "device": record.device,
         "seed": record.seed,
         "score_name": record.score_name,
@@ -133,8 +137,12 @@ def _largest(record: RunRecord, violations: Mapping[str, float] | None) -> float
 def _metric_columns(record: RunRecord, metrics: Sequence[str], limited: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for m in metrics:
-        cost, seed = record.costs.get(m, _NAN), record.seed_costs.get(m, _NAN)
-        row |= {f"cost/{m}": cost, f"relative/{m}": cost / seed if seed else _NAN, f"seed/{m}": seed}
+        cost, reference = record.costs.get(m, _NAN), record.reference_costs.get(m, _NAN)
+        row |= {
+            f"cost/{m}": cost,
+            f"relative/{m}": cost / reference if reference else _NAN,
+            f"reference/{m}": reference,
+        }
         row[f"unit/{m}"] = record.units.get(m, "")
     searched = record.search_violations or {}
     for m in limited:
@@ -173,36 +181,50 @@ def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
     }
 
 
-def _distinct_methods(records: Sequence[RunRecord]) -> list[str]:
-    """The method of each record, followed by those settings in which it differs from others of its name, at whatever
-    budget: what is pooled over seeds, or over budgets, is one method.
+def _order(record: RunRecord) -> tuple[object, ...]:
+    variant = json.dumps(record.variant, sort_keys=True)
+    return (
+        record.benchmark,
+        record.preset,
+        record.device,
+        record.budget,
+        record.method,
+        variant,
+        record.seed,
+        record.id,
+    )
+
+
+def _variants(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
+    """The variant of each record, followed by the other settings in which it differs from runs of the same method.
+
+    Runs are compared over all budgets: what is pooled over random seeds, or over budgets, is one variant.
     """
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, r in enumerate(records):
-        groups[r.benchmark, r.preset, r.device, r.method].append(i)
-    names = [r.method for r in records]
+        variant = json.dumps(r.variant, sort_keys=True)
+        groups[r.benchmark, r.preset, r.device, r.method, variant].append(i)
+    variants = [tuple((key, option_text(value)) for key, value in r.variant.items()) for r in records]
     for members in groups.values():
-        for i, difference in zip(members, _differences([records[i] for i in members]), strict=True):
-            names[i] += f" [{difference}]" if difference else ""
-    return names
+        for i, further in zip(members, _differences([records[i] for i in members]), strict=True):
+            variants[i] += further
+    return variants
 
 
-def _differences(records: Sequence[RunRecord]) -> list[str]:
-    """For each record the settings that are not the same in all of them; "" where all agree."""
+def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
+    """For each record the settings (key, value) that are not the same in all of them; empty where all agree."""
     # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
     once = len({(r.budget, r.seed) for r in records}) == len(records)
-    keys = sorted(k for k in _varying([r.config for r in records]) if not _asked(k) and not (once and _numeric(k)))
-    if not keys:
-        return [""] * len(records)
-    uses = Counter(_last(key) for key in keys)
-    labels = {key: _last(key) if uses[_last(key)] == 1 else key for key in keys}
+    keys = sorted(
+        k for k in _varying([r.config for r in records]) if not _is_seed_or_budget(k) and not (once and _numeric(k))
+    )
     settings = [flatten(r.config) for r in records]
     texts = {key: _texts({flat.get(key, "unset") for flat in settings}) for key in keys}
-    return [", ".join(f"{labels[key]}={texts[key][flat.get(key, 'unset')]}" for key in keys) for flat in settings]
+    return [tuple((key, texts[key][flat.get(key, "unset")]) for key in keys) for flat in settings]
 
 
-def _asked(key: str) -> bool:
-    """Whether a key is the seed's, or the budget's: a target that refers to another solution differs by seed."""
+def _is_seed_or_budget(key: str) -> bool:
+    """Whether a key is the random seed's or the budget's: a target that refers to another solution differs by seed."""
     return key == "seed" or key.split(".")[0] in ("budget", "targets")
 
 

@@ -4,13 +4,13 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from suite import SuiteError
 
-SCHEMA = 2
+SCHEMA = 3
 
 METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
 """The hardware costs that a budget can limit, in the order of tables and figures."""
@@ -20,27 +20,15 @@ PHASES = ("warmup", "search", "finetune", "evaluation")
 
 
 class RecordError(SuiteError, ValueError):
-    """A record that cannot be read: torn, of a newer schema, or with missing or unknown fields."""
-
-
-def _from_1(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 had for some time no name of the validation score, then that of the test score, and no quality target
-    but in its configuration.
-    """
-    upgraded = {"selection_name": old.get("score_name", ""), **old, "schema": 2}
-    if upgraded.get("quality_target") is None:
-        upgraded["quality_target"] = old["config"].get("benchmark", {}).get("quality_target")
-    return upgraded
-
-
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
-"""Schema version -> function that turns a record of that version into the next one."""
+    """A record that cannot be read: torn, of another schema, or with missing or unknown fields."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One method at one budget with one seed. `record.json` is exactly these fields.
+    """One method at one budget with one random seed. `record.json` is exactly these fields.
 
+    `method` is the method's name, `options` are all its options, and `variant` those of them (dotted key -> value) that
+    differ from its default; `space` is among them where it is not `masks`.
     `status` is "done" or "failed"; a run that was killed has no record, its checkpoints wait for the next call.
     Costs, targets and violations are keyed by metric; units are those of `units`. A violation is
     max(0, cost/target - 1). `meter` is `Meter.report()`: resources in total and by phase. `scores` has
@@ -53,6 +41,8 @@ class RunRecord:
     status: str
     benchmark: str
     method: str
+    variant: Mapping[str, Any]
+    options: Mapping[str, Any]
     device: str
     preset: str
     seed: int
@@ -64,7 +54,7 @@ class RunRecord:
     selection_name: str = ""
     quality_target: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
-    seed_costs: Mapping[str, float] = field(default_factory=dict)
+    reference_costs: Mapping[str, float] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
     violations: Mapping[str, float] = field(default_factory=dict)
     feasible: bool = False
@@ -72,7 +62,7 @@ class RunRecord:
     selection: str = ""
     candidates: tuple[Mapping[str, Any], ...] = ()
     widths: Mapping[str, int] = field(default_factory=dict)
-    seed_widths: Mapping[str, int] = field(default_factory=dict)
+    reference_widths: Mapping[str, int] = field(default_factory=dict)
     meter: Mapping[str, Any] = field(default_factory=dict)
     artefacts: tuple[str, ...] = ()
     data_note: str = ""
@@ -87,10 +77,10 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "RunRecord":
-        """Read a record of this or an older schema.
+        """Read a record.
 
         Raises:
-            RecordError: the text is no record, or was written by a newer version of the suite.
+            RecordError: the text is no record, or was written by a version of the suite with another schema.
         """
         try:
             raw = json.loads(text)
@@ -98,7 +88,9 @@ class RunRecord:
             raise RecordError(f"torn, or no JSON ({error})") from error
         if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
             raise RecordError("not a run record: it has no schema version")
-        raw = _upgraded(raw)
+        if raw["schema"] != SCHEMA:
+            advice = "update the suite" if raw["schema"] > SCHEMA else "the run must be made again"
+            raise RecordError(f"record schema {raw['schema']}, this suite reads {SCHEMA}: {advice}")
         for what, names in (("unknown fields", set(raw) - set(_KINDS)), ("missing fields", _REQUIRED - set(raw))):
             if names:
                 raise RecordError(f"{what} {', '.join(sorted(names))}")
@@ -111,20 +103,6 @@ class RunRecord:
         if raw.get("error"):  # may name a file in another encoding, as halves of characters
             raw["error"] = raw["error"].encode(errors="replace").decode()
         return cls(**raw)
-
-
-def _upgraded(raw: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a record of any schema as this suite has them."""
-    version = raw["schema"]
-    if version > SCHEMA:
-        raise RecordError(f"record schema {version} is newer than this suite's {SCHEMA}: update the suite")
-    while version < SCHEMA:
-        try:
-            raw = _UPGRADES[version](raw)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise RecordError(f"not a record of schema {version} ({type(error).__name__}: {error})") from error
-        version = raw["schema"]
-    return raw
 
 
 def _check_parts(raw: Mapping[str, Any]) -> None:
@@ -168,7 +146,7 @@ def _kind(hint: Any) -> tuple[type, ...]:
 
 
 _KINDS = {f.name: _kind(f.type) for f in dataclasses.fields(RunRecord)}
-_NUMBERS = ("targets", "scores", "seed_costs", "costs", "violations", "search_violations")
-_COUNTS = ("widths", "seed_widths")
+_NUMBERS = ("targets", "scores", "reference_costs", "costs", "violations", "search_violations")
+_COUNTS = ("widths", "reference_widths")
 _PARTS = {"config": ("benchmark", "recipe"), "meter": ("total", "standard_trainings", "lost", "shared")}
 _REQUIRED = {f.name for f in dataclasses.fields(RunRecord) if f.default is f.default_factory is dataclasses.MISSING}

@@ -1,4 +1,4 @@
-"""What an experiment has done, what runs and what is missing, from its plan notes, locks, checkpoints and records."""
+"""What an experiment has done, what runs and what is missing, from its plan notes, claims, checkpoints and records."""
 
 import json
 import statistics
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from suite.records.claims import is_claimed
+from suite.records.plan_note import PLAN_NOTE, UNKNOWN_PLAN, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store, load_tensors
 
@@ -33,79 +33,61 @@ class RunState:
     """How one planned run stands. `note` is what there is to say: its score, its error, how far it is."""
 
     id: str
-    label: str
-    place: tuple[str, str]
+    plan: PlanNote
     state: str
     note: str = ""
     record: RunRecord | None = None
     spent: Spent | None = None
 
     @property
-    def kind(self) -> tuple[str, ...]:
-        """What runs of about the same length share: benchmark and method by the label, preset and device."""
-        return (*self.label.split(" | ")[:2], *self.place)
+    def kind(self) -> tuple[object, ...]:
+        """What runs of about the same length share."""
+        plan = self.plan
+        return (plan.benchmark, plan.method, json.dumps(plan.variant, sort_keys=True), plan.preset, plan.device)
 
 
 def run_states(store: Store) -> list[RunState]:
-    """Every run of the experiment that was planned or has a record, by label.
+    """Every run of the experiment that was planned or has a record, in the order of preset, device and label.
 
-    A run is "running" while a process holds its lock, "missing" where there is neither lock nor record (killed ones
-    among them), "unreadable" where the record is, or is left out of reports for another reason.
+    A run is "running" while a living process claims it, "missing" where there is neither claim nor record (killed ones
+    among them), "unreadable" where the record is, or is left out of reports for another reason. Takes no lock.
     """
-    broken = {entry.path.parent.name: entry.reason for entry in store.broken()}
+    broken = {entry.run_id: entry.reason for entry in store.broken()}
     records = {record.id: record for record in store.records()}
-    folders = [path for path in (store.folder / "runs").iterdir() if path.is_dir()]
-    states = [_state(folder, records.get(folder.name), broken.get(folder.name)) for folder in folders]
-    return sorted((s for s in states if s is not None), key=lambda s: (s.place, s.label, s.id))
+    states = [_state(store, run_id, records.get(run_id), broken.get(run_id)) for run_id in store.run_ids()]
+    return sorted(
+        (s for s in states if s is not None), key=lambda s: (s.plan.preset, s.plan.device, s.plan.label, s.id)
+    )
 
 
-def _state(folder: Path, record: RunRecord | None, broken: str | None) -> RunState | None:
-    note = _plan_note(folder, record)
-    if note is None and broken is None:
-        return None  # an empty folder: nothing was planned
-    label, *place = note or ("?", "?", "?")
-    head = (folder.name, label, (place[0], place[1]))
+def _state(store: Store, run_id: str, record: RunRecord | None, broken: str | None) -> RunState | None:
+    plan = _read_plan(store, run_id, record)
+    if plan is None:
+        if broken is None:
+            return None  # an empty folder: nothing was planned
+        plan = UNKNOWN_PLAN
     if broken is not None:
-        return RunState(*head, "unreadable", broken)
-    running = _is_locked(folder)
-    if running:  # a failed one that is tried again has a record as well
+        return RunState(run_id, plan, "unreadable", broken)
+    folder = store.run_folder(run_id)
+    if is_claimed(folder):  # a failed one that is tried again has a record as well
         spent = _spent(folder / "checkpoints")
-        return RunState(*head, "running", spent.label if spent else "before its first checkpoint", spent=spent)
+        return RunState(run_id, plan, "running", spent.label if spent else "before its first checkpoint", spent=spent)
     if record is None:
         begun = any((folder / "checkpoints").glob("*"))
-        return RunState(*head, "missing", "was begun: the same command continues it" if begun else "")
+        return RunState(run_id, plan, "missing", "was begun: the same command continues it" if begun else "")
     if record.status != "done":
-        return RunState(*head, "failed", (record.error or record.status).splitlines()[0])
+        return RunState(run_id, plan, "failed", (record.error or record.status).splitlines()[0])
     score = record.scores.get("test")
-    told = "no score" if score is None else f"{score:.4f}"
-    return RunState(*head, "done", f"{told}, {'fits' if record.feasible else 'over budget'}", record)
+    score_text = "no score" if score is None else f"{score:.4f}"
+    return RunState(run_id, plan, "done", f"{score_text}, {'fits' if record.feasible else 'over budget'}", record)
 
 
-def _plan_note(folder: Path, record: RunRecord | None) -> tuple[str, str, str] | None:
-    """(label, preset, device) as planned, or as recorded where there is no readable plan."""
-    path = folder / "plan.json"
-    try:
-        note = json.loads(path.read_bytes())
-        return str(note["label"]), str(note["preset"]), str(note["device"])
-    except (OSError, ValueError, KeyError, TypeError):
-        if record is None:
-            return ("? (plan.json is unreadable)", "?", "?") if path.exists() else None
-        label = " | ".join((record.benchmark, record.method, record.budget, f"seed {record.seed}"))
-        return label, record.preset, record.device
-
-
-def _is_locked(folder: Path) -> bool:
-    """Whether a process is at this run. Makes no lock file where there is none."""
-    path = folder / ".lock"
-    if not path.exists():
-        return False
-    try:
-        with FileLock(path).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # a folder that we may only read
-        return False
+def _read_plan(store: Store, run_id: str, record: RunRecord | None) -> PlanNote | None:
+    """The run as planned, or as recorded where there is no readable plan; None where there is neither."""
+    if record is not None:
+        return PlanNote.of(record)
+    content = store.read_file(run_id, PLAN_NOTE)
+    return None if content is None else PlanNote.from_json(content)
 
 
 def _spent(checkpoints: Path) -> Spent | None:
@@ -152,7 +134,7 @@ def seconds_left(states: Sequence[RunState]) -> dict[str, float]:
     A guess: what finished runs of the same benchmark, method, preset and device took in the median, less the share of
     their MACs, or of their trials, that the run has behind it.
     """
-    finished: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
+    finished: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
     for state in states:
         if state.record is not None and state.record.meter.get("total"):
             finished[state.kind].append(state.record)

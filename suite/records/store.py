@@ -2,7 +2,8 @@
 
 A run's id is the SHA-256 of everything that can change its result. Files are written to a temporary name, synced
 and renamed; `record.json` comes last, so a run without one never happened. Locks of the operating system let
-several processes share a folder and vanish with the process that held them.
+several processes share a folder and vanish with the process that held them. Runs may also lie in the experiment's
+archive, `records.zip`; a run that is in both is read from its folder.
 """
 
 import gc
@@ -22,6 +23,8 @@ from filelock import FileLock
 
 from suite import SuiteError
 from suite.data.files import write_atomic
+from suite.records.archive import ARCHIVE_NAME, Archive, Signature, signature
+from suite.records.claims import CLAIM
 from suite.records.record import RecordError, RunRecord
 
 if TYPE_CHECKING:  # readers of records do not wait for torch
@@ -57,7 +60,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No garbage collection inside, where little but what stays is made: it would pass over all of it many times."""
+    """Pause garbage collection while thousands of long-lived records are read, all of which it would visit again."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -70,26 +73,27 @@ def collector_paused() -> Iterator[None]:
 class Broken(NamedTuple):
     """A `record.json` that is left out, and why."""
 
+    run_id: str
     path: Path
     reason: str
 
 
 @dataclass(frozen=True)
 class Store:
-    """The folder of one experiment, `root/experiment`, and the artefacts that all experiments share.
+    """The records of one experiment, `root/experiment`, and the artefacts that all experiments share.
 
-    What was read of a file is kept until the file changes, so that asking again costs next to nothing.
+    Parsed records are cached until their file changes.
     """
 
     root: Path
     experiment: str
-    _kept: dict[Path, tuple[tuple[int, int], RunRecord | Broken]] = field(
+    _cache: dict[Path, tuple[Signature, RunRecord | Broken]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _told: set[Broken] = field(default_factory=set, init=False, repr=False, compare=False)
+    _logged: set[Broken] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[type["Store"], tuple[Path, str]]:
-        """To another process goes where it is, not what was read."""
+        """Pickle the location only, not the cache."""
         return Store, (self.root, self.experiment)
 
     @property
@@ -97,13 +101,38 @@ class Store:
         """results/<experiment>."""
         return self.root / self.experiment
 
+    @property
+    def archive(self) -> Archive:
+        """results/<experiment>/records.zip, which need not exist."""
+        return Archive(self.folder / ARCHIVE_NAME)
+
     def run_folder(self, run_id: str) -> Path:
-        """results/<experiment>/runs/<id>."""
+        """results/<experiment>/runs/<id>, where a run is at work; finished ones may lie in the archive instead."""
         return self.folder / "runs" / run_id
 
     def artefact_folder(self, artefact_id: str) -> Path:
         """results/artefacts/<id>."""
         return self.root / "artefacts" / artefact_id
+
+    def run_ids(self) -> list[str]:
+        """Every run that has a folder or lies in the archive, sorted."""
+        folders = (path.name for path in (self.folder / "runs").glob("*") if path.is_dir())
+        return sorted({*folders, *self.archive.files()})
+
+    def run_files(self, run_id: str) -> list[str]:
+        """Names of the files of a run that belong to its record, in its folder or else in the archive."""
+        folder = self.run_folder(run_id)
+        names = [p.name for p in folder.glob("*") if p.is_file() and not p.name.endswith((".lock", ".tmp", CLAIM))]
+        return sorted({*names, *self.archive.files().get(run_id, ())})
+
+    def read_file(self, run_id: str, name: str) -> bytes | None:
+        """The content of one of a run's files, from its folder or else from the archive; None where there is none.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        path = self.run_folder(run_id) / name
+        return path.read_bytes() if path.exists() else self.archive.read(run_id, name)
 
     def check_writable(self) -> None:
         """Fail before anything is trained if results could not be written.
@@ -133,13 +162,10 @@ class Store:
         Raises:
             RecordError: it cannot be read; the text names the file.
         """
-        path = self.run_folder(run_id) / "record.json"
-        if not path.exists():
-            return None
-        found = _read(path)
-        if isinstance(found, Broken):
-            raise RecordError(f"{found.path}: {found.reason}")
-        return found
+        entry = self._entry(run_id)
+        if isinstance(entry, Broken):
+            raise RecordError(f"{entry.path}: {entry.reason}")
+        return entry
 
     def write(
         self,
@@ -173,70 +199,64 @@ class Store:
         return self._collect()[0]
 
     def broken(self) -> list[Broken]:
-        """The record files that are left out, by path: torn, of a newer schema, in another run's folder, or of an
+        """The record files that are left out, by path: torn, of another schema, in another run's folder, or of an
         older version of a benchmark than others have here (what a version changes, changes results).
         """
         return self._collect()[1]
 
     def entries(self) -> list[RunRecord | Broken]:
-        """Every record file of the experiment by path, as far as it can be read on its own."""
+        """Every record file of the experiment by run, as far as it can be read on its own."""
         with collector_paused():
-            return [self._seen(path) for path in self._paths()]
+            entries = (self._entry(run_id) for run_id in self.run_ids())
+            return [entry for entry in entries if entry is not None]
 
     def state(self) -> str:
-        """A digest that is another one as soon as a record file is added, removed or replaced; no file is read."""
-        digest = hashlib.sha256()
-        for path in self._paths():
+        """A digest that changes as soon as a record file is added, removed or replaced; no file is read."""
+        digest = hashlib.sha256(str(self.archive.signature()).encode())
+        for path in sorted((self.folder / "runs").glob("*/record.json")):
             with suppress(OSError):
-                digest.update(f"{path.parent.name} {_signature(path)}\n".encode())
+                digest.update(f"{path.parent.name} {signature(path)}\n".encode())
         return digest.hexdigest()
-
-    def _paths(self) -> list[Path]:
-        return sorted((self.folder / "runs").glob("*/record.json"), key=str)
 
     def _collect(self) -> tuple[list[RunRecord], list[Broken]]:
         entries = self.entries()
         readable = [entry for entry in entries if isinstance(entry, RunRecord)]
         outdated = _outdated(readable)
         broken = [entry for entry in entries if isinstance(entry, Broken)]
-        broken += [Broken(self.run_folder(run) / "record.json", reason) for run, reason in outdated.items()]
+        broken += [Broken(run, self.run_folder(run) / "record.json", reason) for run, reason in outdated.items()]
         for entry in broken:
-            if entry not in self._told:
-                self._told.add(entry)
+            if entry not in self._logged:
+                self._logged.add(entry)
                 log.warning("%s: left out: %s", entry.path, entry.reason)
         return [record for record in readable if record.id not in outdated], sorted(broken)
 
-    def _seen(self, path: Path) -> RunRecord | Broken:
-        """What `path` holds, read again only where it has changed."""
+    def _entry(self, run_id: str) -> RunRecord | Broken | None:
+        """A run's record, parsed again only where its file has changed; None where it has none."""
+        path = self.run_folder(run_id) / "record.json"
         try:
-            signature = _signature(path)
+            now = signature(path) if path.exists() else self.archive.signature()
+            if now is None:
+                return None
+            cached = self._cache.get(path)
+            if cached is not None and cached[0] == now:
+                return cached[1]
+            content = self.read_file(run_id, "record.json")
         except OSError as error:
-            return Broken(path, str(error.strerror))
-        kept = self._kept.get(path)
-        if kept is None or kept[0] != signature:
-            kept = self._kept[path] = (signature, _read(path))
-        return kept[1]
+            return Broken(run_id, path, str(error.strerror or error))
+        if content is None:
+            return None
+        entry = _parse(content, run_id, path)
+        self._cache[path] = (now, entry)
+        return entry
 
 
-def _signature(path: Path) -> tuple[int, int]:
-    """What changes when the file is replaced.
-
-    Raises:
-        OSError: it cannot be looked at.
-    """
-    stat = path.stat()
-    return stat.st_mtime_ns, stat.st_ino
-
-
-def _read(path: Path) -> RunRecord | Broken:
+def _parse(content: bytes, run_id: str, path: Path) -> RunRecord | Broken:
     try:
-        record = RunRecord.from_json(path.read_bytes())
+        record = RunRecord.from_json(content)
     except RecordError as error:
-        return Broken(path, str(error))
-    except OSError as error:
-        return Broken(path, str(error.strerror))
-    if record.id != path.parent.name:
-        return Broken(path, f"it is the record of run {record.id}, in another's folder")
+        return Broken(run_id, path, str(error))
+    if record.id != run_id:
+        return Broken(run_id, path, f"it is the record of run {record.id}, in another's folder")
     return record
 
 

@@ -68,7 +68,7 @@ def _write_cache(table: pd.DataFrame, fingerprint: str, path: Path) -> None:
 
 
 def _no_records_message(store: Store) -> str:
-    broken = "".join(f"; left out {path}: {reason}" for path, reason in store.broken()[:3])
+    broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
     experiments = sorted({path.parents[2].name for path in store.root.glob("*/runs/*/record.json")})
     others = "" if broken else f". Experiments with records: {', '.join(experiments) or 'none'}"
     return f"{store.folder}: no records to report on{broken}{others}"

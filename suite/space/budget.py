@@ -63,6 +63,21 @@ class Budget:
         return sum(self.violations(costs).values())
 
 
+def feasible_first_key(budget: Budget, costs: Mapping[str, float], score: float) -> tuple[bool, float, float]:
+    """Sort key of a network with exact `costs` and a validation score; a larger key is a better network.
+
+    Networks that meet the budget come before all others, the highest score first; then those that do not, the least
+    total violation first, of equal violations the highest score. Python compares a tuple's entries from the left.
+    """
+    fits = budget.fits(costs)
+    return fits, 0.0 if fits else -budget.total_violation(costs), nan_to_lowest(score)
+
+
+def nan_to_lowest(score: float) -> float:
+    """The score, or minus infinity for NaN: comparisons with NaN are False, so that it would neither win nor lose."""
+    return -math.inf if math.isnan(score) else score
+
+
 Solutions = Mapping[str, Mapping[str, float]]
 """Metric -> exact costs of the network that was found with that constraint of the budget alone."""
 
@@ -84,7 +99,7 @@ def solutions_needed(node: Mapping[str, object]) -> set[str]:
 
 def parse_budget(
     node: Mapping[str, object],
-    seed_costs: Mapping[str, float],
+    reference_costs: Mapping[str, float],
     units: Mapping[str, str],
     solutions: Solutions | None = None,
 ) -> Budget:
@@ -93,7 +108,7 @@ def parse_budget(
     Args:
         node: metric -> "25%", "20kB", "5ms", "1.5M", a number, "50% of weights-only" (of this metric's cost in the
             network found with the weights constraint alone), or None for no limit.
-        seed_costs: exact costs of the seed network, which relative targets refer to.
+        reference_costs: exact costs of the reference network, which relative targets refer to.
         units: metric -> its unit, "B", "MAC", "s", "cycles" or "J", as the device states it.
         solutions: what `solutions_needed` names.
 
@@ -112,14 +127,14 @@ def parse_budget(
             if not target > 0:
                 raise SuiteError(f"budget.{metric}={value}: must be more than 0")
         else:
-            target = _parse_target(metric, value, seed_costs[metric], units[metric])
+            target = _parse_target(metric, value, reference_costs[metric], units[metric])
         constraints.append(Constraint(metric, target, str(value).strip()))
     return Budget(tuple(constraints))
 
 
-def _parse_target(metric: str, value: object, seed_cost: float, unit: str) -> float:
+def _parse_target(metric: str, value: object, reference_cost: float, unit: str) -> float:
     factors = _SUFFIXES[unit]
-    allowed = f'a share of the seed ("25%") or a number with one of {", ".join(filter(None, factors))}'
+    allowed = f'a share of the reference network ("25%") or a number with one of {", ".join(filter(None, factors))}'
     key = f"budget.{metric}={value}"
     match = _QUANTITY.fullmatch(str(value))
     if match is None or isinstance(value, bool):
@@ -128,7 +143,7 @@ def _parse_target(metric: str, value: object, seed_cost: float, unit: str) -> fl
     if not (math.isfinite(number) and number > 0):
         raise SuiteError(f"{key}: a budget must be a positive number. Allowed: {allowed}")
     if suffix == "%":
-        return number / 100 * seed_cost
+        return number / 100 * reference_cost
     if suffix == "":
         return number
     if suffix not in factors:

@@ -20,7 +20,7 @@ from suite.space.widths import SearchSpace
 GUARANTEES = ("off", "repair", "refill")
 
 
-class Discretiser:
+class Projection:
     """Greedy projection of masks onto a budget, on exact costs."""
 
     def __init__(
@@ -168,14 +168,14 @@ class Discretiser:
         return float(values[self._closed(group)[:count]].sum()) / max(float(values[self.kept[group]].sum()), 1e-30)
 
 
-def discretise(
+def project(
     space: SearchSpace, budget: Budget, kept: Sequence[Tensor], importance: Sequence[Tensor], guarantee: str
 ) -> list[Tensor]:
     """Which channels the returned network keeps, one bool tensor a group.
 
     `off` keeps the masks as they are; `repair` removes until the budget holds; `refill` also gives back what fits.
     """
-    projection = Discretiser(space, budget, kept, importance)
+    projection = Projection(space, budget, kept, importance)
     if guarantee in ("repair", "refill"):
         projection.repair()
     if guarantee == "refill":

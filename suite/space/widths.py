@@ -51,7 +51,7 @@ class SearchSpace:
         return tuple(n if f else 1 for n, f in zip(self.groups.sizes, self.groups.frozen, strict=True))
 
     @cached_property
-    def seed_costs(self) -> dict[str, float]:
+    def reference_costs(self) -> dict[str, float]:
         """Exact costs of the seed."""
         return self.exact(self.full)
 

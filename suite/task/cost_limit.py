@@ -56,12 +56,12 @@ def epoch_macs(task: Task, macs: float) -> float:
 
 def searched_macs(task: Task) -> float:
     """Forward MACs of what is warmed up and searched: the seed, or all branches of the supernet."""
-    return task.space.seed_costs["macs"] if task.choices is None else task.choices.all_branches_macs
+    return task.space.reference_costs["macs"] if task.choices is None else task.choices.all_branches_macs
 
 
 def largest_macs(task: Task) -> float:
     """Forward MACs of the largest network that a search can end with: the seed, where masks are searched."""
-    return task.space.seed_costs["macs"] if task.choices is None else task.choices.largest_macs
+    return task.space.reference_costs["macs"] if task.choices is None else task.choices.largest_macs
 
 
 def search_epoch_macs(task: Task) -> float:

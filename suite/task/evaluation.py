@@ -1,4 +1,4 @@
-"""A network on a whole split, and how networks and examples get to where they are computed."""
+"""Predictions and score of a network on a whole split, and the transfer of networks and examples to the device."""
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,12 @@ _BATCH = 500
 
 def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
     """Selection score of `network` (eval mode) on `split`, charged to the evaluation phase."""
-    return task.score(outcomes(task, network, split, meter, macs), split)
+    return task.score(predict_split(task, network, split, meter, macs), split)
 
 
 @torch.no_grad()
-def outcomes(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
-    """What scores are computed from (N, ...), of a whole split, float32 on the CPU."""
+def predict_split(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
+    """Predictions for every example of a split (N, ...), float32 on the CPU."""
     network.eval()
     parts = []
     with meter.phase("evaluation"):
@@ -25,20 +25,21 @@ def outcomes(task: Task, network: nn.Module, split: Split, meter: Meter, macs: f
             x = inputs(task, split.x[index])
             with autocast(task):
                 predicted = network(x)
-            parts.append(task.outcome(predicted.float(), x).cpu())
+            parts.append(task.predict(predicted.float(), x).cpu())
         meter.charge_evaluation(macs, len(split))
     return torch.cat(parts)
 
 
-def place(network: nn.Module, compute: str) -> nn.Module:
+def to_device(network: nn.Module, compute: str) -> nn.Module:
     """Move `network` to the device, convolutions in channels_last."""
     network.to(compute)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def inputs(task: Task, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Stored examples as the network's input on the device, augmented with a generator; images in channels_last."""
-    x = task.prepare(x.to(task.compute), generator)
+    """Stored examples as the network's input on the device, augmented if there is a generator; images channels_last."""
+    x = x.to(task.compute)
+    x = task.preprocess(x) if generator is None else task.augment(x, generator)
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 

@@ -5,7 +5,6 @@ weights), by convention; evaluation is charged the forward pass. The clocks are 
 by the system's, GPU seconds by CUDA events, from the device's reaching the start of a phase to its reaching the end.
 """
 
-import resource
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +38,7 @@ class Usage:
 
 
 class Meter:
-    """Counts one run's resources. `standard` is the cost of one standard training of the seed, in MACs."""
+    """Counts one run's resources. `standard` is the cost of one standard training, in MACs."""
 
     def __init__(self, standard_macs: float, compute: str = "cpu") -> None:
         self.standard_macs = standard_macs
@@ -47,7 +46,7 @@ class Meter:
         self.shared: dict[str, dict[str, object]] = {}
         self.lost = Usage()
         self._cuda = compute.startswith("cuda")
-        self._running: list[str | None] = []
+        self._running: list[str] = []
         self._mark: tuple[float, float] = (0.0, 0.0)
         self._event: torch.cuda.Event | None = None
 
@@ -56,17 +55,6 @@ class Meter:
         """Charge the seconds spent inside to phase `name`; an inner phase stops the outer one's clock."""
         if name not in self.phases:
             raise ValueError(f"meter.phase({name!r}): choices are {', '.join(PHASES)}")
-        with self._inside(name):
-            yield
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Stop the clocks: what is done inside has a meter of its own, whose counters are for `add`."""
-        with self._inside(None):
-            yield
-
-    @contextmanager
-    def _inside(self, name: str | None) -> Iterator[None]:
         self._tick()
         self._running.append(name)
         try:
@@ -142,7 +130,7 @@ class Meter:
         self._tick()
 
     def report(self) -> dict[str, object]:
-        """What the record keeps: by phase, in total, lost, and in standard trainings of the seed."""
+        """What the record keeps: by phase, in total, lost, and in standard trainings."""
         self._tick()
         total = self.total()
         return {
@@ -155,12 +143,4 @@ class Meter:
                 **{name: usage.macs / self.standard_macs for name, usage in self.phases.items()},
             },
             "shared": self.shared,
-            "peak_memory_bytes": self._peak_memory(),
         }
-
-    def _peak_memory(self) -> int:
-        if self._cuda:
-            import torch
-
-            return int(torch.cuda.max_memory_allocated())
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -95,7 +95,7 @@ class Recipe:
         _choice("dtype", self.dtype, DTYPES)
 
     @property
-    def whole_search(self) -> int:
+    def total_epochs(self) -> int:
         """Epochs of warm-up, search and fine-tuning together."""
         return self.epochs + (self.search_epochs or self.epochs) + (self.finetune_epochs or self.epochs)
 

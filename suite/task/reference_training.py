@@ -1,6 +1,6 @@
-"""Training the seed, done once for each length and shared by all budgets and methods of a benchmark, recipe and seed.
+"""Training the reference network, once for each length, shared by all budgets and methods of a benchmark and seed.
 
-It is the warm-up of a search and the whole of the hand-tuned baseline.
+It is the warm-up of a search, and all of the hand-tuned baseline.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class TrainedSeed:
-    """The trained seed, its final training loss (Eq. 13's L), its history and the artefact that holds it."""
+class TrainedReference:
+    """The trained reference network, its final training loss (L of Eq. 13), its history, and the artefact it is in."""
 
     network: nn.Module
     loss: float
@@ -28,10 +28,10 @@ class TrainedSeed:
     artefact: str
 
 
-def train_seed(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") -> TrainedSeed:
-    """Train the seed for `epochs` epochs, or take the shared result; `meter` is charged in full either way.
+def train_reference(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") -> TrainedReference:
+    """Train the reference network for `epochs` epochs, or load the shared result; charged in full either way.
 
-    Where layer choices are searched it is the supernet that is trained, all branches mixed evenly.
+    Where layer choices are searched, the supernet is trained instead, all branches mixed evenly.
 
     Args:
         task: what to train on.
@@ -39,9 +39,9 @@ def train_seed(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") 
         epochs: length of the training; the learning rate falls over all of it.
         phase: what this training is to the method, a phase of the meter.
     """
-    artefact = content_id({"kind": "seed training", "version": VERSION, "epochs": epochs, **task.shared_key})
+    artefact = content_id({"kind": "reference training", "version": VERSION, "epochs": epochs, **task.shared_key})
     store = task.workspace.store
-    path = store.artefact_folder(artefact) / "seed.pt"
+    path = store.artefact_folder(artefact) / "reference.pt"
     network = task.new_network() if task.choices is None else task.new_supernet()
     with store.lock(path.parent):
         if not path.exists():
@@ -51,18 +51,18 @@ def train_seed(task: Task, meter: Meter, epochs: int, *, phase: str = "warmup") 
     usages = {
         phase if name == "warmup" else name: usage for name, usage in state["meter"].items() if any(usage.values())
     }
-    meter.add_shared("seed training", artefact, usages)
+    meter.add_shared("reference training", artefact, usages)
     history = [row | {"phase": phase} for row in state["rows"]]
-    return TrainedSeed(network, float(state["loss"]), history, artefact)
+    return TrainedReference(network, float(state["loss"]), history, artefact)
 
 
 def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> Meter:
     meter = Meter(task.standard_macs, task.compute)
     workspace = replace(workspace, checkpoint_seconds=task.workspace.checkpoint_seconds)
-    phase = Phase("warmup", task.recipe.warmup, epochs, label="seed")
+    phase = Phase("warmup", task.recipe.warmup, epochs, label="warm-up", streams="seed")
     macs = searched_macs(task)
     result = fit(replace(task, workspace=workspace), network, meter, phase, macs=macs)
     state = {"network": network.state_dict(), "loss": result.final_loss, "rows": result.rows, "meter": meter.state()}
-    save_tensors(workspace.folder / "seed.pt", state)
-    workspace.checkpoint("seed").unlink(missing_ok=True)
+    save_tensors(workspace.folder / "reference.pt", state)
+    workspace.checkpoint("warm-up").unlink(missing_ok=True)
     return meter

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from suite.task.recipe import Recipe
 
 
 def stream_seed(*parts: object) -> int:
-    """A seed from the hash of the parts that matter, so that a new consumer never shifts another's numbers."""
+    """A random seed from the hash of `parts`: each use of random numbers has its own, so that none shifts another's."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
 
 
@@ -34,50 +34,47 @@ class Workspace:
     checkpoint_seconds: float = 10.0
 
     def checkpoint(self, label: str) -> Path:
-        """The checkpoint file of one phase."""
+        """The checkpoint file of the training called `label`."""
         return self.folder / "checkpoints" / f"{label}.pt"
 
 
 @dataclass(frozen=True)
-class Task:
-    """One benchmark at one seed, as a method sees it.
+class TaskSpec:
+    """What is known of a task before its data is read.
 
-    `train` and `validation` hold stored examples; `prepare` turns a batch of them into the network's input (float,
-    scaled), changed at random if it gets a generator, as in training. `loss(outputs, inputs, targets)` is minimised.
-    `outcome(outputs, inputs)` is what is kept of each example and `score(outcomes, split)` what is selected by, better
-    when higher. `balanced`: classes are drawn equally often. `space` are the widths of the seed; `choices`, where layer
-    choices are searched, the space of `supernet`. `shared_key` identifies what may be shared with other runs: the same
-    benchmark, recipe, seed, numerics.
+    name: the benchmark's.
+    seed: the random seed of the run.
+    input_shape: of one example, as the network gets it.
+    reference_network: makes the untrained network that the search starts from.
+    balanced: whether training draws every class equally often.
+    recipe: how networks are trained.
+    hardware: the device's cost models.
+    space: the widths of the reference network.
+    compute: "cpu" or "cuda", where networks are trained.
+    shared_key: identifies what may be shared with other runs: the same benchmark, recipe, random seed and numerics.
+    choices, supernet: the space of layer choices and the network with all branches, where these are searched.
     """
 
     name: str
     seed: int
-    train: Split
-    validation: Split
     input_shape: tuple[int, ...]
-    seed_network: Callable[[], nn.Module]
-    prepare: Callable[[Tensor, torch.Generator | None], Tensor]
-    loss: Callable[[Tensor, Tensor, Tensor], Tensor]
-    outcome: Callable[[Tensor, Tensor], Tensor]
-    score: Callable[[Tensor, Split], float]
+    reference_network: Callable[[], nn.Module]
     balanced: bool
     recipe: Recipe
     hardware: HardwareModel
     space: SearchSpace
     compute: str
-    workspace: Workspace
     shared_key: Mapping[str, Any]
-    progress: Progress = field(default_factory=Progress)
-    choices: ChoiceSpace | None = None
-    supernet: Callable[[], nn.Module] | None = None
+    choices: ChoiceSpace | None
+    supernet: Callable[[], nn.Module] | None
 
     def rng(self, *parts: object) -> torch.Generator:
-        """A generator of its own for each use, from this run's seed and the given parts."""
+        """A generator of its own for each use, from this run's random seed and the given parts."""
         return torch.Generator().manual_seed(stream_seed(self.seed, *parts))
 
     def new_network(self, *parts: object) -> nn.Module:
-        """A freshly initialised seed network; the same parts give the same weights."""
-        return self._initialised(self.seed_network, *parts)
+        """A freshly initialised reference network; the same parts give the same weights."""
+        return self._initialised(self.reference_network, *parts)
 
     def new_supernet(self, *parts: object) -> nn.Module:
         """A freshly initialised network with all branches of the layer choices."""
@@ -89,10 +86,38 @@ class Task:
             torch.manual_seed(stream_seed(self.seed, "initialisation", *parts))
             return network()
 
+
+@dataclass(frozen=True)
+class Task(TaskSpec):
+    """One benchmark at one random seed, as a method sees it. It holds no test data.
+
+    train, validation: stored examples and labels.
+    preprocess: turns stored examples into the network's input, float32.
+    augment: as `preprocess`, changed at random; what training sees.
+    loss: of (outputs, inputs, targets), minimised.
+    predict: the prediction for each example, from (outputs, inputs); scores are computed from it.
+    score: the score that networks are chosen by, of (predictions, split), better when higher.
+    """
+
+    train: Split
+    validation: Split
+    preprocess: Callable[[Tensor], Tensor]
+    augment: Callable[[Tensor, torch.Generator], Tensor]
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+    predict: Callable[[Tensor, Tensor], Tensor]
+    score: Callable[[Tensor, Split], float]
+    workspace: Workspace
+    progress: Progress = field(default_factory=Progress)
+
+    @classmethod
+    def of(cls, spec: TaskSpec, **data: Any) -> Self:
+        """A task from what was known before its data was read, and the data's fields."""
+        return cls(**{f.name: getattr(spec, f.name) for f in fields(TaskSpec)}, **data)
+
     @property
     def standard_macs(self) -> float:
-        """MACs x samples of one standard training of the seed, a training step charged three times its forward."""
-        return 3.0 * self.recipe.epochs * len(self.train) * self.space.seed_costs["macs"]
+        """MACs x samples of one standard training of the reference network; a step is charged three forward passes."""
+        return 3.0 * self.recipe.epochs * len(self.train) * self.space.reference_costs["macs"]
 
 
 @dataclass(frozen=True)
@@ -108,10 +133,10 @@ class Candidate:
 class SearchResult:
     """What a search returns: one or more candidates and its history, one dict an epoch.
 
-    Figures of epochs read from a row of the history what it has of `phase` (warmup, search or finetune) and `epoch`,
-    without which it is not drawn, `score` (validation), `cost/<metric>` and `strength/<metric>`. Rows of `fit` have all
-    but the costs, which its objective adds. `search_costs` are the exact costs at the last search epoch, before
-    checkpoint choice, repair and refill.
+    Figures read these columns of the history: `phase` (warmup, search or finetune) and `epoch`, without which a row
+    is not drawn, `score` (validation), `cost/<metric>` and `strength/<metric>`. Rows of `fit` have all but the costs,
+    which its objective adds. `search_costs` are the exact costs at the last search epoch, before checkpoint choice,
+    repair and refill.
     """
 
     candidates: Sequence[Candidate]
@@ -123,10 +148,10 @@ class SearchResult:
 class Method(Protocol):
     """A way to find a network that fits. `version` is raised when a fix changes results.
 
-    `name` is the method's name in tables; a method whose options matter there adds a property `label`. Options that
-    cannot change a result, such as a number of processes, are named in a class variable `without_effect`: they do not
-    enter a run's id. `spaces` names what it can search, masks alone where it says nothing; none: the method does not
-    search, and takes no notice.
+    Three members are optional. `check(task, budget)` raises ValueError where the search could not even begin, such as a
+    cost limit that is too small; it is called before anything is trained. `ignored_in_id`, a class variable, names
+    options that cannot change a result: they do not enter a run's id. `spaces` names what the method can search, masks
+    alone where it says nothing; none: the method does not search, and `space` does not matter.
     """
 
     version: ClassVar[int]
@@ -137,11 +162,3 @@ class Method(Protocol):
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Find networks for `task` within `budget`, charging everything to `meter`."""
-
-
-def method_label(method: Method, space: str = "masks") -> str:
-    """The method's name in tables, options that matter included."""
-    label = str(getattr(method, "label", method.name))
-    if space == "masks":
-        return label
-    return f"{label[:-1]}, {space})" if label.endswith(")") else f"{label} ({space})"

@@ -1,7 +1,7 @@
 """The one training loop: every method trains through `fit`, which charges the meter and can continue after a kill.
 
-Random numbers are drawn from streams named by (seed, label, epoch), so a phase that continues from a checkpoint draws
-what it would have drawn, and its result is the same bit for bit (CPU, same threads).
+Random numbers are drawn from streams named by (random seed, label, epoch), so a phase that continues from a checkpoint
+draws what it would have drawn, and its result is the same bit for bit (CPU, same threads).
 """
 
 import math
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.records.store import load_tensors, save_tensors
-from suite.task.evaluation import autocast, evaluate, inputs, place
+from suite.space.budget import nan_to_lowest
+from suite.task.evaluation import autocast, evaluate, inputs, to_device
 from suite.task.meter import Meter, Usage
 from suite.task.recipe import Optimisation
 from suite.task.task import Task, stream_seed
@@ -64,7 +65,7 @@ class Objective:
         return {}
 
     def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """The epoch with the largest rank is kept; None is never kept."""
+        """The epoch with the largest rank is kept; None is never kept. A validation score of NaN comes as -inf."""
         return (score,)
 
     def state(self) -> dict[str, Any]:
@@ -95,7 +96,8 @@ class Phase:
     """One training within a run.
 
     `name` is the meter's phase that is charged; `epochs` is the recipe's number where None; `label` names the training
-    within the run (checkpoint, random streams, progress), `name` where None; `patience` stops it after so many epochs
+    within the run (checkpoint, progress, history), `name` where None; `streams` names its random streams, `label` where
+    None; `patience` stops it after so many epochs
     without a better one, counted from epoch `patience_from`.
     """
 
@@ -105,6 +107,7 @@ class Phase:
     label: str | None = None
     patience: int | None = None
     patience_from: int = 0
+    streams: str | None = None
 
 
 def fit(
@@ -139,10 +142,11 @@ class _Trainer:
     ) -> None:
         self.task, self.network, self.meter, self.macs = task, network, meter, macs
         self.phase, self.label = phase.name, phase.label or phase.name
+        self.streams = phase.streams or self.label
         self.epochs = phase.epochs or task.recipe.epochs
         self.settings, self.objective = phase.settings, objective
         self.patience, self.patience_from = phase.patience, phase.patience_from
-        place(network, task.compute)
+        to_device(network, task.compute)
         self.optimiser = self.settings.build(network, objective.parameter_groups())
         self.base_lr = [group["lr"] for group in self.optimiser.param_groups]
         self.fit = Fit()
@@ -177,7 +181,7 @@ class _Trainer:
         row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
         row |= self.objective.row(epoch)
         self.fit.rows.append(row)
-        rank = self.objective.rank(epoch, score)
+        rank = self.objective.rank(epoch, nan_to_lowest(score))
         if rank is not None and (self.fit.best_rank is None or rank > self.fit.best_rank):
             self.fit.best_rank, self.fit.best_epoch, self.fit.best_score = rank, epoch, score
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
@@ -186,7 +190,7 @@ class _Trainer:
 
     def _train_epoch(self, epoch: int) -> float:
         """All passes of an epoch; the mean task loss of the first."""
-        torch.manual_seed(stream_seed(self.task.seed, self.label, "dropout", epoch))
+        torch.manual_seed(stream_seed(self.task.seed, self.streams, "dropout", epoch))
         losses = [self._pass(name, epoch) for name in self.objective.passes()]
         return losses[0]
 
@@ -197,7 +201,7 @@ class _Trainer:
     def _pass(self, name: str, epoch: int) -> float:
         task, split = self.task, {"train": self.task.train, "validation": self.task.validation}[name]
         self.objective.begin_pass(name, epoch)
-        rng = task.rng(self.label, "batches" if name == "train" else f"{name} batches", epoch)
+        rng = task.rng(self.streams, "batches" if name == "train" else f"{name} batches", epoch)
         steps = batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
         self.network.train()
         total = torch.zeros((), device=task.compute)

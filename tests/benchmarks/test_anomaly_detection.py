@@ -76,7 +76,7 @@ def test_a_clips_score_is_its_mean_error_and_the_auc_is_over_clips() -> None:
     both = (scores["auc_machine_1"] + scores["auc_machine_2"]) / 2
     assert scores["machine_mean_auc"] == pytest.approx(both)
     assert scores["partial_auc"] == pytest.approx(roc_auc_score(label, means, max_fpr=0.1))
-    kept = benchmark.predictions(errors, split)
+    kept = benchmark.recorded_predictions(errors, split)
     assert kept["error"] == pytest.approx(means.numpy())
     assert kept["target"].tolist() == label.tolist()
     assert kept["machine"].tolist() == machine.tolist()
@@ -85,14 +85,14 @@ def test_a_clips_score_is_its_mean_error_and_the_auc_is_over_clips() -> None:
 def test_networks_are_chosen_by_reconstruction_error() -> None:
     split = Split(torch.zeros(4, 1), torch.zeros(4, dtype=torch.int64), {"clip": torch.arange(4)})
     benchmark = AnomalyDetection("anomaly_detection", "ToyCar")
-    assert benchmark.selection(torch.full((4,), 2.0), split) == -2.0
+    assert benchmark.selection_score(torch.full((4,), 2.0), split) == -2.0
     assert np.isnan(benchmark.scores(torch.rand(4), split)["auc"]), "all normal: no AUC"
 
 
 def test_outcome_and_loss_are_the_mean_squared_error() -> None:
     benchmark = AnomalyDetection("anomaly_detection", "ToyCar")
     outputs, inputs = torch.zeros(2, 4), torch.tensor([[1.0, 1, 1, 1], [0, 0, 0, 4]])
-    assert benchmark.outcome(outputs, inputs).tolist() == [1.0, 4.0]
+    assert benchmark.predict(outputs, inputs).tolist() == [1.0, 4.0]
     assert float(benchmark.loss(outputs, inputs, torch.zeros(2))) == 2.5
 
 

@@ -102,7 +102,7 @@ def _tensors(root: object) -> list[torch.Tensor]:
 def test_a_task_leads_to_training_and_validation_data_but_not_to_test_data(tmp_path: Path) -> None:
     plan, store = tasks.plan(), Store(tmp_path, "test")
     data = load_data(plan.benchmark, store)
-    adapted = dataclasses.replace(plan, benchmark=plan.benchmark.adapted(data))
+    adapted = dataclasses.replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
     task = make_task(adapted, data, Workspace(store.run_folder(plan.id), store), Progress())
     rows = {x.numpy().tobytes() for x in data.test.x}
     found = _tensors(task)

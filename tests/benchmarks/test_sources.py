@@ -76,9 +76,9 @@ def test_scores_losses_and_inputs() -> None:
     assert benchmark.scores(logits, split) == {"accuracy": pytest.approx(2 / 3)}
     assert benchmark.loss(logits, split.x, torch.tensor([0, 1, 0])).item() == pytest.approx(0.1006, abs=1e-3)
     x = torch.full((2, 1, 8, 8), 255, dtype=torch.uint8)
-    prepared = benchmark.prepare(x)
+    prepared = benchmark.preprocess(x)
     assert prepared.dtype == torch.float32
     assert prepared.max() == 1
     assert x.max() == 255, "stored examples must not change"
     features = torch.full((2, 3), 5.0)
-    assert torch.equal(benchmark.prepare(features), features)
+    assert torch.equal(benchmark.preprocess(features), features)

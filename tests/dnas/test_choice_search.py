@@ -18,7 +18,7 @@ from suite.records.store import Store
 from suite.task.cost_limit import Lengths, lengths_within
 from suite.task.meter import Meter
 from suite.task.progress import Progress
-from suite.task.reference_training import train_seed
+from suite.task.reference_training import train_reference
 from suite.task.training import Phase, fit
 
 BUDGET = ("budget.weights=60%", "budget.latency=50%")
@@ -42,7 +42,7 @@ def _pass_changes(folder: Path, rule: ChoiceRule, split: str, space: str = "both
     for name in ("train", "validation", split):  # two that fill the optimiser's moments, then the one that counts
         objective.begin_pass(name, 0)
         before = {k: v.detach().clone() for k, v in mixed.named_parameters()}
-        x = of.prepare(of.train.x[:32], None)
+        x = of.preprocess(of.train.x[:32])
         loss = of.loss(mixed.train()(x), x, of.train.y[:32])
         penalty = objective.penalty(0.9)
         optimiser.zero_grad(set_to_none=True)
@@ -68,7 +68,7 @@ def test_joint_optimisation_moves_everything_on_the_training_data(tmp_path: Path
 def test_the_warm_up_trains_all_branches_and_is_charged_for_them(tmp_path: Path) -> None:
     of, _ = task(tmp_path, "space=choices", *TINY)
     meter = Meter(of.standard_macs)
-    warm = train_seed(of, meter, 1)
+    warm = train_reference(of, meter, 1)
     assert meter.phases["warmup"].macs == 3 * of.choices.all_branches_macs * len(of.train)
     start = of.new_supernet().state_dict()
     moved = {k for k, v in warm.network.state_dict().items() if not torch.equal(v, start[k])}
@@ -86,9 +86,9 @@ def test_the_result_fits_and_is_recorded_with_its_branches(tmp_path: Path, space
     assert record.method == (f"duccio ({space})" if sampling == "gumbel_hard" else f"duccio (softmax, {space})")
     folder = store.run_folder(made.id)
     found = json.loads((folder / "architecture.json").read_text())
-    assert set(found["choices"]) == {p.name for p in made.choices.positions}
+    assert set(found["choices"]) == {p.name for p in made.task.choices.positions}
     network = load_network(folder)
-    assert made.hardware.measure(network, (1, 8, 8)) == record.costs
+    assert made.task.hardware.measure(network, (1, 8, 8)) == record.costs
 
 
 def test_methods_without_a_search_take_no_notice_of_the_space() -> None:

@@ -46,7 +46,7 @@ def test_an_epoch_is_charged_for_the_channels_that_were_open_when_it_began(tmp_p
     of, _ = task(tmp_path, *SETTINGS)
     ends = _column(result, "cost/macs")
     assert min(ends) < ends[0], "masks must close after the first epoch for this test to say anything"
-    computed = [of.space.seed_costs["macs"], *ends[:-1]]
+    computed = [of.space.reference_costs["macs"], *ends[:-1]]
     assert meter.phases["search"].macs == 3 * len(of.train) * sum(computed)
 
 
@@ -82,8 +82,3 @@ def test_a_search_that_is_cut_off_continues_bit_for_bit(
     found = resumed.candidates[0].network.state_dict()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert again.phases["search"].macs == spent.phases["search"].macs
-
-
-def test_the_label_says_when_it_is_off() -> None:
-    assert "compaction" not in Duccio().label
-    assert Duccio(compaction=False).label.endswith("(no compaction)")

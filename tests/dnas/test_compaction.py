@@ -11,7 +11,7 @@ from networks import randomise, shaped_networks
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from suite.dnas.compaction import closed_for_good
+from suite.dnas.compaction import has_no_task_gradient
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
@@ -121,7 +121,7 @@ def test_a_channel_that_is_closed_for_good_gets_no_task_gradient(example: Exampl
     masked = _masked(*example)
     _close(masked, seed)
     masked(torch.randn(4, *example[1])).square().sum().backward()
-    final = torch.tensor(closed_for_good(masked.layers, masked.groups))[masked.masks.group_of]
+    final = torch.tensor(has_no_task_gradient(masked.layers, masked.groups))[masked.masks.group_of]
     gradient = masked.masks.alpha.grad
     assert gradient is not None
     assert not gradient[final & ~masked.masks.open()].any()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from networks import shaped_networks
 from torch import Tensor, nn
 
-from suite.dnas.cost_gradients import Prices
+from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import SHAPES, Penalty, PenaltyRule
 from suite.hardware.trace import trace
@@ -45,10 +45,10 @@ def test_the_closed_form_is_the_gradient_of_the_relaxed_costs(
     layers = trace(network, size)
     space = SearchSpace(layers, DEVICES[name])
     masked = MaskedNetwork(network, layers, channel_groups(layers))
-    targets = {metric: 0.7 * space.seed_costs[metric] for metric in ("weights", "macs", "latency", "ram")}
+    targets = {metric: 0.7 * space.reference_costs[metric] for metric in ("weights", "macs", "latency", "ram")}
     rule = Penalty(PenaltyRule(shape), targets, 10)
-    rule.start(1.0, space.seed_costs)
-    prices = Prices(space, list(targets))
+    rule.start(1.0, space.reference_costs)
+    prices = CostGradients(space, list(targets))
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(2, *size)
     for epoch in (0.0, 2.5, 2.5):
@@ -70,7 +70,7 @@ def test_costs_are_worked_out_only_when_a_mask_changes(monkeypatch: pytest.Monke
     calls: list[int] = []
     original = SearchSpace.relaxed
     monkeypatch.setattr(SearchSpace, "relaxed", lambda *a: calls.append(1) or original(*a))
-    prices = Prices(space, ["weights"])
+    prices = CostGradients(space, ["weights"])
     for alpha, expected in ((1.0, 1), (0.9, 1), (0.4, 2), (0.3, 2), (1.0, 3)):
         with torch.no_grad():
             masked.masks.alpha[1] = alpha

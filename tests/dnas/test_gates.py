@@ -53,7 +53,7 @@ def test_the_network_is_left_as_it_was_and_the_passes_are_charged(tmp_path: Path
     meter = Meter(of.standard_macs)
     importance = gate_importance(of, network, meter, "x")
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-    assert meter.phases["search"].macs == pytest.approx(gate_macs(of, of.space.seed_costs["macs"]))
+    assert meter.phases["search"].macs == pytest.approx(gate_macs(of, of.space.reference_costs["macs"]))
     assert all(not isinstance(part, nn.Dropout) or part.training for part in network.modules())
     for group in of.space.free:
         assert importance[group].mean() == pytest.approx(1.0)

@@ -15,7 +15,7 @@ from networks import shaped_networks
 from tasks import plan, task
 from torch import nn
 
-from suite.dnas.layer_targets import Goals, LayerSpace, layers_over
+from suite.dnas.layer_targets import LayerSpace, LayerTargets, layers_over
 from suite.dnas.layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
@@ -24,7 +24,7 @@ from suite.hardware.trace import trace
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.records.store import Store
 from suite.space.budget import Budget, Constraint
-from suite.space.projection import discretise
+from suite.space.projection import project
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.task import SearchResult, Task
@@ -59,24 +59,27 @@ class TestGoals:
         return LayerSpace(trace(MobileNetV1(), (3, 96, 96)), device("gap8"))
 
     def test_mobilenet_at_the_default_tolerance(self) -> None:
-        goals = Goals.of(self._mobilenet(), [44_000, 400_000], 0.3)
+        goals = LayerTargets.of(self._mobilenet(), [44_000, 400_000], 0.3)
         near = ["memory/stem", "memory/blocks.0.pointwise", "memory/blocks.1.depthwise"]
-        assert goals == Goals(dict.fromkeys(near, 44_000.0))
+        assert goals == LayerTargets(dict.fromkeys(near, 44_000.0))
 
     def test_a_larger_tolerance_takes_the_last_layer_in(self) -> None:
-        goals = Goals.of(self._mobilenet(), [44_000, 400_000], 0.6)
+        goals = LayerTargets.of(self._mobilenet(), [44_000, 400_000], 0.6)
         assert list(goals.targets)[-1] == "memory/blocks.12.pointwise"
         assert len(goals.targets) == 4
 
     def test_a_layer_whose_input_alone_is_too_wide_is_left_alone(self) -> None:
-        goals = Goals.of(self._mobilenet(), [24_000], 1.0)  # the input has 27,648 bytes
+        goals = LayerTargets.of(self._mobilenet(), [24_000], 1.0)  # the input has 27,648 bytes
         assert goals.out_of_reach == ("stem",)
         assert "memory/stem" not in goals.targets
         assert "memory/blocks.1.depthwise" in goals.targets
 
     def test_layers_are_counted_by_level(self) -> None:
         space = self._mobilenet()
-        assert layers_over(space.seed_costs, [44_000, 400_000]) == {"layers_over/44000": 4, "layers_over/400000": 0}
+        assert layers_over(space.reference_costs, [44_000, 400_000]) == {
+            "layers_over/44000": 4,
+            "layers_over/400000": 0,
+        }
 
     @settings(max_examples=40)
     @given(example=shaped_networks(), share=st.floats(0.1, 0.95), tolerance=st.floats(0, 4), seed=st.integers(0, 999))
@@ -87,12 +90,12 @@ class TestGoals:
         network, shape = example
         space = LayerSpace(trace(network, shape), device("gap8"))
         largest = max(space.layer_bytes(space.full).values())
-        goals = Goals.of(space, [0.3 * largest, share * largest], tolerance)
+        goals = LayerTargets.of(space, [0.3 * largest, share * largest], tolerance)
         least = space.exact(space.smallest)
-        ram = least["ram"] + share * max(space.seed_costs["ram"] - least["ram"], 0)
+        ram = least["ram"] + share * max(space.reference_costs["ram"] - least["ram"], 0)
         limits = goals.added_to(Budget((Constraint("ram", ram, "some"),)))
         importance = [torch.rand(n, generator=torch.Generator().manual_seed(seed)) for n in space.full]
-        kept = discretise(space, limits, [values >= 0 for values in importance], importance, "repair")
+        kept = project(space, limits, [values >= 0 for values in importance], importance, "repair")
         costs = space.exact([int(mask.sum()) for mask in kept])
         assert costs["ram"] <= ram
         assert all(costs[metric] <= target for metric, target in goals.targets.items())
@@ -105,7 +108,7 @@ def test_levels_are_met_and_the_budget_still_holds(tmp_path: Path) -> None:
     thinned = [c.removeprefix("memory/") for c in _rows(result, "refine")[0] if c.startswith("memory/")]
     assert thinned, "the setting must give the refinement something to do"
     before, after = _rows(result, "finetune")[-1], _rows(result, "refine-finetune")[-1]
-    sizes = _space(of, network).seed_costs
+    sizes = _space(of, network).reference_costs
     for name in thinned:
         size = _rows(result, "refine")[0][f"memory/{name}"]
         level = next(x for x in LEVELS if size < x * (1 + TOLERANCE))
@@ -123,7 +126,7 @@ def test_the_refinement_starts_from_duccios_network_and_only_shrinks_it(tmp_path
     refined = _space(of, result.candidates[0].network)
     assert all(a <= b for a, b in zip(refined.full, found.full, strict=True))
     assert refined.full != found.full
-    assert layers_over(found.seed_costs, LEVELS).items() <= _rows(result, "finetune")[-1].items()
+    assert layers_over(found.reference_costs, LEVELS).items() <= _rows(result, "finetune")[-1].items()
     assert [row["score"] for row in result.history][: len(duccio.history)] == [r["score"] for r in duccio.history]
     assert result.search_costs == duccio.search_costs
 
@@ -135,7 +138,7 @@ def test_the_penalty_alone_reaches_the_levels(tmp_path: Path) -> None:
     # both maps of the first block, with their weights: 4,352 bytes
     assert all(rows[-1][f"memory/block1.conv{i}"] <= 4000 for i in (1, 2))
     assert "memory/block3.conv2" not in rows[-1]
-    sizes = _space(of, result.candidates[0].network).seed_costs
+    sizes = _space(of, result.candidates[0].network).reference_costs
     assert all(sizes[f"memory/block1.conv{i}"] <= 4000 for i in (1, 2))
 
 
@@ -143,7 +146,7 @@ def test_strengths_are_those_of_eq_13_layer_by_layer(tmp_path: Path) -> None:
     rule = PenaltyRule(schedule="constant", multiplier={"weights": 3, "layers": 2})
     of, _, result, _ = _refined(tmp_path, penalty=rule)
     loss = _rows(result, "seed")[-1]["loss"]
-    excess = LayerSpace(of.space.network, of.hardware).seed_costs["memory/block1.conv1"] - 3000
+    excess = LayerSpace(of.space.network, of.hardware).reference_costs["memory/block1.conv1"] - 3000
     assert _rows(result, "refine")[0]["strength/memory/block1.conv1"] == pytest.approx(2 * loss / excess)
 
 

@@ -70,7 +70,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
 
 
 @pytest.mark.parametrize(
-    ("seed_network", "shape"),
+    ("reference_network", "shape"),
     [
         (ResNet8, (3, 32, 32)), (DsCnn, (1, 49, 10)), (MobileNetV1, (3, 96, 96)), (Autoencoder, (640,)),
         (ResNet18, (3, 64, 64)),
@@ -78,9 +78,9 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
     ids=["resnet8", "ds_cnn", "mobilenet", "autoencoder", "resnet18"],
 )  # fmt: skip
 def test_the_five_seeds_keep_their_function_when_channels_go(
-    seed_network: type[nn.Module], shape: tuple[int, ...]
+    reference_network: type[nn.Module], shape: tuple[int, ...]
 ) -> None:
-    masked = _masked(randomise(seed_network()), shape)
+    masked = _masked(randomise(reference_network()), shape)
     _close_at_random(masked, 3)
     x = torch.randn(2, *shape)
     with torch.no_grad():

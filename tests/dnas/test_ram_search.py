@@ -21,7 +21,7 @@ from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
-from suite.space.projection import Discretiser, discretise
+from suite.space.projection import Projection, project
 from suite.space.widths import SearchSpace
 from suite.task.meter import Meter
 
@@ -110,9 +110,9 @@ def test_fractional_counts_are_rounded() -> None:
     space = _space("resnet8")
     counts = torch.tensor(space.full, dtype=torch.float64)
     counts[space.free[0]] -= 0.4
-    assert space.relaxed(counts, ["ram"])["ram"].item() == space.seed_costs["ram"]
+    assert space.relaxed(counts, ["ram"])["ram"].item() == space.reference_costs["ram"]
     counts[space.free[0]] -= 0.2
-    assert space.relaxed(counts, ["ram"])["ram"].item() < space.seed_costs["ram"]
+    assert space.relaxed(counts, ["ram"])["ram"].item() < space.reference_costs["ram"]
 
 
 def test_the_plan_is_made_anew_only_where_a_width_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,13 +143,13 @@ class TestGuarantee:
         constraints = []
         for metric in data.draw(st.sampled_from([("ram",), ("ram", "weights"), ("weights", "ram", "latency")])):
             share = data.draw(st.floats(0, 1))
-            target = least[metric] + share * max(space.seed_costs[metric] - least[metric], 0)
+            target = least[metric] + share * max(space.reference_costs[metric] - least[metric], 0)
             constraints.append(Constraint(metric, target, f"{share:.0%} of the way"))
         budget = Budget(tuple(constraints))
         generator = torch.Generator().manual_seed(seed)
         importance = [torch.rand(n, generator=generator) for n in space.full]
         everything = [torch.ones(n, dtype=torch.bool) for n in space.full]
-        kept = discretise(space, budget, everything, importance, "refill")
+        kept = project(space, budget, everything, importance, "refill")
         widths = [int(mask.sum()) for mask in kept]
         assert budget.fits(space.exact(widths))
         for group in space.free:
@@ -159,18 +159,18 @@ class TestGuarantee:
     def test_groups_that_only_help_together_are_thinned_together(self) -> None:
         """DS-CNN's maps are all alike: no group alone lowers the peak, and none may be starved for it."""
         space = _space("ds_cnn")
-        budget = Budget((Constraint("ram", 0.5 * space.seed_costs["ram"], "50%"),))
+        budget = Budget((Constraint("ram", 0.5 * space.reference_costs["ram"], "50%"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
-        kept = discretise(space, budget, [mask.bool() for mask in even], even, "refill")
+        kept = project(space, budget, [mask.bool() for mask in even], even, "refill")
         assert [int(kept[g].sum()) for g in space.free] == [32] * 5
-        assert space.exact([int(mask.sum()) for mask in kept])["ram"] == 0.5 * space.seed_costs["ram"]
+        assert space.exact([int(mask.sum()) for mask in kept])["ram"] == 0.5 * space.reference_costs["ram"]
 
     def test_a_large_step_of_one_group_does_not_hide_small_ones_of_it(self) -> None:
         """At 9 channels of ResNet8's stem one less needs more RAM: the way down leads over it, not to 2 channels."""
         space = _space("resnet8")
-        budget = Budget((Constraint("ram", 0.5 * space.seed_costs["ram"], "50%"),))
+        budget = Budget((Constraint("ram", 0.5 * space.reference_costs["ram"], "50%"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
-        kept = discretise(space, budget, [mask.bool() for mask in even], even, "refill")
+        kept = project(space, budget, [mask.bool() for mask in even], even, "refill")
         shares = [float(kept[g].double().mean()) for g in space.free]
         assert min(shares) > 0.3
 
@@ -179,7 +179,7 @@ class TestGuarantee:
         budget = Budget((Constraint("ram", 27_000.0, "27000"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
         with pytest.raises(ValueError, match="27000"):
-            Discretiser(space, budget, [mask.bool() for mask in even], even).repair()
+            Projection(space, budget, [mask.bool() for mask in even], even).repair()
 
 
 def _search(folder: Path, method: Duccio, *overrides: str):
@@ -200,6 +200,6 @@ def test_the_penalty_alone_brings_the_peak_down(tmp_path: Path) -> None:
     fast = ("recipe.mask_lr=0.1", "recipe.epochs=8", "budget.ram=50%")
     method = Duccio(penalty=PenaltyRule(schedule="constant", multiplier=10), guarantee="off")
     of, budget, result = _search(tmp_path, method, *fast)
-    assert of.space.seed_costs["ram"] > budget.targets["ram"]
+    assert of.space.reference_costs["ram"] > budget.targets["ram"]
     assert budget.fits(result.search_costs)
-    assert result.search_costs["weights"] < of.space.seed_costs["weights"]
+    assert result.search_costs["weights"] < of.space.reference_costs["weights"]

@@ -63,7 +63,7 @@ def test_phases_are_charged_apart(tmp_path: Path) -> None:
     assert shares["warmup"] == pytest.approx(1.0)
     assert shares["search"] == pytest.approx(1.0)
     assert 0 < shares["finetune"] <= 0.5
-    assert meter.shared["seed training"]["macs"] > 0
+    assert meter.shared["reference training"]["macs"] > 0
 
 
 def test_two_budgets_share_one_warmup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_another_recipe_or_seed_has_its_own_warmup(tmp_path: Path) -> None:
 
 def test_an_empty_budget_searches_nothing_away(tmp_path: Path) -> None:
     of, _, result, _ = _search(tmp_path, Duccio(guarantee="off"))
-    assert of.hardware.measure(result.candidates[0].network, of.input_shape) == of.space.seed_costs
+    assert of.hardware.measure(result.candidates[0].network, of.input_shape) == of.space.reference_costs
 
 
 def test_ram_is_met_by_the_guarantee(tmp_path: Path) -> None:

@@ -28,15 +28,15 @@ from suite.engine.contract_checks import run_checks
     ],
 )
 def test_built_in_plugins_keep_their_contracts(name: str) -> None:
-    outcomes = run_checks(only=[name])
-    assert len(outcomes) >= 2
-    assert [o.line for o in outcomes if o.outcome != "ok"] == []
+    results = run_checks(only=[name])
+    assert len(results) >= 2
+    assert [o.line for o in results if o.verdict != "ok"] == []
 
 
 def test_missing_data_is_a_skip_with_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    outcomes = run_checks(only=["image_classification"])
-    skipped = [o for o in outcomes if o.outcome == "skip"]
+    results = run_checks(only=["image_classification"])
+    skipped = [o for o in results if o.verdict == "skip"]
     assert len(skipped) == 1
     assert "cifar" in skipped[0].reason
 
@@ -55,8 +55,8 @@ def test_a_broken_plugin_fails_its_contract(tmp_path: Path, monkeypatch: pytest.
         "_target_: broken.Shrinking\nname: odd\nboard: b\nsoftware: s\nsource: x\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    outcomes = run_checks(tmp_path, only=["odd"])
-    assert any(o.outcome == "FAIL" and "must not cost less" in o.reason for o in outcomes)
+    results = run_checks(tmp_path, only=["odd"])
+    assert any(o.verdict == "FAIL" and "must not cost less" in o.reason for o in results)
 
 
 def test_unknown_names_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The harness: believes nothing, reads the test split once, isolates failures, writes honest records."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
@@ -61,7 +62,7 @@ def test_a_record_holds_what_the_harness_measured(tmp_path: Path) -> None:
     record = _execute(made, tmp_path)
     assert record.status == "done"
     assert record.feasible
-    assert set(record.costs) == set(made.hardware.units)
+    assert set(record.costs) == set(made.task.hardware.units)
     assert record.costs["weights"] <= record.targets["weights"]
     assert set(record.scores) == {"validation", "test"}
     assert record.meter["standard_trainings"]["warmup"] == pytest.approx(1)
@@ -79,10 +80,10 @@ def test_a_recorded_network_can_be_loaded_and_predicts_as_recorded(tmp_path: Pat
     _execute(made, tmp_path)
     folder = tmp_path / "test" / "runs" / made.id
     network = load_network(folder)
-    test = subset(load_data(made.benchmark, Store(tmp_path, "test")).test, made.recipe.eval_samples)
+    test = subset(load_data(made.benchmark, Store(tmp_path, "test")).test, made.task.recipe.eval_samples)
     recorded = np.load(folder / "predictions.npz")
     assert recorded["target"].tolist() == test.y.tolist()
-    assert network(made.benchmark.prepare(test.x)).argmax(1).tolist() == recorded["predicted"].tolist()
+    assert network(made.benchmark.preprocess(test.x)).argmax(1).tolist() == recorded["predicted"].tolist()
     (folder / "weights.pt").unlink()
     with pytest.raises(SuiteError, match=r"weights\.pt"):
         load_network(folder)
@@ -110,6 +111,16 @@ def test_the_least_violating_candidate_where_none_fits(tmp_path: Path) -> None:
     assert not record.feasible
     assert record.costs == record.candidates[1]["costs"]
     assert record.violations["weights"] == pytest.approx(record.costs["weights"] / record.targets["weights"] - 1)
+
+
+def test_a_candidate_whose_score_is_nan_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import suite.engine.harness as harness
+
+    scores = iter([math.nan, 0.1, 0.2])
+    monkeypatch.setattr(harness, "evaluate", lambda *_: next(scores))
+    record = _execute(replace(plan(), method=Proposes((1.0, 0.6, 0.5))), tmp_path)
+    assert record.costs == record.candidates[2]["costs"]
+    assert record.scores["validation"] == 0.2
 
 
 def test_a_method_that_raises_is_a_row_not_an_end(tmp_path: Path) -> None:
@@ -143,13 +154,13 @@ def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     made = replace(plan("budget.weights=50%"), method=Proposes((1.0, 0.6, 0.1)))
     test = harness.load_data(made.benchmark, Store(tmp_path, "test")).test
     reads = []
-    original = harness.outcomes
+    original = harness.predict_split
 
     def counted(*args: object) -> torch.Tensor:
         reads.append(args[2])
         return original(*args)
 
-    monkeypatch.setattr(harness, "outcomes", counted)
+    monkeypatch.setattr(harness, "predict_split", counted)
     _execute(made, tmp_path)
     known = {x.numpy().tobytes() for x in test.x}
     assert len(reads) == 1
@@ -165,7 +176,7 @@ def test_a_lying_method_gains_nothing(tmp_path: Path) -> None:
             return replace(honest, search_costs=dict.fromkeys(task.hardware.units, 1.0))
 
     record = _execute(replace(plan("budget.weights=50%"), method=Lies((1.0,))), tmp_path)
-    assert record.costs["weights"] == record.seed_costs["weights"]
+    assert record.costs["weights"] == record.reference_costs["weights"]
     assert not record.feasible
 
 
@@ -183,7 +194,7 @@ class TestIdentity:
         assert plan("name=a", "results_dir=x").id == plan("name=b", "checkpoint_seconds=1").id
 
     def test_a_share_and_its_absolute_value_are_one_budget(self) -> None:
-        seed = plan().space.seed_costs["weights"]
+        seed = plan().space.reference_costs["weights"]
         assert plan("budget.weights=50%").id == plan(f"budget.weights={seed / 2}").id
 
     @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from devices import device
 from torch import Tensor, nn
 
-from suite.dnas.cost_gradients import Prices
+from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.engine.allocator import keep_freed_memory
@@ -75,9 +75,9 @@ def _search_step(case: Case, network: nn.Module, x: Tensor, y: Tensor, dtype: st
     layers = trace(network, case.shape)
     space = SearchSpace(layers, device(board))
     masked = MaskedNetwork(network, layers, space.groups)
-    penalty = Penalty(PenaltyRule(), {metric: 0.5 * space.seed_costs[metric] for metric in METRICS}, 10)
-    penalty.start(1.0, space.seed_costs)
-    prices = Prices(space, METRICS)
+    penalty = Penalty(PenaltyRule(), {metric: 0.5 * space.reference_costs[metric] for metric in METRICS}, 10)
+    penalty.start(1.0, space.reference_costs)
+    prices = CostGradients(space, METRICS)
 
     def term() -> Tensor:  # as MaskObjective.penalty; within the ramp, so that strengths change in each step
         costs, slopes = prices.at(masked.masks, masked.opened)
@@ -151,7 +151,7 @@ def test_a_compacted_search_step_is_faster(benchmark: Any) -> None:
         optimiser = Optimisation().build(masked, [{"params": [alpha], "lr": 0.0}])
         if compaction:
             masked.compact(optimiser)
-            share = space.exact(masked.computed_widths)["macs"] / space.seed_costs["macs"]
+            share = space.exact(masked.computed_widths)["macs"] / space.reference_costs["macs"]
             benchmark.extra_info["macs_share"] = share
         steps.append(_of(masked, optimiser, x, y))
     ratio = _ratio(*steps, benchmark.extra_info)

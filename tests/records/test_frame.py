@@ -3,7 +3,7 @@ import hashlib
 import math
 
 import pytest
-from synthetic import BUDGETS, SEED_COSTS, make_failure, make_record, make_records
+from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record, make_records
 
 from suite.records.frame import by_metric, frame
 from suite.records.record import RunRecord
@@ -34,7 +34,7 @@ def test_row_order_does_not_depend_on_the_order_of_the_records() -> None:
 
 
 def test_relative_cost_is_cost_over_seed_cost() -> None:
-    row = frame([make_record(costs={**SEED_COSTS, "weights": SEED_COSTS["weights"] / 4})]).iloc[0]
+    row = frame([make_record(costs={**REFERENCE_COSTS, "weights": REFERENCE_COSTS["weights"] / 4})]).iloc[0]
     assert row["relative/weights"] == 0.25
     assert row["relative/macs"] == 1.0
     assert row["unit/latency"] == "s"
@@ -90,7 +90,7 @@ def test_failed_run_has_its_error_and_no_numbers() -> None:
     row = frame([make_record(), make_failure("ValueError: no", seed=1)]).iloc[1]
     assert row["error"] == "ValueError: no"
     assert row[["score", "cost/weights", "max_violation", "trainings", "trainings_amortised"]].isna().all()
-    assert row["seed/weights"] == SEED_COSTS["weights"]
+    assert row["seed/weights"] == REFERENCE_COSTS["weights"]
 
 
 def test_amortised_trainings_share_an_artefact_among_the_finished_runs_that_used_it() -> None:

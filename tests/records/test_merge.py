@@ -114,9 +114,9 @@ def test_artefacts_that_a_copied_run_names_come_along(tmp_path: Path) -> None:
     shared = next(iter(record.meter["shared"].values()))["artefact"]
     here, there = machine(tmp_path / "a"), machine(tmp_path / "b", record)
     for name in (shared, "of-another-experiment"):
-        write_atomic(there.artefact_folder(name) / "seed.pt", b"weights")
+        write_atomic(there.artefact_folder(name) / "reference.pt", b"weights")
     assert merge(here, [there]).artefacts == 1
-    assert (here.artefact_folder(shared) / "seed.pt").read_bytes() == b"weights"
+    assert (here.artefact_folder(shared) / "reference.pt").read_bytes() == b"weights"
     assert not here.artefact_folder("of-another-experiment").exists()
 
 
@@ -190,7 +190,7 @@ def test_a_run_that_finishes_here_meanwhile_is_not_overwritten(
 def test_an_artefact_that_is_at_work_here_leaves_its_run_out(tmp_path: Path) -> None:
     record = dataclasses.replace(make_record(), artefacts=("warm",), meter={})
     here, there = machine(tmp_path / "a"), machine(tmp_path / "b", record)
-    write_atomic(there.artefact_folder("warm") / "seed.pt", b"weights")
+    write_atomic(there.artefact_folder("warm") / "reference.pt", b"weights")
     with here.lock(here.artefact_folder("warm")):
         merged = merge(here, [there])
     assert merged.copied == 0

@@ -13,7 +13,7 @@ from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
 from suite.space.importance import channel_importance
-from suite.space.projection import discretise
+from suite.space.projection import project
 from suite.space.widths import SearchSpace
 
 RESNET8 = trace(ResNet8(), (3, 32, 32))
@@ -26,7 +26,7 @@ def budgets(draw: st.DrawFn, space: SearchSpace) -> Budget:
     metrics = draw(st.lists(st.sampled_from(list(space.hardware.units)), min_size=1, max_size=3, unique=True))
     shares = [draw(st.floats(0.0005, 1.2)) for _ in metrics]
     return Budget(
-        tuple(Constraint(m, s * space.seed_costs[m], f"{s:.2%}") for m, s in zip(metrics, shares, strict=True))
+        tuple(Constraint(m, s * space.reference_costs[m], f"{s:.2%}") for m, s in zip(metrics, shares, strict=True))
     )
 
 
@@ -63,7 +63,7 @@ def test_every_result_fits_exactly_or_the_budget_is_refused_with_the_minimum(dat
         return
     space.check_reachable(budget)
     importance = [torch.rand(n, generator=generator) for n in space.groups.sizes]
-    kept = discretise(space, budget, _random_masks(space, generator), importance, "refill")
+    kept = project(space, budget, _random_masks(space, generator), importance, "refill")
     widths = [int(mask.sum()) for mask in kept]
     assert min(widths) >= 1
     assert all(w == n for w, n, f in zip(widths, space.full, space.groups.frozen, strict=True) if f)
@@ -75,12 +75,12 @@ def test_every_result_fits_exactly_or_the_budget_is_refused_with_the_minimum(dat
 @given(network=networks(), share=st.floats(0.3, 0.9), metric=st.sampled_from(["weights", "macs", "latency", "ram"]))
 def test_the_exported_network_itself_fits(network: nn.Module, share: float, metric: str) -> None:
     space = SearchSpace(trace(network, SHAPE), device("gap8"))
-    budget = Budget((Constraint(metric, share * space.seed_costs[metric], "share"),))
+    budget = Budget((Constraint(metric, share * space.reference_costs[metric], "share"),))
     if not budget.fits(space.exact(space.smallest)):
         return
     importance = channel_importance(network, space.network, space.groups)
     everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
-    kept = discretise(space, budget, everything, importance, "repair")
+    kept = project(space, budget, everything, importance, "repair")
     thinned = space.thin(network, [int(mask.sum()) for mask in kept])
     assert budget.fits(space.hardware.measure(thinned, SHAPE))
 
@@ -89,7 +89,7 @@ def test_off_changes_nothing() -> None:
     space = SPACES[0]
     masks = _random_masks(space, torch.Generator().manual_seed(0))
     budget = Budget((Constraint("weights", 100.0, "100"),))
-    kept = discretise(space, budget, masks, [m.float() for m in masks], "off")
+    kept = project(space, budget, masks, [m.float() for m in masks], "off")
     assert all(torch.equal(a, b) for a, b in zip(kept, masks, strict=True))
 
 
@@ -97,8 +97,8 @@ def test_repair_only_removes_and_removes_the_unimportant_first() -> None:
     space = SPACES[1]
     everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
     importance = [torch.arange(n, dtype=torch.float64) + 1 for n in space.groups.sizes]
-    budget = Budget((Constraint("weights", 0.4 * space.seed_costs["weights"], "40%"),))
-    for group, mask in enumerate(discretise(space, budget, everything, importance, "repair")):
+    budget = Budget((Constraint("weights", 0.4 * space.reference_costs["weights"], "40%"),))
+    for group, mask in enumerate(project(space, budget, everything, importance, "repair")):
         closed = torch.nonzero(~mask).flatten().tolist()
         assert closed == list(range(len(closed))), f"group {group} lost others than its least important channels"
 
@@ -106,8 +106,8 @@ def test_repair_only_removes_and_removes_the_unimportant_first() -> None:
 def test_repair_on_gap8_removes_whole_quads_where_only_they_help() -> None:
     space = SPACES[0]
     everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
-    budget = Budget((Constraint("latency", 0.999 * space.seed_costs["latency"], "99.9%"),))
-    kept = discretise(space, budget, everything, [m.double() for m in everything], "repair")
+    budget = Budget((Constraint("latency", 0.999 * space.reference_costs["latency"], "99.9%"),))
+    kept = project(space, budget, everything, [m.double() for m in everything], "repair")
     before = space.exact(space.full)["latency"]
     after = space.exact([int(m.sum()) for m in kept])["latency"]
     assert after < before
@@ -119,8 +119,8 @@ def test_no_group_is_starved() -> None:
     space = SPACES[1]
     everything = [torch.ones(n, dtype=torch.bool) for n in space.groups.sizes]
     importance = [torch.ones(n, dtype=torch.float64) for n in space.groups.sizes]
-    budget = Budget((Constraint("weights", 0.25 * space.seed_costs["weights"], "25%"),))
-    kept = discretise(space, budget, everything, importance, "refill")
+    budget = Budget((Constraint("weights", 0.25 * space.reference_costs["weights"], "25%"),))
+    kept = project(space, budget, everything, importance, "refill")
     shares = [int(m.sum()) / len(m) for i, m in enumerate(kept) if i in space.free]
     assert min(shares) > 0.1
 

@@ -14,7 +14,7 @@ from suite.space.budget import Budget, parse_budget
 from suite.task.meter import Meter
 
 UNITS = {"weights": "B", "weights_full": "B", "macs": "MAC", "ram": "B", "latency": "s", "energy": "J"}
-SEED_COSTS = {
+REFERENCE_COSTS = {
     "weights": 77_360.0,
     "weights_full": 78_944.0,
     "macs": 12_501_632.0,
@@ -53,7 +53,7 @@ def make_record(
         "seed": seed,
         "compute": {"dtype": "float32", "threads": 2},
     }
-    limits = parse_budget(config["budget"], SEED_COSTS, UNITS)
+    limits = parse_budget(config["budget"], REFERENCE_COSTS, UNITS)
     record = RunRecord(
         id=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
         experiment="example",
@@ -75,14 +75,14 @@ def _outcome(record: RunRecord, limits: Budget) -> dict[str, object]:
     """What came out: the fields of a finished run, drawn at random from its names and seed."""
     rng = random.Random(" ".join((record.id, record.method, record.budget)))
     base, use, searched, search, networks = METHODS.get(record.method, (0.85, 0.97, 0.02, 1.0, 1))
-    costs = {m: c * rng.uniform(0.4, 0.6) for m, c in SEED_COSTS.items()}
+    costs = {m: c * rng.uniform(0.4, 0.6) for m, c in REFERENCE_COSTS.items()}
     costs |= {c.metric: c.target * use * rng.uniform(0.97, 1.01) for c in limits}
     score = base + rng.gauss(0, 0.004) - (0.02 if limits.targets.get("weights", 9e9) < 30_000 else 0)
     return {
         "score_name": "accuracy",
         "selection_name": "accuracy",
         "scores": {"test": score, "validation": score + 0.01},
-        "seed_costs": SEED_COSTS,
+        "reference_costs": REFERENCE_COSTS,
         "costs": costs,
         "violations": limits.violations(costs),
         "feasible": limits.fits(costs),
@@ -155,7 +155,7 @@ def make_large(count: int) -> Iterator[tuple[RunRecord, pd.DataFrame | None]]:
         benchmark = {**record.config["benchmark"], "chance": 0.1}
         config = {**record.config, "benchmark": benchmark, "recipe": recipe, "data": "0" * 64}
         candidate = {"name": "result", "validation": 0.9, "costs": record.costs, "feasible": record.feasible}
-        more: dict[str, Any] = {"widths": widths, "seed_widths": widths, "candidates": (candidate,) * 5}
+        more: dict[str, Any] = {"widths": widths, "reference_widths": widths, "candidates": (candidate,) * 5}
         yield dataclasses.replace(record, config=config, **more), None if i % 10 else make_history(record)
 
 
@@ -179,7 +179,7 @@ def make_history(record: RunRecord, epochs: int = 15) -> pd.DataFrame:
 
 
 def _meter(benchmark: str, seed: int, search: float, networks: int, rng: random.Random) -> dict[str, object]:
-    standard = 3 * SEED_COSTS["macs"] * 1_000 * 12
+    standard = 3 * REFERENCE_COSTS["macs"] * 1_000 * 12
     meter = Meter(standard)
     warmup = {
         "macs": round(standard),

@@ -46,7 +46,7 @@ def _meter(task: Task) -> Meter:
 def test_an_epoch_costs_what_the_meter_is_charged(tmp_path: Path) -> None:
     of, _ = task(tmp_path)
     network, meter = of.new_network(), _meter(of)
-    macs = of.space.seed_costs["macs"]
+    macs = of.space.reference_costs["macs"]
     fit(of, network, meter, Phase("warmup", of.recipe.warmup, 2))
     assert meter.total().macs == 2 * epoch_macs(of, macs)
     evaluate(of, network, of.validation, meter, macs)
@@ -55,7 +55,7 @@ def test_an_epoch_costs_what_the_meter_is_charged(tmp_path: Path) -> None:
 
 def test_golden_number_of_epochs(smoke: Task) -> None:
     """An epoch of the seed is 1060 of its forward passes (3 x 320 + 100), a standard training 1920, the end 100."""
-    macs = smoke.space.seed_costs["macs"]
+    macs = smoke.space.reference_costs["macs"]
     assert smoke.standard_macs == 1920 * macs
     assert epochs_within(smoke, _meter(smoke), macs, 1160 / 1920) == 1
     assert epochs_within(smoke, _meter(smoke), macs, 3) == 5
@@ -65,7 +65,7 @@ def test_golden_number_of_epochs(smoke: Task) -> None:
 
 
 def test_what_was_spent_is_not_there_again(smoke: Task) -> None:
-    macs, meter = smoke.space.seed_costs["macs"], _meter(smoke)
+    macs, meter = smoke.space.reference_costs["macs"], _meter(smoke)
     meter.charge_training("warmup", macs, 640)
     assert macs_left(smoke, meter, 3) == 2 * smoke.standard_macs
     assert epochs_within(smoke, meter, macs, 3) == 3
@@ -73,7 +73,7 @@ def test_what_was_spent_is_not_there_again(smoke: Task) -> None:
 
 @given(limit=st.floats(0.61, 1000), share=st.floats(0.001, 1))
 def test_one_epoch_more_would_exceed_the_limit(smoke: Task, limit: float, share: float) -> None:
-    macs = round(share * smoke.space.seed_costs["macs"])
+    macs = round(share * smoke.space.reference_costs["macs"])
     epochs = epochs_within(smoke, _meter(smoke), macs, limit)
     least, most = (n * epoch_macs(smoke, macs) + validation_macs(smoke, macs) for n in (epochs, epochs + 1))
     assert least <= limit * smoke.standard_macs < most
@@ -87,7 +87,7 @@ def _least(message: str) -> float:
 
 @given(share=st.floats(0.0005, 1))
 def test_the_smallest_limit_that_is_named_suffices_and_less_does_not(smoke: Task, share: float) -> None:
-    macs = round(share * smoke.space.seed_costs["macs"])
+    macs = round(share * smoke.space.reference_costs["macs"])
     with pytest.raises(ValueError, match=r"method\.cost_limit=1e-06") as refused:
         epochs_within(smoke, _meter(smoke), macs, 1e-6)
     least = _least(str(refused.value))
@@ -103,7 +103,7 @@ lengths = st.builds(Lengths, st.integers(1, 200), st.integers(0, 200), st.intege
 def test_shortened_lengths_leave_an_epoch_of_fine_tuning_whatever_is_found(
     smoke: Task, designed: Lengths, extra: float, searches: int
 ) -> None:
-    macs = smoke.space.seed_costs["macs"]
+    macs = smoke.space.reference_costs["macs"]
     epoch, judging = epoch_macs(smoke, macs), validation_macs(smoke, macs)
     limit = extra * _least_for(smoke, designed, searches)
     got = lengths_within(smoke, limit, designed, searches=searches)

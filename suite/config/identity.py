@@ -1,0 +1,122 @@
+"""What of a configuration can change a result, as plain values that a run's id is the hash of.
+
+The values are those of the objects that the configuration became, not its text: `1` and `1.0` are one number, and an
+option that is null is as if it did not exist, so that adding one changes no id.
+"""
+
+import dataclasses
+import hashlib
+import inspect
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from torch import nn
+
+from suite.config.build import build, plain
+from suite.hardware.layers import Network
+
+_METHODS = Path(str(resources.files("suite") / "conf" / "method"))
+
+
+def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str] = ()) -> dict[str, Any]:
+    """The settings of an object that was built from `node`, its class included, without those that are null.
+
+    Args:
+        instance: a dataclass, whose fields are its settings; of any other object the node's own values are taken.
+        node: the configuration with `_target_`.
+        ignored: settings that cannot change a result.
+    """
+    settings = _options(instance, node)
+    considered: dict[str, Any] = _without_null({k: v for k, v in settings.items() if k not in set(ignored)})
+    return {"_target_": node["_target_"]} | considered
+
+
+def method_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a method but its name, null ones included."""
+    return {key: value for key, value in _options(method, node).items() if key != "name"}
+
+
+def method_variant(method: Any, node: Mapping[str, Any], space: str) -> dict[str, Any]:
+    """The options (dotted key -> value) that differ from the method's default, and `space` where it is not masks.
+
+    The default is the built-in configuration of that name; of a third party's method the defaults of its class.
+    """
+    options = flat_options(method_options(method, node))
+    default = flat_options(_default_options(method, node))
+    differing = {key: value for key, value in options.items() if key in default and value != default[key]}
+    return differing | ({} if space == "masks" else {"space": space})
+
+
+def flat_options(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested options as dotted key -> value: {"penalty": {"shape": "abs"}} is {"penalty.shape": "abs"}."""
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flat_options(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Network) -> dict[str, Any]:
+    """What identifies a network: its configuration; of one that is not the suite's own also its code.
+
+    The suite's own networks change with the version of their benchmark. Of others the traced layers are hashed, and the
+    source file of their class, so that edited code is another run.
+    """
+    if str(node["_target_"]).startswith("suite."):
+        return dict(_plain_value(node))
+    identity = {**_plain_value(node), "layers": hashlib.sha256(repr(layers.layers).encode()).hexdigest()}
+    try:
+        source = inspect.getsourcefile(type(network))
+    except TypeError:  # of a class that was made in an interactive session
+        source = None
+    if source and Path(source).is_file():
+        identity["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return identity
+
+
+def _options(instance: Any, node: Mapping[str, Any]) -> dict[str, Any]:
+    if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
+        return {f.name: _plain_value(getattr(instance, f.name)) for f in dataclasses.fields(instance) if f.init}
+    return {key: _plain_value(value) for key, value in node.items() if key != "_target_"}
+
+
+def _default_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
+    path = _METHODS / f"{method.name}.yaml"
+    if path.is_file():
+        default_node = plain(OmegaConf.load(path))
+        if default_node["_target_"] == node["_target_"]:
+            return method_options(build(default_node, "method"), default_node)
+    if not dataclasses.is_dataclass(method):
+        return {}
+    defaults = {}
+    for f in dataclasses.fields(method):
+        if f.default is not dataclasses.MISSING:
+            defaults[f.name] = _plain_value(f.default)
+        elif f.default_factory is not dataclasses.MISSING:
+            defaults[f.name] = _plain_value(f.default_factory())
+    return {key: value for key, value in defaults.items() if key != "name"}
+
+
+def _plain_value(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain_value(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+    if OmegaConf.is_config(value):
+        return _plain_value(plain(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(part) for part in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_null(part) for key, part in value.items() if part is not None}
+    return value

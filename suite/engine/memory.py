@@ -1,0 +1,42 @@
+"""The largest memory that a run needed, measured from its start: earlier runs of the process do not count."""
+
+from pathlib import Path
+
+_RESET = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+_RESET_PEAK = "5"  # Linux, proc(5): sets the peak resident set size (VmHWM) to the present size
+
+
+class PeakMemory:
+    """Peak memory in bytes since this object was made: of the process, or on the GPU.
+
+    On Linux the process's peak is set back; other systems cannot do that, and give None.
+    """
+
+    def __init__(self, *, cuda: bool = False) -> None:
+        self._cuda = cuda
+        self._measured = self._start()
+
+    def _start(self) -> bool:
+        if self._cuda:
+            import torch
+
+            torch.cuda.reset_peak_memory_stats()
+            return True
+        try:
+            _RESET.write_text(_RESET_PEAK)
+        except OSError:
+            return False
+        return True
+
+    def read(self) -> int | None:
+        """The peak so far; None where the system cannot tell it for a part of a process's life."""
+        if not self._measured:
+            return None
+        if self._cuda:
+            import torch
+
+            return int(torch.cuda.max_memory_allocated())
+        lines = _STATUS.read_text().splitlines()
+        line = next((line for line in lines if line.startswith("VmHWM:")), None)
+        return None if line is None else int(line.split()[1]) * 1024

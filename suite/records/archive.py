@@ -1,0 +1,90 @@
+"""An experiment's records as one file, `records.zip`: what is committed and sent of a finished experiment."""
+
+import zipfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from suite import SuiteError
+from suite.data.files import replacing
+
+ARCHIVE_NAME = "records.zip"
+ARCHIVED_FILES = ("record.json", "history.parquet", "predictions.npz", "architecture.json", "plan.json", "deploy.json")
+"""What an archive holds of a run: not its weights or checkpoints."""
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same records give the same bytes
+Signature = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive at `path`, whether it exists or not. Its members are `runs/<id>/<file>`."""
+
+    path: Path
+
+    def signature(self) -> Signature | None:
+        """What changes when the archive is replaced; None where there is no archive."""
+        try:
+            return signature(self.path)
+        except FileNotFoundError:
+            return None
+
+    def files(self) -> Mapping[str, Sequence[str]]:
+        """Run id -> names of its files; empty where there is no archive.
+
+        Raises:
+            SuiteError: the archive is damaged.
+        """
+        now = self.signature()
+        return {} if now is None else _list(self.path, now)
+
+    def read(self, run_id: str, name: str) -> bytes | None:
+        """A file of a run, or None where the archive has none of that name.
+
+        Raises:
+            OSError: it is damaged or cannot be read.
+        """
+        if name not in self.files().get(run_id, ()):
+            return None
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.read(f"runs/{run_id}/{name}")
+        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+            raise OSError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
+
+    def write(self, files: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Replace the archive by one with these files, run id -> name -> content; atomically."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+            for run_id, contents in sorted(files.items()):
+                for name, content in sorted(contents.items()):
+                    member = zipfile.ZipInfo(f"runs/{run_id}/{name}", _DATE)
+                    member.compress_type = zipfile.ZIP_DEFLATED
+                    new.writestr(member, content)
+
+
+def signature(path: Path) -> Signature:
+    """Modification time, inode and size: what changes when a file is replaced.
+
+    Raises:
+        OSError: the file cannot be looked at.
+    """
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+@lru_cache(maxsize=32)
+def _list(path: Path, _: Signature) -> Mapping[str, Sequence[str]]:
+    files = defaultdict(list)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise SuiteError(f"{path}: not a readable archive ({error})") from error
+    for name in names:
+        parts = name.split("/")
+        if len(parts) == 3 and parts[0] == "runs" and parts[2] in ARCHIVED_FILES:
+            files[parts[1]].append(parts[2])
+    return dict(files)

@@ -1,0 +1,54 @@
+"""Making an experiment's archive from its run folders."""
+
+import shutil
+from dataclasses import dataclass
+
+from suite import SuiteError
+from suite.records.archive import ARCHIVED_FILES
+from suite.records.claims import is_claimed
+from suite.records.store import Store
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What an archive holds now: `runs` in all, `unfinished` of them without a finished record; its `size` in bytes."""
+
+    runs: int
+    unfinished: int
+    size: int
+
+
+def archive_experiment(store: Store, *, remove: bool = False) -> Archived:
+    """Write `records.zip` with every run of the experiment, those that it held before included.
+
+    Args:
+        store: the experiment; finished, failed and planned runs are archived alike.
+        remove: afterwards remove the folders of the runs, weights and checkpoints included.
+
+    Raises:
+        SuiteError: a run is at work, or a record is torn or of another schema.
+    """
+    ids = store.run_ids()
+    if busy := [run_id for run_id in ids if is_claimed(store.run_folder(run_id))]:
+        raise SuiteError(f"{store.folder}: {len(busy)} runs are at work ({busy[0]}): archive it when they have ended")
+    finished = 0
+    for run_id in ids:
+        record = store.read(run_id)
+        finished += record is not None and record.status == "done"
+    contents: dict[str, dict[str, bytes]] = {}
+    for run_id in ids:
+        files = {name: store.read_file(run_id, name) for name in store.run_files(run_id) if name in ARCHIVED_FILES}
+        if present := {name: content for name, content in files.items() if content is not None}:
+            contents[run_id] = present
+    store.archive.write(contents)
+    if remove:
+        _remove_folders(store, contents)
+    return Archived(len(contents), len(contents) - finished, store.archive.path.stat().st_size)
+
+
+def _remove_folders(store: Store, contents: dict[str, dict[str, bytes]]) -> None:
+    for run_id, files in contents.items():
+        if any(store.archive.read(run_id, name) != content for name, content in files.items()):
+            raise SuiteError(f"{store.archive.path}: run {run_id} was not written as it is; no folder was removed")
+    for run_id in contents:
+        shutil.rmtree(store.run_folder(run_id), ignore_errors=True)
