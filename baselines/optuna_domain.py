@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from baselines.width_scaling import largest_scaling
 from suite.hardware.trace import trace
 from suite.hardware.union import Selection
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.budget import Budget
-from suite.space.choices import ChoiceSpace
+from suite.space.choice_space import ChoiceSpace
 from suite.space.groups import Groups
 from suite.space.importance import channel_importance
 from suite.space.slicing import slice_channels
-from suite.space.widths import SearchSpace, Widths
+from suite.space.width_space import Widths, WidthSpace
 from suite.task.task import Task
 
 
@@ -178,11 +178,12 @@ class ChoiceDomain:
         """The branches of the warm supernet, thinned by importance, or fresh ones."""
         selection = _chosen(point)
         supernet = self.task.new_supernet(label) if warm is None else warm
-        network = keep_branches(supernet, self.space.union, selection)
+        network = select_branches(supernet, self.space.union, selection)
         if not self.space.masked:
             return network
-        part = SearchSpace(trace(network, self.task.input_shape), self.task.hardware)
-        of_part = dict(zip(self.space.part(selection).groups.names, self.space.groups_of_part(selection), strict=True))
+        part = WidthSpace(trace(network, self.task.input_shape), self.task.hardware)
+        names = self.space.width_space(selection).groups.names
+        of_part = dict(zip(names, self.space.groups_of_selection(selection), strict=True))
         in_union = [layer.name for layer in self.space.union.select(selection).weighted]
         widths = list(part.full)
         for layer, name in zip(part.network.weighted, in_union, strict=True):
@@ -198,11 +199,11 @@ class ChoiceDomain:
         """The most MACs that fit at all channels; else the smallest network."""
         _, macs = self.space.branch_costs("macs", self.space.full)
         unit = self.space.all_branches_macs
-        found = self.space.best([[m / unit for m in costs] for costs in macs], budget)
+        found = self.space.find_best([[m / unit for m in costs] for costs in macs], budget)
         return self.smallest(budget) if found is None else Point(self.space.full, found)
 
     def _best(self, preferences: Sequence[Sequence[float]], budget: Budget, widths: Widths) -> Point:
-        found = self.space.best(preferences, budget, widths)
+        found = self.space.find_best(preferences, budget, widths)
         assert found is not None
         return Point(widths, found)
 
@@ -212,12 +213,12 @@ def _chosen(point: Point) -> Selection:
     return point.selection
 
 
-def _most_important_first(network: nn.Module, space: SearchSpace) -> list[Tensor]:
+def _most_important_first(network: nn.Module, space: WidthSpace) -> list[Tensor]:
     importance = channel_importance(network, space.network, space.groups)
     return [torch.argsort(values, descending=True, stable=True) for values in importance]
 
 
-def _thinned(network: nn.Module, space: SearchSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> nn.Module:
+def _thinned(network: nn.Module, space: WidthSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> nn.Module:
     kept = [torch.zeros(size, dtype=torch.bool) for size in space.groups.sizes]
     for mask, order, width in zip(kept, orders, widths, strict=True):
         mask[order[:width]] = True

@@ -16,7 +16,7 @@ from suite.space.budget import Budget
 from suite.space.importance import channel_importance
 from suite.space.projection import project
 from suite.space.slicing import slice_channels
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 from suite.task.cost_limit import Lengths, epochs_within, lengths_within
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
@@ -57,7 +57,7 @@ class PruneToBudget(FixedLength):
         return Lengths(of.warmup, 0, of.finetune if self.length == "standard" else of.search + of.finetune)
 
 
-def prune(network: nn.Module, space: SearchSpace, budget: Budget) -> nn.Module:
+def prune(network: nn.Module, space: WidthSpace, budget: Budget) -> nn.Module:
     """A copy of the trained seed `network` without the channels that the budget cannot hold, on the CPU."""
     network = network.cpu()
     importance = channel_importance(network, space.network, space.groups)

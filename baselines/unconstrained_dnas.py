@@ -20,17 +20,17 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
-from suite.dnas.choices import ChoiceRule
+from suite.dnas.branch_mixing import ChoiceRule
+from suite.dnas.choice_search import ChoiceObjective, discretise_choices, make_mixed_network
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import FIXED_SCHEDULES, Penalty, PenaltyRule
 from suite.hardware.trace import trace
 from suite.records.store import content_id, load_tensors, save_tensors
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.budget import Budget
 from suite.space.groups import channel_groups
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 from suite.task.cost_limit import (
     Lengths,
     check_cost_limit,
@@ -193,8 +193,8 @@ class Sweep:
         task = self.task
         if task.choices is None or selection is None:
             return task.space.thin(task.new_network(), widths)
-        whole = keep_branches(task.new_supernet(), task.choices.union, tuple(selection))
-        return SearchSpace(trace(whole, task.input_shape), task.hardware).thin(whole, widths)
+        whole = select_branches(task.new_supernet(), task.choices.union, tuple(selection))
+        return WidthSpace(trace(whole, task.input_shape), task.hardware).thin(whole, widths)
 
     def _identity(self, strength: float, share: float | None) -> dict[str, Any]:
         """Everything that a point depends on; no target is among it."""
@@ -251,8 +251,10 @@ class Sweep:
         """The plain network that a search without targets ends with, its branches, and how it went."""
         network, nothing = copy.deepcopy(self.warm.network), Budget()
         if task.choices is not None:
-            mixed = mixed_network(task, network, self.method.choices)
-            of_choices = ChoiceObjective(task, mixed, penalty, nothing, strict=False, compaction=self.method.compaction)
+            mixed = make_mixed_network(task, network, self.method.choices)
+            of_choices = ChoiceObjective(
+                task, mixed, penalty, nothing, feasible_first=False, compaction=self.method.compaction
+            )
             searched = fit(task, mixed, meter, phase, objective=of_choices, macs=mixed.macs)
             found, selection = discretise_choices(task.choices, nothing, mixed.cpu(), "off", task.input_shape)
             return found, list(selection), searched
@@ -264,6 +266,6 @@ class Sweep:
     def _penalty(self, strength: float) -> Penalty:
         rule = PenaltyRule("objective", self.method.schedule, strength * self.task.recipe.penalty_multiplier)
         penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
-        start = self.task.space.reference_costs if self.task.choices is None else self.task.choices.even_costs
+        start = self.task.space.reference_costs if self.task.choices is None else self.task.choices.uniform_costs
         penalty.start(self.warm.loss, start)
         return penalty

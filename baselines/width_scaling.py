@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
 from suite.space.budget import Budget
-from suite.space.widths import SearchSpace, Widths
+from suite.space.width_space import Widths, WidthSpace
 from suite.task.cost_limit import epochs_within
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
@@ -32,7 +32,7 @@ class WidthScaling(FixedLength):
         return SearchResult([Candidate(network)], trained.rows)
 
 
-def largest_scaling(space: SearchSpace, budget: Budget, steps: int = 1000) -> Widths:
+def largest_scaling(space: WidthSpace, budget: Budget, steps: int = 1000) -> Widths:
     """Widths round(k/steps x full), at least 1, for the largest k that fits; one channel each always does."""
     for k in range(steps, 0, -1):
         widths = tuple(

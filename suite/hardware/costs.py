@@ -2,7 +2,7 @@
 
 Exact: integer channel counts of a plain network. Relaxed: float64 channel counts that carry gradients. At whole
 numbers both are the same value. All metrics but `ram` are sums over the layers; the plan behind `ram` is a discrete
-program, relaxed straight-through (`SearchSpace.relaxed`).
+program, relaxed straight-through (`WidthSpace.relaxed`).
 """
 
 from collections.abc import Iterable

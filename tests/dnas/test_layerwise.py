@@ -15,7 +15,7 @@ from networks import shaped_networks
 from tasks import plan, task
 from torch import nn
 
-from suite.dnas.layer_targets import LayerSpace, LayerTargets, layers_over
+from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
 from suite.dnas.layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
@@ -76,7 +76,7 @@ class TestGoals:
 
     def test_layers_are_counted_by_level(self) -> None:
         space = self._mobilenet()
-        assert layers_over(space.reference_costs, [44_000, 400_000]) == {
+        assert count_layers_over(space.reference_costs, [44_000, 400_000]) == {
             "layers_over/44000": 4,
             "layers_over/400000": 0,
         }
@@ -93,7 +93,7 @@ class TestGoals:
         goals = LayerTargets.of(space, [0.3 * largest, share * largest], tolerance)
         least = space.exact(space.smallest)
         ram = least["ram"] + share * max(space.reference_costs["ram"] - least["ram"], 0)
-        limits = goals.added_to(Budget((Constraint("ram", ram, "some"),)))
+        limits = goals.add_to(Budget((Constraint("ram", ram, "some"),)))
         importance = [torch.rand(n, generator=torch.Generator().manual_seed(seed)) for n in space.full]
         kept = project(space, limits, [values >= 0 for values in importance], importance, "repair")
         costs = space.exact([int(mask.sum()) for mask in kept])
@@ -115,7 +115,7 @@ def test_levels_are_met_and_the_budget_still_holds(tmp_path: Path) -> None:
         assert sizes[f"memory/{name}"] <= level
     for level in LEVELS:
         assert after[f"layers_over/{level}"] < before[f"layers_over/{level}"]
-        assert after[f"layers_over/{level}"] == layers_over(sizes, LEVELS)[f"layers_over/{level}"]
+        assert after[f"layers_over/{level}"] == count_layers_over(sizes, LEVELS)[f"layers_over/{level}"]
 
 
 def test_the_refinement_starts_from_duccios_network_and_only_shrinks_it(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_refinement_starts_from_duccios_network_and_only_shrinks_it(tmp_path
     refined = _space(of, result.candidates[0].network)
     assert all(a <= b for a, b in zip(refined.full, found.full, strict=True))
     assert refined.full != found.full
-    assert layers_over(found.reference_costs, LEVELS).items() <= _rows(result, "finetune")[-1].items()
+    assert count_layers_over(found.reference_costs, LEVELS).items() <= _rows(result, "finetune")[-1].items()
     assert [row["score"] for row in result.history][: len(duccio.history)] == [r["score"] for r in duccio.history]
     assert result.search_costs == duccio.search_costs
 

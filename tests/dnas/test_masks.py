@@ -18,7 +18,7 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.resnet18 import ResNet18
 from suite.space.groups import channel_groups
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
 
@@ -62,7 +62,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
     masked.train()(torch.randn(4, *shape))
     exported = masked.export()
     for hardware in DEVICES:
-        space = SearchSpace(layers, hardware)
+        space = WidthSpace(layers, hardware)
         exact = hardware.measure(exported, shape)
         assert space.exact(masked.widths()) == exact
         for metric, cost in space.relaxed(masked.counts, hardware.differentiable).items():
@@ -107,7 +107,7 @@ def test_batch_norm_statistics_are_exported() -> None:
     network = randomise(ResNet8())
     masked = _masked(network, (3, 32, 32))
     _close_at_random(masked, 1)
-    kept = masked.masks.kept()[masked.groups.of["stem"]]
+    kept = masked.masks.open_channels()[masked.groups.of["stem"]]
     exported = masked.export()
     assert torch.equal(exported.bn.running_mean, masked.network.bn.inner.running_mean[kept])
     assert torch.equal(exported.bn.running_var, masked.network.bn.inner.running_var[kept])
@@ -171,7 +171,7 @@ def test_cost_gradient_reaches_producer_and_consumer_masks() -> None:
     )  # fmt: skip
     masked = _masked(network, (1, 8, 8))
     masked(torch.randn(2, 1, 8, 8))
-    space = SearchSpace(masked.layers, DEVICES[0])
+    space = WidthSpace(masked.layers, DEVICES[0])
     space.relaxed(masked.counts, ["weights"])["weights"].backward()
     gradient = masked.masks.alpha.grad
     assert gradient is not None

@@ -11,7 +11,7 @@ from networks import shaped_networks
 from tasks import task
 from torch import nn
 
-import suite.space.widths as space_module
+import suite.space.width_space as space_module
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
@@ -22,7 +22,7 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
 from suite.space.projection import Projection, project
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 
 Example = tuple[nn.Module, tuple[int, ...]]
@@ -33,17 +33,17 @@ SEEDS = {
 }
 
 
-def _space(name: str) -> SearchSpace:
+def _space(name: str) -> WidthSpace:
     build, shape, board = SEEDS[name]
-    return SearchSpace(trace(build(), shape), device(board))
+    return WidthSpace(trace(build(), shape), device(board))
 
 
-def _widths(space: SearchSpace, generator: torch.Generator) -> list[int]:
+def _widths(space: WidthSpace, generator: torch.Generator) -> list[int]:
     draws = torch.rand(len(space.groups), generator=generator).tolist()
     return [n if f else 1 + int(u * n) for u, n, f in zip(draws, space.groups.sizes, space.groups.frozen, strict=True)]
 
 
-def _ram_slopes(space: SearchSpace, widths: list[int]) -> tuple[float, list[float]]:
+def _ram_slopes(space: WidthSpace, widths: list[int]) -> tuple[float, list[float]]:
     counts = torch.tensor(widths, dtype=torch.float64, requires_grad=True)
     cost = space.relaxed(counts, ["ram"])["ram"]
     (slopes,) = torch.autograd.grad(cost, counts)
@@ -55,7 +55,7 @@ def _ram_slopes(space: SearchSpace, widths: list[int]) -> tuple[float, list[floa
 def test_relaxed_ram_at_binary_masks_equals_the_plan_of_the_exported_network(example: Example, seed: int) -> None:
     network, shape = example
     layers = trace(network, shape)
-    space = SearchSpace(layers, device("gap8"))
+    space = WidthSpace(layers, device("gap8"))
     masked = MaskedNetwork(network, layers, space.groups)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -68,7 +68,7 @@ def test_relaxed_ram_at_binary_masks_equals_the_plan_of_the_exported_network(exa
 @given(example=shaped_networks(), seed=st.integers(0, 9999))
 def test_slopes_are_those_of_the_buffers_that_hold_the_peak_up(example: Example, seed: int) -> None:
     network, shape = example
-    space = SearchSpace(trace(network, shape), device("gap8"))
+    space = WidthSpace(trace(network, shape), device("gap8"))
     widths = _widths(space, torch.Generator().manual_seed(seed))
     value, slopes = _ram_slopes(space, widths)
     plan, elements = space.memory_plan(widths), space._buffers[0]
@@ -138,7 +138,7 @@ class TestGuarantee:
         self, example: Example, seed: int, data: st.DataObject
     ) -> None:
         network, shape = example
-        space = SearchSpace(trace(network, shape), device("gap8"))
+        space = WidthSpace(trace(network, shape), device("gap8"))
         least = space.exact(space.smallest)
         constraints = []
         for metric in data.draw(st.sampled_from([("ram",), ("ram", "weights"), ("weights", "ram", "latency")])):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tasks import task
 
-from suite.dnas.taper import IMPORTANCES, Taper, tightened
+from suite.dnas.taper import IMPORTANCES, Taper, tighten_budget
 from suite.records.store import save_tensors
 from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
@@ -37,7 +37,7 @@ def test_every_epoch_of_the_search_meets_its_own_budget_and_the_last_the_real_on
     rows = [row for row in result.history if row["phase"] == "search"]
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     for i, row in enumerate(rows, 1):
-        assert tightened(budget, of.space.reference_costs, i / 3).fits(_costs(row, of.hardware.units))
+        assert tighten_budget(budget, of.space.reference_costs, i / 3).fits(_costs(row, of.hardware.units))
     assert result.search_costs == _costs(rows[-1], of.hardware.units)
     assert of.hardware.measure(result.candidates[0].network, of.input_shape) == result.search_costs
     assert budget.fits(result.search_costs)
@@ -69,7 +69,7 @@ def test_what_a_small_network_leaves_of_the_limit_goes_to_warmup_and_search(tmp_
     lengths = []
     for share in ("50%", "25%", "6%"):
         of, plan = task(tmp_path, f"budget.weights={share}", f"budget.macs={share}", "recipe.epochs=12")
-        lengths.append(Taper(cost_limit=1.0)._lengths(of, plan.budget))
+        lengths.append(Taper(cost_limit=1.0).choose_lengths(of, plan.budget))
     warmups, searches = zip(*lengths, strict=True)
     assert warmups == searches == tuple(sorted(warmups))
     assert warmups[-1] > warmups[0]
@@ -158,11 +158,11 @@ def test_the_limit_holds_where_what_is_found_is_as_dear_as_the_seed(
 )
 def test_the_budget_falls_from_the_seeds_costs_to_the_targets(start: float, target: float, shares: list[float]) -> None:
     budget = Budget((Constraint("weights", target, ""),))
-    early, late = (tightened(budget, {"weights": start}, share).targets["weights"] for share in sorted(shares))
+    early, late = (tighten_budget(budget, {"weights": start}, share).targets["weights"] for share in sorted(shares))
     assert late <= early * (1 + 1e-9)
     assert target <= late * (1 + 1e-9)
     assert early <= max(start, target) * (1 + 1e-9)
-    assert tightened(budget, {"weights": start}, 1.0) == budget
+    assert tighten_budget(budget, {"weights": start}, 1.0) == budget
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
 from suite.space.importance import channel_importance
 from suite.space.projection import project
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 RESNET8 = trace(ResNet8(), (3, 32, 32))
-SPACES = [SearchSpace(RESNET8, device(name)) for name in ("gap8", "nucleo_l4r5zi")]
+SPACES = [WidthSpace(RESNET8, device(name)) for name in ("gap8", "nucleo_l4r5zi")]
 
 
 @st.composite
-def budgets(draw: st.DrawFn, space: SearchSpace) -> Budget:
+def budgets(draw: st.DrawFn, space: WidthSpace) -> Budget:
     """One to three limits, each a share of the seed, reachable or not."""
     metrics = draw(st.lists(st.sampled_from(list(space.hardware.units)), min_size=1, max_size=3, unique=True))
     shares = [draw(st.floats(0.0005, 1.2)) for _ in metrics]
@@ -30,7 +30,7 @@ def budgets(draw: st.DrawFn, space: SearchSpace) -> Budget:
     )
 
 
-def _random_masks(space: SearchSpace, generator: torch.Generator) -> list[torch.Tensor]:
+def _random_masks(space: WidthSpace, generator: torch.Generator) -> list[torch.Tensor]:
     share = torch.rand((), generator=generator)
     masks = []
     for size, frozen in zip(space.groups.sizes, space.groups.frozen, strict=True):
@@ -40,7 +40,7 @@ def _random_masks(space: SearchSpace, generator: torch.Generator) -> list[torch.
     return masks
 
 
-def _refill_leaves_no_room(space: SearchSpace, budget: Budget, widths: list[int]) -> bool:
+def _refill_leaves_no_room(space: WidthSpace, budget: Budget, widths: list[int]) -> bool:
     for group in space.free:
         if widths[group] < space.groups.sizes[group]:
             larger = [w + (g == group) for g, w in enumerate(widths)]
@@ -74,7 +74,7 @@ def test_every_result_fits_exactly_or_the_budget_is_refused_with_the_minimum(dat
 @settings(max_examples=25, deadline=None)
 @given(network=networks(), share=st.floats(0.3, 0.9), metric=st.sampled_from(["weights", "macs", "latency", "ram"]))
 def test_the_exported_network_itself_fits(network: nn.Module, share: float, metric: str) -> None:
-    space = SearchSpace(trace(network, SHAPE), device("gap8"))
+    space = WidthSpace(trace(network, SHAPE), device("gap8"))
     budget = Budget((Constraint(metric, share * space.reference_costs[metric], "share"),))
     if not budget.fits(space.exact(space.smallest)):
         return
@@ -135,6 +135,6 @@ def test_importance_prefers_large_weights_and_sees_batch_norm() -> None:
     with torch.no_grad():
         network[1].weight.copy_(torch.tensor([2.0, 0.1, 1.0]))
     layers = trace(network, (1, 5, 5))
-    space = SearchSpace(layers, device("gap8"))
+    space = WidthSpace(layers, device("gap8"))
     values = channel_importance(network, layers, space.groups)[space.groups.of["0"]]
     assert values[0] > values[2] > values[1]

@@ -16,9 +16,9 @@ from suite.hardware.union import trace_union
 from suite.models.layer_choice import LayerChoice
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices
 from suite.space.assignment import best_assignment
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.budget import Budget, Constraint
-from suite.space.choices import ChoiceSpace
+from suite.space.choice_space import ChoiceSpace
 
 METRICS = ("weights", "macs", "ram", "latency")
 
@@ -36,7 +36,7 @@ def _every(space: ChoiceSpace) -> list[tuple[int, ...]]:
 def test_relaxed_cost_at_one_hot_probabilities_is_the_exact_cost_of_the_exported_network(name: str) -> None:
     space, network = _space(name=name)
     for selection in _every(space):
-        exact = space.hardware.measure(keep_branches(network, space.union, selection), ToyChoices.SHAPE)
+        exact = space.hardware.measure(select_branches(network, space.union, selection), ToyChoices.SHAPE)
         assert space.exact(selection) == exact
         relaxed = space.relaxed(torch.tensor(space.full), one_hot(space, selection), space.hardware.units)
         assert {m: float(c) for m, c in relaxed.items()} == pytest.approx(exact, rel=1e-12)
@@ -73,7 +73,7 @@ def test_the_best_selection_that_fits_is_found(seed: int, metrics: list[str]) ->
     budget = Budget(tuple(Constraint(m, draw.choice(list(costs.values()))[m], "x") for m in metrics))
     preferences = [[draw.random() for _ in p.branches] for p in space.positions]
     fitting = [sum(preferences[i][k] for i, k in enumerate(s)) for s, c in costs.items() if budget.fits(c)]
-    found = space.best(preferences, budget)
+    found = space.find_best(preferences, budget)
     if not fitting:
         assert found is None
         with pytest.raises(SuiteError):
@@ -98,7 +98,7 @@ def test_joint_reachability_of_the_small_spaces_is_exact(supernet: type, shape: 
         budget = Budget(tuple(Constraint(m, draw.choice(lowest[m]) * draw.choice([0.98, 1]), "x") for m in pair))
         fits = any(budget.fits(c) for c in costs)
         reached += fits
-        assert (space.best(indifferent, budget) is not None) == fits, budget
+        assert (space.find_best(indifferent, budget) is not None) == fits, budget
     assert 10 < reached < 60, "both answers must occur"
 
 
