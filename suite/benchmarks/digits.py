@@ -51,7 +51,7 @@ class DigitsSource:
 
 @dataclass(frozen=True)
 class Digits(Classification):
-    """The bundled digits, or a pack in their place."""
+    """The bundled digits, or a pack instead of them."""
 
     version: ClassVar[int] = 1
 

@@ -97,7 +97,7 @@ def prepare(name: str, folder: Path | None = None, *, force: bool = False, confi
     if folder is not None and not folder.is_dir():
         raise SuiteError(f"--folder={folder}: no such folder")
     benchmark = _build(_named([name], config_dir)[0])
-    official = next((source for source in _files(benchmark) if isinstance(source, OfficialSource)), None)
+    official = next((source for source in _file_sources(benchmark) if isinstance(source, OfficialSource)), None)
     used = benchmark.source()
     if official is None:
         return [f"{name}: {used.describe()['location']}, nothing to prepare"]
@@ -124,22 +124,22 @@ def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterato
     """
     for entry in _named(names, config_dir):
         try:
-            found = _files(_build(entry))
+            sources = _file_sources(_build(entry))
         except SuiteError as error:
             yield Finding(f"{entry.name}: not checked: {error}")
             continue
-        findings = [finding for source in found for finding in _checked(source)]
-        places = ", ".join(source.describe()["location"] for source in found)
-        for finding in dict.fromkeys(findings or [Finding(f"not here: {places or 'no data is named'}")]):
+        findings = [finding for source in sources for finding in _checked(source)]
+        locations = ", ".join(source.describe()["location"] for source in sources)
+        for finding in dict.fromkeys(findings or [Finding(f"not here: {locations or 'no data is named'}")]):
             yield replace(finding, line=f"{entry.name}: {finding.line}")
 
 
-def _files(benchmark: Benchmark) -> list[Source]:
-    """Each source once that reads files of its own."""
-    found: list[Source] = []
+def _file_sources(benchmark: Benchmark) -> list[Source]:
+    """The sources of a benchmark that read files, each once."""
+    sources: list[Source] = []
     for source in _sources(benchmark):
-        found += [part for part in _parts(source) if part not in found]
-    return found
+        sources += [part for part in _parts(source) if part not in sources]
+    return sources
 
 
 def _benchmarks(config_dir: Path | None) -> list[Entry]:
@@ -181,11 +181,11 @@ def _parts(source: Any) -> Iterator[Source]:
 
 def _checked(source: Source) -> Iterator[Finding]:
     if isinstance(source, OfficialSource):
-        found = source.local_archives()
+        paths = source.local_archives()
         for archive in source.preparation.archives:
-            if archive.name in found:
-                damage = archive.describe_damage(found[archive.name])
-                yield _finding("archive", found[archive.name], damage, archive.checksum)
+            if archive.name in paths:
+                damage = archive.describe_damage(paths[archive.name])
+                yield _finding("archive", paths[archive.name], damage, archive.checksum)
         if (pack := source.prepared).exists():
             damage = pack.describe_damage()
             yield _finding("prepared", pack.path, damage, "" if damage else f"sha256:{pack.digest()}")

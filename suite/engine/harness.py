@@ -155,14 +155,14 @@ def _to_device(split: Split, compute: str) -> Split:
 
 
 def subset(split: Split, samples: int | None) -> Split:
-    """The same `samples` examples for every method and seed, drawn at random once; all of them where None."""
+    """The same `samples` examples for every method and random seed, drawn once; all of them where None."""
     if samples is None or samples >= len(split):
         return split
     return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(_SUBSET_SEED))[:samples])
 
 
 def load_data(benchmark: Benchmark, store: Store) -> Data:
-    """The benchmark's data, kept in memory for the next run of this process.
+    """Load the benchmark's data, cached in memory for the next run of this process.
 
     Raises:
         SuiteError: the data is missing or damaged, or its examples are not of the benchmark's shape.

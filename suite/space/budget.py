@@ -93,7 +93,7 @@ def parse_budget(
     Args:
         node: metric -> "25%", "20kB", "5ms", "1.5M", a number, "50% of weights-only" (of this metric's cost in the
             network found with the weights constraint alone), or None for no limit.
-        reference_costs: exact costs of the seed network, which relative targets refer to.
+        reference_costs: exact costs of the reference network, which relative targets refer to.
         units: metric -> its unit, "B", "MAC", "s", "cycles" or "J", as the device states it.
         solutions: what `solutions_needed` names.
 
@@ -119,7 +119,7 @@ def parse_budget(
 
 def _parse_target(metric: str, value: object, reference_cost: float, unit: str) -> float:
     factors = _SUFFIXES[unit]
-    allowed = f'a share of the seed ("25%") or a number with one of {", ".join(filter(None, factors))}'
+    allowed = f'a share of the reference network ("25%") or a number with one of {", ".join(filter(None, factors))}'
     key = f"budget.{metric}={value}"
     match = _QUANTITY.fullmatch(str(value))
     if match is None or isinstance(value, bool):

@@ -38,7 +38,7 @@ class Usage:
 
 
 class Meter:
-    """Counts one run's resources. `standard` is the cost of one standard training of the seed, in MACs."""
+    """Counts one run's resources. `standard` is the cost of one standard training, in MACs."""
 
     def __init__(self, standard_macs: float, compute: str = "cpu") -> None:
         self.standard_macs = standard_macs
@@ -141,7 +141,7 @@ class Meter:
         self._tick()
 
     def report(self) -> dict[str, object]:
-        """What the record keeps: by phase, in total, lost, and in standard trainings of the seed."""
+        """What the record keeps: by phase, in total, lost, and in standard trainings."""
         self._tick()
         total = self.total()
         return {

@@ -1,7 +1,7 @@
 """The one training loop: every method trains through `fit`, which charges the meter and can continue after a kill.
 
-Random numbers are drawn from streams named by (seed, label, epoch), so a phase that continues from a checkpoint draws
-what it would have drawn, and its result is the same bit for bit (CPU, same threads).
+Random numbers are drawn from streams named by (random seed, label, epoch), so a phase that continues from a checkpoint
+draws what it would have drawn, and its result is the same bit for bit (CPU, same threads).
 """
 
 import math
