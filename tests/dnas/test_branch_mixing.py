@@ -57,8 +57,8 @@ def test_exported_network_computes_the_same_function(
     with torch.no_grad():
         expected = mixed(x)
         exported, selection = discretise_choices(space, Budget(), mixed, "off", shape)
-        found = exported.eval()(x)
-    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+        smaller = exported.eval()(x)
+    assert torch.allclose(smaller, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
     assert space.hardware.measure(exported, shape) == space.exact(selection, mixed.widths())
     assert not any("mix" in name or "masks" in name for name, _ in exported.named_modules())
 

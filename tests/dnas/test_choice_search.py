@@ -85,8 +85,8 @@ def test_the_result_fits_and_is_recorded_with_its_branches(tmp_path: Path, space
     assert record.feasible
     assert record.method == (f"duccio ({space})" if sampling == "gumbel_hard" else f"duccio (softmax, {space})")
     folder = store.run_folder(made.id)
-    found = json.loads((folder / "architecture.json").read_text())
-    assert set(found["choices"]) == {p.name for p in made.task.choices.positions}
+    architecture = json.loads((folder / "architecture.json").read_text())
+    assert set(architecture["choices"]) == {p.name for p in made.task.choices.positions}
     network = load_network(folder)
     assert made.task.hardware.measure(network, (1, 8, 8)) == record.costs
 

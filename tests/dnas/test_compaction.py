@@ -96,9 +96,9 @@ def test_training_goes_on_as_without_compaction(example: Example, seed: int, kin
     whole, compact = (_trained(copy.deepcopy(network), shape, seed, kind, compaction=c) for c in (False, True))
     assert whole.widths() == compact.widths()
     expected = {**whole.export().state_dict(), "alpha": whole.masks.alpha[whole.masks.is_open()]}
-    found = {**compact.export().state_dict(), "alpha": compact.masks.alpha[compact.masks.is_open()]}
+    compacted = {**compact.export().state_dict(), "alpha": compact.masks.alpha[compact.masks.is_open()]}
     for name, value in expected.items():
-        assert torch.allclose(found[name], value, rtol=1e-7, atol=1e-7), name
+        assert torch.allclose(compacted[name], value, rtol=1e-7, atol=1e-7), name
 
 
 def _trained(network: nn.Module, shape: tuple[int, ...], seed: int, kind: str, *, compaction: bool) -> MaskedNetwork:
@@ -128,7 +128,7 @@ def test_a_channel_that_is_closed_for_good_gets_no_task_gradient(example: Exampl
 
 
 @pytest.mark.parametrize("build", [ResNet8, DsCnn, MobileNetV1, lambda: Autoencoder(110), lambda: ResNet18(width=8)])
-def test_in_the_seed_networks_every_closed_channel_is_closed_for_good(build: Callable[[], nn.Module]) -> None:
+def test_in_the_reference_networks_every_closed_channel_is_closed_for_good(build: Callable[[], nn.Module]) -> None:
     network = build()
     shape = {DsCnn: (1, 49, 10), Autoencoder: (110,), MobileNetV1: (3, 96, 96)}.get(type(network), (3, 64, 64))
     assert _masked(network, shape).uncompactable_groups == []

@@ -28,6 +28,9 @@ def _space(masked: bool = False, name: str = "nucleo_l4r5zi") -> tuple[ChoiceSpa
     return ChoiceSpace(trace_union(network, ToyChoices.SHAPE), device(name), masked), network
 
 
+SPACE = _space()[0]
+
+
 def _every(space: ChoiceSpace) -> list[tuple[int, ...]]:
     return list(itertools.product(*(range(len(p.branches)) for p in space.positions)))
 
@@ -64,24 +67,24 @@ def test_slope_of_ram_in_a_probability_is_the_ram_with_that_branch() -> None:
             assert slope == space.exact(selection)["ram"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), metrics=st.lists(st.sampled_from(METRICS), min_size=1, max_size=3, unique=True))
 def test_the_best_selection_that_fits_is_found(seed: int, metrics: list[str]) -> None:
-    space, _ = _space()
+    space = SPACE
     draw = random.Random(seed)
     costs = {selection: space.exact(selection) for selection in _every(space)}
     budget = Budget(tuple(Constraint(m, draw.choice(list(costs.values()))[m], "x") for m in metrics))
     preferences = [[draw.random() for _ in p.branches] for p in space.positions]
     fitting = [sum(preferences[i][k] for i, k in enumerate(s)) for s, c in costs.items() if budget.fits(c)]
-    found = space.find_best(preferences, budget)
+    best = space.find_best(preferences, budget)
     if not fitting:
-        assert found is None
+        assert best is None
         with pytest.raises(SuiteError):
             space.check_reachable(budget)
         return
-    assert found is not None
-    assert budget.fits(costs[found])
-    assert sum(preferences[i][k] for i, k in enumerate(found)) == pytest.approx(max(fitting), abs=1e-6)
+    assert best is not None
+    assert budget.fits(costs[best])
+    assert sum(preferences[i][k] for i, k in enumerate(best)) == pytest.approx(max(fitting), abs=1e-6)
     space.check_reachable(budget)
 
 
@@ -90,7 +93,7 @@ def test_joint_reachability_of_the_small_spaces_is_exact(supernet: type, shape: 
     space = ChoiceSpace(trace_union(supernet(), shape), device("nucleo_l4r5zi"))
     costs = [space.exact(selection) for selection in _every(space)]
     draw = random.Random(7)
-    indifferent = [[0.0] * len(p.branches) for p in space.positions]
+    no_preference = [[0.0] * len(p.branches) for p in space.positions]
     reached = 0
     for _ in range(60):
         pair = draw.sample(METRICS, 2)
@@ -98,7 +101,7 @@ def test_joint_reachability_of_the_small_spaces_is_exact(supernet: type, shape: 
         budget = Budget(tuple(Constraint(m, draw.choice(lowest[m]) * draw.choice([0.98, 1]), "x") for m in pair))
         fits = any(budget.fits(c) for c in costs)
         reached += fits
-        assert (space.find_best(indifferent, budget) is not None) == fits, budget
+        assert (space.find_best(no_preference, budget) is not None) == fits, budget
     assert 10 < reached < 60, "both answers must occur"
 
 

@@ -126,8 +126,8 @@ def test_a_tensor_joined_with_itself_costs_and_loses_both_copies() -> None:
     layers = trace(network, (1, 2, 2))
     space = WidthSpace(layers, device("gap8"))
     assert space.exact((1, 2, 2))["weights"] == 2 + 4 * 2
-    kept = [torch.tensor([True]), torch.tensor([True, False, True]), torch.tensor([True, True])]
-    exported = slice_channels(network, layers, space.groups, kept)
+    open_channels = [torch.tensor([True]), torch.tensor([True, False, True]), torch.tensor([True, True])]
+    exported = slice_channels(network, layers, space.groups, open_channels)
     assert torch.equal(exported[1].weight, network[1].weight[:, [0, 2, 3, 5]])
 
 
