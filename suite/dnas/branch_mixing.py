@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.dnas.masks import MaskedNetwork
-from suite.hardware.union import Position, Selection, Union
+from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
 from suite.space.branches import select_branches
 from suite.space.groups import Groups
@@ -140,14 +140,14 @@ class MixedNetwork(MaskedNetwork):
     def __init__(
         self,
         network: nn.Module,
-        union: Union,
+        supernet_graph: SupernetGraph,
         groups: Groups,
         rule: ChoiceRule,
         branch_macs: tuple[float, list[list[float]]],
     ) -> None:
-        super().__init__(network, union.network, groups)
-        self.union = union
-        self.sampler = BranchSampler(union.positions, rule)
+        super().__init__(network, supernet_graph.network, groups)
+        self.supernet_graph = supernet_graph
+        self.sampler = BranchSampler(supernet_graph.positions, rule)
         self.set_branch_macs(branch_macs)
         self.macs = self._sum_macs([range(n) for n in self.sampler.sizes])
 
@@ -158,7 +158,7 @@ class MixedNetwork(MaskedNetwork):
     def forward(self, x: Tensor) -> Tensor:
         """The network's output with the branches of this step."""
         samples = self.sampler.sample()
-        choices = [cast(LayerChoice, self.network.get_submodule(p.name)) for p in self.union.positions]
+        choices = [cast(LayerChoice, self.network.get_submodule(p.name)) for p in self.supernet_graph.positions]
         self.macs = self._sum_macs([active for active, _ in samples])
         for choice, (active, weights) in zip(choices, samples, strict=True):
             choice.active, choice.mix.weights = active, weights
@@ -180,4 +180,4 @@ class MixedNetwork(MaskedNetwork):
 
     def copy_selection(self, selection: Selection) -> nn.Module:
         """A copy of the full-width network of these branches, without masks and choices."""
-        return select_branches(self.copy_plain(), self.union, selection)
+        return select_branches(self.copy_plain(), self.supernet_graph, selection)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from suite.dnas.branch_mixing import ChoiceRule, MixedNetwork
 from suite.dnas.objective import LATE
 from suite.dnas.penalty import Penalty
+from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.hardware.union import Selection
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.choice_space import ChoiceSpace
 from suite.space.importance import channel_importance
 from suite.space.projection import project
@@ -105,7 +105,7 @@ class ChoiceObjective(Objective):
         """Feasible epochs first, by score, then the least violation; without `feasible_first` the paper's rule."""
         if not self.feasible_first:
             return (score,) if epoch >= int(LATE * self.cost_penalty.epochs) else None
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
     def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
         """Branches that have become unlikely are dropped and no longer computed; so are closed channels."""
@@ -127,7 +127,7 @@ def make_mixed_network(task: Task, supernet: nn.Module, rule: ChoiceRule) -> Mix
     """`supernet`, which is changed in place, with masks and logits."""
     space = task.choices
     assert space is not None
-    return MixedNetwork(supernet, space.union, space.groups, rule, space.branch_costs("macs", space.full))
+    return MixedNetwork(supernet, space.supernet_graph, space.groups, rule, space.branch_costs("macs", space.full))
 
 
 def discretise_choices(
@@ -167,7 +167,7 @@ def _thin_channels(
 ) -> nn.Module:  # fmt: skip
     """`network` without the channels whose masks are closed, projected onto the budget as `guarantee` says."""
     own = WidthSpace(trace(network, shape), space.hardware)
-    in_supernet = space.union.select(selection).weighted  # the same layers in the same order, with other names
+    in_supernet = space.supernet_graph.select(selection).weighted  # the same layers in the same order, with other names
     masks = mixed.masks.open_channels()
     open_channels = own.groups.open_all()
     for layer, counterpart in zip(own.network.weighted, in_supernet, strict=True):

@@ -26,7 +26,7 @@ from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
 from suite.hardware.trace import trace
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.groups import count_open
 from suite.space.importance import channel_importance
 from suite.space.projection import project
@@ -181,7 +181,7 @@ class _LayerObjective(MaskObjective):
         """Epochs that meet levels and budget first, by score, then the least violation. The paper's rule where off."""
         if self.method.guarantee == "off":
             return super().rank(epoch, score)
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
 
 def _add_to_last_training(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:

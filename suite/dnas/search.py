@@ -16,7 +16,7 @@ from suite.dnas.choice_search import ChoiceObjective, discretise_choices, make_m
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.importance import channel_importance
 from suite.space.projection import GUARANTEES, project
 from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
@@ -150,7 +150,7 @@ class _ConstrainedObjective(MaskObjective):
         """Feasible epochs first, by score, then the least violation; without `feasible_first` the paper's rule."""
         if not self.feasible_first:
             return super().rank(epoch, score)
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
 
 def _last_costs(searched: Fit, task: Task) -> dict[str, float]:

@@ -6,7 +6,6 @@ by its own rule and reads the test split once.
 
 import datetime
 import logging
-import math
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ from suite.hardware.trace import trace
 from suite.records.claims import claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.groups import channel_groups
 from suite.task.evaluation import evaluate, predict_split, to_device
 from suite.task.meter import Meter
@@ -236,10 +235,7 @@ def choose_candidate(budget: Budget, candidates: Sequence[EvaluatedCandidate]) -
 
     A score that is not a number is worse than any other.
     """
-    feasible = [c for c in candidates if budget.fits(c.costs)]
-    if feasible:
-        return max(feasible, key=lambda c: -math.inf if math.isnan(c.validation) else c.validation)
-    return min(candidates, key=lambda c: budget.total_violation(c.costs))
+    return max(candidates, key=lambda c: feasible_first_key(budget, c.costs, c.validation))
 
 
 def _summary(plan: Plan, evaluated: EvaluatedCandidate) -> dict[str, Any]:

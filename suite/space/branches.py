@@ -5,15 +5,15 @@ from typing import cast
 
 from torch import nn
 
-from suite.hardware.union import Selection, Union
+from suite.hardware.supernet_graph import Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
 from suite.space.slicing import replace_module
 
 
-def select_branches(network: nn.Module, union: Union, selection: Selection) -> nn.Module:
+def select_branches(network: nn.Module, supernet_graph: SupernetGraph, selection: Selection) -> nn.Module:
     """A copy of `network` in which each layer choice is replaced by one of its branches."""
     network = copy.deepcopy(network)
-    for position, k in zip(union.positions, selection, strict=True):
+    for position, k in zip(supernet_graph.positions, selection, strict=True):
         choice = cast(LayerChoice, network.get_submodule(position.name))
         replace_module(network, position.name, choice.branches[position.branches[k]])
     return network

@@ -63,6 +63,21 @@ class Budget:
         return sum(self.violations(costs).values())
 
 
+def feasible_first_key(budget: Budget, costs: Mapping[str, float], score: float) -> tuple[bool, float, float]:
+    """Sort key of a network with exact `costs` and a validation score; a larger key is a better network.
+
+    Networks that meet the budget come before all others, the highest score first; then those that do not, the least
+    total violation first, of equal violations the highest score. Python compares a tuple's entries from the left.
+    """
+    fits = budget.fits(costs)
+    return fits, 0.0 if fits else -budget.total_violation(costs), nan_to_lowest(score)
+
+
+def nan_to_lowest(score: float) -> float:
+    """The score, or minus infinity for NaN: comparisons with NaN are False, so that it would neither win nor lose."""
+    return -math.inf if math.isnan(score) else score
+
+
 Solutions = Mapping[str, Mapping[str, float]]
 """Metric -> exact costs of the network that was found with that constraint of the budget alone."""
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from suite import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.ram import lifetimes
-from suite.hardware.union import Position, Selection, Union
+from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.space.assignment import best_assignment
 from suite.space.budget import Budget
 from suite.space.groups import Groups
@@ -30,7 +30,7 @@ _MAX_RAM_CUTS = 300
 class ChoiceSpace:
     """All selections of branches; with `masked`, at all widths of the channel groups that the branches share."""
 
-    union: Union
+    supernet_graph: SupernetGraph
     hardware: HardwareModel
     masked: bool = False
     _width_spaces: dict[Selection, WidthSpace] = field(default_factory=dict, compare=False, repr=False)
@@ -38,7 +38,7 @@ class ChoiceSpace:
     @property
     def positions(self) -> tuple[Position, ...]:
         """The layer choices, in order of execution."""
-        return self.union.positions
+        return self.supernet_graph.positions
 
     @property
     def size(self) -> int:
@@ -47,7 +47,7 @@ class ChoiceSpace:
 
     @cached_property
     def _all_branches(self) -> WidthSpace:
-        return WidthSpace(self.union.network, self.hardware)
+        return WidthSpace(self.supernet_graph.network, self.hardware)
 
     @cached_property
     def groups(self) -> Groups:
@@ -70,7 +70,7 @@ class ChoiceSpace:
         if selection not in self._width_spaces:
             if len(self._width_spaces) >= _MAX_CACHED_SPACES:
                 self._width_spaces.clear()
-            self._width_spaces[selection] = WidthSpace(self.union.select(selection), self.hardware)
+            self._width_spaces[selection] = WidthSpace(self.supernet_graph.select(selection), self.hardware)
         return self._width_spaces[selection]
 
     def groups_of_selection(self, selection: Selection) -> list[int]:
@@ -108,8 +108,8 @@ class ChoiceSpace:
         for position in self.positions:
             starts.append(starts[-1] + len(position.branches))
         index = []
-        for layer in self.union.network.weighted:
-            owner = self.union.branch_of.get(layer.name)
+        for layer in self.supernet_graph.network.weighted:
+            owner = self.supernet_graph.branch_of.get(layer.name)
             index.append(starts[-1] if owner is None else starts[owner[0]] + owner[1])
         return torch.tensor(index)
 
@@ -181,15 +181,15 @@ class ChoiceSpace:
         buffers = lifetimes(space.network)
         buffer_bytes = space.buffer_bytes([widths[g] for g in self.groups_of_selection(selection)])
         sizes = {name: size for (name, _, _), size in zip(buffers, buffer_bytes, strict=True)}
-        order = {layer.name: i for i, layer in enumerate(self.union.raw)}
+        order = {layer.name: i for i, layer in enumerate(self.supernet_graph.raw)}
         for step in sorted({first for _, first, _ in buffers}):
             live = [name for name, first, last in buffers if first <= step <= last]
             if sum(sizes[name] for name in live) > target:
                 low, high = min(order[n] for n in live), max(order[n] for n in live)
                 between = {
                     owner[0]
-                    for layer in self.union.raw[low : high + 1]
-                    if (owner := self.union.branch_of.get(layer.name)) is not None
+                    for layer in self.supernet_graph.raw[low : high + 1]
+                    if (owner := self.supernet_graph.branch_of.get(layer.name)) is not None
                 }
                 return [(i, selection[i]) for i in sorted(between)]
         return list(enumerate(selection))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.records.store import load_tensors, save_tensors
+from suite.space.budget import nan_to_lowest
 from suite.task.evaluation import autocast, evaluate, inputs, to_device
 from suite.task.meter import Meter, Usage
 from suite.task.recipe import Optimisation
@@ -68,7 +69,7 @@ class Objective:
         return {}
 
     def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """The epoch with the largest rank is returned; an epoch of rank None never is."""
+        """The epoch with the largest rank is returned, one of rank None never; a score of NaN is given as -inf."""
         return (score,)
 
     def state(self) -> dict[str, Any]:
@@ -187,7 +188,7 @@ class _Trainer:
         row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
         row |= self.objective.row(epoch)
         self.fit.rows.append(row)
-        rank = self.objective.rank(epoch, score)
+        rank = self.objective.rank(epoch, nan_to_lowest(score))
         if rank is not None and (self.fit.best_rank is None or rank > self.fit.best_rank):
             self.fit.best_rank, self.fit.best_epoch, self.fit.best_score = rank, epoch, score
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
