@@ -83,7 +83,8 @@ def test_the_result_fits_and_is_recorded_with_its_branches(tmp_path: Path, space
     record = execute(made, store, Progress())
     assert record.status == "done", record.error
     assert record.feasible
-    assert record.method == (f"duccio ({space})" if sampling == "gumbel_hard" else f"duccio (softmax, {space})")
+    assert record.method == "duccio"
+    assert record.variant == {"space": space} | ({"choices.sampling": "softmax"} if sampling == "softmax" else {})
     folder = store.run_folder(made.id)
     architecture = json.loads((folder / "architecture.json").read_text())
     assert set(architecture["choices"]) == {p.name for p in made.task.choices.positions}
@@ -101,7 +102,7 @@ def test_methods_without_a_search_take_no_notice_of_the_space() -> None:
     [
         (["space=paths"], "space=paths: choices are masks, choices, both"),
         (["space=choices", "method=random_search"], "space=choices: method random_search searches masks only"),
-        (["space=choices", "network=suite.models.ds_cnn.DsCnn"], "only the benchmark's own has a supernet"),
+        (["space=choices", "network=networks.OwnNetwork"], "only the benchmark's own has a supernet"),
         (["space=choices", "budget.weights=1%"], "below the smallest network of this space"),
         (["method.choices.sampling=hard"], "choices.sampling=hard: choices are gumbel_hard"),
     ],

@@ -243,7 +243,7 @@ def test_a_record_holds_the_counts(tmp_path: Path) -> None:
     record = execute(made, store, Progress())
     assert record.status == "done", record.error
     assert record.feasible
-    assert record.method == "duccio_layerwise (levels 3000/9000, tolerance 0.6)"
+    assert (record.method, record.variant) == ("duccio_layerwise", {"levels": list(LEVELS), "tolerance": TOLERANCE})
     history = pd.read_parquet(store.run_folder(made.id) / "history.parquet")
     counts = history.dropna(subset="layers_over/3000").groupby("label", sort=False)["layers_over/3000"].last()
     assert list(counts.index) == ["finetune", "refine", "refine-finetune"]
