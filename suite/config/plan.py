@@ -29,8 +29,8 @@ from suite.hardware.trace import trace
 from suite.records.labels import run_label
 from suite.records.store import content_id
 from suite.space.budget import Budget, Solutions, parse_budget
-from suite.space.choices import ChoiceSpace
-from suite.space.widths import SearchSpace
+from suite.space.choice_space import ChoiceSpace
+from suite.space.width_space import WidthSpace
 from suite.task.task import Method, TaskSpec
 
 COMPUTE = ("auto", "cpu", "cuda")
@@ -82,7 +82,7 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     method: Method = build(method_node, "method")
     hardware = HardwareModel(build(config.device, "device"))
     network = _reference_network(config, benchmark_node, tuple(benchmark.input_shape))
-    space = SearchSpace(network.layers, hardware)
+    space = WidthSpace(network.layers, hardware)
     budget = parse_budget(plain(config.budget), space.reference_costs, hardware.units, solutions)
     space_name = _space_name(config.space, method)
     supernet, choices = None, None

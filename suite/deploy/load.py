@@ -11,7 +11,7 @@ from suite.config.build import build_network
 from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
 from suite.records.store import load_tensors
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.groups import channel_groups
 from suite.space.slicing import slice_channels
 
@@ -40,7 +40,7 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
         supernet = build_network(architecture["supernet"], "architecture.json: supernet", trusted=trusted)
         graph = trace_supernet(supernet, shape)
         selection = tuple(p.branches.index(architecture["choices"][p.name]) for p in graph.positions)
-        full_width = keep_branches(supernet, graph, selection)
+        full_width = select_branches(supernet, graph, selection)
     else:
         node = {k: v for k, v in architecture["reference_network"].items() if k not in ("layers", "source")}
         full_width = build_network(node, "architecture.json: reference_network", trusted=trusted)
