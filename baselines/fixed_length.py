@@ -1,10 +1,11 @@
-"""How long a baseline without a search trains: the options and the label that three of them share."""
+"""How long a baseline without a search trains: the options that three of them share."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from suite.task.cost_limit import check_cost_limit
-from suite.task.recipe import Recipe
+from suite.task.cost_limit import check_cost_limit, epochs_within
+from suite.task.meter import Meter
+from suite.task.task import Task
 
 LENGTHS = ("standard", "equal")
 
@@ -13,8 +14,8 @@ LENGTHS = ("standard", "equal")
 class FixedLength:
     """Options of a method that trains one network.
 
-    length: standard, as the recipe has it, or equal to all epochs of a whole search.
-    cost_limit: in standard trainings of the seed; as many epochs as fit, whatever `length` says.
+    length: standard, the recipe's epochs; or equal, as many epochs as a whole search has.
+    cost_limit: in standard trainings of the reference network. Trains as many epochs as fit, whatever `length` says.
     """
 
     spaces: ClassVar[tuple[str, ...]] = ()
@@ -28,12 +29,14 @@ class FixedLength:
             raise ValueError(f"method.length={self.length}: choices are {', '.join(LENGTHS)}")
         check_cost_limit(self.cost_limit)
 
-    @property
-    def label(self) -> str:
-        """Name in tables, with what decides the length: "equal length", or "cost 3" in standard trainings."""
-        what = f"{self.length} length" if self.cost_limit is None else f"cost {self.cost_limit:g}"
-        return f"{self.name} ({what})"
+    def epochs(self, task: Task, macs: float) -> int:
+        """Epochs of a network with `macs` forward MACs that is all that is trained.
 
-    def epochs(self, recipe: Recipe) -> int:
-        """Epochs of a standard training, or of warm-up, search and fine-tuning together (`equal`)."""
-        return recipe.total_epochs if self.length == "equal" else recipe.epochs
+        Without a cost limit those of a standard training, or of warm-up, search and fine-tuning together (`equal`).
+
+        Raises:
+            ValueError: the cost limit does not pay for one epoch; the message names the smallest that would.
+        """
+        if self.cost_limit is None:
+            return task.recipe.total_epochs if self.length == "equal" else task.recipe.epochs
+        return epochs_within(task, Meter(task.standard_macs), macs, self.cost_limit)

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from baselines.width_scaling import largest_scaling
+from baselines.width_scaling import largest_scaled_widths
+from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.hardware.union import Selection
 from suite.space.branches import keep_branches
 from suite.space.budget import Budget
 from suite.space.choices import ChoiceSpace
@@ -22,45 +22,51 @@ from suite.task.task import Task
 
 
 @dataclass(frozen=True)
-class Point:
-    """A network of the space: widths of its channel groups and, where there are layer choices, its branches."""
+class Architecture:
+    """A network of the space: the width of each channel group and, where there are layer choices, its branches."""
 
     widths: Widths
     selection: Selection | None = None
 
 
 class Domain(Protocol):
-    """A space as samplers see it: named parameters with so many levels each, counted from 0."""
+    """A search space as samplers see it: integer parameters, each with so many levels, counted from 0.
+
+    Example: {"stem": 2, "block1.conv1": 7} are the levels that stand for 5 channels in the stem and 16 in block1.conv1.
+    """
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Levels of each parameter."""
+    def level_counts(self) -> dict[str, int]:
+        """Number of levels of each parameter, by its name."""
 
-    def point(self, levels: Mapping[str, int]) -> Point:
-        """The network that these levels stand for."""
+    def decode(self, levels: Mapping[str, int]) -> Architecture:
+        """The architecture that these levels stand for."""
 
-    def exact(self, point: Point) -> dict[str, float]:
-        """Its exact costs."""
+    def exact_costs(self, architecture: Architecture) -> dict[str, float]:
+        """Exact costs, by metric."""
 
-    def named(self, point: Point) -> dict[str, Any]:
-        """It in words, for a trial's facts."""
+    def describe(self, architecture: Architecture) -> dict[str, Any]:
+        """Widths and branches by name, as a trial's attributes hold them."""
 
-    def branches(self, point: Point) -> dict[str, str]:
-        """The chosen branch at each position."""
+    def branch_names(self, architecture: Architecture) -> dict[str, str]:
+        """The chosen branch at each position; empty where there are no layer choices."""
 
-    def build(self, point: Point, label: str, warm: nn.Module | None) -> nn.Module:
-        """The network on the CPU: the most important channels of `warm` with their weights, or fresh ones."""
+    def build_network(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> nn.Module:
+        """The network on the CPU, with weights from `warmed_up` (its most important channels).
 
-    def smallest(self, budget: Budget) -> Point:
-        """A network that fits each budget that is accepted."""
+        Where that is None, weights are initialised from the random stream that `label` names.
+        """
 
-    def roomiest(self, budget: Budget) -> Point:
-        """A large network that fits: what a trial is taken to cost before any is known."""
+    def smallest(self, budget: Budget) -> Architecture:
+        """An architecture that meets every budget that planning has accepted."""
+
+    def largest_fitting(self, budget: Budget) -> Architecture:
+        """A large architecture that meets the budget: an upper guess of what one trial costs."""
 
 
 @dataclass(frozen=True)
-class Levels:
-    """For each free channel group up to `levels` widths, from 1 to full."""
+class WidthLevels:
+    """For each channel group that is not frozen, up to `levels` widths from 1 to its full size."""
 
     groups: Groups
     levels: int
@@ -68,16 +74,16 @@ class Levels:
     @cached_property
     def choices(self) -> dict[str, tuple[int, ...]]:
         """Widths to choose from, evenly spaced, by the group's name."""
-        of = zip(self.groups.names, self.groups.sizes, self.groups.frozen, strict=True)
-        return {name: even_widths(size, self.levels) for name, size, frozen in of if not frozen}
+        groups = zip(self.groups.names, self.groups.sizes, self.groups.frozen, strict=True)
+        return {name: even_widths(size, self.levels) for name, size, frozen in groups if not frozen}
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many there are."""
+        """Number of widths to choose from, by the group's name."""
         return {name: len(widths) for name, widths in self.choices.items()}
 
     def widths(self, levels: Mapping[str, int]) -> Widths:
-        """The width of each group; frozen ones keep theirs."""
+        """The width of each group; frozen ones keep their full size."""
         return tuple(
             self.choices[name][levels[name]] if name in self.choices else size
             for name, size in zip(self.groups.names, self.groups.sizes, strict=True)
@@ -90,135 +96,153 @@ def even_widths(size: int, levels: int) -> tuple[int, ...]:
 
 
 def domain_of(task: Task, levels: int) -> Domain:
-    """The domain of a task's space."""
+    """The domain of a task's search space, with up to `levels` widths a channel group."""
     if task.choices is None:
-        return WidthDomain(task, Levels(task.space.groups, levels))
-    return ChoiceDomain(task, task.choices, Levels(task.choices.groups, levels))
+        return WidthDomain(task, WidthLevels(task.space.groups, levels))
+    return ChoiceDomain(task, task.choices, WidthLevels(task.choices.groups, levels))
 
 
 @dataclass(frozen=True)
 class WidthDomain:
-    """Widths of the seed."""
+    """Widths of the reference network: one parameter a channel group."""
 
     task: Task
-    levels: Levels
+    levels: WidthLevels
     _orders: dict[int, list[Tensor]] = field(default_factory=dict, repr=False)
+    """Channels by importance of each network that weights were inherited from, by that network's `id()`."""
 
     @property
-    def counts(self) -> dict[str, int]:
-        """One parameter a channel group."""
+    def level_counts(self) -> dict[str, int]:
+        """Number of widths of each channel group."""
         return self.levels.counts
 
-    def point(self, levels: Mapping[str, int]) -> Point:
-        """The seed at these widths."""
-        return Point(self.levels.widths(levels))
+    def decode(self, levels: Mapping[str, int]) -> Architecture:
+        """The reference network at these widths."""
+        return Architecture(self.levels.widths(levels))
 
-    def exact(self, point: Point) -> dict[str, float]:
-        """Its exact costs."""
-        return self.task.space.exact(point.widths)
+    def exact_costs(self, architecture: Architecture) -> dict[str, float]:
+        """Exact costs, by metric."""
+        return self.task.space.exact(architecture.widths)
 
-    def named(self, point: Point) -> dict[str, Any]:
-        """Its widths."""
-        return {"widths": dict(self.task.space.named(point.widths))}
+    def describe(self, architecture: Architecture) -> dict[str, Any]:
+        """The widths, by the group's name."""
+        return {"widths": dict(self.task.space.named(architecture.widths))}
 
-    def branches(self, point: Point) -> dict[str, str]:
-        """None."""
+    def branch_names(self, architecture: Architecture) -> dict[str, str]:
+        """Empty: there are no layer choices."""
         return {}
 
-    def build(self, point: Point, label: str, warm: nn.Module | None) -> nn.Module:
-        """The warm seed thinned by importance, or a fresh one."""
+    def build_network(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> nn.Module:
+        """The warmed-up reference network without its least important channels, or a newly initialised one."""
         space = self.task.space
-        if warm is None:
-            return space.thin(self.task.new_network(label), point.widths)
-        if id(warm) not in self._orders:
-            self._orders[id(warm)] = _most_important_first(warm, space)
-        return _thinned(warm, space, self._orders[id(warm)], point.widths)
+        if warmed_up is None:
+            return space.thin(self.task.new_network(label), architecture.widths)
+        if id(warmed_up) not in self._orders:
+            self._orders[id(warmed_up)] = _sort_channels(warmed_up, space)
+        return _keep_first(warmed_up, space, self._orders[id(warmed_up)], architecture.widths)
 
-    def smallest(self, budget: Budget) -> Point:
+    def smallest(self, budget: Budget) -> Architecture:
         """One channel in each group."""
-        return Point(self.task.space.smallest)
+        return Architecture(self.task.space.smallest)
 
-    def roomiest(self, budget: Budget) -> Point:
-        """The largest evenly thinned seed that fits."""
-        return Point(largest_scaling(self.task.space, budget))
+    def largest_fitting(self, budget: Budget) -> Architecture:
+        """The reference network thinned by one factor, the largest that meets the budget."""
+        return Architecture(largest_scaled_widths(self.task.space, budget))
 
 
 @dataclass(frozen=True)
 class ChoiceDomain:
-    """Branches of a supernet, and widths of its channel groups where these are searched too."""
+    """Branches of a supernet, and widths of its channel groups where these are searched too.
+
+    One parameter a position and, with widths, one a channel group.
+    """
 
     task: Task
     space: ChoiceSpace
-    levels: Levels
+    levels: WidthLevels
 
     @property
-    def counts(self) -> dict[str, int]:
-        """One parameter a position, and one a channel group."""
+    def level_counts(self) -> dict[str, int]:
+        """Number of branches at each position, and of widths of each channel group."""
         return {p.name: len(p.branches) for p in self.space.positions} | self.levels.counts
 
-    def point(self, levels: Mapping[str, int]) -> Point:
+    def decode(self, levels: Mapping[str, int]) -> Architecture:
         """These branches at these widths."""
-        return Point(self.levels.widths(levels), tuple(levels[p.name] for p in self.space.positions))
+        return Architecture(self.levels.widths(levels), tuple(levels[p.name] for p in self.space.positions))
 
-    def exact(self, point: Point) -> dict[str, float]:
-        """Its exact costs."""
-        return self.space.exact(_chosen(point), point.widths)
+    def exact_costs(self, architecture: Architecture) -> dict[str, float]:
+        """Exact costs, by metric."""
+        return self.space.exact(_selection_of(architecture), architecture.widths)
 
-    def named(self, point: Point) -> dict[str, Any]:
-        """Its branches, and the widths that are searched."""
+    def describe(self, architecture: Architecture) -> dict[str, Any]:
+        """The branches by position, and the searched widths by the group's name."""
         groups = self.space.groups
-        of = zip(groups.names, point.widths, groups.frozen, strict=True)
-        return {"choices": self.branches(point), "widths": {name: n for name, n, frozen in of if not frozen}}
+        widths = zip(groups.names, architecture.widths, groups.frozen, strict=True)
+        return {
+            "choices": self.branch_names(architecture),
+            "widths": {name: width for name, width, frozen in widths if not frozen},
+        }
 
-    def branches(self, point: Point) -> dict[str, str]:
-        """By position."""
-        return self.space.named(_chosen(point))
+    def branch_names(self, architecture: Architecture) -> dict[str, str]:
+        """The chosen branch at each position."""
+        return self.space.named(_selection_of(architecture))
 
-    def build(self, point: Point, label: str, warm: nn.Module | None) -> nn.Module:
-        """The branches of the warm supernet, thinned by importance, or fresh ones."""
-        selection = _chosen(point)
-        supernet = self.task.new_supernet(label) if warm is None else warm
-        network = keep_branches(supernet, self.space.union, selection)
+    def build_network(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> nn.Module:
+        """The branches of the warmed-up supernet without their least important channels, or newly initialised ones."""
+        selection = _selection_of(architecture)
+        supernet = self.task.new_supernet(label) if warmed_up is None else warmed_up
+        network = keep_branches(supernet, self.space.supernet_graph, selection)
         if not self.space.masked:
             return network
-        part = SearchSpace(trace(network, self.task.input_shape), self.task.hardware)
-        of_part = dict(zip(self.space.part(selection).groups.names, self.space.groups_of_part(selection), strict=True))
-        in_union = [layer.name for layer in self.space.union.select(selection).weighted]
-        widths = list(part.full)
-        for layer, name in zip(part.network.weighted, in_union, strict=True):
-            if name in of_part:
-                widths[part.groups.of[layer.name]] = point.widths[of_part[name]]
-        return _thinned(network, part, _most_important_first(network, part), widths)
+        space = SearchSpace(trace(network, self.task.input_shape), self.task.hardware)
+        widths = self._widths_of_branches(architecture, space)
+        return _keep_first(network, space, _sort_channels(network, space), widths)
 
-    def smallest(self, budget: Budget) -> Point:
-        """A selection that fits at the fewest channels; there is one, as the budget was found to be in reach."""
-        return self._best([[0.0] * len(p.branches) for p in self.space.positions], budget, self.space.smallest)
+    def _widths_of_branches(self, architecture: Architecture, space: SearchSpace) -> list[int]:
+        """The architecture's widths in the channel groups of `space`, the space of its branches alone.
 
-    def roomiest(self, budget: Budget) -> Point:
-        """The most MACs that fit at all channels; else the smallest network."""
+        A layer has different names in the supernet and in the network of the chosen branches; both list their layers in
+        order of execution.
+        """
+        selection = _selection_of(architecture)
+        group_names = self.space.part(selection).groups.names
+        supernet_group = dict(zip(group_names, self.space.groups_of_part(selection), strict=True))
+        widths = list(space.full)
+        supernet_layers = self.space.supernet_graph.select(selection).weighted
+        for layer, supernet_layer in zip(space.network.weighted, supernet_layers, strict=True):
+            if supernet_layer.name in supernet_group:
+                widths[space.groups.of[layer.name]] = architecture.widths[supernet_group[supernet_layer.name]]
+        return widths
+
+    def smallest(self, budget: Budget) -> Architecture:
+        """Branches that meet the budget at the fewest channels; planning has checked that there are some."""
+        no_preference = [[0.0] * len(p.branches) for p in self.space.positions]
+        selection = self.space.best(no_preference, budget, self.space.smallest)
+        assert selection is not None
+        return Architecture(self.space.smallest, selection)
+
+    def largest_fitting(self, budget: Budget) -> Architecture:
+        """The branches with the most MACs that meet the budget at all channels; else the smallest architecture."""
         _, macs = self.space.branch_costs("macs", self.space.full)
         unit = self.space.all_branches_macs
-        found = self.space.best([[m / unit for m in costs] for costs in macs], budget)
-        return self.smallest(budget) if found is None else Point(self.space.full, found)
-
-    def _best(self, preferences: Sequence[Sequence[float]], budget: Budget, widths: Widths) -> Point:
-        found = self.space.best(preferences, budget, widths)
-        assert found is not None
-        return Point(widths, found)
+        selection = self.space.best([[m / unit for m in costs] for costs in macs], budget)
+        return self.smallest(budget) if selection is None else Architecture(self.space.full, selection)
 
 
-def _chosen(point: Point) -> Selection:
-    assert point.selection is not None
-    return point.selection
+def _selection_of(architecture: Architecture) -> Selection:
+    assert architecture.selection is not None
+    return architecture.selection
 
 
-def _most_important_first(network: nn.Module, space: SearchSpace) -> list[Tensor]:
+def _sort_channels(network: nn.Module, space: SearchSpace) -> list[Tensor]:
+    """Channel indices of each group, the most important first."""
     importance = channel_importance(network, space.network, space.groups)
     return [torch.argsort(values, descending=True, stable=True) for values in importance]
 
 
-def _thinned(network: nn.Module, space: SearchSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> nn.Module:
-    kept = [torch.zeros(size, dtype=torch.bool) for size in space.groups.sizes]
-    for mask, order, width in zip(kept, orders, widths, strict=True):
+def _keep_first(network: nn.Module, space: SearchSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> nn.Module:
+    """A copy of `network` with the first channels of each group in the order given, as many as `widths` says."""
+    open_channels = [torch.zeros(size, dtype=torch.bool) for size in space.groups.sizes]
+    for mask, order, width in zip(open_channels, orders, widths, strict=True):
         mask[order[:width]] = True
-    return slice_channels(network, space.network, space.groups, kept)
+    return slice_channels(network, space.network, space.groups, open_channels)

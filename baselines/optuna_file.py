@@ -13,59 +13,67 @@ from optuna.trial import FrozenTrial, TrialState
 
 from baselines.optuna_samplers import quiet
 
-_NAME = "search"
-_UNNAMED = "constraints"
-"""Where Optuna 4 kept a trial's constraints, without names. optuna-dashboard 0.21 looks only there; what Optuna 5 reads
-from there comes beside the same constraints by name, so that it is left out when we read."""
+STATE = "trial_state"
+"""The user attribute that each of our finished trials has (`baselines.optuna_study` lists its values)."""
+
+_STUDY_NAME = "search"
+_UNNAMED_CONSTRAINTS = "constraints"
+"""The system attribute in which Optuna 4 stored a trial's constraints, without names.
+
+optuna-dashboard 0.21 reads constraints only there, so that we write it. Optuna 5 stores them by name and reads the
+unnamed ones in addition, so that we leave it out when we read.
+"""
 
 
 class StudyFile:
-    """The finished trials of a study in an SQLite file, made where there is none; `close` it after use."""
+    """The finished trials of a study in an SQLite file, created where there is none; `close` it after use."""
 
     def __init__(self, path: Path, objectives: Sequence[str]) -> None:
         if not path.exists():
             self._create(path, objectives)
-        self._storage = _storage(path)
+        self._storage = _open_storage(path)
         with quiet():
-            self._study = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=RandomSampler())
+            self._study = optuna.load_study(study_name=_STUDY_NAME, storage=self._storage, sampler=RandomSampler())
 
     def _create(self, path: Path, objectives: Sequence[str]) -> None:
-        """Tables and an empty study under a temporary name first: making them takes many transactions."""
-        fresh = path.with_name(f"{path.name}.tmp")
-        for leftover in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+        """Create tables and an empty study under a temporary name, then rename: that takes many transactions."""
+        temporary = path.with_name(f"{path.name}.tmp")
+        for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
             leftover.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        storage = _storage(fresh)
+        storage = _open_storage(temporary)
         with quiet():
             study = optuna.create_study(
-                storage=storage, study_name=_NAME, directions=directions(objectives), sampler=RandomSampler()
+                storage=storage, study_name=_STUDY_NAME, directions=directions(objectives), sampler=RandomSampler()
             )
             study.set_metric_names(list(objectives))
-        _close(storage)
-        fresh.replace(path)
+        _close_storage(storage)
+        temporary.replace(path)
 
-    def finished(self) -> list[FrozenTrial]:
-        """Our trials in their order.
+    def finished_trials(self) -> list[FrozenTrial]:
+        """Our finished trials in the order of their numbers.
 
-        A trial that another program left RUNNING (ours are written when they have ended) is marked FAIL and left out.
+        We write a trial only when it has ended. One that is RUNNING was left by another program that opened the file:
+        it is marked FAIL and left out.
         """
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._study.tell(trial.number, state=TrialState.FAIL)
-        finished = [trial for trial in self._study.get_trials() if "outcome" in trial.user_attrs]
-        for trial in finished:
-            trial.system_attrs = {key: value for key, value in trial.system_attrs.items() if key != _UNNAMED}
-        return finished
+        ours = [trial for trial in self._study.get_trials() if STATE in trial.user_attrs]
+        for trial in ours:
+            trial.system_attrs = {key: v for key, v in trial.system_attrs.items() if key != _UNNAMED_CONSTRAINTS}
+        return ours
 
-    def add(self, trial: FrozenTrial) -> None:
-        """Keep a finished trial, all of it or nothing."""
-        shown = copy.copy(trial)
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Write a finished trial in one transaction."""
+        trial_for_dashboard = copy.copy(trial)
         if trial.constraints:
-            shown.system_attrs = {**trial.system_attrs, _UNNAMED: list(trial.constraints.values())}
-        self._study.add_trial(shown)
+            unnamed = {_UNNAMED_CONSTRAINTS: list(trial.constraints.values())}
+            trial_for_dashboard.system_attrs = {**trial.system_attrs, **unnamed}
+        self._study.add_trial(trial_for_dashboard)
 
     def close(self) -> None:
-        """Let go of the file."""
-        _close(self._storage)
+        """Close the connections to the file."""
+        _close_storage(self._storage)
 
 
 def directions(objectives: Sequence[str]) -> list[StudyDirection]:
@@ -73,12 +81,12 @@ def directions(objectives: Sequence[str]) -> list[StudyDirection]:
     return [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * (len(objectives) - 1)]
 
 
-def _storage(path: Path) -> optuna.storages.RDBStorage:
-    # Connected by a function, as a URL cannot hold every path ("?", "{"); only the URL's kind, a file, counts.
+def _open_storage(path: Path) -> optuna.storages.RDBStorage:
+    # A URL cannot hold every path ("?", "{"), so a function connects; of the URL only its kind, a file, counts.
     connect = partial(sqlite3.connect, path)
     return optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": connect})
 
 
-def _close(storage: optuna.storages.RDBStorage) -> None:
+def _close_storage(storage: optuna.storages.RDBStorage) -> None:
     storage.remove_session()
     storage.engine.dispose()

@@ -33,18 +33,18 @@ SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
     "tpe": lambda trials, seed: TPESampler(n_startup_trials=startup_trials(trials), seed=seed),
     "random": lambda trials, seed: RandomSampler(seed=seed),
 }
-"""Name -> a new sampler for a search of so many trials, with a seed."""
+"""Name -> function of (number of trials, random seed) that makes a sampler for a search of so many trials."""
 
 
 def make_sampler(name: str, trials: int, seed: int) -> BaseSampler:
-    """A new sampler, `name` one of SAMPLERS, for a search of about `trials` trials."""
+    """Make a sampler, `name` one of SAMPLERS, for a search of about `trials` trials, from a random seed."""
     with quiet():
         return SAMPLERS[name](trials, seed % 2**32)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna without its notes on every new study and its warnings that NSGA-III is experimental."""
+    """Silence Optuna's messages on every new study and its warnings that NSGA-III is experimental."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,8 +1,8 @@
-"""No search at all: the trained seed, thinned until it fits, then fine-tuned. Does searching pay?
+"""No search at all: the trained reference network, pruned until it fits, then fine-tuned. Does searching pay?
 
-Structured magnitude pruning in one shot. The seed's training is the warm-up of a search and shared with it; what goes
-first has the least importance (weights' size after folding batch norm) per unit of violated cost, by the same exact
-projection that guarantees a search's result; what is kept keeps its trained weights.
+Structured magnitude pruning in one shot. The reference network's training is the warm-up of a search and shared with
+it. Channels are removed in order of least importance (magnitude of their weights after folding batch norm) per unit of
+violated cost, by the same exact projection that guarantees a search's result; the others keep their trained weights.
 """
 
 from dataclasses import dataclass
@@ -28,39 +28,44 @@ from suite.task.training import Phase, fit
 
 @dataclass(frozen=True)
 class PruneToBudget(FixedLength):
-    """Warm-up, greedy thinning to the budget, fine-tuning.
+    """Warm-up, greedy pruning to the budget, fine-tuning.
 
-    length: of fine-tuning: standard, as the recipe has it, or equal to search and fine-tuning together, so that a
-        network is trained for as many epochs as one that DUCCIO finds.
-    cost_limit: in standard trainings of the seed; the warm-up keeps the recipe's length as long as that leaves room for
-        fine-tuning (see `lengths_within`), and fine-tuning takes all that is left, whatever `length` says.
+    length: of fine-tuning: standard, as the recipe has it, or equal to search and fine-tuning together, so that the
+        network is trained for as many epochs as the result of DUCCIO.
+    cost_limit: in standard trainings of the reference network. The warm-up has the recipe's length as long as that
+        leaves enough for fine-tuning (see `lengths_within`), which takes all that is left, whatever `length` says.
     """
 
     version: ClassVar[int] = 2
 
     name: str = "prune_to_budget"
 
+    def check(self, task: Task, budget: Budget) -> None:
+        """Refuse a cost limit that does not pay for one epoch of warm-up and fine-tuning each."""
+        lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe))
+
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
-        """Train the seed, thin it, fine-tune; one candidate that fits."""
-        lengths = lengths_within(task, self.cost_limit, self._designed(task.recipe))
-        warm = train_reference(task, meter, lengths.warmup)
-        network = prune(warm.network, task.space, budget)
+        """Train the reference network, prune it, fine-tune; one candidate, which meets the budget."""
+        lengths = lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe))
+        warmup = train_reference(task, meter, lengths.warmup)
+        network = prune(warmup.network, task.space, budget)
         macs = task.hardware.measure(network, task.input_shape)["macs"]
-        limit = self.cost_limit
-        epochs = lengths.finetune if limit is None else epochs_within(task, meter, macs, limit)
+        epochs = lengths.finetune
+        if self.cost_limit is not None:
+            epochs = epochs_within(task, meter, macs, self.cost_limit)
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=task.recipe.patience)
         tuned = fit(task, to_device(network, task.compute), meter, phase, macs=macs)
-        return SearchResult([Candidate(network)], [*warm.history, *tuned.rows], artefacts=[warm.artefact])
+        return SearchResult([Candidate(network)], [*warmup.history, *tuned.rows], artefacts=[warmup.artefact])
 
-    def _designed(self, recipe: Recipe) -> Lengths:
-        of = Lengths.of(recipe)
-        return Lengths(of.warmup, 0, of.finetune if self.length == "standard" else of.search + of.finetune)
+    def _designed_lengths(self, recipe: Recipe) -> Lengths:
+        full = Lengths.of(recipe)
+        return Lengths(full.warmup, 0, full.finetune if self.length == "standard" else full.search + full.finetune)
 
 
 def prune(network: nn.Module, space: SearchSpace, budget: Budget) -> nn.Module:
-    """A copy of the trained seed `network` without the channels that the budget cannot hold, on the CPU."""
+    """A copy of the trained reference network on the CPU, without the channels that the budget has no room for."""
     network = network.cpu()
     importance = channel_importance(network, space.network, space.groups)
-    everything = [torch.ones(size, dtype=torch.bool) for size in space.groups.sizes]
-    kept = project(space, budget, everything, importance, "refill")
-    return slice_channels(network, space.network, space.groups, kept)
+    all_channels = [torch.ones(size, dtype=torch.bool) for size in space.groups.sizes]
+    open_channels = project(space, budget, all_channels, importance, "refill")
+    return slice_channels(network, space.network, space.groups, open_channels)

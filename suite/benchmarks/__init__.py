@@ -1,1 +1,1 @@
-"""The benchmarks: data, seed network, score and targets, one file each."""
+"""The benchmarks: data, reference network, score and targets, one file each."""

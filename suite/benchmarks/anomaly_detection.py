@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from suite.benchmarks.base import DataSettings
-from suite.data.audio import windows
+from suite.data.audio import sliding_windows
 from suite.data.base import Data, Source, Split
 from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
@@ -54,7 +54,7 @@ class WindowSource:
         if split.x[0].dim() == 1:
             return Split(split.x.float(), split.y, {**split.columns, "clip": clip})
         frames = split.x.reshape(len(split), *split.x.shape[-2:])
-        cut = windows((frames.float() * scale + offset).half(), self.frames)
+        cut = sliding_windows((frames.float() * scale + offset).half(), self.frames)
         columns = {**split.columns, "clip": clip}
         repeated = {name: column.repeat_interleave(cut.shape[1]) for name, column in columns.items()}
         return Split(cut.flatten(0, 1), split.y.repeat_interleave(cut.shape[1]), repeated)

@@ -22,7 +22,7 @@ ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
 
 
 class Benchmark(Protocol):
-    """Data, score and targets of one task; the seed network is a config node of its own, `benchmark.network`.
+    """Data, score and targets of one task; the reference network is a config node of its own, `benchmark.network`.
 
     `score_name` names the test score that results are compared by, `selection_name` what a network is chosen by on
     validation data. `balanced`: training draws every class equally often.
@@ -102,8 +102,8 @@ class DataSettings:
 class Classification:
     """Image or feature classification from a pack: enough for a benchmark of one's own.
 
-    Its YAML file names the pack, the seed network and the recipe. `input_shape` is one example's; `quality_target` is
-    MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference. The score is
+    Its YAML file names the pack, the reference network and the recipe. `input_shape` is one example's; `quality_target`
+    is MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference. The score is
     top-1 accuracy. Networks are chosen by it too, or, where classes are uneven (`balanced`), by its mean over classes.
     """
 

@@ -21,7 +21,7 @@ class DigitsSource:
         """For `suite data`."""
         return {
             "title": "UCI optical recognition of handwritten digits, 1,797 images of 8x8",
-            "place": "bundled with scikit-learn",
+            "location": "bundled with scikit-learn",
             "licence": "CC BY 4.0",
             "present": "yes",
             "size": "0.1 MB",
@@ -51,7 +51,7 @@ class DigitsSource:
 
 @dataclass(frozen=True)
 class Digits(Classification):
-    """The bundled digits, or a pack in their place."""
+    """The bundled digits, or a pack instead of them."""
 
     version: ClassVar[int] = 1
 

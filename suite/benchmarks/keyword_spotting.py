@@ -34,7 +34,7 @@ class KeywordSpotting(Classification):
     by balanced accuracy.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     # Another type than images have; only `augment` uses it.
     augmentation: WaveAugmentation = field(default_factory=WaveAugmentation)  # type: ignore[assignment]
@@ -55,7 +55,7 @@ class KeywordSpotting(Classification):
         """With the background recordings, and mean and variance of the training set's coefficients."""
         x = data.train.x
         index = torch.linspace(0, len(x) - 1, min(len(x), _STATISTICS_SAMPLES)).long()
-        standardisation = Standardisation.of(self._features(x[index])) if self.standardise else None
+        standardisation = Standardisation.fit(self._features(x[index])) if self.standardise else None
         return replace(self, standardisation=standardisation, background=data.background)
 
     def preprocess(self, x: Tensor) -> Tensor:

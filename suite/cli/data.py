@@ -17,11 +17,11 @@ from suite.cli.console import output_console, verb_parser
 from suite.config.build import build, plain
 from suite.config.catalogue import Entry, catalogue
 from suite.data.base import Source
-from suite.data.cache import megabytes
-from suite.data.download import on_terminal
+from suite.data.cache import format_megabytes
 from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
 from suite.data.prepared import PreparedPack
+from suite.data.progress import terminal_progress
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def data_table(config_dir: Path | None = None) -> Table:
         try:
             facts = _build(entry).source().describe()
         except SuiteError as error:
-            facts = {"present": "no", "place": str(error)}
-        keys = ("present", "size", "licence", "title", "place")
+            facts = {"present": "no", "location": str(error)}
+        keys = ("present", "size", "licence", "title", "location")
         table.add_row(entry.name, *(facts.get(key, "") for key in keys))
     return table
 
@@ -97,16 +97,20 @@ def prepare(name: str, folder: Path | None = None, *, force: bool = False, confi
     if folder is not None and not folder.is_dir():
         raise SuiteError(f"--folder={folder}: no such folder")
     benchmark = _build(_named([name], config_dir)[0])
-    official = next((source for source in _files(benchmark) if isinstance(source, OfficialSource)), None)
+    official = next((source for source in _file_sources(benchmark) if isinstance(source, OfficialSource)), None)
     used = benchmark.source()
     if official is None:
-        return [f"{name}: {used.describe()['place']}, nothing to prepare"]
+        return [f"{name}: {used.describe()['location']}, nothing to prepare"]
     official = replace(official, folder=folder or official.folder, download=True)
-    with on_terminal() as tell:
-        pack = PreparedPack(official.prepare(tell, force=force))
-    lines = [f"prepared  {pack.path}", f"size      {megabytes(pack.path.stat().st_size)}", f"sha256    {pack.digest()}"]
+    with terminal_progress() as report_progress:
+        pack = PreparedPack(official.prepare(report_progress, force=force))
+    lines = [
+        f"prepared  {pack.path}",
+        f"size      {format_megabytes(pack.path.stat().st_size)}",
+        f"sha256    {pack.digest()}",
+    ]
     if official.prepared.path != pack.path or all(not isinstance(part, OfficialSource) for part in _parts(used)):
-        lines.append(f"note      runs read {used.describe()['place']} instead, which comes first")
+        lines.append(f"note      runs read {used.describe()['location']} instead, which comes first")
     return lines
 
 
@@ -120,22 +124,22 @@ def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterato
     """
     for entry in _named(names, config_dir):
         try:
-            found = _files(_build(entry))
+            sources = _file_sources(_build(entry))
         except SuiteError as error:
             yield Finding(f"{entry.name}: not checked: {error}")
             continue
-        findings = [finding for source in found for finding in _checked(source)]
-        places = ", ".join(source.describe()["place"] for source in found)
-        for finding in dict.fromkeys(findings or [Finding(f"not here: {places or 'no data is named'}")]):
+        findings = [finding for source in sources for finding in _checked(source)]
+        locations = ", ".join(source.describe()["location"] for source in sources)
+        for finding in dict.fromkeys(findings or [Finding(f"not here: {locations or 'no data is named'}")]):
             yield replace(finding, line=f"{entry.name}: {finding.line}")
 
 
-def _files(benchmark: Benchmark) -> list[Source]:
-    """Each source once that reads files of its own."""
-    found: list[Source] = []
+def _file_sources(benchmark: Benchmark) -> list[Source]:
+    """The sources of a benchmark that read files, each once."""
+    sources: list[Source] = []
     for source in _sources(benchmark):
-        found += [part for part in _parts(source) if part not in found]
-    return found
+        sources += [part for part in _parts(source) if part not in sources]
+    return sources
 
 
 def _benchmarks(config_dir: Path | None) -> list[Entry]:
@@ -177,19 +181,19 @@ def _parts(source: Any) -> Iterator[Source]:
 
 def _checked(source: Source) -> Iterator[Finding]:
     if isinstance(source, OfficialSource):
-        found = source.found()
+        paths = source.local_archives()
         for archive in source.preparation.archives:
-            if archive.name in found:
-                damage = archive.damage(found[archive.name])
-                yield _finding("archive", found[archive.name], damage, archive.checksum)
+            if archive.name in paths:
+                damage = archive.describe_damage(paths[archive.name])
+                yield _finding("archive", paths[archive.name], damage, archive.checksum)
         if (pack := source.prepared).exists():
-            damage = pack.damage()
+            damage = pack.describe_damage()
             yield _finding("prepared", pack.path, damage, "" if damage else f"sha256:{pack.digest()}")
     elif isinstance(source, PackSource):
         if source.path.is_file():
             yield _decoded(source)
     else:
-        yield Finding(f"{source.describe()['place']}, ok")
+        yield Finding(f"{source.describe()['location']}, ok")
 
 
 def _finding(kind: str, path: Path, damage: str | None, good: str) -> Finding:

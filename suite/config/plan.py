@@ -23,8 +23,8 @@ from suite.config.identity import method_options, method_variant, network_identi
 from suite.config.presets import apply_preset
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import Network
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
 from suite.records.labels import run_label
 from suite.records.store import content_id
 from suite.space.budget import Budget, Solutions, parse_budget
@@ -192,7 +192,7 @@ def _choice_space(
     supernet: Mapping[str, Any], shape: tuple[int, ...], hardware: HardwareModel, *, masked: bool
 ) -> ChoiceSpace:
     network = _factory(supernet, "benchmark.supernet")()
-    return ChoiceSpace(trace_union(network, shape), hardware, masked=masked)
+    return ChoiceSpace(trace_supernet(network, shape), hardware, masked=masked)
 
 
 def _space_name(name: str, method: Method) -> str:

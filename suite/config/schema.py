@@ -9,7 +9,7 @@ from omegaconf import MISSING
 
 @dataclass
 class BudgetNode:
-    """Upper limits: a share of the seed ("25%"), a number with a unit ("20kB", "5ms", "1.5M"), or null for none."""
+    """Upper limits: a share of the reference network ("25%"), a number with a unit ("20kB", "5ms", "1.5M"), or null."""
 
     weights: Any = None
     weights_full: Any = None
@@ -64,8 +64,8 @@ class Config:
 
     name: the experiment; records go to results_dir/name.
     compute: cpu, cuda or auto; threads: CPU threads, where null OMP_NUM_THREADS or all cores.
-    network: a seed of one's own, package.module.Class, called without arguments; the benchmark's where null.
-    space: what is searched: masks (widths of the seed), choices (the blocks of the benchmark's supernet), both.
+    network: a reference network of one's own, package.module.Class, called without arguments; null: the benchmark's.
+    space: what is searched: masks (widths of the reference network), choices (branches of its supernet), both.
     retry_failed: run failed runs again; fail_fast: stop at the first failure.
     """
 

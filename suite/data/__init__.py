@@ -1,1 +1,1 @@
-"""Reading data: packs, official archives, batched augmentation."""
+"""Data sets: download, archives, packs, fixed splits, features of sound, augmentation of whole batches."""

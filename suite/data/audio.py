@@ -1,55 +1,19 @@
-"""Sound: WAV files, features of whole batches (MFCC, log-mel spectrograms), augmentation of waveforms."""
+"""Sound: features of whole batches (MFCCs, log-mel spectrograms) and augmentation of waveforms."""
 
-import io
 import math
 import sys
-import wave
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from suite import SuiteError
-from suite.data.mel import FilterBank, bin_frequencies, dct, in_parts, slaney_edges, triangles
+from suite.data.mel import FilterBank, bin_frequencies, compute_in_parts, dct, slaney_edges, triangles
+from suite.data.wav import RATE
 
-RATE = 16_000
-"""Samples per second of all data sets here."""
 VARIANTS = ("mlperf", "paper")
+"""The two definitions of MFCCs; see `Mfcc`."""
 _FULL_SCALE = 2.0**15
-
-
-def read_wav(content: bytes, name: str, rate: int = RATE) -> NDArray[np.int16]:
-    """Samples (n,) of a WAV file's `content`: one channel of 16-bit PCM at `rate` Hz.
-
-    Raises:
-        SuiteError: not a WAV file, truncated, empty or of another kind; the text begins with `name`.
-    """
-    try:
-        with wave.open(io.BytesIO(content)) as file:
-            facts = file.getparams()
-            data = file.readframes(facts.nframes)
-    except Exception as error:  # wave raises half a dozen types on damaged bytes
-        reason = str(error) or type(error).__name__
-        raise SuiteError(f"{name}: not a whole WAV file of PCM samples ({reason})") from error
-    if facts.nchannels != 1:
-        raise SuiteError(f"{name}: has {facts.nchannels} channels, not 1")
-    if facts.sampwidth != 2:
-        raise SuiteError(f"{name}: has {8 * facts.sampwidth}-bit samples, not 16-bit")
-    if facts.framerate != rate:
-        raise SuiteError(f"{name}: has {facts.framerate} Hz, not {rate} Hz")
-    if facts.nframes == 0:
-        raise SuiteError(f"{name}: holds no samples")
-    if len(data) != 2 * facts.nframes:
-        raise SuiteError(f"{name}: truncated, {len(data) // 2} of {facts.nframes} samples are there")
-    return np.frombuffer(data, "<i2").astype(np.int16)
-
-
-def fit_length(clip: NDArray[np.int16], samples: int) -> NDArray[np.int16]:
-    """The first `samples` of a clip (n,), with zeros at its end where it is shorter."""
-    return np.pad(clip[:samples], (0, max(0, samples - len(clip))))
 
 
 @dataclass(frozen=True)
@@ -58,7 +22,10 @@ class Mfcc:
 
     Frames of `window` samples, `hop` apart, go through a periodic Hann window, a DFT of `n_fft` points, `mels`
     triangular filters spaced evenly between `f_min` and `f_max` on the scale ln(1 + f / 700), ln(. + 1e-6) and a
-    DCT-II scaled by sqrt(2 / mels), of which the first `coefficients` are kept.
+    DCT-II scaled by sqrt(2 / mels); the result are its first `coefficients`.
+
+    The variant "mlperf" is that of mlcommons/tiny 1afd2c9, benchmark/training/keyword_spotting/get_dataset.py, "paper"
+    that of eml-eda/pytorch-benchmarks 509401c, pytorch_benchmarks/keyword_spotting/data.py:
 
     | variant | mlperf (TensorFlow's signal module) | paper (torchaudio's MFCC, norm="ortho", log_mels=True) |
     |---|---|---|
@@ -68,8 +35,8 @@ class Mfcc:
     | filters' sides | straight over the mel scale, DC left out | straight over frequency |
     | coefficient 0 | - | times 1 / sqrt(2) |
 
-    Either gives 49 frames of 16,000 samples. With "mlperf", a silent clip stays 0, and one without positive samples
-    is divided by its largest absolute value.
+    A clip of 16,000 samples has 49 frames in both. In "mlperf", a silent clip stays 0, and a clip without positive
+    samples is divided by its largest absolute value.
 
     Raises:
         ValueError: no such variant, or a number out of range.
@@ -95,17 +62,17 @@ class Mfcc:
         _check("f_min", self.f_min, 0, self.f_max - 1)
 
     def __call__(self, clips: Tensor) -> Tensor:
-        """Coefficients (N, frames, coefficients) float32, under autocast too, of clips (N, samples) int16 or float.
+        """Coefficients (N, frames, coefficients) float32, also in autocast, of clips (N, samples) int16 or float.
 
         Raises:
-            ValueError: other dimensions or another type, or less samples than one frame needs.
+            ValueError: the clips have other dimensions or another type, or fewer samples than one frame needs.
         """
         _check_clips(clips, self.window + self._margins[0] + self._margins[1])
-        return in_parts(self._coefficients, clips)
+        return compute_in_parts(self._coefficients, clips)
 
     def _coefficients(self, clips: Tensor) -> Tensor:
         (bank, transform), (before, after) = _mfcc_tables(self, clips.device), self._margins
-        sound = clips.float() / _peak(clips) if self.variant == "mlperf" else _unit(clips)
+        sound = clips.float() / _peak(clips) if self.variant == "mlperf" else _to_full_scale(clips)
         sound = sound[:, before : sound.shape[1] - after]
         mel = bank.energies(sound, self.hop, power=1 if self.variant == "mlperf" else 2)
         return (mel + 1e-6).log_() @ transform
@@ -119,14 +86,15 @@ class Mfcc:
 
 @dataclass(frozen=True)
 class LogMel:
-    """Mel spectrograms in dB, 10 log10(power + 2^-52), as MLPerf Tiny's anomaly detection has them from librosa.
+    """Mel spectrograms in dB, 10 log10(power + 2^-52): librosa's, as MLPerf Tiny's anomaly detection uses them.
 
-    Periodic Hann window of `n_fft` samples; `mels` triangular filters from 0 to `rate` / 2 on Slaney's scale, of
-    equal area. Frame t is centred at sample t `hop`; `frames` of them are kept from number `first` on. None of these
-    reaches beyond the clip, so librosa's padding, which differs between its versions, does not matter.
+    See mlcommons/tiny 1afd2c9, benchmark/training/anomaly_detection/common.py. The window is a periodic Hann window of
+    `n_fft` samples; the `mels` triangular filters from 0 to `rate` / 2 on Slaney's scale have equal area. Frame t is
+    centred at sample t `hop`; the result are the `frames` frames from frame `first` on. None of these reaches beyond
+    the clip, so librosa's padding, which differs between its versions, has no effect.
 
     Raises:
-        ValueError: a number out of range, or a `first` whose frame would begin before the clip.
+        ValueError: a number is out of range, or frame `first` would begin before the clip.
     """
 
     n_fft: int = 1024
@@ -144,28 +112,28 @@ class LogMel:
 
     @property
     def samples(self) -> int:
-        """Samples that a clip must have; what follows is not looked at."""
+        """Number of samples that a clip must have at least; later ones are ignored."""
         return (self.first + self.frames - 1) * self.hop - self.n_fft // 2 + self.n_fft
 
     def __call__(self, clips: Tensor) -> Tensor:
         """Spectrograms (N, frames, mels) float32 in dB of clips (N, samples), float in [-1, 1] or int16.
 
         Raises:
-            ValueError: other dimensions or another type, or less than `samples` of them.
+            ValueError: the clips have other dimensions, another type or fewer than `samples` samples.
         """
         _check_clips(clips, self.samples)
-        return in_parts(self._decibels, clips)
+        return compute_in_parts(self._decibels, clips)
 
     def _decibels(self, clips: Tensor) -> Tensor:
-        section = _unit(clips[:, self.first * self.hop - self.n_fft // 2 : self.samples])
+        section = _to_full_scale(clips[:, self.first * self.hop - self.n_fft // 2 : self.samples])
         energies = _log_mel_bank(self, clips.device).energies(section, self.hop, power=2)
         return (energies + sys.float_info.epsilon).log10_() * 10
 
 
-def windows(frames: Tensor, width: int = 5) -> Tensor:
-    """All runs of `width` frames (N, T - width + 1, width F) of (N, T, F), each frame after frame.
+def sliding_windows(frames: Tensor, width: int = 5) -> Tensor:
+    """Concatenate each `width` consecutive frames of (N, T, F): (N, T - width + 1, width F), a view if contiguous.
 
-    A view where `frames` is contiguous.
+    For example, 5 of 200 frames with 128 mel bands give the 196 windows of 640 values of MLPerf Tiny's autoencoder.
 
     Raises:
         ValueError: other dimensions, or `width` is not in 1..T.
@@ -177,11 +145,12 @@ def windows(frames: Tensor, width: int = 5) -> Tensor:
 
 @dataclass(frozen=True)
 class WaveAugmentation:
-    """Random shift in time and background noise, for every clip of a batch on its own.
+    """Random shift in time and random background noise, independently for every clip of a batch.
 
-    A clip moves by up to `shift_ms` either way, uniformly, and zeros come in. With `noise_probability`, a random piece
-    of a random recording is added at a volume uniform in [0, `noise_volume`]: 1 leaves a recording as loud as it is.
-    MLPerf Tiny has 0.8 and 0.1.
+    A clip is shifted by up to `shift_ms` milliseconds either way, uniformly; the gap is filled with zeros. With
+    `noise_probability`, a random section of a random recording is added, multiplied by a volume uniform in
+    [0, `noise_volume`]. MLPerf Tiny has 0.8 and 0.1 (mlcommons/tiny 1afd2c9,
+    benchmark/training/keyword_spotting/get_dataset.py).
 
     Raises:
         ValueError: `shift_ms` is not in [0, 1000], or one of the others not in [0, 1].
@@ -196,50 +165,50 @@ class WaveAugmentation:
             _check(name, getattr(self, name), 0, limit)
 
     def __call__(self, clips: Tensor, noise: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Augmented clips (N, samples) float32 in full-scale units, of int16 or of floats in these units.
+        """Augmented copy (N, samples) float32 in [-1, 1] of clips that are int16, or float in [-1, 1].
 
-        Samples of `noise` (M, L) are int16 or float likewise. Random numbers are drawn on the generator's device,
-        always the same number of them, so that one setting does not shift another's draws.
+        The recordings `noise` (M, L) are int16 or float likewise. Random numbers are drawn on the generator's device.
+        Their number does not depend on the settings: a shift is the same with and without noise.
 
         Raises:
-            ValueError: other dimensions or types, or recordings shorter than the clips.
+            ValueError: clips or noise have other dimensions or types, or recordings are shorter than the clips.
         """
         _check_clips(clips, 1)
-        shift, use, volume, recording, offset = _draws(5, len(clips), generator)
-        sound = _unit(self._moved(clips, shift))
+        shift, use, volume, recording, offset = _draw_uniform(5, len(clips), generator)
+        sound = _to_full_scale(self._shift_samples(clips, shift))
         if noise is None or not self.noise_probability or not self.noise_volume:
             return sound
         _check_clips(noise, clips.shape[1], "noise")
-        places = noise.unfold(1, clips.shape[1], 1)
-        rows, starts = _choice(recording, places.shape[0]), _choice(offset, places.shape[1])
-        added = _unit(places[rows.to(noise.device), starts.to(noise.device)]).to(clips.device)
+        sections = noise.unfold(1, clips.shape[1], 1)
+        rows, starts = _scale_to_index(recording, sections.shape[0]), _scale_to_index(offset, sections.shape[1])
+        added = _to_full_scale(sections[rows.to(noise.device), starts.to(noise.device)]).to(clips.device)
         volume = volume * self.noise_volume * (use < self.noise_probability)
         return sound.addcmul(added, volume.float().to(clips.device)[:, None])
 
-    def _moved(self, clips: Tensor, draw: Tensor) -> Tensor:
-        most = int(self.shift_ms * RATE / 1000 + 1e-6)
-        if not most:
+    def _shift_samples(self, clips: Tensor, draw: Tensor) -> Tensor:
+        max_shift = int(self.shift_ms * RATE / 1000 + 1e-6)
+        if not max_shift:
             return clips
-        places = torch.nn.functional.pad(clips, (most, most)).unfold(1, clips.shape[1], 1)
-        starts = _choice(draw, 2 * most + 1).to(clips.device)
+        shifted = torch.nn.functional.pad(clips, (max_shift, max_shift)).unfold(1, clips.shape[1], 1)
+        starts = _scale_to_index(draw, 2 * max_shift + 1).to(clips.device)
         # Copies whole clips; a gather of samples takes twice as long.
-        return places[torch.arange(len(clips), device=clips.device), starts]
+        return shifted[torch.arange(len(clips), device=clips.device), starts]
 
     def shift_frames(self, features: Tensor, hop_ms: float = 20.0, *, generator: torch.Generator) -> Tensor:
-        """Features (N, C, T, F) of frames `hop_ms` apart, each moved in time by whole frames of up to `shift_ms`.
+        """Shift features (N, C, T, F) of frames `hop_ms` apart in time, by whole frames and up to `shift_ms`.
 
-        What comes in repeats the first or the last frame. For data that holds features only; draws as above.
+        The gap is filled by repeating the first or the last frame. For data without waveforms.
 
         Raises:
-            ValueError: other dimensions, or `hop_ms` is not positive.
+            ValueError: the features have other dimensions, or `hop_ms` is not positive.
         """
         if features.ndim != 4 or not hop_ms > 0:
             raise ValueError(f"hop_ms={hop_ms} must be positive, and features (N, C, T, F): {tuple(features.shape)}")
-        (draw,) = _draws(1, len(features), generator)
-        most = int(self.shift_ms / hop_ms + 1e-6)
-        if not most:
+        (draw,) = _draw_uniform(1, len(features), generator)
+        max_shift = int(self.shift_ms / hop_ms + 1e-6)
+        if not max_shift:
             return features
-        shift = _choice(draw, 2 * most + 1).to(features.device) - most
+        shift = _scale_to_index(draw, 2 * max_shift + 1).to(features.device) - max_shift
         times = torch.arange(features.shape[2], device=features.device)
         index = (times + shift[:, None]).clamp(0, features.shape[2] - 1)
         return features.gather(2, index[:, None, :, None].expand_as(features))
@@ -256,34 +225,34 @@ def _mfcc_tables(options: Mfcc, device: torch.device) -> tuple[FilterBank, Tenso
     else:
         filters = triangles(positions, 700 * torch.expm1(edges))
     transform = dct(options.mels, options.coefficients, ortho=options.variant == "paper")
-    return FilterBank.of(options.window, options.n_fft, filters, device), transform.float().to(device)
+    return FilterBank.create(options.window, options.n_fft, filters, device), transform.float().to(device)
 
 
 @lru_cache(maxsize=8)
 def _log_mel_bank(options: LogMel, device: torch.device) -> FilterBank:
     edges = slaney_edges(options.mels, options.rate / 2)
     filters = triangles(bin_frequencies(options.n_fft, options.rate), edges) * 2 / (edges[2:] - edges[:-2])
-    return FilterBank.of(options.n_fft, options.n_fft, filters, device)
+    return FilterBank.create(options.n_fft, options.n_fft, filters, device)
 
 
 def _peak(clips: Tensor) -> Tensor:
-    """Maximum (N, 1), or that of the absolute values where it is not positive, or a tiny number."""
+    """Maximum (N, 1) of each clip, or of its absolute values where no sample is positive; never 0."""
     # aminmax takes sixty times as long as these two.
     low, high = clips.amin(1, keepdim=True).float(), clips.amax(1, keepdim=True).float()
     return high.where(high > 0, -low).clamp_min(torch.finfo(torch.float32).tiny)
 
 
-def _unit(sound: Tensor) -> Tensor:
-    """In full-scale units, float32."""
+def _to_full_scale(sound: Tensor) -> Tensor:
+    """Convert to float32; int16 is divided by 2^15."""
     return sound.float() if sound.is_floating_point() else sound.float() / _FULL_SCALE
 
 
-def _draws(rows: int, n: int, generator: torch.Generator) -> Tensor:
+def _draw_uniform(rows: int, n: int, generator: torch.Generator) -> Tensor:
     return torch.rand(rows, n, generator=generator, device=generator.device, dtype=torch.float64)
 
 
-def _choice(draw: Tensor, count: int) -> Tensor:
-    """Whole numbers from 0 to count - 1."""
+def _scale_to_index(draw: Tensor, count: int) -> Tensor:
+    """Turn uniform numbers in [0, 1) into uniform indices 0 to count - 1."""
     return (draw * count).long()
 
 

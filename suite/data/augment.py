@@ -12,15 +12,16 @@ from torch.nn.functional import grid_sample
 class Affine:
     """A random affine map for every image of a batch.
 
-    Each image is mirrored left to right with probability 1/2 (`flip`), turned by up to `rotate` degrees,
+    Each image is mirrored left to right with probability 1/2 (`flip`), rotated by up to `rotate` degrees,
     magnified by a factor within 1 +- `zoom` and shifted by up to `shift` of its height and width; all are
-    uniform and independent. What comes in from outside repeats the border, as MLPerf Tiny's CIFAR-10 training
-    does (Keras' fill_mode="nearest"): unlike zeros, it fits inputs of any normalisation.
+    uniform and independent. Pixels from outside the image repeat its border (fill_mode="nearest" in Keras, as
+    mlcommons/tiny 1afd2c9, benchmark/training/image_classification/train.py has it): unlike zeros, this suits
+    inputs of any normalisation.
 
-    Shifts and mirroring alone move whole pixels, at most `shift` x size of them, as the usual random crop
-    does: nothing is blurred, and a batch of 128 x 3 x 32 x 32 takes 0.24 ms on one core where the resampling
-    takes 0.67 ms (pad and crop by unfold: 0.6 ms; resampling on torch's affine_grid: 1.3 ms). With `rotate`
-    or `zoom`, pixels are interpolated bilinearly.
+    Without `rotate` and `zoom`, images move by whole pixels, at most `shift` x size of them, as the usual random
+    crop does: nothing is blurred, and a batch of 128 x 3 x 32 x 32 takes 0.24 ms on one core where the resampling
+    takes 0.67 ms (pad and crop by unfold: 0.6 ms; resampling on torch's affine_grid: 1.3 ms). With either, pixels
+    are interpolated bilinearly.
 
     Raises:
         ValueError: `rotate` is not in [0, 180], `shift` not in [0, 0.5] or `zoom` not in [0, 0.9].
@@ -38,10 +39,10 @@ class Affine:
                 raise ValueError(f"{name}={value} must lie between 0 and {limit:g}")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Augmented copy of `x` (N, C, H, W) in its type and memory format; `x` itself where all is zero.
+        """Augmented copy of `x` (N, C, H, W) in its type and memory format; `x` itself where all settings are zero.
 
         Random numbers are drawn on the generator's device, so that a CPU generator gives the same images on a
-        GPU; always the same number of them, so that one setting does not shift another's draws.
+        GPU. Their number does not depend on the settings: a shift is the same with and without rotation.
 
         Raises:
             ValueError: x does not have four dimensions, or is not float where pixels are interpolated.
@@ -76,20 +77,20 @@ class Affine:
         return x.reshape(n, channels, size).gather(2, index).view(x.shape)
 
     def _pixels(self, draw: Tensor, size: int) -> Tensor:
-        most = int(self.shift * size + 1e-6)
-        return ((draw * (2 * most + 1)).long() - most)[:, None]
+        max_shift = int(self.shift * size + 1e-6)
+        return ((draw * (2 * max_shift + 1)).long() - max_shift)[:, None]
 
     def _mirrored(self, draws: Tensor) -> Tensor:
         return draws[0] < (0.5 if self.flip else 0.0)
 
     def _resample(self, x: Tensor, draws: Tensor) -> Tensor:
-        # bfloat16 cannot tell the positions of neighbouring pixels apart
+        # bfloat16 is too coarse for the positions of neighbouring pixels
         wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         grid = self._grid(draws, x.shape[2], x.shape[3]).to(wide.dtype)
         return grid_sample(wide, grid, padding_mode="border", align_corners=False).to(x.dtype)
 
     def _grid(self, draws: Tensor, height: int, width: int) -> Tensor:
-        """Where each output pixel comes from (N, H, W, 2), in [-1, 1] along both axes."""
+        """Source position (N, H, W, 2) of each output pixel, in [-1, 1] along both axes."""
         signed = 2 * draws[:, :, None] - 1
         angle = signed[3] * math.radians(self.rotate)
         scale = 1 / (1 + self.zoom * signed[4])

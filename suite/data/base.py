@@ -1,4 +1,4 @@
-"""What a data set is to the suite: tensors in memory, split once and for all, with a fingerprint."""
+"""A data set: tensors in memory in three fixed splits, and the source that loads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from torch import Tensor
 class Split:
     """Examples `x` (N, ...) in their stored format (uint8 images, float features) and labels `y` (N,) int64.
 
-    `columns` holds further integers per example (N,): the machine or the clip that it comes from.
+    `columns` holds further integers per example (N,), such as the machine that a sound comes from.
     """
 
     x: Tensor
@@ -29,9 +29,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """The three splits of a benchmark; which example is in which never depends on a run's seed.
+    """The three splits of a benchmark; which example is in which split never depends on a run's seed.
 
-    `background` is noise to train against (M, samples), recorded where no validation or test example was.
+    `background` (M, samples) are recordings of noise to mix into training clips; no validation or test example is cut
+    from them.
     """
 
     train: Split
@@ -46,17 +47,17 @@ class Source(Protocol):
     """Where a benchmark's data comes from: a pack, an official archive, a bundled set."""
 
     def describe(self) -> dict[str, str]:
-        """Title, place, licence, whether it is present and its size, for `suite data`; never downloads."""
+        """Title, location, licence, size, and whether the data is present, for `suite data`; downloads nothing."""
 
     def fingerprint(self) -> str:
-        """SHA-256 that identifies the content, whatever its path; part of every run's id.
+        """SHA-256 in hex that identifies the content, whatever its path; part of every run's id.
 
         Raises:
             SuiteError: the data is missing or damaged; the text names the file and what would be accepted.
         """
 
     def load(self, cache: Path) -> Data:
-        """The splits, decoded once and cached under `cache`.
+        """The splits; images are decoded once and cached in the folder `cache`.
 
         Raises:
             SuiteError: the data is missing, damaged or not what its format says; the text names the file.

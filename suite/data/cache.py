@@ -1,7 +1,7 @@
-"""Files of our own on disk: whole or not there, with digests; decoded splits, so that images are decoded once.
+"""A cache of decoded splits on disk, so that images are decoded once; checksums of files.
 
-The format of splits is an uncompressed .npz: zip keeps a CRC-32 of every member and checks it on reading, so a damaged
-file is noticed without a checksum of our own.
+Splits are cached as an uncompressed .npz: zip stores a CRC-32 of every member and checks it on reading, so a damaged
+file is noticed without a checksum of its own.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from suite.data.files import replacing
 
 log = logging.getLogger(__name__)
 
-# Raised when the decoded form of the same source changes, so that old files are not taken for new ones.
 VERSION = 1
+"""To be raised when the decoded form of the same source changes, so that older cached files are not used."""
 
 
 class Splits(NamedTuple):
@@ -32,7 +32,7 @@ class Splits(NamedTuple):
 
 
 def file_digest(path: Path, kind: str = "sha256") -> str:
-    """SHA-256, or MD5, of the file's bytes in hex, remembered while path, size and modification time stay the same.
+    """SHA-256, or the MD5 for kind="md5", of a file's bytes in hex, cached by path, size and modification time.
 
     Raises:
         OSError: the file is missing or cannot be read.
@@ -47,15 +47,15 @@ def _digest(path: Path, kind: str, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
-def megabytes(size: int) -> str:
-    """A file's `size` in bytes as text, such as "18.4 MB" (1 MB = 1,000,000 bytes)."""
+def format_megabytes(size: int) -> str:
+    """Format `size` in bytes as text: 18_400_000 is "18.4 MB"."""
     return f"{size / 1e6:.1f} MB"
 
 
 def cached_splits(cache: Path, fingerprint: str, build: Callable[[], Splits]) -> Splits:
-    """What `build` returns, from `cache` where an intact file of this `fingerprint` lies there.
+    """Read the splits of the data with this `fingerprint` from the folder `cache`, or `build` and store them there.
 
-    A damaged file is rebuilt. A folder that cannot be written costs time, not the run: it is logged.
+    A damaged file is built again. If the folder cannot be written, a warning is logged and the splits are returned.
     """
     path = cache / f"{fingerprint}.v{VERSION}.npz"
     try:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.archives import load_restricted_pickle, read_members
-from suite.data.official import Archive, PackContents, Tell
+from suite.data.official import Archive, PackContents
+from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation
 
 ARCHIVE = Archive(
@@ -31,7 +32,7 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Cifar10:
-    """The official test set, and a fixed tenth of each training class to validate."""
+    """The official test set; a fixed tenth of each training class is the validation split."""
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "CIFAR-10, 60,000 images of 32 x 32 pixels"
@@ -39,19 +40,19 @@ class Cifar10:
 
     @property
     def archives(self) -> tuple[Archive, ...]:
-        """The python version, 170 MB."""
+        """The version for Python, 170 MB."""
         return (ARCHIVE,)
 
-    def pack(self, files: Mapping[str, Path], tell: Tell) -> PackContents:
-        """`x` (N, 3, 32, 32) uint8 in the official order: training batches 1 to 5, then the test batch.
+    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+        """Images `x` (N, 3, 32, 32) uint8 in the official order: training batches 1 to 5, then the test batch.
 
         Raises:
             SuiteError: a batch is missing or of another layout; the text names archive and batch.
         """
         archive = files[ARCHIVE.name]
-        tell(f"reading {archive.name}", 0, None)
+        report_progress(f"reading {archive.name}", 0, None)
         contents = read_members(archive, [*TRAIN, TEST])
-        # popped, since the bytes are as large as the images
+        # Popped, so that a batch's bytes are freed once its images exist: both have the same size.
         images, labels = zip(
             *(_parse(contents.pop(name), f"{archive}: {name}") for name in (*TRAIN, TEST)), strict=True
         )

@@ -1,65 +1,48 @@
-"""Downloads that continue where they were broken off, and what a terminal shows of them.
+"""Downloads that resume after an interruption.
 
-pooch verifies checksums and moves files into place, but its own downloader starts from the first byte every time.
+pooch verifies checksums and moves files to their names, but its own downloader starts from the first byte every time.
 """
 
 import re
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.text import Text
-
 from suite import SuiteError
-from suite.data.cache import megabytes
+from suite.data.cache import format_megabytes
 
 if TYPE_CHECKING:
     from requests import Response
 
-ATTEMPTS = 4
-"""Broken ones in a row before giving up; one that brings new bytes starts the count anew."""
+MAX_ATTEMPTS = 4
+"""Failures in a row after which a download is given up; an attempt that brings new bytes resets the count."""
 PAUSE_SECONDS = 1.0
-"""Before the second attempt; doubled before each further one."""
+"""Pause before the second attempt; doubled before each further one."""
 TIMEOUT_SECONDS = 30
-_CHUNK = 1 << 18
-# Request timeout, too many requests; beside them every code from 500 may pass.
-_PASSING = (408, 429)
+_CHUNK_BYTES = 1 << 18
+# Request timeout and too many requests; all codes from 500 on are retried as well.
+_RETRYABLE_CODES = (408, 429)
 
 
-class _Broken(Exception):
-    """A failure that another attempt may not meet."""
+class _RetryableError(Exception):
+    """A failure after which another attempt may succeed, such as a broken connection."""
 
 
 @dataclass(frozen=True)
-class Resumable:
-    """A downloader for `pooch.retrieve` that keeps what has arrived in the file `part`, of `size` bytes in the end.
+class ResumableDownload:
+    """A downloader for `pooch.retrieve` that collects a file of `size` bytes in the file `part`.
 
-    A broken connection is taken up again by itself, a killed process's download by the next call. The file appears
-    at pooch's place only when all its bytes are here. A server that knows no ranges sends it from the start.
-    `report` gets the bytes that are here and `size`.
+    A broken connection is resumed at once, the download of a killed process by the next call; a server that does not
+    support ranges sends the file from its start again. `part` is renamed to pooch's file when it is complete.
+    `report_bytes` is called with the number of bytes received and `size`.
     """
 
     part: Path
     size: int
-    report: Callable[[int, int], None] = lambda done, total: None
+    report_bytes: Callable[[int, int], None] = lambda done, total: None
 
     def __call__(self, url: str, output_file: Any, pooch: Any = None) -> None:
         """Download `url` to the path `output_file`.
@@ -68,114 +51,81 @@ class Resumable:
             SuiteError: the server refuses, offers a file of another size or cannot be reached, or the disk is full;
                 the text names the address or the folder. What has arrived stays for the next call.
         """
-        failures, most = 0, self._have()
-        while self._have() != self.size:
+        failures, most_bytes = 0, self._received_bytes()
+        while self._received_bytes() != self.size:
             try:
-                self._attempt(url)
-            except _Broken as error:
-                failures = failures + 1 if self._have() <= most else 1
-                most = max(most, self._have())
-                if failures >= ATTEMPTS:
-                    raise SuiteError(f"{url}: {error}; {megabytes(self._have())} have arrived and are kept") from error
+                self._download_once(url)
+            except _RetryableError as error:
+                failures = failures + 1 if self._received_bytes() <= most_bytes else 1
+                most_bytes = max(most_bytes, self._received_bytes())
+                if failures >= MAX_ATTEMPTS:
+                    received = format_megabytes(self._received_bytes())
+                    raise SuiteError(f"{url}: {error}; {received} have arrived and are kept") from error
                 time.sleep(PAUSE_SECONDS * 2 ** (failures - 1))
         self.part.replace(output_file)
 
-    def _have(self) -> int:
+    def _received_bytes(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def _attempt(self, url: str) -> None:
-        """Download until the end of the file or of the connection.
+    def _download_once(self, url: str) -> None:
+        """Send one request and append what arrives to `part`.
 
         Raises:
-            _Broken: something went wrong that may go well next time.
+            _RetryableError: the server or the connection failed in a way that may pass.
         """
         import requests  # slow to import, and most commands download nothing
         from urllib3.exceptions import HTTPError
 
-        if self._have() > self.size:
+        if self._received_bytes() > self.size:
             self.part.unlink()
-        have = self._have()
-        # Ranges are those of the stored file, not of one that the server packs on the way.
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        received = self._received_bytes()
+        # "identity": ranges count the bytes of the stored file, not of one that the server compresses on the way.
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={received}-"} if received else {})
         try:
             with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
-                start = self._start(url, response, have)
+                start = self._check_response(url, response, received)
                 with self.part.open("ab" if start else "wb") as file:
                     self._receive(url, response, file, start)
         except (requests.RequestException, HTTPError, ConnectionError, TimeoutError) as error:
-            raise _Broken(str(error)) from error
+            raise _RetryableError(str(error)) from error
         except OSError as error:
             raise SuiteError(f"{self.part}: cannot be written ({error.strerror})") from error
 
-    def _start(self, url: str, response: "Response", have: int) -> int:
-        """From which byte on the answer holds the file: `have`, or 0."""
+    def _check_response(self, url: str, response: "Response", received: int) -> int:
+        """Return the first byte of the file that the response holds: `received`, or 0."""
         status = f"HTTP {response.status_code} {response.reason}"
         if response.status_code == 416:
             self.part.unlink(missing_ok=True)
-            raise _Broken(status)
-        if response.status_code in _PASSING or response.status_code >= 500:
-            raise _Broken(status)
+            raise _RetryableError(status)
+        if response.status_code in _RETRYABLE_CODES or response.status_code >= 500:
+            raise _RetryableError(status)
         if response.status_code not in (200, 206):
             raise SuiteError(f"{url}: {status}")
         start, total = 0, response.headers.get("Content-Length", "")
         if response.status_code == 206:
-            found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-            if found is None or int(found[1]) != have:
+            sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+            if sent is None or int(sent[1]) != received:
                 self.part.unlink(missing_ok=True)
-                raise _Broken("the server sent another range than was asked for")
-            start, total = have, found[2]
+                raise _RetryableError("the server sent another range than was asked for")
+            start, total = received, sent[2]
         if total.isdecimal() and int(total) != self.size:
             raise SuiteError(f"{url}: the server has {int(total):,} bytes there, not {self.size:,}: another file")
         free = shutil.disk_usage(self.part.parent).free
         if free < self.size - start:
-            needed = megabytes(self.size - start)
-            raise SuiteError(f"{self.part.parent}: {needed} are needed there, but only {megabytes(free)} are free")
+            needed = format_megabytes(self.size - start)
+            available = format_megabytes(free)
+            raise SuiteError(f"{self.part.parent}: {needed} are needed there, but only {available} are free")
         return start
 
     def _receive(self, url: str, response: "Response", file: IO[bytes], start: int) -> None:
         done = start
-        self.report(done, self.size)
-        # Undecoded: some servers call a .tar.gz a packed .tar, and requests would unpack it.
-        for chunk in response.raw.stream(_CHUNK, decode_content=False):
+        self.report_bytes(done, self.size)
+        # Undecoded: some servers declare a .tar.gz as a compressed .tar, and requests would decompress it.
+        for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
             done += len(chunk)
             if done > self.size:
                 raise SuiteError(f"{url}: the server sends more than {self.size:,} bytes: another file")
             file.write(chunk)
-            self.report(done, self.size)
+            self.report_bytes(done, self.size)
         if done < self.size:
-            raise _Broken(f"the connection ended after {done:,} of {self.size:,} bytes")
-
-
-class InBytes(str):
-    """The name of something whose progress is counted in bytes."""
-
-
-class _Amount(ProgressColumn):
-    """Bytes and their speed, or things."""
-
-    def render(self, task: Task) -> Text:
-        """The column's text."""
-        if not task.fields["bytes"]:
-            return MofNCompleteColumn().render(task)
-        return Text.assemble(DownloadColumn().render(task), " ", TransferSpeedColumn().render(task))
-
-
-@contextmanager
-def on_terminal() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A function that shows progress on standard error: what, done, of how many. Off a terminal it does nothing."""
-    if not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), _Amount(), TimeRemainingColumn())
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-
-        def tell(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                for task in tasks.values():
-                    bars.update(task, visible=False)
-                # what was here before does not count as speed
-                tasks[what] = bars.add_task(what, total=total, completed=done, bytes=isinstance(what, InBytes))
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield tell
+            raise _RetryableError(f"the connection ended after {done:,} of {self.size:,} bytes")

@@ -1,4 +1,4 @@
-"""Image files back to back, as a pack keeps them, each decoded once to be sure of it."""
+"""Image files back to back, as a pack stores them; each is decoded once, which proves it whole."""
 
 import io
 from pathlib import Path
@@ -23,10 +23,10 @@ class EncodedImages:
         return len(self._offsets) - 1
 
     def add(self, content: bytes, archive: Path, member: str) -> None:
-        """Append one file, the `member` of `archive`.
+        """Append the `content` of the file `member` of `archive`.
 
         Raises:
-            SuiteError: it is no whole JPEG image, or one of another size; the text names archive and member.
+            SuiteError: the content is not a whole JPEG image of the expected size; the text names archive and member.
         """
         try:
             with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
@@ -35,13 +35,13 @@ class EncodedImages:
         except Exception as error:  # Pillow's decoders raise whatever they meet in damaged bytes
             raise SuiteError(f"{archive}: {member}: not a whole JPEG image ({error})") from error
         if size != self._size:
-            found, expected = (" x ".join(map(str, pixels)) for pixels in (size, self._size))
-            raise SuiteError(f"{archive}: {member}: the image has {found} pixels, not {expected}")
+            actual, expected = (" x ".join(map(str, pixels)) for pixels in (size, self._size))
+            raise SuiteError(f"{archive}: {member}: the image has {actual} pixels, not {expected}")
         self._content += content
         self._offsets.append(len(self._content))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """`x_encoded` (bytes,) uint8 and `x_offsets` (N+1,) int64."""
+        """The pack's arrays `x_encoded` (bytes,) uint8 and `x_offsets` (N+1,) int64."""
         return {
             "x_encoded": np.frombuffer(self._content, np.uint8),
             "x_offsets": np.array(self._offsets, dtype=np.int64),

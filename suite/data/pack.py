@@ -1,4 +1,4 @@
-"""Packs: one .npz file ("pack-1") that holds a benchmark's features or image files, labels, splits and terms.
+"""Packs: one .npz file (format "pack-1") with a benchmark's features or image files, labels, splits and licence.
 
 | array | meaning |
 |---|---|
@@ -7,9 +7,9 @@
 | `x_offsets` (N+1,) int | file i is `x_encoded[x_offsets[i]:x_offsets[i+1]]` |
 | `y` (N,) int | class; without `classes` in `meta`, 0 is normal and 1 anomalous |
 | `split` (N,) int | 0 train, 1 validation, 2 test, 3 extra (left out) |
-| others (N,) int | kept as columns of the splits, beside features: `machine`, `speaker` |
-| `background` (M, samples) int16 | noise to train against, where `x` holds waveforms (int16) |
-| `meta` () | JSON: format, benchmark, title, source, licence and, mostly, classes |
+| any other (N,) int | beside features: a column of each split, such as `machine` or `speaker` |
+| `background` (M, samples) int16 | where `x` holds waveforms (int16): recordings of noise to mix into training clips |
+| `meta` () | JSON text: format, benchmark, title, source, licence and, unless it is anomaly detection, classes |
 """
 
 import io
@@ -30,18 +30,18 @@ from PIL import Image
 
 from suite import SuiteError
 from suite.data.base import Data, Split
-from suite.data.cache import Splits, cached_splits, file_digest, megabytes
+from suite.data.cache import Splits, cached_splits, file_digest, format_megabytes
 
 FORMAT = "pack-1"
 ANOMALY_CLASSES = ("normal", "anomalous")
 LOSSY_NOTE = "lossy copy: scores are not comparable with those on the original data"
-# Only these: others of Pillow's decoders run foreign programs (EPS) or are rarely looked after.
+# No others: some of Pillow's decoders start other programs (EPS) or are rarely maintained.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 EXTRA = 3
 
 
 class _PackError(Exception):
-    """What is wrong with a pack, without its name."""
+    """Says what is wrong with a pack; `PackSource` adds the pack's path."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class PackSource:
     benchmark: str
 
     def describe(self) -> dict[str, str]:
-        """Title, place, licence, present ("yes", "no" or "damaged") and size of the pack."""
-        facts = {"title": f"pack of {self.benchmark}", "place": str(self.path), "licence": "unknown"}
+        """Title, location, licence, size and present ("yes", "no" or "damaged") of the pack."""
+        facts = {"title": f"pack of {self.benchmark}", "location": str(self.path), "licence": "unknown"}
         if not self.path.is_file():
             return facts | {"present": "no", "size": "-"}
-        facts["size"] = megabytes(self.path.stat().st_size)
+        facts["size"] = format_megabytes(self.path.stat().st_size)
         try:
             with self._open() as pack:
                 meta = _meta(pack, self.benchmark)
@@ -65,7 +65,7 @@ class PackSource:
         return facts | {"title": meta["title"], "licence": meta["licence"], "present": "yes"}
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes in hex; computed once per process while the file stays the same.
+        """SHA-256 of the file's bytes in hex, cached until the file changes.
 
         Raises:
             SuiteError: the file is missing or cannot be read.
@@ -78,9 +78,9 @@ class PackSource:
     def load(self, cache: Path) -> Data:
         """The three splits: images uint8 (N, 3, H, W), float features float32, integer features as stored.
 
-        Float features (N, H, W) get a channel axis: (N, 1, H, W). Images are decoded once and kept under
-        `cache`. `Data.meta` holds the plain values of the pack's meta as text, `scale` and `offset` of uint8
-        features among them, and says in `note` if the pack is a lossy copy.
+        Float features (N, H, W) get a channel axis: (N, 1, H, W). Images are decoded once and cached in the folder
+        `cache`. `Data.meta` holds the texts and numbers of the pack's meta as text, such as `scale` and `offset` of
+        uint8 features, and says in `note` if the pack is a lossy copy.
 
         Raises:
             SuiteError: the pack is missing, damaged or does not follow the format; the text names it.
@@ -97,7 +97,7 @@ class PackSource:
         return Data(*splits, classes=classes, meta=_text_meta(meta), background=background)
 
     def example_shape(self) -> tuple[int, ...]:
-        """Shape of one stored example of features, without reading them.
+        """Shape of one stored example; reads the header of the array `x` only.
 
         Raises:
             SuiteError: the pack is missing, damaged or holds no features.
@@ -165,8 +165,8 @@ def _meta(pack: NpzFile, benchmark: str) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise _PackError(f"'meta' is not a text in JSON ({error})") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        found = meta.get("format") if isinstance(meta, dict) else meta
-        raise _PackError(f"the format in 'meta' is {found!r}, not {FORMAT!r}")
+        actual = meta.get("format") if isinstance(meta, dict) else meta
+        raise _PackError(f"the format in 'meta' is {actual!r}, not {FORMAT!r}")
     for key in ("benchmark", "title", "source", "licence"):
         if not isinstance(meta.get(key), str):
             raise _PackError(f"'meta' lacks the text {key!r}")
@@ -198,7 +198,7 @@ def _holds_images(pack: NpzFile) -> bool:
 
 
 def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
-    """Labels (N,) of all examples, and the indices of those in each split."""
+    """Labels (N,) of all examples, and the indices of each split's examples."""
     y, codes = _integers(pack, "y"), _integers(pack, "split")
     if len(y) != len(codes):
         raise _PackError(f"'y' has {len(y)} examples, but 'split' has {len(codes)}")
@@ -275,7 +275,7 @@ def _decoded(
 
 
 def _decode(files: Sequence[memoryview], index: int) -> NDArray[np.uint8]:
-    """Image `index` as (3, H, W)."""
+    """Decode image `index` to (3, H, W)."""
     try:
         with Image.open(io.BytesIO(files[index]), formats=IMAGE_FORMATS) as image:
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)

@@ -1,4 +1,4 @@
-"""A prepared pack on disk with its checksum beside it, so that nothing half-written or damaged is ever read."""
+"""A prepared pack on disk with its checksum beside it, so that a half-written or damaged pack is never read."""
 
 import json
 import logging
@@ -18,17 +18,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PreparedPack:
-    """The pack at `path`, valid only with `<path>.sha256`, which is written last, in the format of sha256sum."""
+    """The pack at `path`. It is valid only if `<path>.sha256`, written after it in sha256sum's format, matches."""
 
     path: Path
 
     @property
     def sidecar(self) -> Path:
-        """The file with the checksum."""
+        """Path of the file with the checksum."""
         return self.path.with_name(self.path.name + ".sha256")
 
     def exists(self) -> bool:
-        """Whether both files are here, unchecked."""
+        """Whether both files exist; their content is not checked."""
         return self.path.is_file() and self.sidecar.is_file()
 
     def digest(self) -> str:
@@ -39,30 +39,32 @@ class PreparedPack:
         """
         return file_digest(self.path)
 
-    def damage(self) -> str | None:
-        """What is wrong with the files, or None; the pack is hashed once per process while it stays the same."""
+    def describe_damage(self) -> str | None:
+        """What is wrong with the files, or None; the pack's checksum is cached until the file changes."""
         try:
-            expected, found = self.sidecar.read_text(errors="replace").split(" ")[0], self.digest()
+            expected, actual = self.sidecar.read_text(errors="replace").split(" ")[0], self.digest()
         except OSError as error:
             return f"cannot be read ({error.strerror})"
-        return None if found == expected else f"its SHA-256 is {found}, not {expected} as {self.sidecar.name} says"
+        return None if actual == expected else f"its SHA-256 is {actual}, not {expected} as {self.sidecar.name} says"
 
-    def intact(self) -> bool:
-        """Whether the pack is here and whole; logs a warning where it is damaged."""
+    def is_intact(self) -> bool:
+        """Whether the pack exists and matches its checksum; logs a warning if it does not match."""
         if not self.exists():
             return False
-        if (damage := self.damage()) is not None:
+        if (damage := self.describe_damage()) is not None:
             log.warning("%s: %s, so it is not used", self.path, damage)
             return False
         return True
 
     def write(self, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
-        """Write the same bytes for the same content, uncompressed: reading 1 GB then takes a second and not ten.
+        """Write the pack uncompressed, so that reading 1 GB takes a second instead of ten; equal content, equal bytes.
+
+        Only one process may call this at a time: it deletes the temporary files that a killed one has left.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        for leftover in self.path.parent.glob(f"{self.path.name}*.tmp"):  # of a killed process; the caller has the lock
+        for leftover in self.path.parent.glob(f"{self.path.name}*.tmp"):
             leftover.unlink()
         with replacing(self.path) as file:
             text = json.dumps(meta, sort_keys=True, ensure_ascii=False)

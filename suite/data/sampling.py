@@ -1,15 +1,14 @@
-"""Which training examples an epoch visits, in which order, and how many at once."""
+"""The order of an epoch's training examples, and its batches."""
 
 import torch
 from torch import Tensor
 
 
 def epoch_order(y: Tensor, generator: torch.Generator, *, balanced: bool) -> Tensor:
-    """Indices (N,) of one epoch over labels `y` (N,): each example once, or classes drawn equally often.
+    """Indices (N,) of the examples of one epoch over labels `y` (N,), in random order.
 
-    Balanced, an epoch still has N examples. Every class gets N / classes of them, give or take one, and goes through
-    its own examples in random order as often as that takes: rare ones repeat, none is drawn twice before all others
-    of its class are.
+    An epoch holds each example once or, `balanced`, every class equally often: N / classes examples of each, give or
+    take one. Examples of rare classes repeat, but none is drawn again before all others of its class are.
     """
     if not balanced:
         return torch.randperm(len(y), generator=generator)
@@ -20,12 +19,12 @@ def epoch_order(y: Tensor, generator: torch.Generator, *, balanced: bool) -> Ten
 
 
 def batches(order: Tensor, size: int) -> list[Tensor]:
-    """Indices (N,) in batches of `size`; a rest of one example, which batch norm cannot take, is left out."""
+    """Cut indices (N,) into batches of `size`; a last batch of one example is left out: batch norm fails on it."""
     return [batch for batch in torch.split(order, size) if len(batch) > 1]
 
 
 def _cycle(members: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """`count` of `members`, in a new random order each time round."""
+    """Repeat `members` until there are `count`, each repetition in a new random order."""
     rounds = -(-count // len(members))
     order = [members[torch.randperm(len(members), generator=generator)] for _ in range(rounds)]
     return torch.cat(order)[:count]

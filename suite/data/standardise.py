@@ -1,4 +1,4 @@
-"""Features brought to mean 0 and variance 1."""
+"""Standardisation of features to mean 0 and variance 1."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Standardisation:
-    """(x - mean) * scale along the last axis; mean and scale are (F,) float32, of the training set."""
+    """Computes (x - mean) * scale along the last axis; mean and scale (F,) are float32."""
 
     mean: Tensor
     scale: Tensor
 
     @classmethod
-    def of(cls, x: Tensor) -> "Standardisation":
-        """That of features x (..., F); one that never changes is only moved to 0."""
+    def fit(cls, x: Tensor) -> "Standardisation":
+        """Mean and 1 / standard deviation of training features x (..., F); the scale of a constant feature is 1."""
         features = x.float().flatten(0, -2)
         deviation = features.std(0)
         return cls(features.mean(0), deviation.where(deviation > 1e-6, 1.0).reciprocal())

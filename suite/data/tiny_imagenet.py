@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.encoded import EncodedImages
-from suite.data.official import Archive, PackContents, Tell
+from suite.data.official import Archive, PackContents
+from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation
 
 ARCHIVE = Archive(
@@ -29,16 +30,17 @@ _TRAIN = re.compile(r"tiny-imagenet-200/train/(n\d+)/images/\1_(\d+)\.JPEG")
 _TEST = re.compile(r"tiny-imagenet-200/val/images/val_(\d+)\.JPEG")
 
 
-def _wanted(name: str) -> bool:
+def _is_wanted(name: str) -> bool:
     return name in (WNIDS, WORDS, ANNOTATIONS) or any(kind.fullmatch(name) for kind in (_TRAIN, _TEST))
 
 
 @dataclass(frozen=True)
 class TinyImageNet:
-    """The labelled validation images are the test split, as in the paper's code: the official test has no labels.
+    """The official validation images are the test split, since the official test images have no labels.
 
-    `validation` is the share of each training class that validates, chosen by `stratified_validation`; classes are in
-    the order of their wnids, training images in that of their classes and numbers.
+    The paper's code does the same (eml-eda/pytorch-benchmarks 509401c, pytorch_benchmarks/tiny_imagenet/data.py). The
+    validation split is the share `validation` of each training class, chosen by `stratified_validation`. Classes are
+    in the order of their wnids, training images in that of their classes and numbers.
     """
 
     version: ClassVar[int] = 1
@@ -52,18 +54,18 @@ class TinyImageNet:
         """The archive of Stanford's course CS231n."""
         return (ARCHIVE,)
 
-    def pack(self, files: Mapping[str, Path], tell: Tell) -> PackContents:
-        """The JPEG files as they are, training before test; classes are called "wnid first word"."""
+    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+        """The JPEG files unchanged, training before test; a class is called, for example, "n01443537 goldfish"."""
         archive = files[ARCHIVE.name]
-        tell(f"reading {archive.name}", 0, None)
-        members = dict(iter_members(archive, _wanted))
+        report_progress(f"reading {archive.name}", 0, None)
+        members = dict(iter_members(archive, _is_wanted))
         wnids = sorted(_text(archive, members, WNIDS).split())
-        labelled = _training(archive, members, wnids) + _testing(archive, members, wnids)
+        labelled = _training_images(archive, members, wnids) + _test_images(archive, members, wnids)
         images = EncodedImages(SIZE, SIZE)
         for done, (name, _) in enumerate(labelled):
             images.add(members.pop(name), archive, name)
             if done % 500 == 0:
-                tell("checking images", done, len(labelled))
+                report_progress("checking images", done, len(labelled))
         y = np.array([label for _, label in labelled], dtype=np.int16)
         tests = np.array([_TEST.fullmatch(name) is not None for name, _ in labelled])
         arrays = images.arrays() | {"y": y, "split": self._split(archive, y, tests)}
@@ -88,32 +90,32 @@ def _text(archive: Path, members: Mapping[str, bytes], name: str) -> str:
 
 
 def _words(text: str) -> dict[str, str]:
-    """The first of each wnid's synonyms."""
+    """The first synonym of each wnid, such as n01443537: "goldfish"."""
     pairs = (line.partition("\t") for line in text.splitlines())
     return {wnid: words.split(",")[0].strip() for wnid, _, words in pairs}
 
 
-def _training(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
-    """Names and labels of the training images, by class and number."""
-    found = sorted((m[1], int(m[2]), m[0]) for m in map(_TRAIN.fullmatch, members) if m)
+def _training_images(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
+    """Names and labels of the training images, ordered by class and number."""
+    images = sorted((m[1], int(m[2]), m[0]) for m in map(_TRAIN.fullmatch, members) if m)
     labels = {wnid: label for label, wnid in enumerate(wnids)}
-    if missing := labels.keys() ^ {wnid for wnid, _, _ in found}:
+    if missing := labels.keys() ^ {wnid for wnid, _, _ in images}:
         raise SuiteError(
             f"{archive}: {WNIDS} and train/ do not hold the same classes: {', '.join(sorted(missing)[:5])}"
         )
-    return [(name, labels[wnid]) for wnid, _, name in found]
+    return [(name, labels[wnid]) for wnid, _, name in images]
 
 
-def _testing(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
-    """Names and labels of the validation images, by number."""
+def _test_images(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
+    """Names and labels of the official validation images, ordered by number."""
     labels = {wnid: label for label, wnid in enumerate(wnids)}
     rows = [line.split("\t") for line in _text(archive, members, ANNOTATIONS).splitlines()]
     classes = {f"tiny-imagenet-200/val/images/{row[0]}": labels.get(row[1]) for row in rows if len(row) > 1}
-    testing = []
+    images = []
     for _, name in sorted((int(m[1]), m[0]) for m in map(_TEST.fullmatch, members) if m):
         if (label := classes.get(name)) is None:
             raise SuiteError(f"{archive}: {ANNOTATIONS} names no class of {WNIDS} for {name}")
-        testing.append((name, label))
-    if lost := classes.keys() - {name for name, _ in testing}:
+        images.append((name, label))
+    if lost := classes.keys() - {name for name, _ in images}:
         raise SuiteError(f"{archive}: lacks {min(lost)}, which {ANNOTATIONS} lists")
-    return testing
+    return images

@@ -1,4 +1,4 @@
-"""ToyCar of DCASE 2020 task 2 as its authors publish it: toy cars that sound normal or not, as log-mel spectrograms."""
+"""ToyCar of DCASE 2020 task 2 as its authors publish it: log-mel spectrograms of normal and damaged toy cars."""
 
 import hashlib
 import re
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.archives import iter_members
-from suite.data.audio import LogMel, read_wav
-from suite.data.official import Archive, PackContents, Tell
+from suite.data.audio import LogMel
+from suite.data.official import Archive, PackContents
+from suite.data.progress import ReportProgress
+from suite.data.wav import read_wav
 
 DEVELOPMENT = Archive(
     name="dev_data_ToyCar.zip",
@@ -46,10 +48,10 @@ class _Clip:
 
 @dataclass(frozen=True)
 class ToyCar:
-    """Normal clips of machines 1 to 7 to train, and the labelled test clips of machines 1 to 4 (MLPerf Tiny).
+    """Training on normal clips of machines 1 to 7, test on the labelled clips of machines 1 to 4, as in MLPerf Tiny.
 
-    `validation` is the share of each machine's training clips that validates: those whose file names have the smallest
-    SHA-256, so all of them are normal.
+    The validation split is the share `validation` of each machine's training clips, those whose file names have the
+    smallest SHA-256; all of them are normal.
 
     Raises:
         ValueError: `validation` is not in (0, 0.5].
@@ -72,16 +74,17 @@ class ToyCar:
         """The development set, and the additional training set with machines 5 to 7."""
         return self.development, self.additional
 
-    def pack(self, files: Mapping[str, Path], tell: Tell) -> PackContents:
+    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
         """Spectrograms `x` (N, 200, 128) float16 in dB, by archive and name; `machine` (N,) int8.
 
-        Only 32 waveforms are held at a time.
+        Memory holds 32 waveforms at a time.
         """
-        clips = _listed(files[self.development.name], (_TRAIN, _TEST)) + _listed(files[self.additional.name], (_TRAIN,))
+        clips = _list_clips(files[self.development.name], (_TRAIN, _TEST))
+        clips += _list_clips(files[self.additional.name], (_TRAIN,))
         if {clip.anomalous for clip in clips if clip.test} != {False, True}:
             raise SuiteError(f"{files[self.development.name]}: lacks either normal or anomalous clips in ToyCar/test/")
         arrays: dict[str, NDArray[Any]] = {
-            "x": _features(clips, tell),
+            "x": _compute_features(clips, report_progress),
             "y": np.array([clip.anomalous for clip in clips], dtype=np.int16),
             "split": self._split(clips),
             "machine": np.array([clip.machine for clip in clips], dtype=np.int8),
@@ -103,38 +106,37 @@ class ToyCar:
         return split
 
 
-def _listed(archive: Path, kinds: Sequence[re.Pattern[str]]) -> list[_Clip]:
-    """The archive's clips by name; there must be some of each kind."""
+def _list_clips(archive: Path, patterns: Sequence[re.Pattern[str]]) -> list[_Clip]:
+    """List the clips whose names match `patterns`, by pattern and name; each pattern must match some."""
     names: list[str] = []
 
-    def note(name: str) -> bool:
+    def collect(name: str) -> bool:
         names.append(name)
         return False
 
-    for _ in iter_members(archive, note):  # reads nothing but the zip's directory
-        pass
+    list(iter_members(archive, collect))  # nothing is wanted, so only the zip's directory is read
     clips = []
-    for kind in kinds:
-        found = [match for name in sorted(names) if (match := kind.fullmatch(name))]
-        if not found:
-            raise SuiteError(f"{archive}: lacks clips in ToyCar/{'test' if kind is _TEST else 'train'}/")
-        clips += [_Clip(archive, m[0], kind is _TEST, m[1] == "anomaly", int(m[2])) for m in found]
+    for pattern in patterns:
+        matches = [match for name in sorted(names) if (match := pattern.fullmatch(name))]
+        if not matches:
+            raise SuiteError(f"{archive}: lacks clips in ToyCar/{'test' if pattern is _TEST else 'train'}/")
+        clips += [_Clip(archive, m[0], pattern is _TEST, m[1] == "anomaly", int(m[2])) for m in matches]
     return clips
 
 
-def _features(clips: Sequence[_Clip], tell: Tell) -> NDArray[np.float16]:
+def _compute_features(clips: Sequence[_Clip], report_progress: ReportProgress) -> NDArray[np.float16]:
     x = np.empty((len(clips), FEATURES.frames, FEATURES.mels), dtype=np.float16)
-    sounds, done = _sounds(clips), 0
+    sounds, done = _read_sounds(clips), 0
     while batch := list(islice(sounds, _CLIPS_AT_ONCE)):
-        tell("computing spectrograms", done, len(clips))
+        report_progress("computing spectrograms", done, len(clips))
         rows, waves = zip(*batch, strict=True)
         x[list(rows)] = FEATURES(torch.from_numpy(np.stack(waves))).half().numpy()
         done += len(batch)
     return x
 
 
-def _sounds(clips: Sequence[_Clip]) -> Iterator[tuple[int, NDArray[np.int16]]]:
-    """Row and samples of each clip in the order of the archives, as many samples as the features need."""
+def _read_sounds(clips: Sequence[_Clip]) -> Iterator[tuple[int, NDArray[np.int16]]]:
+    """Yield row and samples of each clip, in the archives' order, cut to as many samples as the features need."""
     for archive in dict.fromkeys(clip.archive for clip in clips):
         rows = {clip.member: row for row, clip in enumerate(clips) if clip.archive == archive}
         for member, content in iter_members(archive, rows.__contains__):

@@ -12,7 +12,8 @@ import numpy as np
 from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.encoded import EncodedImages
-from suite.data.official import Archive, PackContents, Tell
+from suite.data.official import Archive, PackContents
+from suite.data.progress import ReportProgress
 
 ARCHIVE = Archive(
     name="vw_coco2014_96.tar.gz",
@@ -23,16 +24,17 @@ ARCHIVE = Archive(
 CLASSES = ("non_person", "person")
 IMAGES = 109_619
 SIZE = 96
-# Not "._COCO_...", which archivers on a Mac add.
+# Does not match "._COCO_...", files that macOS adds to archives.
 _MEMBER = re.compile(r"vw_coco2014_96/(person|non_person)/COCO_[a-z]+2014_(\d{12})\.jpg")
 
 
 @dataclass(frozen=True)
 class VisualWakeWords:
-    """Shares of all photographs that validate and test; the archive itself has no splits.
+    """The archive has no splits: `validation` and `test` are the shares of all photographs in these two splits.
 
-    A photograph's split follows from its COCO number alone: u, the first 64 bits of the SHA-256 of its 12 digits over
-    2^64, is below `validation` for validation, below `validation` + `test` for test, and above for training.
+    A photograph's split follows from its COCO number alone. Let u in [0, 1) be the first 64 bits of the SHA-256 of the
+    number's 12 digits, divided by 2^64: u < `validation` is validation, u < `validation` + `test` is test, all else is
+    training.
 
     Raises:
         ValueError: a share is not positive, or nothing is left for training.
@@ -51,11 +53,11 @@ class VisualWakeWords:
 
     @property
     def archives(self) -> tuple[Archive, ...]:
-        """Silicon Labs' archive, which MLPerf Tiny's scripts download."""
+        """Silicon Labs' archive, which mlcommons/tiny 1afd2c9, benchmark/training/visual_wake_words, downloads."""
         return (ARCHIVE,)
 
-    def pack(self, files: Mapping[str, Path], tell: Tell) -> PackContents:
-        """The JPEG files as they are; `group` (N,) text is the photograph's number."""
+    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+        """The JPEG files unchanged; `group` (N,) is the COCO number of each photograph as text."""
         archive = files[ARCHIVE.name]
         images, labels, photographs = EncodedImages(SIZE, SIZE), [], []
         for member, content in iter_members(archive, lambda name: _MEMBER.fullmatch(name) is not None):
@@ -64,7 +66,7 @@ class VisualWakeWords:
             labels.append(CLASSES.index(label))
             photographs.append(photograph)
             if len(images) % 500 == 0:
-                tell("checking images", len(images), IMAGES)
+                report_progress("checking images", len(images), IMAGES)
         if not labels:
             raise SuiteError(f"{archive}: holds no image vw_coco2014_96/person/COCO_train2014_<12 digits>.jpg")
         arrays = images.arrays() | {

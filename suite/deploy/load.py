@@ -8,8 +8,8 @@ from torch import nn
 
 from suite import SuiteError
 from suite.config.build import build_network
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
 from suite.records.store import load_tensors
 from suite.space.branches import keep_branches
 from suite.space.groups import channel_groups
@@ -38,7 +38,7 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
     shape = tuple(architecture["input_shape"])
     if "choices" in architecture:
         supernet = build_network(architecture["supernet"], "architecture.json: supernet", trusted=trusted)
-        graph = trace_union(supernet, shape)
+        graph = trace_supernet(supernet, shape)
         selection = tuple(p.branches.index(architecture["choices"][p.name]) for p in graph.positions)
         full_width = keep_branches(supernet, graph, selection)
     else:

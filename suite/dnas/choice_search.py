@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from suite.dnas.choices import ChoiceRule, MixedNetwork
 from suite.dnas.objective import LATE
 from suite.dnas.penalty import Penalty
+from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.hardware.union import Selection
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.choices import ChoiceSpace
 from suite.space.importance import channel_importance
 from suite.space.projection import project
@@ -97,7 +97,7 @@ class ChoiceObjective(Objective):
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
         if not self.strict:
             return (score,) if epoch >= int(LATE * self.rule.epochs) else None
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
     def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
         """Branches that have become unlikely are dropped, and computed no more; so are closed channels."""
@@ -119,7 +119,7 @@ def mixed_network(task: Task, supernet: nn.Module, rule: ChoiceRule) -> MixedNet
     """`supernet` under search; it is changed in place."""
     space = task.choices
     assert space is not None
-    return MixedNetwork(supernet, space.union, space.groups, rule, space.branch_costs("macs", space.full))
+    return MixedNetwork(supernet, space.supernet_graph, space.groups, rule, space.branch_costs("macs", space.full))
 
 
 def discretise_choices(
@@ -159,19 +159,19 @@ def _thinned(
 ) -> nn.Module:  # fmt: skip
     """`network` without the channels whose masks are closed, projected onto the budget as `guarantee` says."""
     part = SearchSpace(trace(network, shape), space.hardware)
-    of_union = {
+    supernet_group = {
         layer.name: space.groups.of[name]
-        for layer, name in zip(part.network.weighted, _names_in_union(space, selection), strict=True)
+        for layer, name in zip(part.network.weighted, _names_in_supernet(space, selection), strict=True)
     }
     kept = mixed.masks.kept()
     inputs = [torch.ones(size, dtype=torch.bool) for size in part.groups.sizes]
     for layer in part.network.weighted:
-        inputs[part.groups.of[layer.name]] = kept[of_union[layer.name]].cpu()
+        inputs[part.groups.of[layer.name]] = kept[supernet_group[layer.name]].cpu()
     importance = channel_importance(network, part.network, part.groups)
     final = project(part, budget, inputs, importance, guarantee)
     return slice_channels(network, part.network, part.groups, final)
 
 
-def _names_in_union(space: ChoiceSpace, selection: Selection) -> list[str]:
-    """The weighted layers of a selection's network, in its order of execution, by their names in the union."""
-    return [layer.name for layer in space.union.select(selection).weighted]
+def _names_in_supernet(space: ChoiceSpace, selection: Selection) -> list[str]:
+    """The weighted layers of a selection's network, in its order of execution, by their names in the supernet."""
+    return [layer.name for layer in space.supernet_graph.select(selection).weighted]

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.dnas.masks import MaskedNetwork
-from suite.hardware.union import Position, Selection, Union
+from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
 from suite.space.branches import keep_branches
 from suite.space.groups import Groups
@@ -136,14 +136,14 @@ class MixedNetwork(MaskedNetwork):
     def __init__(
         self,
         network: nn.Module,
-        union: Union,
+        supernet_graph: SupernetGraph,
         groups: Groups,
         rule: ChoiceRule,
         branch_macs: tuple[float, list[list[float]]],
     ) -> None:
-        super().__init__(network, union.network, groups)
-        self.union = union
-        self.choices = Choices(union.positions, rule)
+        super().__init__(network, supernet_graph.network, groups)
+        self.supernet_graph = supernet_graph
+        self.choices = Choices(supernet_graph.positions, rule)
         self.price(branch_macs)
         self.macs = self._macs_of([range(n) for n in self.choices.sizes])
 
@@ -154,7 +154,7 @@ class MixedNetwork(MaskedNetwork):
     def forward(self, x: Tensor) -> Tensor:
         """The network's output with the branches of this step."""
         drawn = self.choices.drawn()
-        places = [cast(LayerChoice, self.network.get_submodule(p.name)) for p in self.union.positions]
+        places = [cast(LayerChoice, self.network.get_submodule(p.name)) for p in self.supernet_graph.positions]
         self.macs = self._macs_of([active for active, _ in drawn])
         for place, (active, weights) in zip(places, drawn, strict=True):
             place.active, place.mix.weights = active, weights
@@ -176,4 +176,4 @@ class MixedNetwork(MaskedNetwork):
 
     def plain_selection(self, selection: Selection) -> nn.Module:
         """A copy of the full-width network of these branches, without masks and choices."""
-        return keep_branches(self.plain(), self.union, selection)
+        return keep_branches(self.plain(), self.supernet_graph, selection)

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from suite.hardware.layer_memory import LayerMemory, level_of
+from suite.hardware.layer_memory import LayerMemory, choose_memory_level
 from suite.space.budget import Budget, Constraint
 from suite.space.widths import SearchSpace
 
@@ -60,7 +60,7 @@ class LayerTargets:
         targets, out_of_reach = {}, []
         least = space.layer_bytes(space.smallest)
         for metric, size in space.layer_bytes(space.full).items():
-            level = level_of(size, levels, tolerance)
+            level = choose_memory_level(size, levels, tolerance)
             if level is None or size <= level:
                 continue
             if least[metric] > level:

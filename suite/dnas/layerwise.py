@@ -24,7 +24,7 @@ from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
 from suite.hardware.trace import trace
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.importance import channel_importance
 from suite.space.projection import project
 from suite.task.cost_limit import Lengths
@@ -172,7 +172,7 @@ class _LayerObjective(MaskObjective):
         """Levels and budget first, then score; where none is met the least violation. The paper's rule where off."""
         if self.method.guarantee == "off":
             return super().rank(epoch, score)
-        return (-self.limits.total_violation(self.costs()), score)
+        return feasible_first_key(self.limits, self.costs(), score)
 
 
 def _with_last_label(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from suite.dnas.choices import ChoiceRule
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.importance import channel_importance
 from suite.space.projection import GUARANTEES, project
 from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
@@ -137,7 +137,7 @@ class _Constrained(MaskObjective):
         """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
         if not self.strict:
             return super().rank(epoch, score)
-        return (-self.budget.total_violation(self.costs()), score)
+        return feasible_first_key(self.budget, self.costs(), score)
 
 
 def _costs_of(searched: Fit, task: Task) -> dict[str, float]:

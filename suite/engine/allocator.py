@@ -1,4 +1,4 @@
-"""glibc's allocator, told to keep what a training step frees: the next step's activations take the same pages."""
+"""Keeps the memory that a training step frees for the next step (glibc): activations then reuse the same pages."""
 
 import ctypes
 import sys
@@ -8,7 +8,7 @@ _LARGEST = 2**31 - 1  # mallopt takes an int
 
 
 def keep_freed_memory() -> bool:
-    """Stop large blocks from going back to the system when they are freed; whether the C library could be told.
+    """Stop glibc from returning large freed blocks to the system; returns whether this C library can be configured so.
 
     By default glibc maps each block above 32 MB (at first 128 kB) anew and clears its pages in every step: about a
     quarter of an epoch of Tiny ImageNet's ResNet18 on two cores, for a fifth less resident memory. Other C libraries

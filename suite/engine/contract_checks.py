@@ -135,7 +135,7 @@ def _benchmark_data(entry: Entry, store: Store) -> tuple[Plan, Data]:
         plan, _ = _plan_of(entry)
         facts = plan.benchmark.source().describe()
         if facts.get("present", "yes") == "no":
-            raise Skip(f"data not present ({facts.get('place', '')})")
+            raise Skip(f"data not present ({facts.get('location', '')})")
         return plan, load_data(plan.benchmark, store)
     except SuiteError as error:
         raise Skip(str(error)) from error
@@ -187,7 +187,7 @@ def _method_is_deterministic(entry: Entry) -> None:
             plan, _ = _plan_of(entry, ["benchmark=digits", "budget.weights=50%"])
             record = execute(plan, Store(Path(folder), "check"), Progress())
             scores.append((record.scores, record.costs))
-    _require(scores[0] == scores[1], f"two runs with one seed differ: {scores[0]} and {scores[1]}")
+    _require(scores[0] == scores[1], f"two runs with one random seed differ: {scores[0]} and {scores[1]}")
 
 
 _CONTRACTS: dict[str, dict[str, Callable[[Entry], None]]] = {
@@ -201,6 +201,6 @@ _CONTRACTS: dict[str, dict[str, Callable[[Entry], None]]] = {
     },
     "method": {
         "runs, is charged, returns a scored network": _method_runs,
-        "same seed gives the same result": _method_is_deterministic,
+        "the same random seed gives the same result": _method_is_deterministic,
     },
 }

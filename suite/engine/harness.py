@@ -6,7 +6,6 @@ by its own rule and reads the test split once.
 
 import datetime
 import logging
-import math
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ from suite.hardware.trace import trace
 from suite.records.claims import claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.space.budget import Budget
+from suite.space.budget import Budget, feasible_first_key
 from suite.space.groups import channel_groups
 from suite.task.evaluation import evaluate, predict_split, to_device
 from suite.task.meter import Meter
@@ -155,14 +154,14 @@ def _to_device(split: Split, compute: str) -> Split:
 
 
 def subset(split: Split, samples: int | None) -> Split:
-    """The same `samples` examples for every method and seed, drawn at random once; all of them where None."""
+    """The same `samples` examples for every method and random seed, drawn once; all of them where None."""
     if samples is None or samples >= len(split):
         return split
     return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(_SUBSET_SEED))[:samples])
 
 
 def load_data(benchmark: Benchmark, store: Store) -> Data:
-    """The benchmark's data, kept in memory for the next run of this process.
+    """Load the benchmark's data, cached in memory for the next run of this process.
 
     Raises:
         SuiteError: the data is missing or damaged, or its examples are not of the benchmark's shape.
@@ -236,10 +235,7 @@ def choose_candidate(budget: Budget, candidates: Sequence[EvaluatedCandidate]) -
 
     A score that is not a number is worse than any other.
     """
-    feasible = [c for c in candidates if budget.fits(c.costs)]
-    if feasible:
-        return max(feasible, key=lambda c: -math.inf if math.isnan(c.validation) else c.validation)
-    return min(candidates, key=lambda c: budget.total_violation(c.costs))
+    return max(candidates, key=lambda c: feasible_first_key(budget, c.costs, c.validation))
 
 
 def _summary(plan: Plan, evaluated: EvaluatedCandidate) -> dict[str, Any]:

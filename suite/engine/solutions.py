@@ -1,4 +1,5 @@
-"""Budgets that refer to a solution: `macs: 50% of weights-only`, the paper's two-step protocol (paper section 1.7).
+"""Budgets that refer to a solution: `macs: 50% of weights-only`, the paper's two-step protocol
+(eml-eda/multi-constraint-nas at 915520f, source_scripts).
 
 DUCCIO first searches a network with the weights constraint alone, a run of its own with a record; half of its MACs is
 then the target of every method that is compared. The id of the run that asks hashes the resolved number.
@@ -45,7 +46,7 @@ def without_solutions(config: DictConfig) -> DictConfig:
 
 
 def resolved_plan(config: DictConfig, store: Store) -> Plan | None:
-    """The plan of a job, or None while a solution that its budget refers to is still to be found.
+    """The plan of a job, or None while the solution that its budget refers to has not been searched yet.
 
     Raises:
         SuiteError: the configuration cannot work, or the search for a solution failed.

@@ -1,1 +1,1 @@
-"""What a network costs on a device: tracing, and one cost function per metric."""
+"""Hardware cost models: a network is traced into a list of layers, and each metric is a function of that list."""

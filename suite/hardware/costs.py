@@ -1,8 +1,10 @@
-"""All metrics of a network on a device, exact or relaxed, from the same formulas.
+"""All hardware costs of a network on a device, exact or relaxed, from the same formulas.
 
-Exact: integer channel counts of a plain network. Relaxed: float64 channel counts that carry gradients. At whole
-numbers both are the same value. All metrics but `ram` are sums over the layers; the plan behind `ram` is a discrete
-program, relaxed straight-through (`SearchSpace.relaxed`).
+Exact costs take the integer channel counts of a plain network, relaxed costs float64 counts that carry gradients; at
+whole numbers the two are equal. All metrics but `ram` are sums over the layers. The memory plan behind `ram` is a
+discrete algorithm, relaxed straight-through in `SearchSpace.relaxed`.
+
+Example: `HardwareModel(device).measure(ResNet8(), (3, 32, 32))["macs"]` is 12501632.0.
 """
 
 from collections.abc import Iterable
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from suite.hardware.latency import Device
 from suite.hardware.layers import LayerTable, Network
 from suite.hardware.macs import macs
-from suite.hardware.ram import buffers, peak_bytes
+from suite.hardware.ram import activation_buffers, peak_bytes
 from suite.hardware.trace import trace
 from suite.hardware.weights import full_weight_bytes, weight_bytes
 
@@ -37,7 +39,7 @@ class HardwareModel:
 
     @property
     def differentiable(self) -> tuple[str, ...]:
-        """The metrics with a relaxed form, which a loss can hold: all of them."""
+        """The metrics that have a relaxed form and can stand in a loss: all of them."""
         return tuple(self.units)
 
     @property
@@ -57,19 +59,19 @@ class HardwareModel:
         """Exact costs of a traced network."""
         table = LayerTable.of(network.weighted)
         costs = {m: float(v) for m, v in self.layer_costs(table, table.cin, table.cout, self.additive)}
-        costs["ram"] = float(peak_bytes(buffers(network)))
+        costs["ram"] = float(peak_bytes(activation_buffers(network)))
         return {metric: costs[metric] for metric in self.units}
 
     def layer_costs(
         self, table: LayerTable, cin: Tensor, cout: Tensor, metrics: Iterable[str]
     ) -> list[tuple[str, Tensor]]:
-        """(metric, sum over the layers) for channel counts `cin`, `cout` of shape (L,), each a 0-d tensor."""
+        """(metric, its sum over the layers as a 0-d tensor) for channel counts `cin` and `cout` of shape (L,)."""
         return [(metric, self.per_layer(metric, table, cin, cout).sum()) for metric in metrics]
 
     def per_layer(self, metric: str, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
-        """One metric of each layer, shape (L,).
+        """One metric of each layer, shape (L,), in the unit of `units`.
 
-        A depthwise convolution that is down to one channel is a standard one: exported, it cannot be told from it.
+        A depthwise convolution of one channel is priced as a standard one: in the exported network it is one.
         """
         table = replace(table, depthwise=table.depthwise & (cout > 1))
         if metric in _PER_LAYER:

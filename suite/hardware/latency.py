@@ -13,7 +13,7 @@ from suite.hardware.layers import LayerTable
 
 
 class Device(Protocol):
-    """What the cost model needs of a target board."""
+    """What the cost model needs to know of a target board; clock in MHz, power in mW, None where unknown."""
 
     name: str
     clock_mhz: float | None
@@ -25,7 +25,11 @@ class Device(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """Facts of a board. Without a clock its latency is in cycles, and only ratios mean anything."""
+    """Facts of a board and its software. Without a clock its latency is in cycles, and only ratios mean anything.
+
+    power_mw: while it computes, as energy / latency of MLPerf Tiny results.
+    source: where the coefficients come from.
+    """
 
     name: str
     board: str
@@ -45,10 +49,12 @@ class Board:
 
 @dataclass(frozen=True, kw_only=True)
 class KernelLibrary(Board):
-    """cycles = a (M_conv + rho_out O_conv + rho_dw M_dw + rho_fc M_fc), fitted per kernel library.
+    """cycles = a (M_conv + rho_out O_conv + rho_dw M_dw + rho_fc M_fc), fitted on MLPerf Tiny results of the board.
 
-    M are MACs and O output elements of standard and 1x1 convolutions: requantisation and loop set-up cost about 20
-    MACs an output. Fitted on MLPerf Tiny results; outside about 1 to 300 MMAC expect worse than 10 %.
+    M_conv, M_dw, M_fc are the MACs of standard (1x1 included), depthwise and linear layers, O_conv the output elements
+    of standard convolutions: requantisation and loop set-up cost about 20 MACs an output. The ratios rho belong to the
+    kernel library, a (`cycles_per_mac`) to the board. Measured against predicted: tests/hardware/test_boards.py.
+    Below about 1 and above 300 million MACs expect errors of more than 10 %.
     """
 
     cycles_per_mac: float
@@ -68,12 +74,14 @@ class KernelLibrary(Board):
 
 @dataclass(frozen=True, kw_only=True)
 class Gap8(Board):
-    """Analytic cycles of an 8-core GAP8 cluster (PLiNIO, gap8_latency.py); relative only.
+    """Analytic cycles of an 8-core GAP8 cluster, of which only ratios mean anything.
 
-    conv: c(H,2) c(W,8) [2 K Cin + c(Cout,4) (5 + 14 c(K Cin,4) + 10)]; depthwise: 4 c(Cout,4) H W K; linear:
-    c(Cin,2) c(Cout,4), with c(x,n) = ceil(x/n). No DMA, tiling, pooling or addition: 3 to 5 times below silicon.
-    The relaxed ceiling keeps its value; its slope is 1/n ("mean", the ceiling's own on average) or 1 ("unit", as in the
-    paper's code, which makes a channel look four times as costly as it is).
+    As in eml-eda/plinio at 3d6b5e0, plinio/cost/gap8_latency.py: with c(x,n) = ceil(x/n), output H x W, kernel area K,
+    convolution c(H,2) c(W,8) [2 K Cin + c(Cout,4) (5 + 14 c(K Cin,4) + 10)]; depthwise 4 c(Cout,4) H W K; linear
+    c(Cin,2) c(Cout,4). DMA, tiling, pooling and addition are left out: 3 to 5 times below silicon.
+
+    ceil_slope: gradient of the relaxed ceiling, whose value stays exact. "mean" is 1/n, the ceiling's own on average;
+    "unit" is 1, as in PLiNIO, which makes a channel look four times as costly as it is.
     """
 
     ceil_slope: Literal["mean", "unit"] = "mean"

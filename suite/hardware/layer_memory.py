@@ -1,6 +1,7 @@
-"""What each layer of an int8 network needs at once, in bytes: input, output and weights (paper section 1.8).
+"""Bytes that each layer of an int8 network needs at once: input, output and weights.
 
-A layer that fits into a fast memory level of the device runs without tiling from the next one.
+A layer that fits into a fast memory level of the device runs without tiling from the next level. For the layer-wise
+refinement of arXiv 2310.07217 (docs/method.md; eml-eda/multi-constraint-nas, hardware_model.py at 60ed3b7).
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from suite.hardware.weights import weight_bytes
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """The weighted layers of a network: names, shapes, and the positions H x W of each one's input, (L,)."""
+    """The weighted layers of a network: names, shapes, and the area H x W of each layer's input, shape (L,)."""
 
     names: tuple[str, ...]
     table: LayerTable
@@ -23,7 +24,7 @@ class LayerMemory:
 
     @classmethod
     def of(cls, network: Network) -> "LayerMemory":
-        """For a traced network."""
+        """The layers of a traced network."""
         sizes = [network.by_name[layer.inputs[0]].size for layer in network.weighted]
         return cls(
             names=tuple(layer.name for layer in network.weighted),
@@ -32,18 +33,21 @@ class LayerMemory:
         )
 
     def bytes(self, cin: Tensor, cout: Tensor) -> Tensor:
-        """M_l = H_in W_in Cin + H_out W_out Cout + weights of each layer, (L,), exact or relaxed as the counts are.
+        """M_l = H_in W_in Cin + H_out W_out Cout + weights of each layer, shape (L,); relaxed where the counts are.
 
-        The input has its true size. (The paper's code takes output size x stride, which is more where a stride does
-        not divide.) Weights are those of the metric `weights`.
+        The input has its true size. (hardware_model.py takes output size x stride, which is more where the stride does
+        not divide the size.) Weights are those of the metric `weights`.
         """
         return self.input_area * cin + self.table.area * cout + weight_bytes(self.table, cin, cout)
 
 
-def level_of(size: float, levels: Sequence[float], tolerance: float) -> float | None:
-    """The smallest memory level L with `size` < L (1 + tolerance), in bytes; None above all levels.
+def choose_memory_level(size: float, levels: Sequence[float], tolerance: float) -> float | None:
+    """The smallest of `levels` L (bytes, ascending) with `size` < L (1 + tolerance); None above all levels.
 
-    A layer that exceeds a level by less than the tolerance is worth thinning until it fits; others belong to the next.
-    (The paper's code allows its smallest level a tenth of this tolerance, by a missing zero: not copied.)
+    A layer that exceeds a level by less than the tolerance is thinned until it fits; others belong to the next level.
+    (eml-eda/multi-constraint-nas, tiny_imagenet_finetuning_GAP8.py at 2c2422a, allows the smallest level a tenth of
+    this tolerance, "4400/100*percentage": probably a slip, and not copied.)
+
+    Example: with levels 44,000 and 400,000 and tolerance 0.3, 50,000 bytes belong to 44,000 and 60,000 to 400,000.
     """
     return next((level for level in levels if size < level * (1 + tolerance)), None)

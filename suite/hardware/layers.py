@@ -16,11 +16,15 @@ WEIGHTED: tuple[Kind, ...] = ("conv", "depthwise", "linear")
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation. `channels` and `size` (H, W) describe its output; features have size (1, 1), sequences (1, L).
+    """One operation of a network.
 
-    `fused` marks what an int8 kernel does on the fly (batch norm folded into the weights, ReLU in the producer's
-    output stage): no buffer of its own. `bias` says whether the deployed kernel has one, batch norm included.
-    `branch` is the path of the candidate block that the layer is part of, where the network holds layer choices.
+    name: module path or, for operations without a module, the name of the fx node.
+    inputs: names of the layers whose outputs it reads.
+    channels, size: of its output; size is (H, W), (1, L) for sequences, (1, 1) for features.
+    bias: whether the deployed kernel has one, be it only because a batch norm is folded into it.
+    fused: whether an int8 kernel does it on the fly, without a buffer of its own: batch norm folded into the weights,
+        ReLU in the producer's output stage.
+    branch: path of the candidate block that the layer is part of, if the network is a supernet.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Multiply-accumulate operations of one inference, biases not counted (the paper's "OPs")."""
+"""Multiply-accumulate operations (MACs) of one inference, biases not counted: the "OPs" of arXiv 2310.07217."""
 
 from torch import Tensor
 

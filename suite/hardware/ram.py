@@ -1,7 +1,8 @@
 """Peak activation memory in bytes under TensorFlow Lite Micro's greedy plan.
 
-Buffers are placed by falling size, ties by later first use first, each 16-byte aligned at the lowest offset that is
-free while it lives. The plan is not monotone: a smaller network can need more.
+The plan (tensorflow/tflite-micro at 8a1225b, tensorflow/lite/micro/memory_planner/greedy_memory_planner.cc) places
+buffers by falling size, of equal sizes the one whose use begins later first, each at the lowest 16-byte aligned offset
+that is free while it lives. It is not monotone: a smaller network can need more.
 """
 
 from bisect import insort
@@ -25,10 +26,13 @@ class Buffer:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Where the greedy plan puts each of a row of buffers, in bytes.
+    """Offsets that the greedy plan gives to a sequence of buffers; buffers are named by their index in it.
 
-    `order` is that of placing. `supports[i]` are the buffers at whose end buffer i begins, those that keep it from
-    lying lower; none at offset 0. `tops` are the buffers that end at the peak.
+    peak: bytes in use, the highest end of a buffer.
+    offsets: start of each buffer in bytes.
+    order: buffers in the order in which they were placed.
+    supports: for each buffer those at whose end it begins, which keep it from lying lower; none at offset 0.
+    tops: the buffers that end at the peak.
     """
 
     peak: int
@@ -39,11 +43,12 @@ class MemoryPlan:
 
     @cached_property
     def slopes(self) -> tuple[float, ...]:
-        """d peak / d size of each buffer as long as the plan keeps its shape, alignment ignored.
+        """d peak / d size of each buffer while order, supports and tops stay the same; alignment is ignored.
 
-        The peak is a pile: a top buffer, the one it rests on, and so on to offset 0, each with slope 1. Where several
-        buffers end at the peak, or one rests on several, no one of them alone can lower it: they share equally. (The
-        mean over the piles; each of them is a subgradient.) Slopes times aligned sizes add up to the peak.
+        A top buffer, the one it rests on, and so on down to offset 0 form a pile: its sizes add up to the peak, so that
+        each has slope 1. Where several buffers end at the peak, or one rests on several, none of them alone can lower
+        the peak, and they share the slope equally (the mean of the piles' subgradients). Slopes times aligned sizes add
+        up to the peak.
         """
         slopes = [0.0] * len(self.offsets)
         for top in self.tops:
@@ -55,10 +60,10 @@ class MemoryPlan:
 
 
 def lifetimes(network: Network) -> list[tuple[str, int, int]]:
-    """(layer, first, last) of each tensor that the int8 network materialises, in order of creation.
+    """(layer, first operation, last operation) of each activation tensor of the int8 network, in order of creation.
 
-    The input exists from operation 0 and the k-th operation that writes a buffer is operation k; what is fused
-    writes its producer's buffer.
+    The input exists from operation 0; the k-th layer that writes a buffer is operation k. A fused layer writes into its
+    producer's buffer.
     """
     owner: dict[str, str] = {}
     first: dict[str, int] = {}
@@ -78,7 +83,7 @@ def lifetimes(network: Network) -> list[tuple[str, int, int]]:
     return [(name, first[name], last[name]) for name in first]
 
 
-def buffers(network: Network) -> list[Buffer]:
+def activation_buffers(network: Network) -> list[Buffer]:
     """The int8 activation tensors of `network`, one byte an element."""
     return [
         Buffer(layer.channels * layer.size[0] * layer.size[1], first, last)
@@ -88,19 +93,19 @@ def buffers(network: Network) -> list[Buffer]:
 
 
 def peak_bytes(tensors: Sequence[Buffer]) -> int:
-    """Bytes from the lowest to the highest address in use when `tensors` are placed by the greedy plan."""
+    """Bytes of memory in use when `tensors` are placed by the greedy plan."""
     return plan_memory(tensors).peak
 
 
 def plan_memory(tensors: Sequence[Buffer]) -> MemoryPlan:
     """Place `tensors` by the greedy plan."""
-    sizes = [aligned(tensor.size) for tensor in tensors]
+    sizes = [align(tensor.size) for tensor in tensors]
     order = sorted(range(len(tensors)), key=lambda i: (-sizes[i], -tensors[i].first))
     offsets = [0] * len(tensors)
     supports: list[tuple[int, ...]] = [()] * len(tensors)
     placed: list[tuple[int, int, int]] = []
     for i in order:
-        offsets[i], supports[i] = _lowest(tensors, i, sizes[i], placed)
+        offsets[i], supports[i] = _lowest_free_offset(tensors, i, sizes[i], placed)
         insort(placed, (offsets[i], offsets[i] + sizes[i], i))
     ends = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
     peak = max(ends, default=0)
@@ -108,7 +113,7 @@ def plan_memory(tensors: Sequence[Buffer]) -> MemoryPlan:
     return MemoryPlan(peak, tuple(offsets), tuple(order), tuple(supports), tops)
 
 
-def _lowest(
+def _lowest_free_offset(
     tensors: Sequence[Buffer], i: int, size: int, placed: Sequence[tuple[int, int, int]]
 ) -> tuple[int, tuple[int, ...]]:
     """The lowest offset where `size` bytes are free while tensor i lives, and the buffers that end there.
@@ -130,6 +135,6 @@ def _lowest(
     return offset, below
 
 
-def aligned(size: int) -> int:
-    """`size` rounded up to whole units of the planner."""
+def align(size: int) -> int:
+    """`size` in bytes, rounded up to a multiple of 16."""
     return -(-size // ALIGNMENT) * ALIGNMENT

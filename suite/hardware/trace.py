@@ -1,4 +1,4 @@
-"""From an `nn.Module` to a list of layers, by torch.fx; what it does not know is an error, never a silent zero."""
+"""Traces an `nn.Module` into a list of layers with torch.fx; an unknown operation is an error, never a silent zero."""
 
 import operator
 import re
@@ -87,7 +87,7 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
 
 
 def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer, ...]:
-    """All layers of `module` before anything is fused, layer choices with all their branches."""
+    """All layers of `module`, nothing fused yet; a layer choice contributes the layers of all its branches."""
     was_training = module.training
     module.eval()
     try:
@@ -107,14 +107,14 @@ def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer,
 
 
 class _Tracer(fx.Tracer):
-    """The mixing of candidate blocks is one operation."""
+    """As torch.fx traces, but a layer choice's `Mix` is one operation."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, Mix) or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Reader:
-    """Walks the fx graph once; `alias` maps nodes that do nothing at inference to their source."""
+    """Walks the fx graph once. `alias` maps each node to its layer; what does nothing at inference, to its input's."""
 
     def __init__(self, modules: dict[str, nn.Module], graph: fx.Graph) -> None:
         self.modules = modules
@@ -125,14 +125,14 @@ class _Reader:
     def read(self) -> tuple[Layer, ...]:
         for node in self.graph.nodes:
             if node.op == "output":
-                self._finish(node)
+                self._read_output(node)
             else:
-                self._read(node)
+                self._read_node(node)
         return tuple(self.layers.values())
 
-    def _read(self, node: fx.Node) -> None:
-        kind = self._kind(node)
-        sources = tuple(self.alias[n] for n in (_joined(node) if kind == "concat" else node.all_input_nodes))
+    def _read_node(self, node: fx.Node) -> None:
+        kind = self._kind_of(node)
+        sources = tuple(self.alias[n] for n in (_concatenated(node) if kind == "concat" else node.all_input_nodes))
         if kind == "alias":
             self.alias[node] = sources[0]
             return
@@ -142,14 +142,14 @@ class _Reader:
         self._check_axes(node, name, kind)
         channels, size = _output_shape(node)
         if kind in WEIGHTED:
-            layer = self._weighted(node, name, kind, sources, channels, size)
+            layer = self._weighted_layer(node, name, kind, sources, channels, size)
         else:
             layer = Layer(name, kind, sources, channels, size)  # type: ignore[arg-type]
-            self._check(layer, node)
-        self.layers[name] = replace(layer, branch=self._branch(node))
+            self._check_known(layer, node)
+        self.layers[name] = replace(layer, branch=self._branch_of(node))
         self.alias[node] = name
 
-    def _kind(self, node: fx.Node) -> str:
+    def _kind_of(self, node: fx.Node) -> str:
         if node.op == "placeholder":
             return "input"
         if node.op == "call_module":
@@ -157,21 +157,21 @@ class _Reader:
             kind = _MODULES.get(type(module))
             if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups > 1:
                 kind = "depthwise"
-            what = f"layer {node.target} ({type(module).__name__})"
+            described = f"layer {node.target} ({type(module).__name__})"
         elif node.op == "call_method":
-            kind, what = _METHODS.get(str(node.target)), f"method .{node.target}() ({node.name})"
+            kind, described = _METHODS.get(str(node.target)), f"method .{node.target}() ({node.name})"
         else:
             kind = _FUNCTIONS.get(node.target) if callable(node.target) else None
-            what = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
+            described = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
         if node.op != "call_module" and node.target in ("mean", torch.mean) and _is_global_mean(node):
             kind = "pool"
         if kind is None:
             operations = ["add", "concat", "flatten", "mean over all positions"]
             known = [*sorted({t.__name__ for t in _MODULES} - {"Mix"}), *operations]
-            raise SuiteError(f"{what} has no cost model. Known: {', '.join(known)}")
+            raise SuiteError(f"{described} has no cost model. Known: {', '.join(known)}")
         return kind
 
-    def _weighted(
+    def _weighted_layer(
         self, node: fx.Node, name: str, kind: str, sources: tuple[str, ...], channels: int, size: tuple[int, int]
     ) -> Layer:
         module = self.modules[str(node.target)]
@@ -180,16 +180,16 @@ class _Reader:
                 raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
             return Layer(name, "linear", sources, channels, size, module.in_features, bias=module.bias is not None)
         assert isinstance(module, nn.Conv1d | nn.Conv2d)
-        what = type(module).__name__
+        operation = type(module).__name__
         if kind == "depthwise" and not module.groups == module.in_channels == module.out_channels:
             raise SuiteError(
-                f"layer {name} ({what}, groups={module.groups}) is neither dense nor depthwise "
+                f"layer {name} ({operation}, groups={module.groups}) is neither dense nor depthwise "
                 f"(groups = in_channels = out_channels): no cost model"
             )
         if module.padding_mode != "zeros":
-            raise SuiteError(f"layer {name} ({what}, padding_mode={module.padding_mode}): only zeros has a cost model")
-        kernel = (1, module.kernel_size[0]) if what == "Conv1d" else module.kernel_size
-        stride = (1, module.stride[0]) if what == "Conv1d" else module.stride
+            raise SuiteError(f"layer {name} ({operation}, padding_mode={module.padding_mode}): only zeros is modelled")
+        kernel = (1, module.kernel_size[0]) if operation == "Conv1d" else module.kernel_size
+        stride = (1, module.stride[0]) if operation == "Conv1d" else module.stride
         return Layer(name, kind, sources, channels, size, module.in_channels, kernel, stride, module.bias is not None)  # type: ignore[arg-type]
 
     def _check_axes(self, node: fx.Node, name: str, kind: str) -> None:
@@ -203,8 +203,8 @@ class _Reader:
         if kind == "flatten" and _rank(node) != 2:
             raise SuiteError(f"operation {name} (flatten) leaves {_rank(node)} axes: it must leave (N, features)")
 
-    def _check(self, layer: Layer, node: fx.Node) -> None:
-        """Refuse what looks known and is not: sums with constants or broadcasting, batch norm on its own."""
+    def _check_known(self, layer: Layer, node: fx.Node) -> None:
+        """Refuse known operations in an unknown use: sums with constants or broadcasting, batch norm on its own."""
         if layer.kind == "add":
             a = self.layers[layer.inputs[0]]
             b = self.layers[layer.inputs[-1]]
@@ -226,15 +226,15 @@ class _Reader:
                     f"layer {layer.name} (batch norm): needs running statistics with a momentum, to be folded"
                 )
 
-    def _branch(self, node: fx.Node) -> str | None:
+    def _branch_of(self, node: fx.Node) -> str | None:
         """Path of the candidate block that the operation stands in, if any."""
-        found = [match for path in node.meta.get("nn_module_stack", {}) if (match := _BRANCH.fullmatch(path))]
-        paths = [match[0] for match in found if isinstance(self.modules[match[1] or ""], LayerChoice)]
+        matches = [match for path in node.meta.get("nn_module_stack", {}) if (match := _BRANCH.fullmatch(path))]
+        paths = [match[0] for match in matches if isinstance(self.modules[match[1] or ""], LayerChoice)]
         if len(paths) > 1:
             raise SuiteError(f"layer choice {paths[-1]} stands within {paths[0]}: nested choices have no cost model")
         return paths[0] if paths else None
 
-    def _finish(self, node: fx.Node) -> None:
+    def _read_output(self, node: fx.Node) -> None:
         result = node.args[0]
         if not isinstance(result, fx.Node):
             raise SuiteError("the network must return one tensor")
@@ -268,8 +268,8 @@ def _is_global_mean(node: fx.Node) -> bool:
     return sorted(a % rank for a in axes if isinstance(a, int)) == list(range(2, rank))
 
 
-def _joined(node: fx.Node) -> list[fx.Node]:
-    """The tensors that a concatenation lines up, in order, the same one as often as it is named."""
+def _concatenated(node: fx.Node) -> list[fx.Node]:
+    """Inputs of a concatenation of channels, in order; a tensor that is concatenated twice stands there twice."""
     tensors = node.args[0] if node.args else node.kwargs["tensors"]
     axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", node.kwargs.get("axis", 0))
     parts = [part for part in tensors if isinstance(part, fx.Node)] if isinstance(tensors, list | tuple) else []
@@ -279,7 +279,7 @@ def _joined(node: fx.Node) -> list[fx.Node]:
 
 
 def with_fusion(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """Mark batch norms and ReLUs that their producer does on the fly, and give layers with batch norm a bias."""
+    """Mark batch norms and ReLUs that an int8 kernel folds into their producer; a folded batch norm gives it a bias."""
     users: dict[str, int] = {}
     for layer in layers:
         for source in layer.inputs:
@@ -287,14 +287,14 @@ def with_fusion(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     result: dict[str, Layer] = {}
     for layer in layers:
         producer = result[layer.inputs[0]] if layer.inputs else layer
-        alone = users.get(producer.name) == 1
+        one_user = users.get(producer.name) == 1
         if layer.kind == "batch_norm":
-            if not alone:
+            if not one_user:
                 raise SuiteError(f"layer {layer.name} (batch norm): {producer.name} has other users, no folding")
             result[producer.name] = replace(producer, bias=True)
             layer = replace(layer, fused=True)
         elif str(layer.kind) == "relu":
-            fusable = producer.kind in (*WEIGHTED, "add", "batch_norm") and alone
+            fusable = producer.kind in (*WEIGHTED, "add", "batch_norm") and one_user
             layer = replace(layer, kind="activation", fused=fusable)
         result[layer.name] = layer
     return tuple(result.values())

@@ -1,4 +1,4 @@
-"""Weight memory in bytes, one byte per int8 weight (the paper's memory; paper section 4, kB = 1024 B)."""
+"""Weight memory in bytes, one byte per int8 weight: the "memory" of arXiv 2310.07217, there in kB of 1024 B."""
 
 from torch import Tensor, where
 

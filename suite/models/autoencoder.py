@@ -1,7 +1,8 @@
 """Fully connected autoencoder of MLPerf Tiny (anomaly detection): 264,192 weights and as many MACs for 640 inputs.
 
-640-128-128-128-128-8-128-128-128-128-640 after pytorch-benchmarks' port (paper section 4): every linear layer has a
-bias, and with these and batch norm there are 267,928 parameters, the size that the paper's targets are fractions of.
+Layers 640-128-128-128-128-8-128-128-128-128-640, as in eml-eda/pytorch-benchmarks at 509401c,
+pytorch_benchmarks/anomaly_detection/model.py. Every linear layer has a bias; biases and batch norm included there are
+267,928 parameters: the targets in the scripts of arXiv 2310.07217 are fractions of this size.
 """
 
 from itertools import pairwise
@@ -28,10 +29,10 @@ class Dense(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Reconstruction (N, inputs) of features (N, inputs), through `code` numbers; `hidden` is the other layers' width.
+    """Reconstruction (N, inputs) of features (N, inputs) through a layer of `code` units; all others have `hidden`.
 
     640 inputs are 5 frames of 128 mel bands, 110 the averaged spectrum of a clip. At 640: 264,192 weights and MACs,
-    768 B of RAM, 33,024 GAP8 cycles (paper section 1.6; RAM as TFLM's plan of ad01_int8, peers section 7.6).
+    768 B of RAM (as TensorFlow Lite Micro needs for MLPerf Tiny's ad01_int8.tflite), 33,024 GAP8 cycles.
     """
 
     def __init__(self, inputs: int = 640, hidden: int = 128, code: int = 8) -> None:

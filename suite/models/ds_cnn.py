@@ -1,13 +1,13 @@
 """DS-CNN of MLPerf Tiny (keyword spotting): 22,016 weights, 2,656,768 MACs for 49 frames of 10 MFCCs.
 
-After pytorch-benchmarks' port (paper section 4): all convolutions have a bias, the first is padded symmetrically by
-(5, 1) where Keras pads the end only, and the pool covers the whole 25x5 map where Keras' window is 24x5.
+As in eml-eda/pytorch-benchmarks at 509401c, pytorch_benchmarks/keyword_spotting/model.py: all convolutions have a bias,
+the first is padded symmetrically by (5, 1), and the pool covers the whole 25x5 map. (MLPerf Tiny's own Keras model pads
+more at the end than at the start, and its pool's window is 24x5.)
 """
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.models.dropout import ByteDropout
 from suite.models.initialise import he_initialise
 from suite.models.mobilenet_v1 import SeparableBlock
 
@@ -17,19 +17,20 @@ BLOCKS = 4
 class DsCnn(nn.Module):
     """Logits (N, classes) of MFCCs (N, in_channels, 49, 10); `width` is the channels of every convolution.
 
-    At width 64: 22,016 weights, 2,656,768 MACs, 16,000 B of RAM, 526,880 GAP8 cycles (paper section 1.6; RAM as TFLM's
-    plan of kws_ref_model, peers section 7.6).
+    At width 64: 22,016 weights, 2,656,768 MACs, 16,000 B of RAM (as TensorFlow Lite Micro needs for MLPerf Tiny's
+    kws_ref_model.tflite), 526,880 GAP8 cycles.
     """
 
     def __init__(self, in_channels: int = 1, classes: int = 12, width: int = 64) -> None:
         super().__init__()
         self.stem = nn.Conv2d(in_channels, width, (10, 4), 2, padding=(5, 1))
-        # Momentum stays at PyTorch's 0.1, the weight of the *new* batch, here and in the blocks. Keras' 0.99 weighs the
-        # old average; the port copied the number, so that its running statistics are 99 % those of the last batch.
+        # Momentum is PyTorch's default 0.1, the weight of the *new* batch, here and in the blocks. Keras' 0.99 is the
+        # weight of the old average; pytorch-benchmarks copies the number, so that its running statistics are 99 % those
+        # of the last batch.
         self.bn = nn.BatchNorm2d(width)
-        self.dropout1 = ByteDropout(0.2)
+        self.dropout1 = nn.Dropout(0.2)
         self.blocks = nn.Sequential(*(SeparableBlock(width, width, bias=True) for _ in range(BLOCKS)))
-        self.dropout2 = ByteDropout(0.4)
+        self.dropout2 = nn.Dropout(0.4)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width, classes)
         he_initialise(self)

@@ -1,4 +1,4 @@
-"""How every seed is initialised."""
+"""Initial weights of the reference networks and supernets."""
 
 from torch import nn
 

@@ -1,4 +1,7 @@
-"""Several candidate blocks at one place of a network, mixed by weights that a search sets (paper section 5.4)."""
+"""Several candidate blocks at one position of a network, mixed by weights that a search sets.
+
+For the path-based search of arXiv 2310.07217 (PITSuperNetModule in eml-eda/multi-constraint-nas, models.py at 2c2422a).
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,14 +10,14 @@ from torch import Tensor, nn
 
 
 class Mix(nn.Module):
-    """Weighted sum of the branches' outputs; the mean where no weights are set. A leaf to the tracer."""
+    """Weighted sum of the branches' outputs, or their mean if `weights` is None. One operation to the tracer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weights: Tensor | None = None
 
     def forward(self, *outputs: Tensor) -> Tensor:
-        """(N, ...) each, same shape -> same shape."""
+        """Outputs (N, ...), all of one shape -> their sum, of the same shape."""
         weights = self.weights
         if weights is None:
             weights = outputs[0].new_full((len(outputs),), 1 / len(outputs))
@@ -25,10 +28,10 @@ class Mix(nn.Module):
 
 
 class LayerChoice(nn.Module):
-    """Candidate blocks of which one will stay; all take and give tensors of the same shapes.
+    """Candidate blocks ("branches") of which the search leaves one; all map one input shape to one output shape.
 
-    `active` are the branches that are computed, all at first; a search may set fewer, and `mix.weights` has one weight
-    for each of them. With a single active branch its output is the result, and nothing is mixed.
+    `active` holds the indices of the branches that are computed: all at first, fewer if a search says so. `mix.weights`
+    has one weight for each active branch. With a single active branch its output is the result, and nothing is mixed.
     """
 
     def __init__(self, branches: Mapping[str, nn.Module]) -> None:
@@ -45,10 +48,10 @@ class LayerChoice(nn.Module):
         return tuple(self.branches)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, ...) -> the branches' shape."""
-        parts = list(self.branches.values())
+        """Input (N, C, ...) -> the branches' output shape."""
+        branches = list(self.branches.values())
         if len(self.active) == 1:
-            result: Tensor = parts[self.active[0]](x)
+            result: Tensor = branches[self.active[0]](x)
             return result
-        mixed: Tensor = self.mix(*(parts[i](x) for i in self.active))
+        mixed: Tensor = self.mix(*(branches[i](x) for i in self.active))
         return mixed

@@ -1,7 +1,8 @@
 """MobileNetV1-0.25 of MLPerf Tiny (person detection): 208,112 weights, 7,489,664 MACs at 96x96.
 
-After pytorch-benchmarks' port (paper sections 4 and 6.2): no convolution has a bias, a batch norm follows each; with
-the two biases of the FC and batch norm 213,586 parameters, the size that the paper's targets are fractions of.
+As in eml-eda/pytorch-benchmarks at 509401c, pytorch_benchmarks/visual_wake_words/model.py: no convolution has a bias, a
+batch norm follows each. With batch norm and the two biases of the linear layer there are 213,586 parameters: the
+targets in the scripts of arXiv 2310.07217 are fractions of this size.
 """
 
 import torch.nn.functional as F
@@ -34,8 +35,8 @@ class SeparableBlock(nn.Module):
 class MobileNetV1(nn.Module):
     """Logits (N, classes) of images (N, in_channels, 96, 96); `width` is the stem's channels, 32 times the multiplier.
 
-    At width 8: 208,112 weights, 7,489,664 MACs, 73,728 B of RAM, 1,425,728 GAP8 cycles (paper section 1.6; RAM as
-    TFLM's plan of vww_96_int8, peers section 7.6).
+    At width 8: 208,112 weights, 7,489,664 MACs, 73,728 B of RAM (as TensorFlow Lite Micro needs for MLPerf Tiny's
+    vww_96_int8.tflite), 1,425,728 GAP8 cycles.
     """
 
     def __init__(self, in_channels: int = 3, classes: int = 2, width: int = 8) -> None:

@@ -1,8 +1,8 @@
 """ResNet18 for Tiny ImageNet at 64x64 as the paper uses it: 11,261,632 weights, 2,221,772,800 MACs.
 
-After pytorch-benchmarks' port (paper section 4): a 3x3 stem of stride 1 without max pool; shortcuts that change shape
-are 1x1 convolutions with batch norm; no convolution has a bias. Names below the stem are torchvision's, so that its
-ImageNet weights load by name, stem and FC excepted.
+As in eml-eda/pytorch-benchmarks at 509401c, pytorch_benchmarks/tiny_imagenet/model.py: a 3x3 stem of stride 1 without
+max pool; shortcuts that change shape are 1x1 convolutions with batch norm; no convolution has a bias. Names below the
+stem are torchvision's, so that its ImageNet weights load by name, stem and linear layer excepted.
 """
 
 import torch.nn.functional as F
@@ -35,8 +35,8 @@ class ResNet18(nn.Module):
     """Logits (N, classes) of images (N, in_channels, 64, 64); `width` is the channels of the first stage.
 
     At width 64: 11,261,632 weights, 2,221,772,800 MACs, 124.2 M GAP8 cycles, 11,281,032 numbers with batch norm and its
-    statistics (paper section 1.6). RAM is computed: 1,048,576 B, four maps of 64x64x64; three live at once, but
-    TFLM's greedy plan places later maps first and leaves the stem's no hole.
+    statistics (the 11.28 M of arXiv 2310.07217). Peak RAM is 1,048,576 B, four maps of 64x64x64: only three are live at
+    once, but TFLM's greedy plan places later maps first and leaves no gap for the stem's.
     """
 
     def __init__(self, in_channels: int = 3, classes: int = 200, width: int = 64) -> None:

@@ -1,7 +1,7 @@
 """ResNet8 of MLPerf Tiny as the paper uses it: CIFAR-10's 77,360 weights, 12,501,632 MACs at 32x32.
 
-After pytorch-benchmarks' port: the first convolution of a block has no bias, the second and the 1x1 shortcuts have
-one, and the shortcuts carry no batch norm (facts checked against the published parameter counts).
+As in eml-eda/pytorch-benchmarks at 509401c, pytorch_benchmarks/image_classification/model.py: the first convolution of
+a block has no bias, the second and the 1x1 shortcuts have one, and no batch norm follows the shortcuts.
 """
 
 import torch.nn.functional as F

@@ -1,7 +1,8 @@
-"""The paper's path-based search spaces: the seeds with several candidate blocks at each place (paper section 1.5).
+"""Supernets of arXiv 2310.07217's path-based search: reference networks with candidate blocks at several positions.
 
-ResNet8 5,184 networks, DS-CNN 256, MobileNet 15.9 million, autoencoder 64. Each holds its seed: all 3x3 convolutions in
-ResNet8, all separable blocks in DS-CNN and MobileNet, all layers in the autoencoder.
+Positions and candidates as in eml-eda/multi-constraint-nas, models.py at 2c2422a. ResNet8 has 5,184 networks, DS-CNN
+256, MobileNet 15.9 million, the autoencoder 64. Each space holds its reference network (ResNet8: the 3x3 convolution
+everywhere; DS-CNN and MobileNet: the separable block everywhere; autoencoder: every layer).
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models.autoencoder import DEPTH, Dense
-from suite.models.dropout import ByteDropout
 from suite.models.ds_cnn import BLOCKS as DS_CNN_BLOCKS
 from suite.models.initialise import he_initialise
 from suite.models.layer_choice import LayerChoice
@@ -21,18 +21,29 @@ from suite.models.mobilenet_v1 import BLOCKS as MOBILENET_BLOCKS
 def blocks(
     cin: int, cout: int, stride: int = 1, *, bias: bool, identity: bool, relu: bool = True
 ) -> Mapping[str, nn.Module]:
-    """Convolution 3x3 or 5x5, or depthwise 3x3 and pointwise, each with batch norm and ReLU; identity where allowed.
+    """Candidate blocks by name, each (N, cin, H, W) -> (N, cout, H/stride, W/stride).
 
-    `relu`: whether the block ends in one; the separable block has one after its depthwise part in any case.
+    conv3x3, conv5x5: convolution, batch norm, ReLU. separable: depthwise 3x3 and pointwise convolution, batch norm and
+    ReLU after each. identity: no layer at all, only with `identity`, which needs cin = cout and stride 1.
+
+    Args:
+        cin: input channels.
+        cout: output channels.
+        stride: of the first convolution.
+        bias: whether the convolutions have one.
+        identity: whether the block may be left out.
+        relu: whether a block ends in a ReLU (the one after the depthwise convolution stays in any case).
     """
-    found: dict[str, nn.Module] = {
+    candidates: dict[str, nn.Module] = {
         f"conv{k}x{k}": nn.Sequential(*_conv(cin, cout, k, stride, bias, relu)) for k in (3, 5)
     }
     depthwise = nn.Conv2d(cin, cin, 3, stride, padding=1, groups=cin, bias=bias)
-    found["separable"] = nn.Sequential(depthwise, nn.BatchNorm2d(cin), nn.ReLU(), *_conv(cin, cout, 1, 1, bias, relu))
+    candidates["separable"] = nn.Sequential(
+        depthwise, nn.BatchNorm2d(cin), nn.ReLU(), *_conv(cin, cout, 1, 1, bias, relu)
+    )
     if identity:
-        found["identity"] = nn.Identity()
-    return found
+        candidates["identity"] = nn.Identity()
+    return candidates
 
 
 def _conv(cin: int, cout: int, kernel: int, stride: int, bias: bool, relu: bool) -> list[nn.Module]:
@@ -41,7 +52,7 @@ def _conv(cin: int, cout: int, kernel: int, stride: int, bias: bool, relu: bool)
 
 
 class _ResidualBlock(nn.Module):
-    """Two choices and a shortcut, (N, cin, H, W) -> (N, cout, H/stride, W/stride); the second may be left out."""
+    """Two layer choices and a shortcut, (N, cin, H, W) -> (N, cout, H/stride, W/stride); the second may be identity."""
 
     def __init__(self, cin: int, cout: int, stride: int) -> None:
         super().__init__()
@@ -57,7 +68,7 @@ class _ResidualBlock(nn.Module):
 
 
 class ResNet8Choices(nn.Module):
-    """Seven places in ResNet8: the stem and two in each of three blocks; shortcuts have a batch norm here."""
+    """ResNet8 with seven positions: the stem and two in each of three blocks. Shortcuts have batch norm here."""
 
     def __init__(self, in_channels: int = 3, classes: int = 10, width: int = 16) -> None:
         super().__init__()
@@ -78,17 +89,17 @@ class ResNet8Choices(nn.Module):
 
 
 class DsCnnChoices(nn.Module):
-    """Four places in DS-CNN, its blocks; each may be left out."""
+    """DS-CNN with four positions, its blocks; each may be left out."""
 
     def __init__(self, in_channels: int = 1, classes: int = 12, width: int = 64) -> None:
         super().__init__()
         self.stem = nn.Conv2d(in_channels, width, (10, 4), 2, padding=(5, 1))
         self.bn = nn.BatchNorm2d(width)
-        self.dropout1 = ByteDropout(0.2)
+        self.dropout1 = nn.Dropout(0.2)
         self.blocks = nn.Sequential(
             *(LayerChoice(blocks(width, width, bias=True, identity=True)) for _ in range(DS_CNN_BLOCKS))
         )
-        self.dropout2 = ByteDropout(0.4)
+        self.dropout2 = nn.Dropout(0.4)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width, classes)
         he_initialise(self)
@@ -101,18 +112,18 @@ class DsCnnChoices(nn.Module):
 
 
 class MobileNetV1Choices(nn.Module):
-    """Thirteen places in MobileNetV1-0.25, its blocks; those that keep the shape may be left out."""
+    """MobileNetV1-0.25 with thirteen positions, its blocks; those that keep the shape may be left out."""
 
     def __init__(self, in_channels: int = 3, classes: int = 2, width: int = 8) -> None:
         super().__init__()
         self.stem = nn.Conv2d(in_channels, width, 3, 2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(width)
-        places, cin = [], width
+        positions, cin = [], width
         for factor, stride in MOBILENET_BLOCKS:
             cout = factor * width
-            places.append(LayerChoice(blocks(cin, cout, stride, bias=False, identity=stride == 1 and cin == cout)))
+            positions.append(LayerChoice(blocks(cin, cout, stride, bias=False, identity=stride == 1 and cin == cout)))
             cin = cout
-        self.blocks = nn.Sequential(*places)
+        self.blocks = nn.Sequential(*positions)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(cin, classes)
         he_initialise(self)
@@ -125,7 +136,7 @@ class MobileNetV1Choices(nn.Module):
 
 
 class AutoencoderChoices(nn.Module):
-    """Six places in the autoencoder: the hidden layers that keep their width, each may be left out."""
+    """The autoencoder with six positions, the hidden layers that keep their width; each may be left out."""
 
     def __init__(self, inputs: int = 640, hidden: int = 128, code: int = 8) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""An experiment's records as one file, `records.zip`: what is committed, sent and kept of a finished experiment."""
+"""An experiment's records as one file, `records.zip`: what is committed and sent of a finished experiment."""
 
 import zipfile
 from collections import defaultdict

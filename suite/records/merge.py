@@ -62,7 +62,7 @@ class _Run:
         return self.store.run_folder(self.id) / "record.json"
 
     @property
-    def worth(self) -> int:
+    def completeness(self) -> int:
         """Finished runs before failed ones before planned ones."""
         return 0 if self.record is None else 2 if self.record.status == "done" else 1
 
@@ -85,7 +85,7 @@ def merge(into: Store, sources: Sequence[Store]) -> Merged:
     for runs in chosen.values():
         for run in runs:
             by_id.setdefault(run.id, []).append(run)
-    if conflicts := [conflict for _, runs in sorted(by_id.items()) for conflict in _conflicts(runs)]:
+    if conflicts := [conflict for _, runs in sorted(by_id.items()) for conflict in _list_conflicts(runs)]:
         raise SuiteError(
             f"one run with different results: {conflicts[0]}"
             + (f" ({len(conflicts)} such runs in all)" if len(conflicts) > 1 else "")
@@ -105,15 +105,15 @@ def _runs(store: Store) -> list[_Run]:
     return [_Run(store, run_id, records.get(run_id), broken.get(run_id, "")) for run_id in store.run_ids()]
 
 
-def _conflicts(runs: Sequence[_Run]) -> list[str]:
-    """A run is one configuration and one seed: two results of it cannot both be right."""
-    done = [(run, _results(run.record)) for run in runs if run.record is not None and run.worth == 2]
-    found = []
+def _list_conflicts(runs: Sequence[_Run]) -> list[str]:
+    """Differences between finished records of one run, which has one configuration and random seed, as text."""
+    done = [(run, _results(run.record)) for run in runs if run.record is not None and run.completeness == 2]
+    conflicts = []
     for run, results in done[1:]:
         first, reference = done[0]
         if differing := [name for name in reference if reference[name] != results[name]]:
-            found.append(f"{first.file} and {run.file} differ in {', '.join(differing)}")
-    return found
+            conflicts.append(f"{first.file} and {run.file} differ in {', '.join(differing)}")
+    return conflicts
 
 
 def _results(record: RunRecord) -> Mapping[str, str]:
@@ -126,15 +126,15 @@ def _results(record: RunRecord) -> Mapping[str, str]:
 def _join(into: Store, runs: Sequence[_Run], merged: Merged) -> None:
     """Bring one run to `into`, from the best of `runs`."""
     merged.left_out += [f"{run.file}: {run.broken}" for run in runs if run.broken]
-    mine = next((run for run in runs if run.store is into), None)
-    if mine is not None and mine.broken:  # perhaps of a newer suite: not ours to replace
+    own = next((run for run in runs if run.store is into), None)
+    if own is not None and own.broken:  # perhaps of a newer suite: not to be replaced
         return
     usable = [run for run in runs if not run.broken]
     if not usable:
         return
-    best = max(usable, key=lambda run: run.worth)  # the first of equals, and ours is first
-    if best is mine:
-        merged.same += sum(run.worth > 0 for run in usable[1:])
+    best = max(usable, key=lambda run: run.completeness)  # the first of equals: that of `into` comes first
+    if best is own:
+        merged.same += sum(run.completeness > 0 for run in usable[1:])
         return
     try:
         with into.lock(into.run_folder(best.id)).acquire(timeout=0):
@@ -146,19 +146,19 @@ def _join(into: Store, runs: Sequence[_Run], merged: Merged) -> None:
 def _copy_unless_finished(into: Store, run: _Run, merged: Merged) -> None:
     """Copy the run, whose lock is held, unless it has finished in `into` since the records were compared."""
     try:
-        mine = _Run(into, run.id, into.read(run.id))
+        own = _Run(into, run.id, into.read(run.id))
     except RecordError as error:
         merged.left_out.append(str(error))
         return
-    if mine.worth == 2:
-        conflicts = _conflicts([mine, run])
+    if own.completeness == 2:
+        conflicts = _list_conflicts([own, run])
         merged.left_out += conflicts
         merged.same += not conflicts
     else:
-        _copy_run(into, run, mine, merged)
+        _copy_run(into, run, own, merged)
 
 
-def _copy_run(into: Store, run: _Run, mine: _Run, merged: Merged) -> None:
+def _copy_run(into: Store, run: _Run, own: _Run, merged: Merged) -> None:
     target = into.run_folder(run.id)
     names = run.store.run_files(run.id)
     if run.record is None:
@@ -175,7 +175,7 @@ def _copy_run(into: Store, run: _Run, mine: _Run, merged: Merged) -> None:
     if run.record.status == "done":
         shutil.rmtree(target / "checkpoints", ignore_errors=True)  # of the failed one: nothing will continue it
     merged.copied += 1
-    merged.finished += mine.worth == 1
+    merged.finished += own.completeness == 1
 
 
 def _copy_file(run: _Run, name: str, target: Path) -> None:

@@ -63,6 +63,21 @@ class Budget:
         return sum(self.violations(costs).values())
 
 
+def feasible_first_key(budget: Budget, costs: Mapping[str, float], score: float) -> tuple[bool, float, float]:
+    """Sort key of a network with exact `costs` and a validation score; a larger key is a better network.
+
+    Networks that meet the budget come before all others, the highest score first; then those that do not, the least
+    total violation first, of equal violations the highest score. Python compares a tuple's entries from the left.
+    """
+    fits = budget.fits(costs)
+    return fits, 0.0 if fits else -budget.total_violation(costs), nan_to_lowest(score)
+
+
+def nan_to_lowest(score: float) -> float:
+    """The score, or minus infinity for NaN: comparisons with NaN are False, so that it would neither win nor lose."""
+    return -math.inf if math.isnan(score) else score
+
+
 Solutions = Mapping[str, Mapping[str, float]]
 """Metric -> exact costs of the network that was found with that constraint of the budget alone."""
 
@@ -93,7 +108,7 @@ def parse_budget(
     Args:
         node: metric -> "25%", "20kB", "5ms", "1.5M", a number, "50% of weights-only" (of this metric's cost in the
             network found with the weights constraint alone), or None for no limit.
-        reference_costs: exact costs of the seed network, which relative targets refer to.
+        reference_costs: exact costs of the reference network, which relative targets refer to.
         units: metric -> its unit, "B", "MAC", "s", "cycles" or "J", as the device states it.
         solutions: what `solutions_needed` names.
 
@@ -119,7 +134,7 @@ def parse_budget(
 
 def _parse_target(metric: str, value: object, reference_cost: float, unit: str) -> float:
     factors = _SUFFIXES[unit]
-    allowed = f'a share of the seed ("25%") or a number with one of {", ".join(filter(None, factors))}'
+    allowed = f'a share of the reference network ("25%") or a number with one of {", ".join(filter(None, factors))}'
     key = f"budget.{metric}={value}"
     match = _QUANTITY.fullmatch(str(value))
     if match is None or isinstance(value, bool):

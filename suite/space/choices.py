@@ -15,7 +15,7 @@ from torch import Tensor
 from suite import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.ram import lifetimes
-from suite.hardware.union import Position, Selection, Union
+from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.space.assignment import best_assignment
 from suite.space.budget import Budget
 from suite.space.groups import Groups
@@ -29,7 +29,7 @@ _CUTS = 300
 class ChoiceSpace:
     """All selections of branches; with `masked`, at all widths of the channel groups that the branches share."""
 
-    union: Union
+    supernet_graph: SupernetGraph
     hardware: HardwareModel
     masked: bool = False
     _parts: dict[Selection, SearchSpace] = field(default_factory=dict, compare=False, repr=False)
@@ -37,7 +37,7 @@ class ChoiceSpace:
     @property
     def positions(self) -> tuple[Position, ...]:
         """The layer choices, in order of execution."""
-        return self.union.positions
+        return self.supernet_graph.positions
 
     @property
     def size(self) -> int:
@@ -46,7 +46,7 @@ class ChoiceSpace:
 
     @cached_property
     def _all(self) -> SearchSpace:
-        return SearchSpace(self.union.network, self.hardware)
+        return SearchSpace(self.supernet_graph.network, self.hardware)
 
     @cached_property
     def groups(self) -> Groups:
@@ -65,11 +65,11 @@ class ChoiceSpace:
         return tuple(n if f else 1 for n, f in zip(self.groups.sizes, self.groups.frozen, strict=True))
 
     def part(self, selection: Selection) -> SearchSpace:
-        """The mask space of the network of these branches; its layers keep their names in the union."""
+        """The mask space of the network of these branches; its layers keep their names in the supernet."""
         if selection not in self._parts:
             if len(self._parts) >= 4096:
                 self._parts.clear()
-            self._parts[selection] = SearchSpace(self.union.select(selection), self.hardware)
+            self._parts[selection] = SearchSpace(self.supernet_graph.select(selection), self.hardware)
         return self._parts[selection]
 
     def groups_of_part(self, selection: Selection) -> list[int]:
@@ -107,8 +107,8 @@ class ChoiceSpace:
         for position in self.positions:
             starts.append(starts[-1] + len(position.branches))
         index = []
-        for layer in self.union.network.weighted:
-            owner = self.union.branch_of.get(layer.name)
+        for layer in self.supernet_graph.network.weighted:
+            owner = self.supernet_graph.branch_of.get(layer.name)
             index.append(starts[-1] if owner is None else starts[owner[0]] + owner[1])
         return torch.tensor(index)
 
@@ -178,15 +178,15 @@ class ChoiceSpace:
         inner = [widths[g] for g in self.groups_of_part(selection)]
         alive = lifetimes(part.network)
         sizes = {name: size for (name, _, _), size in zip(alive, part.buffer_bytes(inner), strict=True)}
-        order = {layer.name: i for i, layer in enumerate(self.union.raw)}
+        order = {layer.name: i for i, layer in enumerate(self.supernet_graph.raw)}
         for step in sorted({first for _, first, _ in alive}):
             now = [name for name, first, last in alive if first <= step <= last]
             if sum(sizes[name] for name in now) > target:
                 low, high = min(order[n] for n in now), max(order[n] for n in now)
                 between = {
                     owner[0]
-                    for layer in self.union.raw[low : high + 1]
-                    if (owner := self.union.branch_of.get(layer.name)) is not None
+                    for layer in self.supernet_graph.raw[low : high + 1]
+                    if (owner := self.supernet_graph.branch_of.get(layer.name)) is not None
                 }
                 return [(i, selection[i]) for i in sorted(between)]
         return list(enumerate(selection))

@@ -38,7 +38,7 @@ class Usage:
 
 
 class Meter:
-    """Counts one run's resources. `standard` is the cost of one standard training of the seed, in MACs."""
+    """Counts one run's resources. `standard` is the cost of one standard training, in MACs."""
 
     def __init__(self, standard_macs: float, compute: str = "cpu") -> None:
         self.standard_macs = standard_macs
@@ -46,7 +46,7 @@ class Meter:
         self.shared: dict[str, dict[str, object]] = {}
         self.lost = Usage()
         self._cuda = compute.startswith("cuda")
-        self._running: list[str | None] = []
+        self._running: list[str] = []
         self._mark: tuple[float, float] = (0.0, 0.0)
         self._event: torch.cuda.Event | None = None
 
@@ -55,17 +55,6 @@ class Meter:
         """Charge the seconds spent inside to phase `name`; an inner phase stops the outer one's clock."""
         if name not in self.phases:
             raise ValueError(f"meter.phase({name!r}): choices are {', '.join(PHASES)}")
-        with self._inside(name):
-            yield
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Stop the clocks: what is done inside has a meter of its own, whose counters are for `add`."""
-        with self._inside(None):
-            yield
-
-    @contextmanager
-    def _inside(self, name: str | None) -> Iterator[None]:
         self._tick()
         self._running.append(name)
         try:
@@ -141,7 +130,7 @@ class Meter:
         self._tick()
 
     def report(self) -> dict[str, object]:
-        """What the record keeps: by phase, in total, lost, and in standard trainings of the seed."""
+        """What the record keeps: by phase, in total, lost, and in standard trainings."""
         self._tick()
         total = self.total()
         return {

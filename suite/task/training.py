@@ -1,7 +1,7 @@
 """The one training loop: every method trains through `fit`, which charges the meter and can continue after a kill.
 
-Random numbers are drawn from streams named by (seed, label, epoch), so a phase that continues from a checkpoint draws
-what it would have drawn, and its result is the same bit for bit (CPU, same threads).
+Random numbers are drawn from streams named by (random seed, label, epoch), so a phase that continues from a checkpoint
+draws what it would have drawn, and its result is the same bit for bit (CPU, same threads).
 """
 
 import math
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.records.store import load_tensors, save_tensors
+from suite.space.budget import nan_to_lowest
 from suite.task.evaluation import autocast, evaluate, inputs, to_device
 from suite.task.meter import Meter, Usage
 from suite.task.recipe import Optimisation
@@ -64,7 +65,7 @@ class Objective:
         return {}
 
     def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """The epoch with the largest rank is kept; None is never kept."""
+        """The epoch with the largest rank is kept; None is never kept. A validation score of NaN comes as -inf."""
         return (score,)
 
     def state(self) -> dict[str, Any]:
@@ -180,7 +181,7 @@ class _Trainer:
         row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
         row |= self.objective.row(epoch)
         self.fit.rows.append(row)
-        rank = self.objective.rank(epoch, score)
+        rank = self.objective.rank(epoch, nan_to_lowest(score))
         if rank is not None and (self.fit.best_rank is None or rank > self.fit.best_rank):
             self.fit.best_rank, self.fit.best_epoch, self.fit.best_score = rank, epoch, score
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}

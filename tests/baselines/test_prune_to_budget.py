@@ -1,4 +1,4 @@
-"""Pruning: what is kept keeps its weights, what goes is the least important, and training is as long as DUCCIO's."""
+"""Pruning: channels that stay keep their weights, the least important go, training is as long as DUCCIO's."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from suite.task.reference_training import train_reference
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 
 
-def test_before_fine_tuning_the_function_is_that_of_the_trained_seed_with_channels_masked(tmp_path: Path) -> None:
+def test_before_fine_tuning_the_function_is_that_of_the_trained_network_with_channels_masked(tmp_path: Path) -> None:
     of, plan = task(tmp_path, *BUDGET)
     trained = train_reference(of, Meter(of.standard_macs), 2).network
     pruned = prune(trained, of.space, plan.budget).eval()
@@ -23,20 +23,20 @@ def test_before_fine_tuning_the_function_is_that_of_the_trained_seed_with_channe
 
     groups = of.space.groups
     importance = channel_importance(trained, of.space.network, groups)
-    everything = [torch.ones(n, dtype=torch.bool) for n in groups.sizes]
-    kept = torch.cat(project(of.space, plan.budget, everything, importance, "refill"))
+    all_channels = [torch.ones(n, dtype=torch.bool) for n in groups.sizes]
+    open_channels = torch.cat(project(of.space, plan.budget, all_channels, importance, "refill"))
     masked = MaskedNetwork(trained, of.space.network, groups).eval()
     frozen = torch.cat([torch.full((n,), f) for n, f in zip(groups.sizes, groups.frozen, strict=True)])
     masked.masks.locked = frozen  # a search never closes the last channel of a group, pruning may
     with torch.no_grad():
-        masked.masks.alpha[~kept] = 0.0
+        masked.masks.alpha[~open_channels] = 0.0
     x = of.preprocess(of.validation.x)
     expected = masked(x).detach()
     assert torch.allclose(pruned(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
-    assert int(kept.sum()) < len(kept)
+    assert int(open_channels.sum()) < len(open_channels)
 
 
-def test_the_seed_stays_whole_where_it_fits(tmp_path: Path) -> None:
+def test_the_reference_network_stays_whole_where_it_fits(tmp_path: Path) -> None:
     of, plan = task(tmp_path, "budget.weights=100%")
     trained = train_reference(of, Meter(of.standard_macs), 2).network
     pruned = prune(trained, of.space, plan.budget)
@@ -55,7 +55,7 @@ def test_fine_tuning_is_as_long_as_search_and_fine_tuning_of_the_recipe(tmp_path
 
 def test_the_warm_up_is_shared_with_a_search(tmp_path: Path) -> None:
     of, plan = task(tmp_path, *BUDGET)
-    warm = train_reference(of, Meter(of.standard_macs), of.recipe.epochs)
+    warmup = train_reference(of, Meter(of.standard_macs), of.recipe.epochs)
     meter = Meter(of.standard_macs)
-    assert PruneToBudget().search(of, plan.budget, meter).artefacts == [warm.artefact]
+    assert PruneToBudget().search(of, plan.budget, meter).artefacts == [warmup.artefact]
     assert meter.report()["standard_trainings"]["warmup"] == 1.0

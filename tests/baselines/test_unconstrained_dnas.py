@@ -9,7 +9,7 @@ import torch
 from tasks import plan, task
 
 import baselines.unconstrained_dnas as module
-from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, weighted_metrics
+from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, penalised_metrics
 from suite.engine.harness import execute
 from suite.records.frame import frame
 from suite.records.record import RunRecord
@@ -50,8 +50,8 @@ def test_golden_grid_from_the_middle_outwards() -> None:
 def test_the_objective_is_strength_x_loss_x_relative_cost_without_a_target(tmp_path: Path) -> None:
     of, _ = task(tmp_path, "budget.weights=25%", "budget.macs=50%")
     of = replace(of, recipe=replace(of.recipe, penalty_multiplier=10.0))
-    warm = replace(train_reference(of, Meter(of.standard_macs), 1), loss=0.6)
-    sweep = Sweep(of, warm, ["macs", "weights"], Lengths(1, 2, 1), UnconstrainedDnas(schedule="constant"))
+    warmup = replace(train_reference(of, Meter(of.standard_macs), 1), loss=0.6)
+    sweep = Sweep(of, warmup, ["macs", "weights"], Lengths(1, 2, 1), UnconstrainedDnas(schedule="constant"))
     for share in (0.01, 0.25, 1.0):
         costs = {m: torch.tensor(share * of.space.reference_costs[m], requires_grad=True) for m in ("weights", "macs")}
         value = sweep._penalty(0.5)(costs, 0)
@@ -70,10 +70,10 @@ def test_two_budgets_share_one_sweep_and_its_cost(tmp_path: Path, monkeypatch: p
     assert [c["costs"] for c in first.candidates] == [c["costs"] for c in second.candidates]
     assert first.meter["standard_trainings"] == second.meter["standard_trainings"], "charged in full to both"
     table = frame([first, second])
-    seed = plan().space.reference_costs["macs"]
-    judging = sum(c["costs"]["macs"] for c in first.candidates) * 100 / (1920 * seed)
-    shared = table.trainings - judging
-    assert table.trainings_amortised.tolist() == pytest.approx((shared / 2 + judging).tolist())
+    reference_macs = plan().task.space.reference_costs["macs"]
+    harness_passes = sum(c["costs"]["macs"] for c in first.candidates) * 100 / (1920 * reference_macs)
+    shared = table.trainings - harness_passes
+    assert table.trainings_amortised.tolist() == pytest.approx((shared / 2 + harness_passes).tolist())
 
 
 @pytest.mark.parametrize("other", ["budget.latency=null", "seed=1", "recipe.mask_lr=0.1", "device=gap8"])
@@ -112,7 +112,7 @@ def _search(folder: Path, method: UnconstrainedDnas, *overrides: str) -> tuple[S
 
 
 def test_a_limit_takes_strengths_from_the_middle(tmp_path: Path) -> None:
-    """An epoch of the seed costs 0.55: after the warm-up's two, each point is expected to cost three more."""
+    """An epoch of the reference network costs 0.55; after the warm-up's two, each point is expected to cost three."""
     result, meter = _search(tmp_path, UnconstrainedDnas(cost_limit=6))
     names = [candidate.name for candidate in result.candidates]
     assert names == [f"strength {s:g}" for s in UnconstrainedDnas().grid[: len(names)]]
@@ -142,16 +142,16 @@ def test_candidates_are_plain_networks_of_the_recorded_costs(tmp_path: Path) -> 
     assert by_strength[0][1] > by_strength[-1][1], "a stronger pull leads to a smaller network"
 
 
-def test_a_budget_that_no_loss_can_hold_is_refused_before_training(tmp_path: Path) -> None:
+def test_a_budget_without_a_differentiable_metric_is_refused_before_training(tmp_path: Path) -> None:
     of, made = task(tmp_path)
     with pytest.raises(ValueError, match=r"none.*weights, weights_full, macs, ram, latency"):
-        weighted_metrics(of, made.budget)
+        penalised_metrics(of, made.budget)
     of, made = task(tmp_path, "budget.ram=50%", "budget.weights=50%", "budget.latency=50%")
-    assert weighted_metrics(of, made.budget) == ["latency", "ram", "weights"]
+    assert penalised_metrics(of, made.budget) == ["latency", "ram", "weights"]
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("settings", "message"),
     [
         ({"strengths": 0}, r"method\.strengths=0"),
         ({"fewest": 0}, r"method\.fewest=0"),
@@ -161,8 +161,8 @@ def test_a_budget_that_no_loss_can_hold_is_refused_before_training(tmp_path: Pat
         ({"cost_limit": -1.0}, r"method\.cost_limit=-1"),
     ],
 )
-def test_bad_settings_are_refused(settings: dict[str, Any], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
+def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         UnconstrainedDnas(**settings)
 
 

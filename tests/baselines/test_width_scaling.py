@@ -4,7 +4,7 @@ from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.width_scaling import largest_scaling
+from baselines.width_scaling import largest_scaled_widths
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
@@ -19,7 +19,7 @@ def test_the_result_fits_and_is_the_largest(share: float, metric: str) -> None:
     budget = Budget((Constraint(metric, share * SPACE.reference_costs[metric], "share"),))
     if not budget.fits(SPACE.exact(SPACE.smallest)):
         return
-    widths = largest_scaling(SPACE, budget)
+    widths = largest_scaled_widths(SPACE, budget)
     assert budget.fits(SPACE.exact(widths))
     full = [n for n, frozen in zip(SPACE.full, SPACE.groups.frozen, strict=True) if not frozen]
     free = [w for w, frozen in zip(widths, SPACE.groups.frozen, strict=True) if not frozen]

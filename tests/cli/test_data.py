@@ -109,7 +109,7 @@ class TestPrepare:
         assert err.startswith(f"error: {tmp_path / ARCHIVE}: truncated: 4 bytes, not")
 
     def test_a_broken_download_is_continued_by_the_same_command(self, data, server):
-        server.cuts = [1000] + [0] * download.ATTEMPTS
+        server.cuts = [1000] + [0] * download.MAX_ATTEMPTS
         code, _, err = data("prepare", "image_classification")
         assert code == 2
         assert f"{server.url}/{ARCHIVE}" in err
@@ -118,7 +118,7 @@ class TestPrepare:
         assert server.requests == ["bytes=1000-"]
 
     def test_an_interruption_keeps_what_has_arrived(self, data, server, kept, monkeypatch):
-        def interrupt(self, files, tell):
+        def interrupt(self, files, report_progress):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:

@@ -2,7 +2,6 @@ import gzip
 import io
 import os
 import pickle
-import stat
 import struct
 import tarfile
 import zipfile
@@ -52,8 +51,7 @@ def write_files(path: Path) -> Path:
 @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tgz", "x.zip", "X.ZIP"])
 class TestKinds:
     def test_reads_the_wanted_members(self, tmp_path, name):
-        found = read_members(write_files(tmp_path / name), ["c", "folder/b", "folder/a"])
-        assert found == FILES
+        assert read_members(write_files(tmp_path / name), ["c", "folder/b", "folder/a"]) == FILES
 
     def test_gives_members_one_by_one_in_the_order_of_the_archive(self, tmp_path, name):
         members = iter_members(write_files(tmp_path / name), lambda member: member != "folder/b")
@@ -65,135 +63,75 @@ class TestKinds:
             read_members(write_files(tmp_path / name), ["c", "d", "e"])
 
     def test_names_a_missing_archive(self, tmp_path, name):
-        with pytest.raises(SuiteError, match=rf"{name}: .*No such file"):
+        with pytest.raises(SuiteError, match=rf"{name}: cannot be read: .*No such file"):
             read_members(tmp_path / name, ["c"])
 
+    def test_writes_no_file(self, tmp_path, name, monkeypatch):
+        archive = write_files(tmp_path / name)
+        monkeypatch.chdir(tmp_path)
+        read_members(archive, list(FILES))
+        assert list(tmp_path.rglob("*")) == [archive]
 
-def test_finds_members_that_are_named_from_the_current_folder(tmp_path):
+
+def test_reads_members_that_are_named_from_the_current_folder(tmp_path):
     archive = write_tar(tmp_path / "x.tar", [file_member("./folder/a", b"1")])
     assert read_members(archive, ["folder/a"]) == {"folder/a": b"1"}
 
 
-def test_writes_no_file(tmp_path, monkeypatch):
-    archive = write_files(tmp_path / "x.tgz")
-    monkeypatch.chdir(tmp_path)
-    read_members(archive, list(FILES))
-    assert list(tmp_path.rglob("*")) == [archive]
-
-
-def test_a_folder_in_the_archive_is_harmless(tmp_path):
-    archive = write_tar(tmp_path / "x.tgz", [special_member("folder", tarfile.DIRTYPE), file_member("c", b"1")])
-    assert read_members(archive, ["c"]) == {"c": b"1"}
-
-
-@pytest.mark.parametrize("name", ["/etc/x", "../x", "folder/../../x", "..\\x", "C:\\x", "\\\\host\\share\\x"])
-def test_refuses_names_that_point_outside(tmp_path, name):
-    archive = write_tar(tmp_path / "x.tgz", [file_member("c"), file_member(name)])
-    with pytest.raises(SuiteError) as caught:
-        read_members(archive, ["c"])
-    assert str(caught.value) == f"{archive}: refused, the member {name!r} points outside the archive"
+def test_folders_and_links_within_the_archive_are_passed_over(tmp_path):
+    folder, link = special_member("folder", tarfile.DIRTYPE), special_member("link", tarfile.SYMTYPE)
+    names = []
+    assert not list(iter_members(write_tar(tmp_path / "x.tgz", [folder, link, file_member("c")]), names.append))
+    assert names == ["c"]
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [
-        tarfile.SYMTYPE,
-        tarfile.LNKTYPE,
-        tarfile.CHRTYPE,
-        tarfile.BLKTYPE,
-        tarfile.FIFOTYPE,
-        tarfile.GNUTYPE_SPARSE,
-    ],
+    "member",
+    [file_member("../odd"), file_member("folder/../../odd"), special_member("odd", tarfile.CHRTYPE)],
+    ids=["outside", "far outside", "device"],
 )
-def test_refuses_links_devices_and_sparse_files(tmp_path, kind):
-    archive = write_tar(tmp_path / "x.tgz", [file_member("c"), special_member("odd", kind)])
-    with pytest.raises(SuiteError, match=r"x\.tgz: refused, the member 'odd' is neither a file nor a folder"):
+def test_a_member_of_a_tar_that_the_data_filter_refuses_is_named(tmp_path, member):
+    archive = write_tar(tmp_path / "x.tgz", [file_member("c"), member])
+    with pytest.raises(SuiteError, match=rf"x\.tgz: cannot be read .*'{member[0].name}' (would be|is a special)"):
         read_members(archive, ["c"])
 
 
-def test_refuses_a_wanted_member_that_comes_twice(tmp_path):
-    archive = write_tar(tmp_path / "x.tar", [file_member("c", b"1"), file_member("./c", b"2")])
-    with pytest.raises(SuiteError, match=r"x\.tar: refused, the member 'c' comes twice"):
-        read_members(archive, ["c"])
+def test_a_link_beside_the_archive_does_not_matter(tmp_path, monkeypatch):
+    archive = write_files(tmp_path / "x.tgz")
+    (tmp_path / "folder").symlink_to("/")
+    monkeypatch.chdir(tmp_path)
+    assert read_members(archive, list(FILES)) == FILES
 
 
+@pytest.mark.parametrize("name", ["x.tar.gz", "x.zip"])
 @pytest.mark.parametrize(
     "content",
     [b"", b"no archive " * 100, gzip.compress(b"no archive " * 100, mtime=0)],
     ids=["empty", "text", "gzip"],
 )
-def test_a_file_that_is_no_tar_is_named(tmp_path, content):
-    path = tmp_path / "x.tar.gz"
+def test_a_file_that_is_no_archive_is_named(tmp_path, name, content):
+    path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(SuiteError, match=r"x\.tar\.gz: not a complete tar archive"):
+    with pytest.raises(SuiteError, match=rf"{name}: cannot be read: \w"):
         read_members(path, ["c"])
 
 
-@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz"])
-def test_a_truncated_archive_is_noticed_wherever_it_was_cut(tmp_path, name):
+@pytest.mark.parametrize("name", ["x.tar.gz", "x.zip"])
+def test_a_truncated_archive_is_noticed_wherever_its_members_were_cut(tmp_path, name):
     content = write_files(tmp_path / name).read_bytes()
-    end = 10 * 512 if name == "x.tar" else len(content)  # the padding after the end of a plain tar may be missing
     cut = tmp_path / f"cut-{name}"
-    for size in range(0, end, 97):
+    end = len(content) - (64 if name == "x.tar.gz" else 0)  # beyond: nothing but the padding of the tar
+    for size in range(0, end, 7):
         cut.write_bytes(content[:size])
-        with pytest.raises(SuiteError, match="not a complete tar archive"):
+        with pytest.raises(SuiteError, match=rf"cut-{name}: cannot be read"):
             read_members(cut, ["folder/a"])
-
-
-def test_a_damaged_later_header_is_not_taken_for_the_end(tmp_path):
-    archive = write_files(tmp_path / "x.tar")
-    content = bytearray(archive.read_bytes())
-    content[content.index(b"folder/b")] ^= 1
-    archive.write_bytes(content)
-    with pytest.raises(SuiteError, match="damaged header"):
-        read_members(archive, ["folder/a"])
 
 
 def test_the_member_that_was_being_read_is_named(tmp_path):
     archive = write_files(tmp_path / "x.tar")
     archive.write_bytes(archive.read_bytes()[:600])
-    with pytest.raises(SuiteError, match=r"x\.tar: not a complete tar archive \(in or after 'folder/a': "):
+    with pytest.raises(SuiteError, match=r"x\.tar: cannot be read at or after its member 'folder/a': unexpected end"):
         read_members(archive, ["folder/a"])
-
-
-@pytest.mark.parametrize("name", ["/etc/x", "../x", "folder/../../x", "..\\x", "C:\\x", "\\\\host\\share\\x"])
-def test_refuses_names_in_a_zip_that_point_outside(tmp_path, name):
-    archive = write_zip(tmp_path / "x.zip", [("c", b"1"), (name, b"2")])
-    with pytest.raises(SuiteError) as caught:
-        next(iter_members(archive, lambda member: member == "c"))
-    assert str(caught.value) == f"{archive}: refused, the member {name!r} points outside the archive"
-
-
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])
-def test_refuses_links_and_devices_in_a_zip(tmp_path, kind):
-    odd = zipfile.ZipInfo("odd")
-    odd.external_attr = (kind | 0o777) << 16
-    archive = write_zip(tmp_path / "x.zip", [("c", b"1"), (odd, b"c")])
-    with pytest.raises(SuiteError, match=r"x\.zip: refused, the member 'odd' is neither a file nor a folder"):
-        read_members(archive, ["c"])
-
-
-def test_refuses_a_name_with_a_zero_byte_in_a_zip(tmp_path):
-    archive = write_zip(tmp_path / "x.zip", [("c.tail", b"1")])
-    archive.write_bytes(archive.read_bytes().replace(b"c.tail", b"c\0tail"))
-    with pytest.raises(SuiteError, match=r"refused, the member 'c\\x00tail'"):
-        read_members(archive, ["c"])
-
-
-def test_refuses_a_zip_whose_two_names_of_a_member_differ(tmp_path):
-    archive = write_zip(tmp_path / "x.zip", [("folder/c", b"1")])
-    archive.write_bytes(archive.read_bytes().replace(b"folder/c", b"../../.c", 1))
-    with pytest.raises(SuiteError, match=r"x\.zip: not a complete zip archive \(in or after 'folder/c': "):
-        read_members(archive, ["folder/c"])
-
-
-def test_a_truncated_zip_is_noticed_wherever_it_was_cut(tmp_path):
-    content = write_files(tmp_path / "x.zip").read_bytes()
-    cut = tmp_path / "cut.zip"
-    for size in range(0, len(content), 7):
-        cut.write_bytes(content[:size])
-        with pytest.raises(SuiteError, match=r"cut\.zip: not a complete zip archive"):
-            read_members(cut, ["folder/b"])
 
 
 def test_a_damaged_member_of_a_zip_is_named(tmp_path):
@@ -202,21 +140,12 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path):
     content = bytearray(archive.read_bytes())
     content[content.index(b"first") + 700] ^= 1
     archive.write_bytes(content)
-    with pytest.raises(SuiteError, match=r"x\.zip: not a complete zip archive \(in or after 'folder/a': Bad CRC"):
+    with pytest.raises(SuiteError, match=r"x\.zip: cannot be read at or after its member 'folder/a': Bad CRC"):
         read_members(archive, ["folder/a"])
 
 
-def test_an_encrypted_zip_is_refused(tmp_path):
-    archive = write_zip(tmp_path / "x.zip", [("c", b"1")])
-    content = bytearray(archive.read_bytes())
-    content[content.index(b"PK\x01\x02") + 8] |= 1
-    archive.write_bytes(content)
-    with pytest.raises(SuiteError, match="encrypted"):
-        read_members(archive, ["c"])
-
-
 def python2_pickle(value: object) -> bytes:
-    """What Python 2 wrote at protocol 2: byte strings everywhere, numpy's functions at their old place."""
+    """What Python 2 wrote at protocol 2: byte strings everywhere, numpy's functions in their old module."""
 
     class Python2Pickler(pickle._Pickler):
         dispatch = pickle._Pickler.dispatch.copy()
@@ -237,19 +166,19 @@ def test_reads_the_arrays_of_python_2():
     pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
     content = python2_pickle({"data": pixels, "labels": [1, 2, 3], "batch_label": "batch 1 of 5"})
     assert b"cnumpy.core.multiarray\n_reconstruct" in content
-    found = load_restricted_pickle(content, "batch")
-    assert found.pop(b"data").tolist() == pixels.tolist()
-    assert found == {b"labels": [1, 2, 3], b"batch_label": b"batch 1 of 5"}
+    batch = load_restricted_pickle(content, "batch")
+    assert batch.pop(b"data").tolist() == pixels.tolist()
+    assert batch == {b"labels": [1, 2, 3], b"batch_label": b"batch 1 of 5"}
 
 
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "S3", "float16"])
 def test_reads_the_arrays_of_python_3(protocol, dtype):
     array = np.arange(6).reshape(2, 3).astype(dtype)
-    found = load_restricted_pickle(pickle.dumps([array, b"\xff\x00"], protocol), "batch")
-    assert found[0].dtype == array.dtype
-    assert found[0].tolist() == array.tolist()
-    assert found[1] == b"\xff\x00"
+    loaded, text = load_restricted_pickle(pickle.dumps([array, b"\xff\x00"], protocol), "batch")
+    assert loaded.dtype == array.dtype
+    assert loaded.tolist() == array.tolist()
+    assert text == b"\xff\x00"
 
 
 class Evil:

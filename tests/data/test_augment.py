@@ -95,9 +95,9 @@ def test_an_empty_batch_stays_empty():
 def test_flips_about_half_of_the_images_left_to_right():
     x = images((400, 1, 4, 5))
     out = Affine(flip=True)(x, seeded())
-    kept = (out == x).flatten(1).all(1)
+    unchanged = (out == x).flatten(1).all(1)
     mirrored = (out == x.flip(-1)).flatten(1).all(1)
-    assert (kept ^ mirrored).all()
+    assert (unchanged ^ mirrored).all()
     assert 150 < mirrored.sum() < 250
 
 
@@ -109,8 +109,8 @@ def test_shift_moves_whole_pixels_up_to_its_share_and_repeats_the_border():
     expected = {
         move: torch.stack(torch.meshgrid(*[(position + m).clamp(0, 15) for m in move], indexing="xy")) for move in moves
     }
-    found = {move for image in out for move in moves if torch.equal(image, expected[move])}
-    assert found == set(moves)
+    seen = {move for image in out for move in moves if torch.equal(image, expected[move])}
+    assert seen == set(moves)
     assert all(any(torch.equal(image, e) for e in expected.values()) for image in out)
 
 

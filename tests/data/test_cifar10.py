@@ -33,7 +33,7 @@ def members(change: Callable[[str, dict], object] = lambda _, content: content) 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Writes members as the official archive and gives the source that reads them."""
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "kept")
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "user-cache")
 
     def write(content: dict[str, bytes]) -> OfficialSource:
         path = archive_of(tmp_path / "cifar-10-python.tar.gz", content)
@@ -127,7 +127,7 @@ def test_a_batch_of_another_layout_is_refused(written, tmp_path, message, conten
     source = written(members(lambda name, good: content if name.endswith("data_batch_2") else good))
     with pytest.raises(SuiteError, match=rf"cifar-10-python\.tar\.gz: {FOLDER}/data_batch_2: {message}"):
         source.prepare()
-    assert not list((tmp_path / "kept").glob("*.npz*"))
+    assert not list((tmp_path / "user-cache").glob("*.npz*"))
 
 
 def test_a_malicious_batch_is_refused(written):

@@ -1,6 +1,4 @@
-import io
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +9,7 @@ from webserver import Server, serving, unused_url
 
 from suite import SuiteError
 from suite.data import download
-from suite.data.download import ATTEMPTS, InBytes, Resumable, on_terminal
+from suite.data.download import MAX_ATTEMPTS, ResumableDownload
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 1_000_000, dtype=np.uint8).tobytes()
 SIZE = len(CONTENT)
@@ -34,7 +32,7 @@ class Client:
         self.part, self.target = folder / "x.zip.part", folder / "target"
 
     def __call__(self, **options: object) -> bytes:
-        Resumable(self.part, SIZE, **options)(self.url, str(self.target), None)
+        ResumableDownload(self.part, SIZE, **options)(self.url, str(self.target), None)
         assert not self.part.exists()
         return self.target.read_bytes()
 
@@ -73,7 +71,7 @@ def test_a_killed_download_is_continued_by_the_next_call_and_never_used_before(c
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        client(report=kill)
+        client(report_bytes=kill)
     assert not client.target.exists()
     have = client.part.stat().st_size
     assert 400_000 < have < SIZE
@@ -113,10 +111,10 @@ def test_passing_errors_of_the_server_are_tried_again(client, server):
 
 
 def test_gives_up_when_no_byte_comes_and_keeps_what_has_arrived(client, server):
-    server.cuts = [250_000] + [0] * ATTEMPTS
+    server.cuts = [250_000] + [0] * MAX_ATTEMPTS
     with pytest.raises(SuiteError, match=rf"^{client.url}: .*; 0\.2 MB have arrived and are kept"):
         client()
-    assert len(server.requests) == ATTEMPTS
+    assert len(server.requests) == MAX_ATTEMPTS
     assert not client.target.exists()
     server.cuts = []
     assert client() == CONTENT
@@ -126,7 +124,7 @@ def test_a_server_without_ranges_that_always_hangs_up_is_given_up(client, server
     server.ranges, server.cuts = False, [250_000] * 20
     with pytest.raises(SuiteError, match="have arrived"):
         client()
-    assert len(server.requests) == ATTEMPTS
+    assert len(server.requests) == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
@@ -179,23 +177,8 @@ def test_a_folder_that_cannot_be_written_is_named(client):
 
 def test_reports_bytes_from_where_it_continues(client):
     client.part.write_bytes(CONTENT[:700_000])
-    told: list[tuple[int, int]] = []
-    client(report=lambda done, total: told.append((done, total)))
-    assert told[0] == (700_000, SIZE)
-    assert told[-1] == (SIZE, SIZE)
-    assert told == sorted(told)
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_progress_is_shown_on_a_terminal_only(monkeypatch, terminal):
-    stderr = io.StringIO()
-    monkeypatch.setattr(stderr, "isatty", lambda: terminal, raising=False)
-    monkeypatch.setattr(sys, "stderr", stderr)
-    monkeypatch.setenv("COLUMNS", "120")
-    with on_terminal() as tell:
-        tell(InBytes("downloading x.zip"), 500_000, 2_000_000)
-        tell(InBytes("downloading x.zip"), 2_000_000, 2_000_000)
-        tell("checking images", 3, None)
-    shown = ["downloading x.zip", "0.5/2.0 MB", "checking images", "3/?"] if terminal else []
-    assert [text for text in shown if text not in stderr.getvalue()] == []
-    assert bool(stderr.getvalue()) == terminal
+    reports: list[tuple[int, int]] = []
+    client(report_bytes=lambda done, total: reports.append((done, total)))
+    assert reports[0] == (700_000, SIZE)
+    assert reports[-1] == (SIZE, SIZE)
+    assert reports == sorted(reports)

@@ -16,9 +16,9 @@ from suite.data.official import OfficialSource
 
 
 @pytest.fixture(autouse=True)
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of downloads and prepared packs, instead of the user's."""
-    folder = tmp_path / "kept"
+    folder = tmp_path / "user-cache"
     monkeypatch.setattr(pooch, "os_cache", lambda name: folder / name)
     monkeypatch.setattr(download, "PAUSE_SECONDS", 0)
     return folder / "tinyml-nas-suite"
@@ -40,19 +40,19 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if path.suffix != ".lock"} if folder.exists() else set()
 
 
-def test_fetches_each_archive_once(remote, server, kept):
+def test_fetches_each_archive_once(remote, server, user_cache):
     remote.prepare()
     remote.prepare(force=True)
     assert server.requests == ["whole", "whole"]
-    assert {"pixels.tar.gz", "labels.zip"} < names(kept)
-    assert not any("part" in name for name in names(kept))
+    assert {"pixels.tar.gz", "labels.zip"} < names(user_cache)
+    assert not any("part" in name for name in names(user_cache))
 
 
 def test_neither_fingerprint_nor_description_downloads(remote, server):
     assert remote.fingerprint()
     facts = remote.describe()
     assert facts["present"] == "no"
-    assert facts["place"] == f"{server.url}/pixels.tar.gz, {server.url}/labels.zip"
+    assert facts["location"] == f"{server.url}/pixels.tar.gz, {server.url}/labels.zip"
     assert server.requests == []
 
 
@@ -63,17 +63,17 @@ def test_a_folder_comes_first_and_only_what_lacks_is_downloaded(remote, server, 
     assert len(server.requests) == 1
 
 
-def test_a_damaged_download_is_fetched_again(remote, server, kept, caplog):
-    kept.mkdir(parents=True)
-    (kept / "labels.zip").write_bytes(b"damaged")
+def test_a_damaged_download_is_fetched_again(remote, server, user_cache, caplog):
+    user_cache.mkdir(parents=True)
+    (user_cache / "labels.zip").write_bytes(b"damaged")
     remote.prepare()
     assert "labels.zip: truncated: 7 bytes" in caplog.text
-    assert (kept / "labels.zip").read_bytes() == (server.folder / "labels.zip").read_bytes()
+    assert (user_cache / "labels.zip").read_bytes() == (server.folder / "labels.zip").read_bytes()
 
 
-def test_a_damaged_download_is_refused_without_the_right_to_download(remote, kept):
+def test_a_damaged_download_is_refused_without_the_right_to_download(remote, user_cache):
     remote.prepare()
-    (kept / "labels.zip").write_bytes(b"damaged")
+    (user_cache / "labels.zip").write_bytes(b"damaged")
     with pytest.raises(SuiteError, match=r"labels\.zip: truncated"):
         replace(remote, download=False).prepare(force=True)
 
@@ -86,25 +86,25 @@ def test_an_earlier_download_serves_without_the_right_to_download(remote):
     assert offline.prepare() == path
 
 
-def test_a_broken_download_is_never_used_and_continued_next_time(remote, server, kept):
-    server.cuts = [60] + [0] * download.ATTEMPTS
+def test_a_broken_download_is_never_used_and_continued_next_time(remote, server, user_cache):
+    server.cuts = [60] + [0] * download.MAX_ATTEMPTS
     with pytest.raises(SuiteError, match=r"^toys: pixels\.tar\.gz \(.*\): cannot be downloaded \(.*are kept\)"):
         remote.prepare()
     assert remote.describe()["present"] == "no"
-    assert names(kept) == {"pixels.tar.gz.part"}
+    assert names(user_cache) == {"pixels.tar.gz.part"}
     server.cuts, server.requests = [], []
     remote.prepare()
     assert server.requests == ["bytes=60-", "whole"]
 
 
-def test_a_part_of_another_file_costs_a_second_download_only(remote, server, kept):
-    kept.mkdir(parents=True)
-    (kept / "pixels.tar.gz.part").write_bytes(b"?" * 60)
+def test_a_part_of_another_file_costs_a_second_download_only(remote, server, user_cache):
+    user_cache.mkdir(parents=True)
+    (user_cache / "pixels.tar.gz.part").write_bytes(b"?" * 60)
     remote.prepare()
     assert server.requests == ["bytes=60-", "whole", "whole"]
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_kept(remote, server, kept):
+def test_a_wrong_checksum_is_refused_and_nothing_kept(remote, server, user_cache):
     path = server.folder / "pixels.tar.gz"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -115,7 +115,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_kept(remote, server, kept):
     assert text.startswith("toys: pixels.tar.gz (")
     assert checksum(content).split(":")[1] in text
     assert remote.preparation.archives[0].checksum in text
-    assert names(kept) == set()
+    assert names(user_cache) == set()
 
 
 def test_offline_the_error_says_which_file_goes_where(tmp_path):

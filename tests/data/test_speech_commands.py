@@ -51,7 +51,7 @@ def contents(members: Members, tmp_path_factory: pytest.TempPathFactory) -> Pack
     """From an archive as the official one is."""
     path = tmp_path_factory.mktemp("official") / "speech.tar.gz"
     archive_of(path, {f"./{name}": content for name, content in members.items()})
-    return SpeechCommands(archive=described(path)).pack({path.name: path}, lambda what, done, total: None)
+    return SpeechCommands(archive=described(path)).pack({path.name: path}, lambda task, done, total: None)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def packed(tmp_path: Path) -> Callable[..., PackContents]:
     def pack(members: Members, **options: float) -> PackContents:
         path = archive_of(tmp_path / "speech.zip", members)  # which takes less time
         preparation = SpeechCommands(archive=described(path), **options)
-        return preparation.pack({path.name: path}, lambda what, done, total: None)
+        return preparation.pack({path.name: path}, lambda task, done, total: None)
 
     return pack
 
@@ -77,7 +77,7 @@ def test_classes_are_those_of_the_official_test_set():
 
 def test_every_clip_of_the_ten_words_is_in_its_official_split(members, contents):
     arrays = contents.arrays
-    found = {
+    packed_clips = {
         (x.tobytes(), int(y), int(split))
         for x, y, split in zip(arrays["x"], arrays["y"], arrays["split"], strict=True)
         if y < len(WORDS)
@@ -88,7 +88,7 @@ def test_every_clip_of_the_ten_words_is_in_its_official_split(members, contents)
         if name.split("/")[0] in WORDS
     }
     assert len(expected) == 120
-    assert found == expected
+    assert packed_clips == expected
 
 
 def test_arrays_have_the_types_and_lengths_of_a_pack(contents):
@@ -140,7 +140,7 @@ def test_without_unknown_and_silence_there_are_words_only(members, packed):
 
 def lists_without(members: Members, start: str) -> Members:
     lines = {name: members[name].decode().split() for name in LISTS}
-    return {n: "\n".join(line for line in found if not line.startswith(start)).encode() for n, found in lines.items()}
+    return {n: "\n".join(line for line in clips if not line.startswith(start)).encode() for n, clips in lines.items()}
 
 
 @pytest.mark.parametrize("silence", [0.25, 1.0, 25.0])
@@ -193,7 +193,7 @@ def test_short_and_long_clips_get_one_second(members, packed):
 
 
 def test_the_real_pack_of_waveforms_loads_as_any_other(members, tmp_path, monkeypatch):
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "kept")
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "user-cache")
     path = archive_of(tmp_path / "speech.tar.gz", members)
     source = OfficialSource("keyword_spotting", SpeechCommands(archive=described(path)), tmp_path, download=False)
     data: Data = source.load(tmp_path / "cache")
@@ -283,11 +283,11 @@ def test_a_factor_out_of_range_is_refused_by_name(options):
         SpeechCommands(**options)
 
 
-def test_tells_how_far_it_is(members, tmp_path):
-    path, told = archive_of(tmp_path / "speech.zip", members), []
-    SpeechCommands(archive=described(path)).pack({path.name: path}, lambda *news: told.append(news))
-    what, done, total = told[-1]
-    assert what == "reading clips"
+def test_reports_progress(members, tmp_path):
+    path, reports = archive_of(tmp_path / "speech.zip", members), []
+    SpeechCommands(archive=described(path)).pack({path.name: path}, lambda *report: reports.append(report))
+    task, done, total = reports[-1]
+    assert task == "reading clips"
     assert 0 <= done < total
 
 

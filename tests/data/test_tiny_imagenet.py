@@ -51,7 +51,7 @@ def members(packs: Path) -> dict[str, bytes]:
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Writes members as the official archive and gives the source that reads them."""
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "kept")
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "user-cache")
 
     def write(members: dict[str, bytes], **options: float) -> OfficialSource:
         path = archive_of(tmp_path / "tiny-imagenet-200.zip", members)
@@ -127,7 +127,7 @@ def test_another_content_is_refused_and_nothing_prepared(members, written, tmp_p
         written(changed).prepare()
     assert str(caught.value).startswith(f"{tmp_path / 'tiny-imagenet-200.zip'}: ")
     assert message in str(caught.value)
-    assert not list((tmp_path / "kept").glob("*.npz*"))
+    assert not list((tmp_path / "user-cache").glob("*.npz*"))
 
 
 def test_a_share_that_leaves_nothing_to_train_is_refused(members, written):

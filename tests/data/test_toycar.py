@@ -49,7 +49,7 @@ def packed(tmp_path: Path) -> Callable[..., PackContents]:
     def pack(development: Members, additional: Members, **options: float) -> PackContents:
         paths = archive_of(tmp_path / "dev.zip", development), archive_of(tmp_path / "more.zip", additional)
         preparation = ToyCar(development=described(paths[0]), additional=described(paths[1]), **options)
-        return preparation.pack({path.name: path for path in paths}, lambda what, done, total: None)
+        return preparation.pack({path.name: path for path in paths}, lambda task, done, total: None)
 
     return pack
 
@@ -78,7 +78,7 @@ def contents(development: Members, additional: Members, tmp_path_factory) -> Pac
     folder = tmp_path_factory.mktemp("toycar")
     paths = archive_of(folder / "dev.zip", development), archive_of(folder / "more.zip", additional)
     preparation = ToyCar(development=described(paths[0]), additional=described(paths[1]))
-    return preparation.pack({path.name: path for path in paths}, lambda what, done, total: None)
+    return preparation.pack({path.name: path for path in paths}, lambda task, done, total: None)
 
 
 def expected_names(development: Members, additional: Members) -> list[str]:
@@ -130,7 +130,7 @@ def test_few_waveforms_are_held_at_a_time(development, additional, packed, monke
 
 
 def test_the_pack_loads_as_any_other(development, additional, tmp_path, monkeypatch):
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "kept")
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "user-cache")
     paths = archive_of(tmp_path / "dev.zip", development), archive_of(tmp_path / "more.zip", additional)
     preparation = ToyCar(development=described(paths[0]), additional=described(paths[1]))
     data = OfficialSource("anomaly_detection", preparation, tmp_path, download=False).load(tmp_path / "cache")
@@ -186,8 +186,8 @@ def test_a_share_out_of_range_is_refused_by_name(share):
         ToyCar(validation=share)
 
 
-def test_tells_how_far_it_is(development, additional, tmp_path):
+def test_reports_progress(development, additional, tmp_path):
     paths = archive_of(tmp_path / "dev.zip", development), archive_of(tmp_path / "more.zip", additional)
-    preparation, told = ToyCar(development=described(paths[0]), additional=described(paths[1])), []
-    preparation.pack({path.name: path for path in paths}, lambda *news: told.append(news))
-    assert told == [("computing spectrograms", 0, 44), ("computing spectrograms", 32, 44)]
+    preparation, reports = ToyCar(development=described(paths[0]), additional=described(paths[1])), []
+    preparation.pack({path.name: path for path in paths}, lambda *report: reports.append(report))
+    assert reports == [("computing spectrograms", 0, 44), ("computing spectrograms", 32, 44)]

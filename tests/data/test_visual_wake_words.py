@@ -46,7 +46,7 @@ def members(packs: Path) -> dict[str, bytes]:
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Writes members as the official archive and gives the source that reads them."""
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "kept")
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "user-cache")
 
     def write(members: dict[str, bytes], **options: float) -> OfficialSource:
         path = archive_of(tmp_path / "vw_coco2014_96.tar.gz", members)
@@ -81,9 +81,9 @@ def test_the_prepared_pack_holds_the_files_and_loads_as_the_same_images(members,
 def test_the_split_is_that_of_the_photographs_number(members, written):
     with np.load(written(members).prepare()) as pack:
         split = dict(zip(pack["group"].tolist(), pack["split"].tolist(), strict=True))
-    for photograph, found in split.items():
+    for photograph, code in split.items():
         u = int(hashlib.sha256(photograph.encode()).hexdigest()[:16], 16) / 2**64
-        assert found == (1 if u < 0.1 else 2 if u < 0.2 else 0)
+        assert code == (1 if u < 0.1 else 2 if u < 0.2 else 0)
 
 
 def test_the_default_shares_of_many_photographs():
@@ -115,7 +115,7 @@ def test_a_corrupt_image_is_named_and_nothing_prepared(members, written, tmp_pat
     source = written(members | {name: content})
     with pytest.raises(SuiteError, match=rf"vw_coco2014_96\.tar\.gz: {name}: {message}"):
         source.prepare()
-    assert not list((tmp_path / "kept").glob("*.npz*"))
+    assert not list((tmp_path / "user-cache").glob("*.npz*"))
 
 
 def test_an_archive_without_images_is_refused(written):

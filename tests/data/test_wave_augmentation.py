@@ -21,18 +21,18 @@ def random_clips(n: int, samples: int, seed: int = 0) -> torch.Tensor:
 def test_a_shifted_clip_is_the_clip_elsewhere_with_zeros_coming_in(seed, dtype, shift_ms):
     clips, most = random_clips(8, 300, seed), int(shift_ms * 16)
     scale = 2**15 if dtype == torch.int16 else 1
-    found = WaveAugmentation(shift_ms=shift_ms)(clips.to(dtype), None, seeded(seed))
-    assert found.dtype == torch.float32
+    augmented = WaveAugmentation(shift_ms=shift_ms)(clips.to(dtype), None, seeded(seed))
+    assert augmented.dtype == torch.float32
     padded = torch.nn.functional.pad(clips / scale, (most, most))
-    for clip, row in zip(found, padded, strict=True):
+    for clip, row in zip(augmented, padded, strict=True):
         assert any(torch.equal(clip, row[start : start + 300]) for start in range(2 * most + 1))
 
 
 def test_shifts_are_uniform_over_both_directions():
     clips = torch.zeros(6_000, 64)
     clips[:, 32] = 1
-    places = WaveAugmentation(shift_ms=0.5)(clips, None, seeded()).argmax(1) - 32
-    counts = torch.bincount(places + 8, minlength=17)
+    positions = WaveAugmentation(shift_ms=0.5)(clips, None, seeded()).argmax(1) - 32
+    counts = torch.bincount(positions + 8, minlength=17)
     assert counts.shape == (17,)
     assert counts.min() > 6_000 / 17 * 0.8
 
@@ -44,41 +44,41 @@ def test_noise_is_a_piece_of_one_recording_at_no_more_than_the_volume(seed, volu
     noise = (1000 * torch.arange(4)[:, None] + torch.arange(300) + 100).to(dtype)
     full = 2**15 if dtype == torch.int16 else 1
     augment = WaveAugmentation(noise_probability=1, noise_volume=volume)
-    found = augment(torch.zeros(16, 50, dtype=dtype), noise, seeded(seed)).double() * full
-    step = (found[:, -1] - found[:, 0]) / 49
+    augmented = augment(torch.zeros(16, 50, dtype=dtype), noise, seeded(seed)).double() * full
+    step = (augmented[:, -1] - augmented[:, 0]) / 49
     assert (step <= volume).all()
     assert (step >= 0).all()
-    start = (found[:, 0] / step).round()
-    recording, place = start.long() // 1000, start.long() % 1000 - 100
-    loud = step > 1e-3  # else rounding hides the place
-    assert ((recording >= 0) & (recording < 4) & (place >= 0) & (place <= 250))[loud].all()
+    start = (augmented[:, 0] / step).round()
+    recording, offset = start.long() // 1000, start.long() % 1000 - 100
+    loud = step > 1e-3  # else rounding hides the offset
+    assert ((recording >= 0) & (recording < 4) & (offset >= 0) & (offset <= 250))[loud].all()
     expected = step[:, None] * (start[:, None] + torch.arange(50))
-    torch.testing.assert_close(found[loud], expected[loud], atol=0.05, rtol=1e-3)
+    torch.testing.assert_close(augmented[loud], expected[loud], atol=0.05, rtol=1e-3)
 
 
-def test_all_recordings_and_places_are_drawn():
+def test_all_recordings_and_offsets_are_drawn():
     noise = torch.arange(1, 25).view(3, 8).float()
     augment = WaveAugmentation(noise_probability=1, noise_volume=1)
-    found = augment(torch.zeros(2_000, 2), noise, seeded())
-    first = (found[:, 0] / (found[:, 1] - found[:, 0])).round().long()
+    augmented = augment(torch.zeros(2_000, 2), noise, seeded())
+    first = (augmented[:, 0] / (augmented[:, 1] - augmented[:, 0])).round().long()
     assert sorted(set(first.tolist())) == [i for i in range(1, 25) if i % 8]
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
 def test_noise_comes_with_its_probability_and_a_uniform_volume(probability):
     augment = WaveAugmentation(noise_probability=probability, noise_volume=0.5)
-    found = augment(torch.zeros(8_000, 1), torch.ones(1, 1), seeded())[:, 0]
-    assert (found > 0).float().mean().item() == pytest.approx(probability, abs=0.02)
+    augmented = augment(torch.zeros(8_000, 1), torch.ones(1, 1), seeded())[:, 0]
+    assert (augmented > 0).float().mean().item() == pytest.approx(probability, abs=0.02)
     if probability:
-        assert found[found > 0].mean().item() == pytest.approx(0.25, abs=0.01)
+        assert augmented[augmented > 0].mean().item() == pytest.approx(0.25, abs=0.01)
 
 
 def test_noise_is_added_to_the_shifted_clip():
     clips, noise = random_clips(16, 16_000), random_clips(3, 50_000, seed=1)
     alone = WaveAugmentation(shift_ms=100)(clips, None, seeded())
     added = WaveAugmentation(100, 1, 0.1)(torch.zeros_like(clips), noise, seeded())
-    found = WaveAugmentation(100, 1, 0.1)(clips, noise, seeded())
-    torch.testing.assert_close(found, alone + added)
+    augmented = WaveAugmentation(100, 1, 0.1)(clips, noise, seeded())
+    torch.testing.assert_close(augmented, alone + added)
     assert added.abs().max() > 0
 
 
@@ -117,9 +117,9 @@ def test_an_augmentation_out_of_range_is_refused_by_name(name, value, limit):
 @given(SEEDS, st.integers(1, 6), st.integers(1, 12), st.sampled_from([0.0, 19.0, 20.0, 65.0]))
 def test_shifted_frames_are_the_frames_elsewhere_with_the_border_repeated(seed, n, t, shift_ms):
     features = torch.rand(n, 2, t, 3, generator=seeded(seed))
-    found, most = WaveAugmentation(shift_ms).shift_frames(features, generator=seeded(seed)), int(shift_ms / 20)
+    augmented, most = WaveAugmentation(shift_ms).shift_frames(features, generator=seeded(seed)), int(shift_ms / 20)
     shifts = [torch.arange(t).add(shift).clamp(0, t - 1) for shift in range(-most, most + 1)]
-    for row, clip in zip(found, features, strict=True):
+    for row, clip in zip(augmented, features, strict=True):
         assert any(torch.equal(row, clip[:, times]) for times in shifts)
 
 
@@ -149,7 +149,7 @@ def test_a_cpu_generator_gives_the_same_features_on_a_gpu():
     clips, noise, augment = random_clips(64, 16_000), random_clips(3, 30_000), WaveAugmentation(100, 0.8, 0.1)
     for features in (Mfcc(), Mfcc("paper"), LogMel(first=1, frames=20)):
         expected = features(augment(clips, noise, seeded()))
-        found = features(augment(clips.cuda(), noise.cuda(), seeded())).cpu()
-        torch.testing.assert_close(found, expected, atol=1e-2, rtol=1e-3)
+        augmented = features(augment(clips.cuda(), noise.cuda(), seeded())).cpu()
+        torch.testing.assert_close(augmented, expected, atol=1e-2, rtol=1e-3)
     expected = augment.shift_frames(clips.view(64, 1, 160, 100), generator=seeded())
     assert torch.equal(augment.shift_frames(clips.view(64, 1, 160, 100).cuda(), generator=seeded()).cpu(), expected)

@@ -14,7 +14,7 @@ from torch import nn
 
 from suite.dnas.choice_search import discretise_choices
 from suite.dnas.choices import SAMPLING, ChoiceRule, Choices, MixedNetwork
-from suite.hardware.union import trace_union
+from suite.hardware.supernet_graph import trace_supernet
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices, MobileNetV1Choices, ResNet8Choices
 from suite.space.budget import Budget, Constraint
 from suite.space.choices import ChoiceSpace
@@ -29,10 +29,10 @@ IDS = ["resnet8", "ds_cnn", "mobilenet", "autoencoder", "toy"]
 def _mixed(
     network: nn.Module, shape: tuple[int, ...], rule: ChoiceRule | None = None, masked: bool = False
 ) -> tuple[MixedNetwork, ChoiceSpace]:
-    union = trace_union(network, shape)
-    space = ChoiceSpace(union, device("gap8"), masked)
+    supernet_graph = trace_supernet(network, shape)
+    space = ChoiceSpace(supernet_graph, device("gap8"), masked)
     rule = rule or ChoiceRule()
-    return MixedNetwork(network, union, space.groups, rule, space.branch_costs("macs", space.full)), space
+    return MixedNetwork(network, supernet_graph, space.groups, rule, space.branch_costs("macs", space.full)), space
 
 
 def _decide_at_random(mixed: MixedNetwork, seed: int) -> None:

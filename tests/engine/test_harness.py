@@ -1,5 +1,6 @@
 """The harness: believes nothing, reads the test split once, isolates failures, writes honest records."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
@@ -110,6 +111,16 @@ def test_the_least_violating_candidate_where_none_fits(tmp_path: Path) -> None:
     assert not record.feasible
     assert record.costs == record.candidates[1]["costs"]
     assert record.violations["weights"] == pytest.approx(record.costs["weights"] / record.targets["weights"] - 1)
+
+
+def test_a_candidate_whose_score_is_nan_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import suite.engine.harness as harness
+
+    scores = iter([math.nan, 0.1, 0.2])
+    monkeypatch.setattr(harness, "evaluate", lambda *_: next(scores))
+    record = _execute(replace(plan(), method=Proposes((1.0, 0.6, 0.5))), tmp_path)
+    assert record.costs == record.candidates[2]["costs"]
+    assert record.scores["validation"] == 0.2
 
 
 def test_a_method_that_raises_is_a_row_not_an_end(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from suite.dnas.layer_targets import LayerSpace
 from suite.dnas.masks import MaskedNetwork
-from suite.hardware.layer_memory import LayerMemory, level_of
+from suite.hardware.layer_memory import LayerMemory, choose_memory_level
 from suite.hardware.trace import trace
 from suite.models.mobilenet_v1 import MobileNetV1
 
@@ -114,4 +114,4 @@ def test_slopes_reach_input_and_output_channels() -> None:
 def test_a_layer_belongs_to_the_smallest_level_that_it_exceeds_by_little(
     size: int, tolerance: float, level: int | None
 ) -> None:
-    assert level_of(size, [44_000, 400_000], tolerance) == level
+    assert choose_memory_level(size, [44_000, 400_000], tolerance) == level

@@ -1,12 +1,15 @@
-"""The greedy plan over random buffers: nothing overlaps, and slopes say what holds the peak up."""
+"""TFLM's greedy memory plan: golden peaks, nothing overlaps, and slopes say which buffers hold the peak up."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from suite.hardware.ram import ALIGNMENT, Buffer, MemoryPlan, aligned, peak_bytes, plan_memory
+from suite.hardware.ram import ALIGNMENT, Buffer, MemoryPlan, activation_buffers, align, peak_bytes, plan_memory
+from suite.hardware.trace import trace
+from suite.models.resnet8 import ResNet8
 
 
 @st.composite
@@ -26,10 +29,40 @@ def _shape(plan: MemoryPlan) -> tuple[object, ...]:
     return plan.order, plan.supports, plan.tops
 
 
+def _chain(sizes: list[int]) -> list[Buffer]:
+    """Buffers of a plain chain of layers: each lives with the one before and the one after it."""
+    return [Buffer(size, i, i + 1) for i, size in enumerate(sizes)]
+
+
+def test_resnet8_needs_three_maps() -> None:
+    """49,152 B: as tflite-micro reports for pretrainedResnet_quant.tflite of mlcommons/tiny (1afd2c9)."""
+    assert peak_bytes(activation_buffers(trace(ResNet8(), (3, 32, 32)))) == 3 * 16 * 32 * 32 == 49_152
+
+
+def test_chain_of_depthwise_blocks_fragments() -> None:
+    """First blocks of vww_96_int8.tflite: 55,296 B are live at once, tflite-micro and the plan need 73,728 B."""
+    sizes = [27_648, 18_432, 18_432, 36_864, 9_216, 18_432, 18_432, 18_432]
+    assert peak_bytes(_chain(sizes)) == 73_728
+    assert max(a + b for a, b in pairwise(sizes)) == 55_296
+
+
+def test_a_smaller_network_can_need_more() -> None:
+    assert peak_bytes(_chain([128, 96, 64, 64])) == 224
+    assert peak_bytes(_chain([112, 96, 64, 64])) == 272
+
+
+def test_sizes_are_rounded_up_to_16_bytes() -> None:
+    assert peak_bytes([Buffer(1, 0, 1), Buffer(17, 1, 1)]) == 48
+
+
+def test_tensors_that_never_live_together_share_an_address() -> None:
+    assert peak_bytes([Buffer(64, 0, 1), Buffer(64, 2, 3), Buffer(32, 1, 2)]) == 96
+
+
 @given(buffers=tensors())
 def test_what_lives_together_never_overlaps(buffers: list[Buffer]) -> None:
     plan = plan_memory(buffers)
-    ends = [offset + aligned(b.size) for offset, b in zip(plan.offsets, buffers, strict=True)]
+    ends = [offset + align(b.size) for offset, b in zip(plan.offsets, buffers, strict=True)]
     assert max(ends) == plan.peak == peak_bytes(buffers)
     for i, a in enumerate(buffers):
         for j, b in enumerate(buffers[:i]):
@@ -43,7 +76,7 @@ def test_each_buffer_lies_at_zero_or_on_one_that_lives_with_it(buffers: list[Buf
     for i, below in enumerate(plan.supports):
         assert bool(below) == (plan.offsets[i] > 0)
         for j in below:
-            assert plan.offsets[j] + aligned(buffers[j].size) == plan.offsets[i]
+            assert plan.offsets[j] + align(buffers[j].size) == plan.offsets[i]
             assert _live_together(buffers[i], buffers[j])
 
 
@@ -51,7 +84,7 @@ def test_each_buffer_lies_at_zero_or_on_one_that_lives_with_it(buffers: list[Buf
 def test_slopes_are_shares_and_account_for_the_whole_peak(buffers: list[Buffer]) -> None:
     plan = plan_memory(buffers)
     assert all(-1e-12 <= slope <= 1 + 1e-12 for slope in plan.slopes)
-    held = sum(slope * aligned(b.size) for slope, b in zip(plan.slopes, buffers, strict=True))
+    held = sum(slope * align(b.size) for slope, b in zip(plan.slopes, buffers, strict=True))
     assert held == pytest.approx(plan.peak)
 
 
@@ -61,7 +94,7 @@ def test_while_the_plan_keeps_its_shape_the_peak_follows_the_slopes(buffers: lis
     plan = plan_memory(buffers)
     grown = data.draw(st.integers(0, len(buffers) - 1))
     by = ALIGNMENT * data.draw(st.integers(-2, 4))
-    size = aligned(buffers[grown].size) + by
+    size = align(buffers[grown].size) + by
     assume(size > 0)
     changed = plan_memory([replace(b, size=size) if i == grown else b for i, b in enumerate(buffers)])
     assume(_shape(changed) == _shape(plan))

@@ -1,4 +1,7 @@
-"""The paper's path-based spaces: their sizes, ranges and seeds (facts: paper section 1.5)."""
+"""The paper's path-based spaces hold its reference networks, and have the sizes and cost ranges of the paper's code.
+
+Positions and candidates: eml-eda/multi-constraint-nas, models.py at 2c2422a; ranges computed from them.
+"""
 
 import itertools
 from collections.abc import Callable
@@ -9,8 +12,8 @@ from devices import device
 from torch import nn
 
 from suite import SuiteError
+from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.hardware.union import trace_union
 from suite.models.autoencoder import Autoencoder
 from suite.models.ds_cnn import DsCnn
 from suite.models.layer_choice import LayerChoice
@@ -20,7 +23,7 @@ from suite.models.supernets import AutoencoderChoices, DsCnnChoices, MobileNetV1
 from suite.space.branches import keep_branches
 from suite.space.choices import ChoiceSpace
 
-# supernet, its seed, input, branch of the seed at each position, networks, weights, MACs
+# supernet, its reference network, input, branch of the reference at each position, networks, weights, MACs
 CASES = [
     (ResNet8Choices, ResNet8, (3, 32, 32), "conv3x3", 5_184, (6_667, 209_200), (1.07e6, 34.3e6)),
     (DsCnnChoices, DsCnn, (1, 49, 10), "separable", 256, (3_328, 412_928), (0.32e6, 51.5e6)),
@@ -31,13 +34,13 @@ IDS = ["resnet8", "ds_cnn", "mobilenet", "autoencoder"]
 
 
 def _space(supernet: nn.Module, shape: tuple[int, ...]) -> ChoiceSpace:
-    return ChoiceSpace(trace_union(supernet, shape), device("gap8"))
+    return ChoiceSpace(trace_supernet(supernet, shape), device("gap8"))
 
 
-@pytest.mark.parametrize(("supernet", "seed", "shape", "branch", "size", "weights", "macs"), CASES, ids=IDS)
+@pytest.mark.parametrize(("supernet", "reference", "shape", "branch", "size", "weights", "macs"), CASES, ids=IDS)
 def test_size_and_ranges_are_the_papers(
     supernet: Callable[[], nn.Module],
-    seed: Callable[[], nn.Module],
+    reference: Callable[[], nn.Module],
     shape: tuple[int, ...],
     branch: str,
     size: int,
@@ -48,12 +51,12 @@ def test_size_and_ranges_are_the_papers(
     assert space.size == size
     for metric, (low, high) in {"weights": weights, "macs": macs}.items():
         fixed, branches = space.branch_costs(metric, space.full)
-        found = fixed + sum(map(min, branches)), fixed + sum(map(max, branches))
-        assert found == pytest.approx((low, high), rel=0.005 if metric == "macs" else 0), metric
-    of_seed = tuple(p.branches.index(branch) for p in space.positions)
-    expected = space.hardware.measure(seed(), shape)
-    found = space.exact(of_seed)
-    assert {m: found[m] for m in ("weights", "macs", "latency", "ram")} == {
+        smallest, largest = fixed + sum(map(min, branches)), fixed + sum(map(max, branches))
+        assert (smallest, largest) == pytest.approx((low, high), rel=0.005 if metric == "macs" else 0), metric
+    reference_selection = tuple(p.branches.index(branch) for p in space.positions)
+    expected = space.hardware.measure(reference(), shape)
+    selected = space.exact(reference_selection)
+    assert {m: selected[m] for m in ("weights", "macs", "latency", "ram")} == {
         m: expected[m] for m in ("weights", "macs", "latency", "ram")
     }
 
@@ -72,17 +75,17 @@ def test_small_spaces_enumerated_each_network_costs_what_it_costs_alone(
             fixed, branches = space.branch_costs(metric, space.full)
             assert min(c[metric] for c in costs) == pytest.approx(fixed + sum(map(min, branches)), rel=1e-12)
     for selection, cost in list(zip(every, costs, strict=True))[::7]:
-        alone = keep_branches(network, space.union, selection)
+        alone = keep_branches(network, space.supernet_graph, selection)
         assert space.hardware.measure(alone, shape) == cost
 
 
-@pytest.mark.parametrize(("supernet", "seed", "shape"), [case[:3] for case in CASES], ids=IDS)
+@pytest.mark.parametrize(("supernet", "reference", "shape"), [case[:3] for case in CASES], ids=IDS)
 def test_untrained_supernets_run_and_learn_in_all_branches(
-    supernet: Callable[[], nn.Module], seed: Callable[[], nn.Module], shape: tuple[int, ...]
+    supernet: Callable[[], nn.Module], reference: Callable[[], nn.Module], shape: tuple[int, ...]
 ) -> None:
     network = supernet()
     out = network(torch.rand(2, *shape))
-    assert out.shape == seed()(torch.rand(2, *shape)).shape
+    assert out.shape == reference()(torch.rand(2, *shape)).shape
     out.square().sum().backward()
     assert all(p.grad is not None for p in network.parameters())
 
@@ -106,7 +109,7 @@ def test_a_choice_needs_two_branches() -> None:
 
 def test_a_network_without_choices_is_refused() -> None:
     with pytest.raises(SuiteError, match="no layer choice"):
-        trace_union(DsCnn(), (1, 49, 10))
+        trace_supernet(DsCnn(), (1, 49, 10))
 
 
 def test_the_mean_of_the_branches_is_where_a_supernet_starts() -> None:

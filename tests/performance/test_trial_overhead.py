@@ -11,10 +11,12 @@ import pytest
 from tasks import task
 
 import suite.task.training as training
+from baselines.optuna_budget import TrialBudget
 from baselines.optuna_domain import domain_of
+from baselines.optuna_file import StudyFile
 from baselines.optuna_samplers import SAMPLERS, make_sampler
-from baselines.optuna_study import StudyFile, StudyLoop
-from baselines.optuna_trials import Purse, Workshop
+from baselines.optuna_study import StudyLoop
+from baselines.optuna_trials import TrialEvaluator
 from suite.task.meter import Meter
 
 GOAL_MS = 150
@@ -30,13 +32,14 @@ def test_overhead_of_a_trial_is_small_against_a_smoke_trial(
 ) -> None:
     of, made = task(tmp_path, f"method={sampler}", "budget.weights=50%", "budget.latency=50%", checkpoint_seconds=10)
     spent = _time_epochs(monkeypatch)
-    levels, meter = domain_of(of, 8), Meter(of.standard_macs)
-    workshop = Workshop(of, made.budget, meter, levels, Purse(of, meter, None, 1, 1, 1), of.new_network())
+    domain, meter = domain_of(of, 8), Meter(of.standard_macs)
+    trial_budget = TrialBudget(of, meter, None, 1, 1, 1)
+    evaluator = TrialEvaluator(of, made.budget, meter, domain, trial_budget, of.new_network())
     objectives = ["score", *made.budget.targets]
     overheads, trainings = [], []
     with closing(StudyFile(tmp_path / "study.db", objectives)) as file:
         loop = StudyLoop(
-            levels.counts,
+            domain.level_counts,
             objectives,
             lambda seed: make_sampler(sampler, TRIALS, seed),
             0,
@@ -46,9 +49,9 @@ def test_overhead_of_a_trial_is_small_against_a_smoke_trial(
 
         def trial() -> None:
             spent[0], begun = 0.0, time.perf_counter()
-            outcome = loop.step(workshop.evaluate).user_attrs["outcome"]
+            state = loop.run_trial(evaluator.evaluate).user_attrs["trial_state"]
             whole = time.perf_counter() - begun
-            if outcome == "trained":
+            if state == "trained":
                 trainings.append(spent[0])
                 overheads.append(whole - spent[0])
 

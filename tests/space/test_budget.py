@@ -1,11 +1,13 @@
 """Budgets: units, shares of the seed, violations, and what is refused."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from suite import SuiteError
-from suite.space.budget import Budget, Constraint, parse_budget
+from suite.space.budget import Budget, Constraint, feasible_first_key, parse_budget
 
 SEED = {"weights": 77_360.0, "macs": 12_501_632.0, "latency": 0.232, "energy": 0.01}
 BOARD = {"weights": "B", "macs": "MAC", "latency": "s", "energy": "J"}
@@ -78,3 +80,32 @@ def test_violations_are_relative_and_sum_up() -> None:
     costs = {"weights": 150.0, "macs": 5.0, "ram": 6.0}
     assert budget.violations(costs) == {"weights": 0.5, "macs": 0.0, "ram": pytest.approx(0.2)}
     assert budget.total_violation(costs) == pytest.approx(0.7)
+
+
+class TestFeasibleFirst:
+    """`feasible_first_key`: the order of networks by which checkpoints and candidates are chosen."""
+
+    BUDGET = Budget((Constraint("weights", 100.0, "100"), Constraint("macs", 10.0, "10")))
+
+    def _best(self, *networks: tuple[float, float, float]) -> int:
+        """Index of the best of networks given as (weights, MACs, score)."""
+        keys = [feasible_first_key(self.BUDGET, {"weights": w, "macs": m}, score) for w, m, score in networks]
+        return max(range(len(keys)), key=keys.__getitem__)
+
+    def test_a_network_that_fits_precedes_any_that_does_not(self) -> None:
+        assert self._best((101, 1, 0.99), (100, 10, 0.1)) == 1
+
+    def test_of_those_that_fit_the_score_decides_not_the_slack(self) -> None:
+        assert self._best((10, 1, 0.5), (100, 10, 0.6), (90, 9, 0.55)) == 1
+
+    def test_of_those_that_do_not_fit_the_total_violation_decides_then_the_score(self) -> None:
+        assert self._best((150, 10, 0.9), (120, 11, 0.2), (100, 14, 0.8)) == 1
+        assert self._best((150, 10, 0.7), (100, 15, 0.8)) == 1
+
+    def test_a_score_that_is_nan_is_below_all_numbers_wherever_it_stands(self) -> None:
+        for scores in ((math.nan, -math.inf, -1e30), (math.nan, -1e30), (-1e30, math.nan)):
+            best = self._best(*((50, 5, score) for score in scores))
+            assert scores[best] == -1e30
+
+    def test_a_nan_score_that_fits_precedes_a_number_that_does_not(self) -> None:
+        assert self._best((101, 1, 0.9), (100, 1, math.nan)) == 1

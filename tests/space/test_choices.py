@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from suite import SuiteError
-from suite.hardware.union import trace_union
+from suite.hardware.supernet_graph import trace_supernet
 from suite.models.layer_choice import LayerChoice
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices
 from suite.space.assignment import best_assignment
@@ -25,7 +25,7 @@ METRICS = ("weights", "macs", "ram", "latency")
 
 def _space(masked: bool = False, name: str = "nucleo_l4r5zi") -> tuple[ChoiceSpace, ToyChoices]:
     network = ToyChoices()
-    return ChoiceSpace(trace_union(network, ToyChoices.SHAPE), device(name), masked), network
+    return ChoiceSpace(trace_supernet(network, ToyChoices.SHAPE), device(name), masked), network
 
 
 def _every(space: ChoiceSpace) -> list[tuple[int, ...]]:
@@ -36,7 +36,7 @@ def _every(space: ChoiceSpace) -> list[tuple[int, ...]]:
 def test_relaxed_cost_at_one_hot_probabilities_is_the_exact_cost_of_the_exported_network(name: str) -> None:
     space, network = _space(name=name)
     for selection in _every(space):
-        exact = space.hardware.measure(keep_branches(network, space.union, selection), ToyChoices.SHAPE)
+        exact = space.hardware.measure(keep_branches(network, space.supernet_graph, selection), ToyChoices.SHAPE)
         assert space.exact(selection) == exact
         relaxed = space.relaxed(torch.tensor(space.full), one_hot(space, selection), space.hardware.units)
         assert {m: float(c) for m, c in relaxed.items()} == pytest.approx(exact, rel=1e-12)
@@ -87,7 +87,7 @@ def test_the_best_selection_that_fits_is_found(seed: int, metrics: list[str]) ->
 
 @pytest.mark.parametrize(("supernet", "shape"), [(DsCnnChoices, (1, 49, 10)), (AutoencoderChoices, (640,))], ids=str)
 def test_joint_reachability_of_the_small_spaces_is_exact(supernet: type, shape: tuple[int, ...]) -> None:
-    space = ChoiceSpace(trace_union(supernet(), shape), device("nucleo_l4r5zi"))
+    space = ChoiceSpace(trace_supernet(supernet(), shape), device("nucleo_l4r5zi"))
     costs = [space.exact(selection) for selection in _every(space)]
     draw = random.Random(7)
     indifferent = [[0.0] * len(p.branches) for p in space.positions]
@@ -107,7 +107,7 @@ def test_targets_that_can_be_met_alone_but_not_together_are_refused() -> None:
     few_macs = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1))  # 32 weights, 512 MACs
     choice = LayerChoice({"few_weights": few_weights, "few_macs": few_macs})
     network = nn.Sequential(choice, nn.Flatten(), nn.Linear(64, 2))
-    space = ChoiceSpace(trace_union(network, (4, 8, 8)), device("nucleo_l4r5zi"))
+    space = ChoiceSpace(trace_supernet(network, (4, 8, 8)), device("nucleo_l4r5zi"))
     limits = (Constraint("weights", 128 + 20, "148B"), Constraint("macs", 128 + 600, "728"))
     for limit in limits:
         space.check_reachable(Budget((limit,)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
+from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 from suite.config.plan import Plan, make_plan
 from suite.engine.harness import load_data, make_task
 from suite.records.store import Store

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from suite.data.archives import read_members
-from suite.data.official import Archive, OfficialSource, PackContents, Tell
+from suite.data.official import Archive, OfficialSource, PackContents
+from suite.data.progress import ReportProgress
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
 LABELS = bytes(i % 2 for i in range(40))
@@ -52,8 +53,8 @@ class Toy:
     archives: tuple[Archive, ...] = ()
     shift: int = 0
 
-    def pack(self, files: Mapping[str, Path], tell: Tell) -> PackContents:
-        tell("reading toys", 0, None)
+    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+        report_progress("reading toys", 0, None)
         pixels = read_members(files["pixels.tar.gz"], ["toys/pixels"])["toys/pixels"]
         labels = read_members(files["labels.zip"], ["toys/labels"])["toys/labels"]
         arrays = {

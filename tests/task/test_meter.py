@@ -64,18 +64,6 @@ def test_an_unknown_phase_is_refused() -> None:
         pass
 
 
-def test_no_clock_runs_while_another_meter_counts() -> None:
-    meter, other = Meter(1.0), Meter(1.0)
-    with meter.phase("search"):
-        with meter.paused(), other.phase("search"):
-            time.sleep(0.05)
-        other.charge_training("search", 5, 2)
-        meter.add(other.state())
-    assert other.phases["search"].wall_s >= 0.05
-    assert meter.phases["search"].wall_s < 2 * other.phases["search"].wall_s, "counted once"
-    assert meter.total().macs == 30
-
-
 class FakeGpu:
     """A device whose clock we set: an event keeps the time at which the device had done all it was given."""
 

@@ -1,5 +1,6 @@
 """The training loop: charged in full, resumable bit for bit, honest about divergence."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +113,31 @@ def test_the_network_is_left_with_its_best_epoch(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.best_epoch == 0
     assert all(torch.equal(v, one.state_dict()[k]) for k, v in two.state_dict().items())
+
+
+def _with_scores(of: Task, *scores: float) -> Task:
+    """The task with these validation scores, one an epoch."""
+    remaining = iter(scores)
+    return replace(of, score=lambda *_: next(remaining))
+
+
+@pytest.mark.parametrize(
+    ("scores", "best_epoch"), [((math.nan, 0.3, 0.2), 1), ((0.3, math.nan, 0.2), 0), ((math.nan, -7.0, math.nan), 1)]
+)
+def test_an_epoch_whose_score_is_nan_is_never_preferred_to_one_with_a_number(
+    scores: tuple[float, ...], best_epoch: int, tmp_path: Path
+) -> None:
+    of, _ = task(tmp_path)
+    training = fit(_with_scores(of, *scores), of.new_network(), _meter(of), Phase("warmup", RECIPE_PHASE, len(scores)))
+    assert training.best_epoch == best_epoch
+    assert training.best_score == scores[best_epoch]
+
+
+def test_where_all_scores_are_nan_the_first_epoch_is_kept_and_its_score_tells(tmp_path: Path) -> None:
+    of, _ = task(tmp_path)
+    training = fit(_with_scores(of, math.nan, math.nan), of.new_network(), _meter(of), Phase("warmup", RECIPE_PHASE, 2))
+    assert training.best_epoch == 0
+    assert math.isnan(training.best_score)
 
 
 def test_patience_stops_early(tmp_path: Path) -> None:

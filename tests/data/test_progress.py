@@ -1,0 +1,21 @@
+import io
+import sys
+
+import pytest
+
+from suite.data.progress import CountedInBytes, terminal_progress
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_only(monkeypatch, terminal):
+    stderr = io.StringIO()
+    monkeypatch.setattr(stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setenv("COLUMNS", "120")
+    with terminal_progress() as report_progress:
+        report_progress(CountedInBytes("downloading x.zip"), 500_000, 2_000_000)
+        report_progress(CountedInBytes("downloading x.zip"), 2_000_000, 2_000_000)
+        report_progress("checking images", 3, None)
+    shown = ["downloading x.zip", "0.5/2.0 MB", "checking images", "3/?"] if terminal else []
+    assert [text for text in shown if text not in stderr.getvalue()] == []
+    assert bool(stderr.getvalue()) == terminal
