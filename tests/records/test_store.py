@@ -18,8 +18,9 @@ from suite.records.store import Store, content_id, load_tensors, save_tensors
 
 RECORD = RunRecord(
     id="abc", experiment="e", status="done", benchmark="digits", method="duccio", variant={"guarantee": "off"},
-    options={"guarantee": "off"}, device="gap8", preset="short", seed=0, budget="weights 25%", targets={"weights": 1.0}, units={"weights": "B"}, config={"a": [1, 2]},
-    scores={"test": 0.5}, candidates=({"name": "x"},), artefacts=("y",),
+    options={"guarantee": "off"}, device="gap8", preset="short", seed=0, budget="weights 25%",
+    targets={"weights": 1.0}, units={"weights": "B"}, config={"a": [1, 2]}, scores={"test": 0.5},
+    candidates=({"name": "x"},), artefacts=("y",),
 )  # fmt: skip
 
 
