@@ -26,8 +26,8 @@ BUDGETS = ({"weights": "25%", "latency": "50%"}, {"weights": "50%", "ram": "50%"
 # score at a half, share of each target that is used, violation at the last search epoch, search and full cost
 METHODS: dict[str, tuple[float, float, float | None, float, int]] = {
     "duccio": (0.893, 0.985, 0.031, 1.1, 1),
-    "hand_tuned (equal length)": (0.871, 1.18, None, 0.0, 1),
-    "width_scaling (equal length)": (0.862, 0.93, None, 0.0, 1),
+    "hand_tuned": (0.871, 1.18, None, 0.0, 1),
+    "width_scaling": (0.862, 0.93, None, 0.0, 1),
     "random_search": (0.874, 0.88, None, 6.5, 12),
 }
 OPTIONS: dict[str, dict[str, object]] = {"duccio": {"guarantee": "refill"}, "random_search": {"trials": 12}}
@@ -60,6 +60,8 @@ def make_record(
         status="done",
         benchmark=benchmark,
         method=method,
+        variant={},
+        options=OPTIONS.get(method, {}),
         device=device,
         preset=preset,
         seed=seed,
