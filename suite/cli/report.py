@@ -27,13 +27,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.epilog = "KIND, NAME and FORMAT may be repeated, or several with commas between them."
     options = parser.parse_args(arguments)
     with collector_paused():
-        from suite.report.build import Report, Wanted, console_table
+        from suite.report.build import Report
+        from suite.report.request import ReportRequest
+        from suite.report.tables.console import console_table
 
-        wanted = Wanted.of(options.only, options.format, options.figure, options.style)
-        result = Report.of(existing_store(options.experiment))
+        request = ReportRequest.from_options(options.only, options.format, options.figure, options.style)
+        result = Report.load(existing_store(options.experiment))
     gc.freeze()  # modules and thousands of records, in use until the end: a collection need not visit them
-    written = result.write(wanted)
-    if "tables" in wanted.kinds:
-        output_console().print(console_table(result.df, result.tables["main"][0]))
+    written = result.write(request)
+    if "tables" in request.kinds:
+        output_console().print(console_table(result.df, result.tables["main"].raw))
     print(f"{'page' if written.is_file() else 'written to'}: {written}")
     return 0

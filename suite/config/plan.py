@@ -17,6 +17,7 @@ from torch import nn
 
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
+from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 from suite.config.build import build, build_network, plain
 from suite.config.identity import method_options, method_variant, network_identity, settings_of, typed_settings
 from suite.config.presets import apply_preset
@@ -27,8 +28,8 @@ from suite.hardware.trace import trace
 from suite.records.labels import run_label
 from suite.records.store import content_id
 from suite.space.budget import Budget, Solutions, parse_budget
-from suite.space.choices import ChoiceSpace
-from suite.space.widths import SearchSpace
+from suite.space.choice_space import ChoiceSpace
+from suite.space.width_space import WidthSpace
 from suite.task.task import Method, TaskSpec
 
 COMPUTE = ("auto", "cpu", "cuda")
@@ -80,7 +81,7 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     method: Method = build(method_node, "method")
     hardware = HardwareModel(build(config.device, "device"))
     network = _reference_network(config, benchmark_node, tuple(benchmark.input_shape))
-    space = SearchSpace(network.layers, hardware)
+    space = WidthSpace(network.layers, hardware)
     budget = parse_budget(plain(config.budget), space.reference_costs, hardware.units, solutions)
     space_name = _space_name(config.space, method)
     supernet, choices = None, None

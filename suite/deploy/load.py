@@ -13,7 +13,7 @@ from suite.config.build import build_network
 from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
 from suite.records.store import load_tensors
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.groups import channel_groups
 from suite.space.slicing import slice_channels
 
@@ -42,7 +42,7 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
         supernet = _build(architecture, "supernet", trusted)
         graph = trace_supernet(supernet, shape)
         selection = tuple(p.branches.index(architecture["choices"][p.name]) for p in graph.positions)
-        full_width = keep_branches(supernet, graph, selection)
+        full_width = select_branches(supernet, graph, selection)
     else:
         full_width = _build(architecture, "reference_network", trusted)
     layers = trace(full_width, shape)

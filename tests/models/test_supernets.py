@@ -20,8 +20,8 @@ from suite.models.layer_choice import LayerChoice
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices, MobileNetV1Choices, ResNet8Choices
-from suite.space.branches import keep_branches
-from suite.space.choices import ChoiceSpace
+from suite.space.branches import select_branches
+from suite.space.choice_space import ChoiceSpace
 
 # supernet, its reference network, input, branch of the reference at each position, networks, weights, MACs
 CASES = [
@@ -75,7 +75,7 @@ def test_small_spaces_enumerated_each_network_costs_what_it_costs_alone(
             fixed, branches = space.branch_costs(metric, space.full)
             assert min(c[metric] for c in costs) == pytest.approx(fixed + sum(map(min, branches)), rel=1e-12)
     for selection, cost in list(zip(every, costs, strict=True))[::7]:
-        alone = keep_branches(network, space.supernet_graph, selection)
+        alone = select_branches(network, space.supernet_graph, selection)
         assert space.hardware.measure(alone, shape) == cost
 
 

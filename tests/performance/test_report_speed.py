@@ -17,7 +17,9 @@ from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.build import build_report
-from suite.report.tables import cost_table, failure_table, main_table
+from suite.report.tables.cost import cost_table
+from suite.report.tables.failures import failure_table
+from suite.report.tables.main import main_table
 
 WHOLE_S, FIGURE_S, MEMORY_MB = 20.0, 5.0, 1500.0
 """What a report on 10,000 records may take on two cores, one of its figures made again, and all its memory."""

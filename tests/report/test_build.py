@@ -11,14 +11,15 @@ import pytest
 from synthetic import BUDGETS, make_failure, make_record, make_records
 
 import suite.report.build
-import suite.report.drawing
+import suite.report.figures.drawing
 from suite import SuiteError
 from suite.cli.main import main
 from suite.data.files import write_atomic
 from suite.records.store import Store
-from suite.report.build import FORMATS, Report, Wanted, build_report
-from suite.report.drawing import draw_all
-from suite.report.figures import Plot, plots
+from suite.report.build import Report, build_report
+from suite.report.figures.catalogue import PlannedFigure, plan_figures
+from suite.report.figures.drawing import EncodedFigure, draw_figures
+from suite.report.request import FORMATS, ReportRequest
 
 HISTORY = pd.DataFrame(
     [
@@ -43,7 +44,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = fill(tmp_path_factory.mktemp("results"), make_records(seeds=2, budgets=BUDGETS[:1]))
+    store = fill(tmp_path_factory.mktemp("results"), make_records(seeds=1, budgets=BUDGETS[:1]))
     build_report(store)
     return store
 
@@ -76,7 +77,7 @@ def test_one_kind_is_written_with_the_bytes_of_the_whole_and_the_others_stay(kin
     old = dict.fromkeys(whole, b"old")
     for name in old:
         write_atomic(report / name, b"old")
-    build_report(store, Wanted.of(only=[kind]))
+    build_report(store, ReportRequest.from_options(only=[kind]))
     written = {"tables": "tables/", "figures": "figures/", "page": "index.html"}[kind]
     assert contents(report) == old | {name: whole[name] for name in old if name.startswith(written)}
 
@@ -84,31 +85,34 @@ def test_one_kind_is_written_with_the_bytes_of_the_whole_and_the_others_stay(kin
 def test_one_figure_is_drawn_without_the_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     report = store.folder / "report"
     before = contents(report)
-    name = Report.of(store).plots()[1].name
+    name = Report.load(store).plan_figures()[1].name
     (report / "figures" / f"{name}.png").unlink()
     drawn: list[str] = []
-    original = suite.report.build.draw_all
-    monkeypatch.setattr(
-        suite.report.build, "draw_all", lambda plots, f: drawn.extend(p.name for p in plots) or original(plots, f)
-    )
-    build_report(store, Wanted.of(figures=[name]))
+    original = suite.report.build.draw_figures
+
+    def draw(figures: Sequence[PlannedFigure], formats: Sequence[str]) -> list[EncodedFigure]:
+        drawn.extend(figure.name for figure in figures)
+        return original(figures, formats)
+
+    monkeypatch.setattr(suite.report.build, "draw_figures", draw)
+    build_report(store, ReportRequest.from_options(figures=[name]))
     assert drawn == [name]
     assert contents(report) == before
 
 
 def test_formats_are_added_beside_those_that_are_there(store: Store) -> None:
     before = contents(store.folder / "report")
-    build_report(store, Wanted.of(only=["figures"], formats=["svg"]))
+    build_report(store, ReportRequest.from_options(only=["figures"], formats=["svg"]))
     after = contents(store.folder / "report")
     new = changed(before, after)
     assert {Path(name).suffix for name in new} == {".svg"}
     assert len(new) == sum(name.endswith(".pdf") for name in before)
-    build_report(store, Wanted.of(only=["figures"], formats=["svg"]))
+    build_report(store, ReportRequest.from_options(only=["figures"], formats=["svg"]))
     assert contents(store.folder / "report") == after
 
 
 def test_a_format_of_one_kind_leaves_the_other_kind_its_own() -> None:
-    wanted = Wanted.of(formats=["tex"])
+    wanted = ReportRequest.from_options(formats=["tex"])
     assert wanted.formats == {"tables": ("tex",), "figures": ("png", "pdf")}
 
 
@@ -116,7 +120,7 @@ def test_what_the_records_no_longer_give_is_removed_with_its_kind_only(store: St
     report = store.folder / "report"
     for name in ("tables/gone.tex", "figures/gone.svg"):
         write_atomic(report / name, b"old")
-    build_report(store, Wanted.of(only=["tables"], formats=["md"]))
+    build_report(store, ReportRequest.from_options(only=["tables"], formats=["md"]))
     assert not (report / "tables" / "gone.tex").exists()
     assert (report / "tables" / "runs.csv").exists()
     assert (report / "figures" / "gone.svg").exists()
@@ -124,30 +128,35 @@ def test_what_the_records_no_longer_give_is_removed_with_its_kind_only(store: St
 
 def test_slides_have_a_folder_of_their_own(store: Store) -> None:
     before = contents(store.folder / "report")
-    build_report(store, Wanted.of(figures=[Report.of(store).plots()[0].name], style="slides", formats=["png"]))
+    build_report(
+        store,
+        ReportRequest.from_options(
+            figures=[Report.load(store).plan_figures()[0].name], style="slides", formats=["png"]
+        ),
+    )
     new = changed(before, contents(store.folder / "report"))
     assert new
     assert all(name.startswith("slides/") for name in new)
 
 
 def test_two_processes_give_the_bytes_of_one(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = Report.of(built)
-    found = plots(report.df, built)[:2]
-    monkeypatch.setattr(suite.report.drawing, "_FEW", len(found))
-    alone = [(d.picture.name, d.picture.caption, d.files) for d in draw_all(found, ("png",))]
-    monkeypatch.setattr(suite.report.drawing, "_FEW", 0)
+    report = Report.load(built)
+    found = plan_figures(report.df, built)[:2]
+    monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", len(found))
+    alone = [(d.figure.name, d.figure.caption, d.content) for d in draw_figures(found, ("png",))]
+    monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    assert [(d.picture.name, d.picture.caption, d.files) for d in draw_all(found, ("png",))] == alone
+    assert [(d.figure.name, d.figure.caption, d.content) for d in draw_figures(found, ("png",))] == alone
 
 
 def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ValueError("cannot be drawn")
 
-    monkeypatch.setattr(suite.report.drawing, "_FEW", 0)
+    monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(ValueError, match="cannot be drawn"):
-        draw_all([Plot("bad", fail)], ("png",))
+        draw_figures([PlannedFigure("bad", fail)], ("png",))
 
 
 @pytest.mark.parametrize(
@@ -186,15 +195,16 @@ def test_options_may_be_repeated_or_listed(store: Store, capsys: pytest.CaptureF
 def test_broken_records_are_left_out_by_name_and_hide_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = fill(tmp_path, make_records(seeds=1))
+    records = make_records(seeds=1, budgets=BUDGETS[:1])
+    store = fill(tmp_path, records)
     torn, newer = make_record(seed=7), make_record(seed=8)
     write_atomic(store.run_folder(torn.id) / "record.json", torn.to_json()[:200].encode())
     write_atomic(store.run_folder(newer.id) / "record.json", json.dumps({"schema": 99}).encode())
-    page = build_report(store, Wanted.of(only=["page"]))
+    page = build_report(store, ReportRequest.from_options(only=["page"]))
     for record in (torn, newer):
         assert str(store.run_folder(record.id) / "record.json") in caplog.text
         assert record.id in page.read_text()
-    assert len(Report.of(store).df) == len(make_records(seeds=1))
+    assert len(Report.load(store).df) == len(records)
 
 
 def test_nothing_but_broken_records_is_an_error_that_names_them(tmp_path: Path) -> None:

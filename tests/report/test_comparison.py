@@ -12,7 +12,14 @@ from synthetic import make_record
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.statistics.comparison import Comparer, Incomparable, Runs, mcnemar, non_inferiority, runs_by_group
+from suite.report.statistics.comparison import (
+    Comparer,
+    IncomparableRunsError,
+    MethodRuns,
+    mcnemar,
+    non_inferiority,
+    runs_by_group,
+)
 
 Array = NDArray[np.float64]
 
@@ -56,7 +63,9 @@ def test_networks_at_the_margin_are_shown_in_at_most_5_percent_of_all_cases(seed
     # 600 cases: the standard error of a share of 5 % is 0.9 %.
     rng = np.random.default_rng(1)
     found = [non_inferiority("accuracy", np.zeros(1000), *simulated(rng, -0.01, seed_spread)) for _ in range(600)]
-    for_networks, for_seeds = (np.mean([getattr(f, name)() for f in found]) for name in ("shown", "shown_for_seeds"))
+    for_networks, for_seeds = (
+        np.mean([getattr(f, name)() for f in found]) for name in ("holds", "holds_for_new_seeds")
+    )
     assert for_seeds <= 0.05
     if seed_spread:
         assert for_networks > 0.10  # these seeds may be the lucky ones: why there are two bounds
@@ -67,7 +76,7 @@ def test_networks_at_the_margin_are_shown_in_at_most_5_percent_of_all_cases(seed
 def test_an_equal_method_is_shown_with_enough_examples_and_seldom_with_few() -> None:
     rng = np.random.default_rng(2)
     many, few = (
-        np.mean([non_inferiority("accuracy", np.zeros(n), *simulated(rng, 0.0, 0.0, n)).shown() for _ in range(100)])
+        np.mean([non_inferiority("accuracy", np.zeros(n), *simulated(rng, 0.0, 0.0, n)).holds() for _ in range(100)])
         for n in (10_000, 100)
     )
     assert many > 0.95
@@ -119,7 +128,7 @@ def test_balanced_accuracy_weighs_classes_equally() -> None:
 
 
 def test_unknown_scores_are_refused() -> None:
-    with pytest.raises(Incomparable, match="top5 is no mean"):
+    with pytest.raises(IncomparableRunsError, match="top5 is no mean"):
         non_inferiority("top5", np.zeros(4), [np.ones(4)], [np.ones(4)])
 
 
@@ -144,7 +153,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path, "example")
 
 
-def both(store: Store, *records: RunRecord) -> tuple[Comparer, list[Runs]]:
+def both(store: Store, *records: RunRecord) -> tuple[Comparer, list[MethodRuns]]:
     return Comparer(store), list(runs_by_group(frame(records)).values())
 
 
@@ -152,8 +161,8 @@ def test_runs_are_paired_by_seed_and_read_from_the_store(store: Store) -> None:
     a, b = simulated(np.random.default_rng(0), 0.0, 0.0)
     records = [stored(store, "duccio", seed, a[seed]) for seed in range(3)]
     records += [stored(store, "hand_tuned", seed, b[seed]) for seed in (2, 0)]
-    comparer, (duccio, reference_network) = both(store, *records)
-    assert comparer.non_inferiority(duccio, reference_network) == non_inferiority(
+    comparer, (duccio, reference) = both(store, *records)
+    assert comparer.non_inferiority(duccio, reference) == non_inferiority(
         "accuracy", np.zeros(1000), [a[0], a[2]], [b[0], b[2]]
     )
 
@@ -167,11 +176,11 @@ def test_anomaly_scores_are_read_as_such(store: Store) -> None:
         scores = {"test": float(roc_auc_score(target, error))}
         records.append(make_record(method=method, score_name="auc", scores=scores))
         store.write(records[-1], predictions={"error": error, "target": target})
-    comparer, (duccio, reference_network) = both(store, *records)
-    found = comparer.non_inferiority(duccio, reference_network)
+    comparer, (duccio, reference) = both(store, *records)
+    found = comparer.non_inferiority(duccio, reference)
     assert found.difference == pytest.approx(records[0].scores["test"] - records[1].scores["test"])
-    with pytest.raises(Incomparable, match="right answers"):
-        comparer.mcnemar(duccio, reference_network)
+    with pytest.raises(IncomparableRunsError, match="right answers"):
+        comparer.mcnemar(duccio, reference)
 
 
 def test_mcnemar_is_for_two_runs_alone(store: Store) -> None:
@@ -180,7 +189,7 @@ def test_mcnemar_is_for_two_runs_alone(store: Store) -> None:
     comparer, runs = both(store, *records[:2])
     assert comparer.mcnemar(*runs) == mcnemar(a[0], b[0])
     comparer, runs = both(store, *records)
-    with pytest.raises(Incomparable, match="two networks"):
+    with pytest.raises(IncomparableRunsError, match="two networks"):
         comparer.mcnemar(*runs)
 
 
@@ -194,7 +203,7 @@ def test_what_cannot_be_compared_says_why(store: Store) -> None:
         (dataclasses.replace(stored(store, "random", 0, half), scores={"test": 0.9}), "cannot be computed"),
     ):
         comparer, (first, second) = both(store, other, reference)
-        with pytest.raises(Incomparable, match=reason):
+        with pytest.raises(IncomparableRunsError, match=reason):
             comparer.non_inferiority(first, second)
 
 
@@ -203,5 +212,5 @@ def test_torn_predictions_are_no_predictions(store: Store) -> None:
     path = store.run_folder(records[0].id) / "predictions.npz"
     path.write_bytes(path.read_bytes()[:100])
     comparer, (first, second) = both(store, *records)
-    with pytest.raises(Incomparable, match="no predictions"):
+    with pytest.raises(IncomparableRunsError, match="no predictions"):
         comparer.non_inferiority(first, second)

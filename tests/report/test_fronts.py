@@ -8,7 +8,8 @@ from synthetic import make_record
 
 from suite.records.frame import frame
 from suite.records.record import RunRecord
-from suite.report.statistics.fronts import HYPERVOLUME, attainment, hypervolume, hypervolume_table, readable_hypervolume
+from suite.report.statistics.fronts import attainment, hypervolume
+from suite.report.tables.hypervolume import HYPERVOLUME_COLUMNS, format_hypervolume_table, hypervolume_table
 
 
 def test_hypervolume_of_one_point_is_a_box() -> None:
@@ -99,11 +100,11 @@ def test_runs_that_do_not_fit_count_as_nothing_but_cost_trainings() -> None:
 def test_front_without_a_chance_score_is_left_out() -> None:
     table = hypervolume_table(frame([run("25%")]).assign(chance=math.nan))
     assert table.empty
-    assert list(table.columns) == HYPERVOLUME
+    assert list(table.columns) == HYPERVOLUME_COLUMNS
 
 
 def test_readable_hypervolume_is_the_mean_over_seeds() -> None:
     table = table_of(*(run("50%", seed, feasible=True) for seed in range(3)))
-    readable = readable_hypervolume(table)
+    readable = format_hypervolume_table(table)
     assert readable["hypervolume [95%]"].item().startswith(f"{table['hypervolume'].mean():.3f} [")
     assert readable[["seeds", "budgets", "of these fit"]].to_numpy().tolist() == [["3", "1", "1"]]

@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import check_panels, check_texts, drawn
+from figure_checks import check_panels, check_texts, render_figures
 from scipy.stats import friedmanchisquare
-from synthetic import REFERENCE_COSTS, make_record, make_records
-from test_run_figures import with_chance
+from synthetic import REFERENCE_COSTS, make_record, make_records, with_chance
 
 from suite.records.frame import frame
 from suite.records.store import Store
-from suite.report.figures import plots, sensitivity
-from suite.report.figures.profiles import scaled_scores
-from suite.report.figures.ranks import LEAST_PROBLEMS, mean_ranks, problems
-from suite.report.sheets import Picture
+from suite.report.figures import sensitivity
+from suite.report.figures.catalogue import plan_figures
+from suite.report.figures.pages import RenderedFigure
+from suite.report.figures.ranks import FEWEST_PROBLEMS
+from suite.report.statistics.across_benchmarks import mean_ranks, problem_scores, scaled_scores
 
 
 def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
     kinds = [
-        {plot.name.split("_")[0] for plot in plots(frame(records), Store(Path("nowhere"), ""))}
+        {plot.name.split("_")[0] for plot in plan_figures(frame(records), Store(Path("nowhere"), ""))}
         for records in (
             [with_chance(r) for r in make_records()],
             make_records(),
@@ -34,7 +34,7 @@ def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
     assert ["hypervolume" in names for names in kinds] == [True, False, False]
 
 
-def attained(*runs: tuple[str, str, int, float]) -> Sequence[Picture]:
+def attained(*runs: tuple[str, str, int, float]) -> Sequence[RenderedFigure]:
     """The attainment figure of (weights, method, seed, score); a score of 0 is that of a run that does not fit."""
     records = [
         with_chance(
@@ -49,7 +49,7 @@ def attained(*runs: tuple[str, str, int, float]) -> Sequence[Picture]:
         )
         for weights, method, seed, score in runs
     ]
-    return [p for p in drawn(frame(records)) if p.name.startswith("attainment")]
+    return render_figures(frame(records), kind="attainment")
 
 
 def test_attainment_is_what_most_seeds_reach_at_a_cost_with_a_band_from_all_to_any() -> None:
@@ -93,7 +93,7 @@ def test_scaled_scores_are_one_for_the_best_that_fits_and_leave_out_who_never_fi
 
 
 def test_profiles_are_drawn_for_several_benchmarks_only() -> None:
-    several, one = ([p for p in drawn(across(n)) if p.name.startswith("profiles")] for n in (2, 1))
+    several, one = (render_figures(across(n), kind="profiles") for n in (2, 1))
     assert len(several) == 1
     assert one == []
     check_texts(several[0])
@@ -114,22 +114,22 @@ def test_equal_scores_share_a_rank() -> None:
 
 
 def test_ranks_are_drawn_from_six_problems_on_and_else_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
-    enough, few = across(LEAST_PROBLEMS // 2), across(LEAST_PROBLEMS // 2 - 1)
-    assert problems(enough).shape == (LEAST_PROBLEMS, 3)
-    (picture,) = (p for p in drawn(enough) if p.name.startswith("ranks"))
+    enough, few = across(FEWEST_PROBLEMS // 2), across(FEWEST_PROBLEMS // 2 - 1)
+    assert problem_scores(enough).shape == (FEWEST_PROBLEMS, 3)
+    (picture,) = render_figures(enough, kind="ranks")
     check_texts(picture)
     assert "not independent" in picture.caption
     with caplog.at_level(logging.INFO):
-        assert not [p for p in plots(few, Store(Path("nowhere"), "")) if p.name.startswith("ranks")]
-    assert f"4 pairs of benchmark and budget are too few, it takes {LEAST_PROBLEMS}" in caplog.text
+        assert not [p for p in plan_figures(few, Store(Path("nowhere"), "")) if p.name.startswith("ranks")]
+    assert f"4 pairs of benchmark and budget are too few, it takes {FEWEST_PROBLEMS}" in caplog.text
 
 
 def test_a_method_missing_on_one_problem_costs_that_problem_and_not_the_method() -> None:
-    df = across(LEAST_PROBLEMS)
+    df = across(FEWEST_PROBLEMS)
     missing = (df["method"] == "b") & (df["benchmark"] == "b0") & (df["budget"] == "weights 25%")
-    assert problems(df[~missing]).shape == (2 * LEAST_PROBLEMS - 1, 3)
+    assert problem_scores(df[~missing]).shape == (2 * FEWEST_PROBLEMS - 1, 3)
     rare = (df["method"] == "b") & (df["benchmark"] != "b0")
-    assert problems(df[~rare]).shape == (2 * LEAST_PROBLEMS, 2)
+    assert problem_scores(df[~rare]).shape == (2 * FEWEST_PROBLEMS, 2)
 
 
 def _variants(folder: Path, multipliers: Sequence[float], **others: Any) -> Store:
@@ -146,7 +146,7 @@ def _variants(folder: Path, multipliers: Sequence[float], **others: Any) -> Stor
 def test_an_option_with_three_values_has_a_curve_of_its_own(tmp_path: Path) -> None:
     store = _variants(tmp_path, (1, 10, 100))
     df = frame(store.records())
-    (picture,) = (p for p in drawn(df, store) if p.name.startswith(sensitivity.KIND))
+    (picture,) = render_figures(df, store, kind=sensitivity.KIND)
     check_texts(picture)
     check_panels(picture)
     (ax,) = picture.figure.axes
@@ -161,7 +161,7 @@ def test_an_option_that_only_some_variants_have_is_one_more_difference(tmp_path:
     store = _variants(tmp_path, (1, 10, 100, 1000))
     last = next(r for r in store.records() if r.config["method"]["penalty"]["multiplier"] == 1000)
     store.write(dataclasses.replace(last, config=last.config | {"method": last.config["method"] | {"extra": 1}}))
-    assert [p for p in plots(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
+    assert [p for p in plan_figures(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_two_values_and_variants_that_differ_in_more_have_no_curve(
     multipliers: Sequence[float], others: dict[str, Any], tmp_path: Path
 ) -> None:
     store = _variants(tmp_path, multipliers, **others)
-    assert not [p for p in plots(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
+    assert not [p for p in plan_figures(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
 
 
 def test_records_without_a_chance_score_among_others_spoil_no_figure() -> None:
     records = make_records(seeds=2, budgets=[{"weights": "25%"}, {"weights": "50%"}])
     mixed = [r if i % 2 == 0 else with_chance(r) for i, r in enumerate(records)]
-    assert any(p.name.startswith("attainment") for p in drawn(frame(mixed)))
+    assert render_figures(frame(mixed), kind="attainment")

@@ -9,10 +9,10 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.records.frame import frame
 from suite.records.store import Store
-from suite.report.contents import all_tables, notes
-from suite.report.markup import to_latex
-from suite.report.published import load_published
-from suite.report.text import common, sentence
+from suite.report.tables.contents import TABLE_NOTES, build_tables
+from suite.report.tables.markup import to_latex
+from suite.report.tables.published_numbers import load_published_numbers
+from suite.report.tables.text import describe_setting, shared_setting
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 DOCUMENT = r"""\documentclass{article}
@@ -37,10 +37,13 @@ def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
         make_record(seed=7, scores={"test": 0.8, "test/pauc": 0.7}),
         make_failure("[cut] 50 % & #1 $x_2^3$ {a} ~ \\n <b> \u65e5 \x1b[0m \u2192 \u2026", method="tpe"),
     ]
-    tables = all_tables(frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published(PUBLISHED))
+    tables = build_tables(frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published_numbers(PUBLISHED))
     expected = "main headline summary ablation pairs pooled scores published failures"
     assert set(expected.split()) <= set(tables)
-    parts = [to_latex(text, sentence(common(raw)), notes(name)) for name, (raw, text) in tables.items()]
+    parts = [
+        to_latex(text, describe_setting(shared_setting(raw)), TABLE_NOTES.get(name, ()))
+        for name, (raw, text) in tables.items()
+    ]
     (tmp_path / "report.tex").write_text(DOCUMENT % "\n\\newpage\n".join(parts), encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)

@@ -9,20 +9,21 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic import make_failure, make_record, make_records
+from synthetic import BUDGETS, make_failure, make_record, make_records
 
 from suite import SuiteError
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.absent import absent_table
 from suite.report.build import build_report
-from suite.report.cards import cards
-from suite.report.page import render_page
-from suite.report.page_tables import ROWS, Grid
-from suite.report.published import load_published
+from suite.report.page.overview import headline_numbers
+from suite.report.page.page import render_page
+from suite.report.page.page_tables import ROWS_IN_HTML, PageTable
+from suite.report.tables.absent_runs import absent_runs_table
+from suite.report.tables.published_numbers import load_published_numbers
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
+RECORDS = make_records(seeds=1, budgets=BUDGETS[:1])
 REBUILD = """
 import sys
 from pathlib import Path
@@ -57,15 +58,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_report(fill(tmp_path_factory.mktemp("results"), make_records(seeds=2)))
+    return build_report(fill(tmp_path_factory.mktemp("results"), RECORDS))
 
 
 def test_report_is_a_page_with_tables_and_figures(report: Path) -> None:
     assert report.parts[-3:] == ("example", "report", "index.html")
     files = set(contents(report.parent))
     tables = {f"tables/{name}.{kind}" for name in ("main", "cost", "failures") for kind in ("csv", "md", "tex")}
-    place = "digits_paper_nucleo_l4r5zi"
-    figures = {f"figures/{n}_{place}.{kind}" for n in ("score", "violations", "cost") for kind in ("png", "pdf")}
+    setting = "digits_paper_nucleo_l4r5zi"
+    figures = {f"figures/{n}_{setting}.{kind}" for n in ("score", "violations", "cost") for kind in ("png", "pdf")}
     assert {"index.html", "tables/runs.csv"} | tables | figures <= files
 
 
@@ -90,7 +91,7 @@ def test_page_holds_every_figure_and_run(report: Path) -> None:
     page = report.read_text()
     figures = list((report.parent / "figures").glob("*.png"))
     assert page.count("data:image/png;base64,") == len(figures) >= 3
-    assert all(record.id in page for record in make_records(seeds=2))
+    assert all(record.id in page for record in RECORDS)
 
 
 def test_rebuilding_in_another_process_gives_the_same_bytes(report: Path) -> None:
@@ -194,7 +195,7 @@ def test_page_with_published_numbers_and_further_scores_does_not_depend_on_the_o
         for b in ("image_classification", "keyword_spotting")
         for s in (0, 1)
     ]
-    store, published = Store(Path("no_such_folder"), "example"), load_published(PUBLISHED)
+    store, published = Store(Path("no_such_folder"), "example"), load_published_numbers(PUBLISHED)
     pages = [render_page(part, frame(part), [], published, store) for part in (records, records[::-1])]
     assert pages[0] == pages[1]
     assert 'id="published"' in pages[0]
@@ -234,7 +235,9 @@ def test_reductions_are_headlines_only_where_they_are_shown() -> None:
         ["words", "latency", None, math.nan, None, None, 50.2, "nsga2", "the bound is beyond the margin"],
     ]
     records = [make_record()]
-    found = cards(frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved]))
+    found = headline_numbers(
+        frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved])
+    )
     assert found[-2].value == "\u221276.0 %"
     assert "duccio, weights 25%" in found[-2].note
     assert found[-1].value == "none shown"
@@ -260,7 +263,7 @@ def test_a_process_at_a_run_without_record_is_seen(tmp_path: Path) -> None:
     note = {"id": "busy", "label": "digits | busy", "preset": "paper", "device": "nucleo_l4r5zi"}
     with store.lock(store.run_folder("busy")):
         (store.run_folder("busy") / "plan.json").write_text(json.dumps(note))
-        assert absent_table(store, {make_record().id})["status"].tolist() == ["running"]
+        assert absent_runs_table(store, {make_record().id})["status"].tolist() == ["running"]
 
 
 def test_an_experiment_that_is_complete_lists_nothing_as_absent(tmp_path: Path) -> None:
@@ -269,16 +272,16 @@ def test_an_experiment_that_is_complete_lists_nothing_as_absent(tmp_path: Path) 
 
 def test_tables_beyond_the_first_rows_keep_all_of_them_for_the_script() -> None:
     table = pd.DataFrame({"preset": ["a"] * 150 + ["b"] * 150, "n": range(300)})
-    grid = Grid.of("main", table, ("preset",))
-    beyond = json.loads(str(grid.rest))
-    assert [len(rows) for _, rows in grid.groups] == [150, ROWS - 150]
-    assert [(title, len(rows)) for title, rows in beyond] == [("b", 300 - ROWS)]
-    assert grid.groups[-1][1][-1] == [str(ROWS - 1)]
-    assert beyond[0][1][0] == [str(ROWS)]
-    assert Grid.of("main", table.head(ROWS)).rest is None
+    shown = PageTable.from_frame("main", table, ("preset",))
+    beyond = json.loads(str(shown.remaining_rows))
+    assert [len(rows) for _, rows in shown.groups] == [150, ROWS_IN_HTML - 150]
+    assert [(title, len(rows)) for title, rows in beyond] == [("b", 300 - ROWS_IN_HTML)]
+    assert shown.groups[-1][1][-1] == [str(ROWS_IN_HTML - 1)]
+    assert beyond[0][1][0] == [str(ROWS_IN_HTML)]
+    assert PageTable.from_frame("main", table.head(ROWS_IN_HTML)).remaining_rows is None
 
 
 def test_columns_are_set_by_what_they_hold() -> None:
     text = "a sentence of more than thirty-two letters"
     table = pd.DataFrame({"score": ["0.9 [0.8, 1.0]", "\u2013"], "fits": ["yes", "no"], "told": [text, ""]})
-    assert [kind for _, kind in Grid.of("x", table).columns] == ["number", "word", "text"]
+    assert [kind for _, kind in PageTable.from_frame("x", table).columns] == ["number", "word", "text"]

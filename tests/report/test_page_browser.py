@@ -10,31 +10,30 @@ import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
 from synthetic import make_failure, make_many, make_record, make_records
-from test_run_pages import ARCHITECTURE, history
-from test_run_pages import SEED as SEED_WIDTHS
+from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, short_history
 
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.page import render_page
-from suite.report.sheets import Picture
+from suite.report.figures.pages import RenderedFigure
+from suite.report.page.page import render_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 BAD = "</script><img src=x onerror=alert(1)> <b>&amp;"
-FIRST = make_record(reference_widths=SEED_WIDTHS)
+FIRST = make_record(reference_widths=REFERENCE_WIDTHS)
 
 
 def write_page(folder: Path, records: list[RunRecord]) -> Path:
     """A page with histories, architectures, a figure and a missing run, beside its runs."""
     store = Store(folder, "example")
     for record in records[:8]:
-        store.write(record, history=history(), architecture=ARCHITECTURE)
+        store.write(record, history=short_history(), architecture=ARCHITECTURE)
     store.run_folder("absent").mkdir()
     note = {"id": "absent", "label": "a_long_name_of_a_run_" * 5, "preset": "paper", "device": "nucleo_l4r5zi"}
     (store.run_folder("absent") / "plan.json").write_text(json.dumps(note))
     buffer = io.BytesIO()
     Image.new("RGB", (2160, 1200), "white").save(buffer, "PNG")
-    picture = Picture("score_digits", "Score against cost", "What is drawn.", cast(Any, None))
+    picture = RenderedFigure("score_digits", "Score against cost", "What is drawn.", cast(Any, None))
     page = store.folder / "report" / "index.html"
     page.parent.mkdir()
     page.write_text(render_page(records, frame(records), [(picture, buffer.getvalue())], [], store))
@@ -169,7 +168,7 @@ def test_the_plot_is_used_by_keyboard(browser: Browser, page: Path) -> None:
     browser.press("ArrowRight")
     second = browser.run("document.querySelector('#scatter .tip').textContent")
     assert "budget" in first
-    assert "of seed" in first
+    assert "of reference" in first
     assert first != second
     browser.press("Enter")
     settle(browser)

@@ -10,10 +10,11 @@ from synthetic import BUDGETS, make_failure, make_record, make_records
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.pairs import ablation_table, pairs_table, readable_ablation, readable_pairs
 from suite.report.statistics.comparison import mcnemar
-from suite.report.statistics.intervals import paired_difference, probability_of_improvement
-from suite.report.tables import main_table
+from suite.report.statistics.intervals import mean_interval, probability_of_improvement
+from suite.report.tables.ablation import ablation_table, format_ablation_table
+from suite.report.tables.main import main_table
+from suite.report.tables.pairs import format_pairs_table, pairs_table
 
 NO_STORE = Store(Path("none"), "none")
 
@@ -40,7 +41,7 @@ def ablation(records: list[RunRecord]) -> pd.DataFrame:
 def test_methods_are_compared_with_duccio_seed_by_seed() -> None:
     ours, theirs = (0.90, 0.80, 0.85), (0.88, 0.79, 0.86)
     (row,) = pairs(runs({"duccio": ours, "nsga2": theirs})).to_dict("records")
-    difference, chance = paired_difference(theirs, ours), probability_of_improvement(theirs, ours)
+    difference, chance = mean_interval(np.subtract(theirs, ours)), probability_of_improvement(theirs, ours)
     assert (row["method"], row["against"], row["pairs"]) == ("nsga2", "duccio", 3)
     assert [row[f"difference{x}"] for x in ("", "_low", "_high")] == [difference.mean, difference.low, difference.high]
     assert [row[f"improvement{x}"] for x in ("", "_low", "_high")] == [chance.mean, chance.low, chance.high]
@@ -68,8 +69,8 @@ def test_two_single_runs_are_compared_by_mcnemar(tmp_path: Path) -> None:
         store.write(records[-1], predictions={"predicted": np.where(correct, target, -1), "target": target})
     table = pairs(records, store)
     assert table["mcnemar_p"].item() == mcnemar(right["duccio"], right["nsga2"])
-    assert readable_pairs(table)["McNemar p"].item() == "0.099"
-    assert "McNemar p" not in readable_pairs(pairs(make_records()))
+    assert format_pairs_table(table)["McNemar p"].item() == "0.099"
+    assert "McNemar p" not in format_pairs_table(pairs(make_records()))
 
 
 def test_one_shared_seed_of_several_is_no_mcnemar(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_readable_tables_write_differences_in_points() -> None:
     records = runs({"duccio": (0.90, 0.80, 0.85), "duccio (abs)": (0.89, 0.78, 0.85), "nsga2": (0.7, 0.7, 0.7)})
     df = frame(records)
     main = main_table(df)
-    arm = readable_ablation(ablation_table(df, main)).iloc[1]
+    arm = format_ablation_table(ablation_table(df, main)).iloc[1]
     assert arm["difference, points [95%]"] == "-1.00 [-2.00, +0.00]"
-    other = readable_pairs(pairs_table(df, main, NO_STORE)).iloc[0]
+    other = format_pairs_table(pairs_table(df, main, NO_STORE)).iloc[0]
     assert (other["scores"], other["chance to be better [95%]"]) == ("0.700, 0.850", "0.00")

@@ -6,8 +6,8 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.records.frame import frame
 from suite.records.record import RunRecord
-from suite.report.pooled import pooled_table, readable_pooled
-from suite.report.statistics.intervals import paired_difference
+from suite.report.statistics.intervals import mean_interval
+from suite.report.tables.pooled import format_pooled_table, pooled_table
 
 NARROW, WIDE = {"weights": "25%"}, {"weights": "50%"}
 
@@ -28,13 +28,13 @@ def test_budgets_and_seeds_that_both_ran_are_the_pairs(table: pd.DataFrame) -> N
     (row,) = table.to_dict("records")
     assert (row["method"], row["against"], row["budgets"], row["pairs"]) == ("duccio", "nsga2", 2, 2)
     assert row["difference"] == pytest.approx((0.03 - 0.01) / 2)
-    expected = paired_difference([0.80, 0.90], [0.77, 0.91])
+    expected = mean_interval([0.80 - 0.77, 0.90 - 0.91])
     assert (row["difference_low"], row["difference_high"]) == pytest.approx((expected.low, expected.high))
     assert (row["fits"], row["against_fits"]) == ("2/2", "1/2")
 
 
 def test_text_is_in_points(table: pd.DataFrame) -> None:
-    (row,) = readable_pooled(table).to_dict("records")
+    (row,) = format_pooled_table(table).to_dict("records")
     assert row["difference, points [95%]"] == "+1.00 [-1.00, +3.00]"
 
 

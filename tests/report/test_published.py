@@ -17,10 +17,14 @@ from suite.models.resnet8 import ResNet8
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.markup import to_latex, to_markdown
-from suite.report.page import render_page
-from suite.report.published import RELIABILITIES, UNITS, Published, beside_table, footnotes, load_published
-from suite.report.text import readable_beside
+from suite.report.page.page import render_page
+from suite.report.tables.markup import to_latex, to_markdown
+from suite.report.tables.published_comparison import (
+    comparison_footnotes,
+    format_published_comparison,
+    published_comparison,
+)
+from suite.report.tables.published_numbers import RELIABILITIES, UNITS, PublishedNumber, load_published_numbers
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
 BENCHMARKS = {
@@ -35,11 +39,11 @@ HEAD = "benchmark,item,metric,value,low,high,unit,data,source,reliability,note\n
 
 
 @pytest.fixture(scope="module")
-def published() -> list[Published]:
-    return load_published(FOLDER)
+def published() -> list[PublishedNumber]:
+    return load_published_numbers(FOLDER)
 
 
-def one(published: list[Published], benchmark: str, item: str, metric: str, **more: str) -> Published:
+def one(published: list[PublishedNumber], benchmark: str, item: str, metric: str, **more: str) -> PublishedNumber:
     (found,) = (
         p
         for p in published
@@ -68,11 +72,11 @@ class TestFiles:
             assert row["benchmark"] in {*BENCHMARKS, ""}, row
             assert bool(row["value"]) != bool(row["low"] or row["high"]), row
 
-    def test_no_number_is_given_twice(self, published: list[Published]) -> None:
+    def test_no_number_is_given_twice(self, published: list[PublishedNumber]) -> None:
         keys = [(p.benchmark, p.item, p.metric, p.source, p.data) for p in published]
         assert len(keys) == len(set(keys))
 
-    def test_shares_are_fractions_and_ranges_are_in_order(self, published: list[Published]) -> None:
+    def test_shares_are_fractions_and_ranges_are_in_order(self, published: list[PublishedNumber]) -> None:
         for p in published:
             for value in (p.value, p.low, p.high):
                 assert math.isnan(value) or value > 0, p
@@ -100,24 +104,26 @@ class TestFiles:
         ],
     )
     def test_spot_values(
-        self, task: str, item: str, metric: str, value: float, reliability: str, published: list[Published]
+        self, task: str, item: str, metric: str, value: float, reliability: str, published: list[PublishedNumber]
     ) -> None:
         found = one(published, task, item, metric)
         assert found.value == pytest.approx(value, rel=1e-12)
         assert found.reliability == reliability
 
-    def test_published_weights_on_lossy_images_are_marked_so(self, published: list[Published]) -> None:
+    def test_published_weights_on_lossy_images_are_marked_so(self, published: list[PublishedNumber]) -> None:
         name = "ResNet8 reference, float"
         found = one(published, "image_classification", name, "accuracy", reliability="measured")
         assert (found.value, found.data[:10]) == (0.755, "lossy copy")
 
-    def test_ranges_are_in_base_units(self, published: list[Published]) -> None:
+    def test_ranges_are_in_base_units(self, published: list[PublishedNumber]) -> None:
         found = one(published, "image_classification", "DUCCIO paper, GAP8, deployed networks", "weights")
         assert math.isnan(found.value)
         assert (found.low, found.high, found.unit) == (pytest.approx(14.6 * 1024), pytest.approx(75.5 * 1024), "B")
 
     @pytest.mark.parametrize("task", BENCHMARKS)
-    def test_targets_of_mlperf_tiny_are_those_of_the_benchmarks(self, task: str, published: list[Published]) -> None:
+    def test_targets_of_mlperf_tiny_are_those_of_the_benchmarks(
+        self, task: str, published: list[PublishedNumber]
+    ) -> None:
         found = [p.value for p in published if (p.benchmark, p.item) == (task, "MLPerf Tiny quality target")]
         target = BENCHMARKS[task]
         assert found == ([] if target is None else [target])
@@ -130,7 +136,7 @@ class TestArchitectures:
     RESNETS = tuple(f"{share}-{size}" for share in ("75%", "50%", "25%") for size in "HL")
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_mobilenets(self, name: str, published: list[Published], gap8: HardwareModel) -> None:
+    def test_mobilenets(self, name: str, published: list[PublishedNumber], gap8: HardwareModel) -> None:
         layers = trace(MobileNetV1(), (3, 96, 96)).weighted
         weights = one(published, "visual_wake_words", f"ISLPED'22 MobileNet {name}", "weights")
         assert len(weights.channels) == 14
@@ -142,7 +148,7 @@ class TestArchitectures:
         self.check(weights, resized, published, gap8, seed=208_112)
 
     @pytest.mark.parametrize("name", RESNETS)
-    def test_resnets(self, name: str, published: list[Published], gap8: HardwareModel) -> None:
+    def test_resnets(self, name: str, published: list[PublishedNumber], gap8: HardwareModel) -> None:
         layers = trace(ResNet8(), (3, 32, 32)).weighted
         weights = one(published, "image_classification", f"ISLPED'22 ResNet8 {name}", "weights")
         c0, a0, b0, a1, b1, a2, b2 = weights.channels
@@ -152,7 +158,7 @@ class TestArchitectures:
 
     @staticmethod
     def check(
-        weights: Published, layers: list[Layer], published: list[Published], gap8: HardwareModel, seed: int
+        weights: PublishedNumber, layers: list[Layer], published: list[PublishedNumber], gap8: HardwareModel, seed: int
     ) -> None:
         table = LayerTable.of(layers)
         cost = {m: float(gap8.per_layer(m, table, table.cin, table.cout).sum()) for m in ("weights", "macs")}
@@ -165,7 +171,7 @@ class TestArchitectures:
 
 class TestLoading:
     def test_no_folder_gives_no_rows(self, tmp_path: Path) -> None:
-        assert load_published(tmp_path / "published") == []
+        assert load_published_numbers(tmp_path / "published") == []
 
     @pytest.mark.parametrize(
         ("row", "complaint"),
@@ -181,84 +187,84 @@ class TestLoading:
     def test_unusable_rows_are_refused_with_file_and_line(self, row: str, complaint: str, tmp_path: Path) -> None:
         (tmp_path / "mine.csv").write_text(HEAD + row + "\n")
         with pytest.raises(SuiteError, match=rf"mine\.csv.*{complaint}"):
-            load_published(tmp_path)
+            load_published_numbers(tmp_path)
 
     def test_files_of_spreadsheets_are_read_or_refused_by_name(self, tmp_path: Path) -> None:
         row = "b,café,accuracy,0.8,,,fraction,,a source,primary,\n"
         (tmp_path / "excel.csv").write_text(HEAD + row, encoding="utf-8-sig")
-        assert [found.item for found in load_published(tmp_path)] == ["café"]
+        assert [found.item for found in load_published_numbers(tmp_path)] == ["café"]
         (tmp_path / "excel.csv").write_text(HEAD + row, encoding="latin-1")
         with pytest.raises(SuiteError, match=r"excel\.csv: is not UTF-8"):
-            load_published(tmp_path)
+            load_published_numbers(tmp_path)
 
     def test_missing_columns_are_named(self, tmp_path: Path) -> None:
         (tmp_path / "mine.csv").write_text("benchmark,item,metric,value\nb,i,m,1\n")
         with pytest.raises(SuiteError, match="no column low, high, unit, data, source, reliability, note"):
-            load_published(tmp_path)
+            load_published_numbers(tmp_path)
 
 
 class TestBeside:
-    def test_only_benchmarks_of_the_experiment_appear(self, published: list[Published]) -> None:
-        table = beside_table(frame([ours(), make_record(benchmark="digits")]), published)
+    def test_only_benchmarks_of_the_experiment_appear(self, published: list[PublishedNumber]) -> None:
+        table = published_comparison(frame([ours(), make_record(benchmark="digits")]), published)
         assert set(table["benchmark"]) == {"image_classification"}
-        assert beside_table(frame([make_record(benchmark="digits")]), published).empty
-        assert beside_table(frame([make_failure(benchmark="image_classification")]), published).empty
+        assert published_comparison(frame([make_record(benchmark="digits")]), published).empty
+        assert published_comparison(frame([make_failure(benchmark="image_classification")]), published).empty
 
-    def test_ours_are_means_over_seeds_beside_values_as_published(self, published: list[Published]) -> None:
+    def test_ours_are_means_over_seeds_beside_values_as_published(self, published: list[PublishedNumber]) -> None:
         records = [ours(seed=s, scores={"test": score}) for s, score in enumerate((0.80, 0.82, 0.90))]
-        table = beside_table(frame(records), published)
+        table = published_comparison(frame(records), published)
         row = table[table["whose"] == "ours"].iloc[0]
         assert [row["score"], row["score_low"], row["score_high"]] == pytest.approx([0.84, 0.80, 0.90])
         assert row["seeds"] == 3
         best = table[table["network"] == "DUCCIO paper, best network found"].iloc[0]
         assert (best["score"], best["reliability"]) == (0.857, "secondary")
 
-    def test_every_published_row_has_source_and_reliability(self, published: list[Published]) -> None:
-        table = beside_table(frame([ours(name) for name in BENCHMARKS]), published)
+    def test_every_published_row_has_source_and_reliability(self, published: list[PublishedNumber]) -> None:
+        table = published_comparison(frame([ours(name) for name in BENCHMARKS]), published)
         theirs = table[table["whose"] == "published"]
         assert set(theirs["benchmark"]) == set(BENCHMARKS)
         assert theirs["source"].str.len().min() > 0
         assert set(theirs["reliability"]) <= set(RELIABILITIES)
 
-    def test_costs_of_one_item_share_a_row(self, published: list[Published]) -> None:
-        table = beside_table(frame([ours()]), published)
+    def test_costs_of_one_item_share_a_row(self, published: list[PublishedNumber]) -> None:
+        table = published_comparison(frame([ours()]), published)
         (row,) = table[table["network"] == "ISLPED'22 ResNet8 25%-L"].to_dict("records")
         assert (row["weights"], row["macs"]) == (18_898, 1.96e6)
         assert math.isnan(row["score"])
 
-    def test_seed_network_is_named_as_such(self, published: list[Published]) -> None:
+    def test_reference_network_is_named_as_such(self, published: list[PublishedNumber]) -> None:
         records = [ours(method=m) for m in ("hand_tuned (equal length)", "duccio")]
-        names = beside_table(frame(records), published)["network"]
-        assert "hand_tuned (equal length); the seed network" in set(names)
+        names = published_comparison(frame(records), published)["network"]
+        assert "hand_tuned (equal length); the reference network" in set(names)
         assert "duccio" in set(names)
 
-    def test_other_scores_have_a_block_where_both_sides_have_them(self, published: list[Published]) -> None:
+    def test_other_scores_have_a_block_where_both_sides_have_them(self, published: list[PublishedNumber]) -> None:
         scores = {"test": 0.86, "test/machine_mean_auc": 0.84, "test/partial_auc": 0.7, "test/auc_machine_1": 0.9}
-        table = beside_table(frame([ours("anomaly_detection", score_name="auc", scores=scores)]), published)
+        table = published_comparison(frame([ours("anomaly_detection", score_name="auc", scores=scores)]), published)
         assert list(table["score_name"].unique()) == ["auc", "machine_mean_auc"]
         second = table[table["score_name"] == "machine_mean_auc"]
         assert list(second["score"])[:2] == [0.84, 0.8644]
         assert second["data"].str.contains("2,459").any()
 
-    def test_presets_never_share_a_row(self, published: list[Published]) -> None:
+    def test_presets_never_share_a_row(self, published: list[PublishedNumber]) -> None:
         df = frame([ours(preset=p) for p in ("paper", "short")])
-        table = beside_table(df, published)
-        mine = readable_beside(table).query("whose == 'ours'")
+        table = published_comparison(df, published)
+        mine = format_published_comparison(table).query("whose == 'ours'")
         assert len(mine) == 2
         assert mine["conditions"].str.contains("preset short").sum() == 1
 
-    def test_footnotes_tell_length_data_and_numbered_sources(self, published: list[Published]) -> None:
+    def test_footnotes_tell_length_data_and_numbered_sources(self, published: list[PublishedNumber]) -> None:
         df = frame([ours(preset="short", data_note="a lossy copy")])
-        table = beside_table(df, published)
-        first, *sources = footnotes(df, published, table)
+        table = published_comparison(df, published)
+        first, *sources = comparison_footnotes(df, published, table)
         assert "preset short: 8 + 8 + 20 epochs, 10,000 training samples" in first
         assert "Data: a lossy copy. The paper: up to 500 epochs a phase." in first
         assert [s.split()[0] for s in sources] == [f"[{i}]" for i in range(1, len(sources) + 1)]
-        cited = set(readable_beside(table)["source"]) - {"\u2013"}
+        cited = set(format_published_comparison(table)["source"]) - {"\u2013"}
         assert cited == {s.split()[0] for s in sources}
 
-    def test_readable_numbers_are_those_published(self, published: list[Published]) -> None:
-        rows = readable_beside(beside_table(frame([ours("keyword_spotting"), ours()]), published))
+    def test_readable_numbers_are_those_published(self, published: list[PublishedNumber]) -> None:
+        rows = format_published_comparison(published_comparison(frame([ours("keyword_spotting"), ours()]), published))
         by_name = rows.groupby("network").first()
         assert by_name.loc["DUCCIO paper, example B", "weights"] == "9.96 k parameters"
         assert by_name.loc["DUCCIO paper, GAP8, deployed networks", "weights"] == "14.6 kB to 75.5 kB"
@@ -268,15 +274,19 @@ class TestBeside:
             by_name.loc["OENNE notebook, mask-based after path-based, lambda 1e-4", "weights"] == "up to 1 k parameters"
         )
 
-    def test_footnotes_follow_the_table_in_markdown_and_latex(self, published: list[Published]) -> None:
+    def test_footnotes_follow_the_table_in_markdown_and_latex(self, published: list[PublishedNumber]) -> None:
         df = frame([ours()])
-        table = beside_table(df, published)
-        notes = footnotes(df, published, table)
-        assert to_markdown(readable_beside(table), "", notes).splitlines()[-1].startswith(f"- [{len(notes) - 1}] ")
-        latex = to_latex(readable_beside(table), "", notes).splitlines()
+        table = published_comparison(df, published)
+        notes = comparison_footnotes(df, published, table)
+        assert (
+            to_markdown(format_published_comparison(table), "", notes)
+            .splitlines()[-1]
+            .startswith(f"- [{len(notes) - 1}] ")
+        )
+        latex = to_latex(format_published_comparison(table), "", notes).splitlines()
         assert latex.index(r"\end{tabular}") == len(latex) - 1 - len(notes)
 
-    def test_page_has_the_section_only_with_published_numbers(self, published: list[Published]) -> None:
+    def test_page_has_the_section_only_with_published_numbers(self, published: list[PublishedNumber]) -> None:
         df, records = frame([ours()]), [ours()]
         store = Store(Path("nowhere"), "nothing")
         assert "Ours beside published" not in render_page(records, df, [], [], store)

@@ -8,22 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import check_panels, check_texts, drawn, texts
-from synthetic import make_record
+from figure_checks import check_panels, check_texts, render_figures, visible_texts
+from synthetic import make_record, with_chance
 
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.build import build_report
-from suite.report.figures.layer_memory import _layer_bytes, _reference_network
-from suite.report.sheets import Picture
+from suite.report.figures.layer_memory import _build_reference_network, _layer_bytes
+from suite.report.figures.pages import RenderedFigure
 
 RESULTS = Path(__file__).parents[2] / "results"
-RECORDED = [
-    *("better_search", "better_search_short", "compare_digits", "compare_keyword_spotting"),
-    *("digits", "five_benchmarks", "image_classification_short", "layerwise"),
-    *("paper_ablation", "probe", "ram_search", "search_lab"),
-]
+RECORDED = sorted(path.parent.name for name in ("runs", "records.zip") for path in RESULTS.glob(f"*/{name}"))
 SEED = {"_target_": "suite.models.resnet8.ResNet8", "in_channels": 1, "classes": 10, "width": 16}
 # Not in the order of their names, which is how a record sorts them.
 WIDTHS = {"stem": 16, "block2.conv1": 32, "block10.conv1": 64, "block3.conv1": 64}
@@ -55,15 +51,8 @@ def history(seed: int, epochs: int = 4, *, refined: bool = False) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def with_chance(record: RunRecord, chance: float = 0.1) -> RunRecord:
-    """The record of a benchmark that states a chance score."""
-    return dataclasses.replace(
-        record, config={**record.config, "benchmark": {"name": record.benchmark, "chance": chance}}
-    )
-
-
 def write(store: Store, record: RunRecord, *, epochs: pd.DataFrame | None = None, **architecture: Any) -> None:
-    """A run whose network has half the seed's widths."""
+    """A run whose network has half the reference network's widths."""
     half = {name: width // 2 + record.seed for name, width in WIDTHS.items()}
     record = dataclasses.replace(record, widths=half, reference_widths=WIDTHS)
     found = {"seed": SEED, "input_shape": [1, 8, 8], "widths": half, "layers": [], **architecture}
@@ -82,34 +71,34 @@ def usual_store(folder: Path) -> Store:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Picture]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderedFigure]:
     store = usual_store(tmp_path_factory.mktemp("results"))
-    return {p.name.removesuffix("_digits_paper_nucleo_l4r5zi"): p for p in drawn(frame(store.records()), store)}
+    return {
+        p.name.removesuffix("_digits_paper_nucleo_l4r5zi"): p for p in render_figures(frame(store.records()), store)
+    }
 
 
-def test_each_kind_is_drawn_where_its_data_are(found: dict[str, Picture]) -> None:
+def test_each_kind_is_drawn_where_its_data_are(found: dict[str, RenderedFigure]) -> None:
     assert list(found) == ["score", "violations", "cost", "hypervolume", "trajectories", "widths", "choices"]
 
 
-def test_no_text_overlaps_and_no_panel_is_empty(found: dict[str, Picture]) -> None:
+def test_no_text_overlaps_and_no_panel_is_empty(found: dict[str, RenderedFigure]) -> None:
     for picture in found.values():
         check_texts(picture)
         check_panels(picture)
 
 
-@pytest.mark.parametrize("experiment", RECORDED)
+@pytest.mark.parametrize("experiment", RECORDED)  # without any pytest skips this and says so
 def test_recorded_experiments_have_no_overlapping_text_and_no_empty_panel(experiment: str) -> None:
     store = Store(RESULTS, experiment)
-    if not store.folder.exists():
-        pytest.skip(f"no records in {store.folder}")
-    pictures = drawn(frame(store.records()), store)
+    pictures = render_figures(frame(store.records()), store)
     assert pictures
     for picture in pictures:
         check_texts(picture)
         check_panels(picture)
 
 
-def test_trajectories_show_cost_over_target_and_the_line_at_one(found: dict[str, Picture]) -> None:
+def test_trajectories_show_cost_over_target_and_the_line_at_one(found: dict[str, RenderedFigure]) -> None:
     costs, strengths, _ = found["trajectories"].figure.axes[:3]
     target = make_record().targets["weights"]
     drawn_lines = [np.asarray(line.get_ydata(), dtype=float) for line in costs.lines]
@@ -120,7 +109,7 @@ def test_trajectories_show_cost_over_target_and_the_line_at_one(found: dict[str,
     assert any(np.allclose(y[np.isfinite(y)], 1e-6 * np.arange(1, 5) * target) for y in heights if len(y) > 2)
 
 
-def test_seeds_of_different_lengths_share_the_start_of_each_phase(found: dict[str, Picture]) -> None:
+def test_seeds_of_different_lengths_share_the_start_of_each_phase(found: dict[str, RenderedFigure]) -> None:
     ax = found["trajectories"].figure.axes[2]
     starts = {
         tuple(np.asarray(line.get_xdata())[[0, 5, 10]]) for line in ax.lines if len(np.asarray(line.get_xdata())) > 2
@@ -133,26 +122,26 @@ def test_a_method_that_picks_no_strengths_has_a_trajectory_all_the_same(tmp_path
     store = Store(tmp_path, "example")
     epochs = history(0)
     write(store, make_record(method="taper"), epochs=epochs.drop(columns=[c for c in epochs if "strength" in c]))
-    (picture,) = (p for p in drawn(frame(store.records()), store) if p.name.startswith("trajectories"))
+    (picture,) = render_figures(frame(store.records()), store, kind="trajectories")
     check_texts(picture)
-    assert "none in this method" in [text for text, _ in texts(picture.figure)]
+    assert "none in this method" in [text for text, _ in visible_texts(picture.figure)]
 
 
-def test_methods_without_costs_by_epoch_have_no_trajectories(found: dict[str, Picture]) -> None:
-    titles = {text.split(", budget")[0] for text, _ in texts(found["trajectories"].figure) if "budget" in text}
+def test_methods_without_costs_by_epoch_have_no_trajectories(found: dict[str, RenderedFigure]) -> None:
+    titles = {text.split(", budget")[0] for text, _ in visible_texts(found["trajectories"].figure) if "budget" in text}
     assert titles == {"duccio", LONG}
 
 
-def test_widths_are_in_percent_of_the_seed_from_input_to_output(found: dict[str, Picture]) -> None:
+def test_widths_are_in_percent_of_the_seed_from_input_to_output(found: dict[str, RenderedFigure]) -> None:
     ax = found["widths"].figure.axes[-1]
     assert [label.get_text().split()[0] for label in ax.get_xticklabels()] == list(WIDTHS)
-    said = [text for text, _ in texts(found["widths"].figure)]
+    said = [text for text, _ in visible_texts(found["widths"].figure)]
     assert "56" in said  # (8 + 9 + 10) / 3 of 16
     assert "50\u201362" in said
 
 
-def test_choices_name_the_branch_and_its_probability(found: dict[str, Picture]) -> None:
-    said = [text for text, _ in texts(found["choices"].figure)]
+def test_choices_name_the_branch_and_its_probability(found: dict[str, RenderedFigure]) -> None:
+    said = [text for text, _ in visible_texts(found["choices"].figure)]
     assert (said.count("identity"), said.count("conv3x3"), said.count("separable")) == (1, 2, 3)
     assert "0.70" in said
 
@@ -164,7 +153,7 @@ def test_a_torn_file_leaves_its_run_out_and_the_figures_in(tmp_path: Path, caplo
     (torn / "history.parquet").write_bytes(b"PAR1 torn")
     (torn / "architecture.json").write_text("{")
     with caplog.at_level(logging.WARNING):
-        names = [p.name.split("_")[0] for p in drawn(df, store)]
+        names = [p.name.split("_")[0] for p in render_figures(df, store)]
     assert {"trajectories", "widths", "choices"} <= set(names)
     assert str(torn) in caplog.text
 
@@ -191,7 +180,7 @@ def test_memory_of_layers_is_that_of_the_traced_network() -> None:
     "target", ["os.system", "suite.models.resnet8.nn", "suite.models.resnet8.trace", "suite.cli.main.main"]
 )
 def test_nothing_but_the_suites_networks_is_built_from_a_record(target: str) -> None:
-    assert _reference_network({"_target_": target, "command": "true"}) is None
+    assert _build_reference_network({"_target_": target, "command": "true"}) is None
 
 
 def test_layers_are_drawn_against_the_levels_that_they_were_thinned_to(tmp_path: Path) -> None:
@@ -200,10 +189,10 @@ def test_layers_are_drawn_against_the_levels_that_they_were_thinned_to(tmp_path:
     names += ("block3.conv1", "block3.conv2", "block3.shortcut", "fc")
     layers = [{"name": name, "in": 4, "out": 4} for name in names]
     write(store, make_record(method="duccio_layerwise"), epochs=history(0, refined=True), layers=layers)
-    picture = next(p for p in drawn(frame(store.records()), store) if p.name.startswith("layer_memory"))
+    (picture,) = render_figures(frame(store.records()), store, kind="layer_memory")
     check_texts(picture)
     (ax,) = picture.figure.axes
-    assert "L1\n8,192 B" in [text for text, _ in texts(picture.figure)]
+    assert "L1\n8,192 B" in [text for text, _ in visible_texts(picture.figure)]
     crosses = [line for line in ax.lines if line.get_marker() == "x"]
     assert [list(line.get_ydata()) for line in crosses] == [[20_000.0]]  # type: ignore[arg-type]
 
@@ -216,7 +205,7 @@ def test_runs_without_a_budget_have_no_trajectories_and_spoil_no_others(
     write(store, make_record(budget={}), epochs=history(0))
     if other is not None:
         write(store, make_record(budget=other), epochs=history(0))
-    pictures = [p for p in drawn(frame(store.records()), store) if p.name.startswith("trajectories")]
+    pictures = render_figures(frame(store.records()), store, kind="trajectories")
     assert len(pictures) == (other is not None)
     for picture in pictures:
         assert len(picture.figure.axes) == 3
@@ -237,7 +226,7 @@ def odd(epochs: pd.DataFrame, kind: str) -> pd.DataFrame:
 def test_histories_that_lack_something_never_cost_the_report(kind: str, figures: int, tmp_path: Path) -> None:
     store = Store(tmp_path, "example")
     write(store, make_record(), epochs=odd(history(0), kind))
-    pictures = drawn(frame(store.records()), store)
+    pictures = render_figures(frame(store.records()), store)
     assert sum(p.name.startswith("trajectories") for p in pictures) == figures
     assert any(p.name.startswith("score") for p in pictures)
 

@@ -6,8 +6,8 @@ from synthetic import make_record
 
 from suite.records.frame import frame
 from suite.records.record import RunRecord
-from suite.report.statistics.intervals import interquartile_mean, wilson
-from suite.report.summary import readable_summary, summary_table
+from suite.report.statistics.intervals import interquartile_mean, wilson_interval
+from suite.report.tables.summary import format_summary_table, summary_table
 
 CHANCE = {"digits": 0.1, "keyword_spotting": 0.2}
 
@@ -21,7 +21,7 @@ def summary(*records: RunRecord) -> pd.DataFrame:
     return summary_table(df.assign(chance=df["benchmark"].map(CHANCE)))
 
 
-def test_scores_are_normalised_between_chance_and_the_seed_network() -> None:
+def test_scores_are_normalised_between_chance_and_the_reference_network() -> None:
     records = [run(b, "hand_tuned", s) for b, s in (("digits", 0.9), ("keyword_spotting", 0.6))]
     records += [run("digits", "duccio", s, i) for i, s in enumerate((0.9, 0.5))]
     records += [run("keyword_spotting", "duccio", s, i) for i, s in enumerate((0.4, 0.8))]
@@ -33,7 +33,7 @@ def test_scores_are_normalised_between_chance_and_the_seed_network() -> None:
     assert table.loc["hand_tuned", "iqm"] == 1
 
 
-def test_without_a_seed_network_everywhere_the_reference_is_a_perfect_score() -> None:
+def test_without_a_reference_network_everywhere_the_reference_is_a_perfect_score() -> None:
     records = [run("digits", "hand_tuned", 0.9), run("digits", "duccio", 0.55), run("keyword_spotting", "duccio", 0.6)]
     row = summary(*records).set_index("method").loc["duccio"]
     assert (row["reference"], row["iqm"]) == ("1", pytest.approx(0.5))
@@ -41,13 +41,17 @@ def test_without_a_seed_network_everywhere_the_reference_is_a_perfect_score() ->
 
 def test_a_method_that_misses_a_benchmark_says_so() -> None:
     records = [run(b, "duccio", 0.8) for b in CHANCE] + [run("digits", "nsga2", 0.9)]
-    table = readable_summary(summary(*records)).set_index("method")
+    table = format_summary_table(summary(*records)).set_index("method")
     assert table["benchmarks"].to_dict() == {"duccio": "2 of 2", "nsga2": "1 of 2"}
 
 
 def test_share_that_fits_is_over_all_benchmarks() -> None:
     row = summary(*(run(b, "duccio", 0.8, feasible=b == "digits") for b in CHANCE)).iloc[0]
-    assert (row["fits"], row["fits_low"], row["fits_high"]) == ("1/2", wilson(1, 2).low, wilson(1, 2).high)
+    assert (row["fits"], row["fits_low"], row["fits_high"]) == (
+        "1/2",
+        wilson_interval(1, 2).low,
+        wilson_interval(1, 2).high,
+    )
 
 
 def test_one_benchmark_or_unknown_chance_scores_make_no_summary() -> None:
@@ -63,7 +67,7 @@ def test_order_is_that_of_names_where_no_score_can_be_normalised() -> None:
     assert list(table["method"]) == sorted(names)
 
 
-def test_the_seed_network_is_as_good_as_its_best_training() -> None:
+def test_the_reference_network_is_as_good_as_its_best_training() -> None:
     lengths = {"hand_tuned (standard length)": 0.8, "hand_tuned (equal length)": 0.9}
     records = [run(b, name, score) for b in CHANCE for name, score in lengths.items()]
     table = summary(*records, *(run(b, "duccio", 0.9) for b in CHANCE)).set_index("method")

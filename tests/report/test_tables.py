@@ -8,21 +8,16 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.records.frame import frame
 from suite.records.store import Store
-from suite.report.build import console_table
-from suite.report.contents import all_tables, notes
-from suite.report.markup import to_csv, to_latex, to_markdown
-from suite.report.order import natural
-from suite.report.statistics.intervals import wilson
-from suite.report.tables import cost_table, failure_table, main_table, score_table
-from suite.report.text import (
-    percent,
-    points,
-    quantity,
-    readable_cost,
-    readable_failures,
-    readable_main,
-    readable_scores,
-)
+from suite.report.statistics.intervals import wilson_interval
+from suite.report.tables.console import console_table
+from suite.report.tables.contents import TABLE_NOTES, build_tables
+from suite.report.tables.cost import cost_table, format_cost_table
+from suite.report.tables.failures import failure_table, format_failure_table
+from suite.report.tables.main import format_main_table, main_table
+from suite.report.tables.markup import to_csv, to_latex, to_markdown
+from suite.report.tables.ordering import natural_key
+from suite.report.tables.scores import format_score_table, score_table
+from suite.report.tables.text import format_percent, format_points, format_quantity
 
 NO_STORE = Store(Path("none"), "none")
 
@@ -39,10 +34,10 @@ def test_seeds_are_averaged_and_counted() -> None:
     assert [row["score"], row["score_low"], row["score_high"]] == pytest.approx([0.84, 0.80, 0.90])
 
 
-def test_costs_are_shares_of_the_seed_and_of_the_target() -> None:
+def test_costs_are_shares_of_the_reference_and_of_the_target() -> None:
     seed = make_record().reference_costs
     row = main_table(frame([make_record(costs={**seed, "weights": seed["weights"] / 5})])).iloc[0]
-    assert row["seed_percent/weights"] == pytest.approx(20)
+    assert row["reference_percent/weights"] == pytest.approx(20)
     assert row["target_percent/weights"] == pytest.approx(80)
 
 
@@ -69,9 +64,9 @@ def test_largest_violation_is_the_worst_seed() -> None:
 
 def test_share_of_runs_that_fit_has_wilsons_bounds() -> None:
     table = main_table(frame([make_record(seed=s, feasible=s < 2) for s in range(3)]))
-    low, high = wilson(2, 3).low, wilson(2, 3).high
+    low, high = wilson_interval(2, 3).low, wilson_interval(2, 3).high
     assert table[["fits", "fits_low", "fits_high"]].to_numpy().tolist() == [["2/3", low, high]]
-    assert readable_main(table)["fits [95%]"].item() == "2/3 [21, 94]"
+    assert format_main_table(table)["fits [95%]"].item() == "2/3 [21, 94]"
 
 
 def test_quality_target_is_met_by_the_mean_score() -> None:
@@ -80,13 +75,13 @@ def test_quality_target_is_met_by_the_mean_score() -> None:
         for t, scores in ((0.85, (0.80, 0.90)), (0.85, (0.80, 0.89)), (None, (0.80, 0.90)))
     )
     assert [t["meets_target"].item() for t in (met, missed, none)] == ["yes", "no", ""]
-    assert readable_main(missed)["meets target"].to_list() == ["no (0.85)"]
-    assert "meets target" not in readable_main(none)
+    assert format_main_table(missed)["meets target"].to_list() == ["no (0.85)"]
+    assert "meets target" not in format_main_table(none)
 
 
 def test_rows_of_benchmarks_without_a_target_have_a_dash_among_those_with_one() -> None:
     records = [make_record(benchmark="keyword_spotting", quality_target=0.9), make_record(), make_failure()]
-    assert set(readable_main(main_table(frame(records)))["meets target"]) == {"no (0.9)", "\u2013"}
+    assert set(format_main_table(main_table(frame(records)))["meets target"]) == {"no (0.9)", "\u2013"}
 
 
 def test_other_test_scores_are_means_with_intervals_over_seeds() -> None:
@@ -100,7 +95,7 @@ def test_other_test_scores_are_means_with_intervals_over_seeds() -> None:
     (row,) = table.to_dict("records")
     assert (row["benchmark"], row["runs"]) == ("anomaly_detection", 3)
     assert [row[f"{part}/pauc"] for part in ("score", "score_low", "score_high")] == pytest.approx([0.7, 0.6, 0.8])
-    readable = readable_scores(table)
+    readable = format_score_table(table)
     assert list(readable.columns)[-3:] == ["AUC machine 2 [95%]", "AUC machine 10 [95%]", "pAUC [95%]"]
     assert readable["pAUC [95%]"].to_list() == ["0.700 [0.600, 0.800]"]
 
@@ -128,7 +123,7 @@ def test_methods_that_fit_come_before_better_ones_that_do_not(df: pd.DataFrame) 
 
 
 def test_numbers_in_budgets_sort_by_size() -> None:
-    assert sorted(["weights 25%", "weights 5%", "weights 10kB"], key=natural)[0] == "weights 5%"
+    assert sorted(["weights 25%", "weights 5%", "weights 10kB"], key=natural_key)[0] == "weights 5%"
 
 
 def test_failed_runs_never_vanish(df: pd.DataFrame) -> None:
@@ -141,7 +136,7 @@ def test_failed_runs_never_vanish(df: pd.DataFrame) -> None:
 def test_frame_of_failures_alone_makes_tables() -> None:
     df = frame([make_failure(seed=s) for s in range(2)])
     assert list(main_table(df)["unfinished"]) == [2]
-    assert readable_main(main_table(df))["fits [95%]"].tolist() == ["\u2013"]
+    assert format_main_table(main_table(df))["fits [95%]"].tolist() == ["\u2013"]
     assert cost_table(df).empty
     assert len(failure_table(df)) == 2
 
@@ -166,7 +161,7 @@ def test_csv_reads_back_to_the_same_numbers(df: pd.DataFrame) -> None:
 
 
 def test_markdown_has_a_line_per_row_and_equal_columns(df: pd.DataFrame) -> None:
-    table = readable_main(main_table(df))
+    table = format_main_table(main_table(df))
     lines = to_markdown(table, "note").splitlines()
     assert lines[:2] == ["note", ""]
     assert len(lines) == 4 + len(table)
@@ -175,13 +170,13 @@ def test_markdown_has_a_line_per_row_and_equal_columns(df: pd.DataFrame) -> None
 
 def test_markdown_escapes_what_would_break_the_table() -> None:
     table = failure_table(frame([make_failure("a | b\n<script> *x*")]))
-    row = to_markdown(readable_failures(table)).splitlines()[-1]
+    row = to_markdown(format_failure_table(table)).splitlines()[-1]
     assert r"a \| b &lt;script&gt; \*x\*" in row
 
 
 def test_latex_escapes_special_characters() -> None:
     table = failure_table(frame([make_failure(r"50 % & #1 $x_2^3$ {a} ~ \n <b>")]))
-    latex = to_latex(readable_failures(table), "50 %\nnote")
+    latex = to_latex(format_failure_table(table), "50 %\nnote")
     assert r"50 \% \& \#1 \$x\_2\textasciicircum{}3\$ \{a\} \textasciitilde{}" in latex
     assert r"\textbackslash{}n \textless{}b\textgreater{}" in latex
     assert r"weights 25\% + latency 50\%" in latex
@@ -189,7 +184,7 @@ def test_latex_escapes_special_characters() -> None:
 
 
 def test_latex_is_a_booktabs_table_of_equal_rows(df: pd.DataFrame) -> None:
-    table = readable_cost(cost_table(df))
+    table = format_cost_table(cost_table(df))
     lines = to_latex(table).splitlines()
     assert [line for line in lines if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
     body = [line for line in lines if line.endswith(r"\\")]
@@ -198,14 +193,14 @@ def test_latex_is_a_booktabs_table_of_equal_rows(df: pd.DataFrame) -> None:
 
 
 def test_columns_that_all_rows_share_are_left_out(df: pd.DataFrame) -> None:
-    assert list(readable_main(main_table(df)).columns[:2]) == ["budget", "method"]
+    assert list(format_main_table(main_table(df)).columns[:2]) == ["budget", "method"]
     mixed = frame([make_record(preset="paper"), make_record(preset="smoke")])
-    assert readable_main(main_table(mixed))["preset"].to_list() == ["paper", "smoke"]
+    assert format_main_table(main_table(mixed))["preset"].to_list() == ["paper", "smoke"]
 
 
 def test_latex_has_only_characters_that_pdflatex_knows() -> None:
     table = failure_table(frame([make_failure("caf\u00e9 \u2264 3\u00d7 \x1b[31m \u2192 \u65e5\u2026")]))
-    latex = to_latex(readable_failures(table))
+    latex = to_latex(format_failure_table(table))
     assert r"cafe $\leq$ 3$\times$  [31m ? ?\ldots{}" in latex
     assert latex.isascii()
 
@@ -219,27 +214,27 @@ def test_latex_row_that_starts_with_a_bracket_is_no_argument_of_the_line_above()
     ("difference", "text"), [(0.00365, "+0.36"), (-0.02, "-2.00"), (-0.00001, "+0.00"), (float("nan"), "\u2013")]
 )
 def test_differences_are_points_with_a_sign(difference: float, text: str) -> None:
-    assert points(difference) == text
+    assert format_points(difference) == text
 
 
 def test_every_table_is_there_with_its_text_and_its_note() -> None:
     several = make_records(benchmarks=("digits", "keyword_spotting"))
-    found = all_tables(frame([*several, make_record(method="duccio (abs)")]).assign(chance=0.1), NO_STORE)
+    found = build_tables(frame([*several, make_record(method="duccio (abs)")]).assign(chance=0.1), NO_STORE)
     expected = "main headline summary ablation pairs pooled noninferiority hypervolume cost failures"
     assert list(found) == expected.split()
     for name, (raw, readable) in found.items():
         assert len(raw) >= len(readable) > 0
-        assert notes(name) or name == "failures"
+        assert TABLE_NOTES.get(name) or name == "failures"
 
 
 def test_empty_tables_are_left_out_but_for_the_first_and_the_costs() -> None:
-    assert list(all_tables(frame([make_failure()]), NO_STORE)) == ["main", "cost", "failures"]
-    assert list(all_tables(frame([make_record()]).assign(chance=float("nan")), NO_STORE)) == ["main", "cost"]
+    assert list(build_tables(frame([make_failure()]), NO_STORE)) == ["main", "cost", "failures"]
+    assert list(build_tables(frame([make_record()]).assign(chance=float("nan")), NO_STORE)) == ["main", "cost"]
 
 
 def test_tables_do_not_depend_on_the_order_of_records() -> None:
     records = make_records(benchmarks=("digits", "keyword_spotting"))
-    one, other = (all_tables(frame(r).assign(chance=0.1), NO_STORE) for r in (records, records[::-1]))
+    one, other = (build_tables(frame(r).assign(chance=0.1), NO_STORE) for r in (records, records[::-1]))
     assert [to_csv(raw) for raw, _ in one.values()] == [to_csv(raw) for raw, _ in other.values()]
 
 
@@ -256,11 +251,11 @@ def test_tables_do_not_depend_on_the_order_of_records() -> None:
     ],
 )
 def test_quantities_read_well(value: float, unit: str, text: str) -> None:
-    assert quantity(value, unit) == text
+    assert format_quantity(value, unit) == text
 
 
 def test_small_violation_never_reads_as_none() -> None:
-    assert [percent(v) for v in (0.0, 0.001, 12.34, 100.04)] == ["0", "<0.1", "12.3", "100"]
+    assert [format_percent(v) for v in (0.0, 0.001, 12.34, 100.04)] == ["0", "<0.1", "12.3", "100"]
 
 
 @pytest.mark.parametrize("benchmarks", [("digits",), ("digits", "visual_wake_words")])

@@ -97,6 +97,13 @@ def _outcome(record: RunRecord, limits: Budget) -> dict[str, object]:
     }
 
 
+def with_chance(record: RunRecord, chance: float = 0.1) -> RunRecord:
+    """The record of a benchmark that states a chance score."""
+    return dataclasses.replace(
+        record, config={**record.config, "benchmark": {"name": record.benchmark, "chance": chance}}
+    )
+
+
 def make_failure(error: str = "RuntimeError: the loss is not finite at epoch 3", **keys: object) -> RunRecord:
     """A run that died before it had a network."""
     record = make_record(**keys)  # type: ignore[arg-type]

@@ -11,10 +11,10 @@ from matplotlib.patches import Patch
 
 from suite.records.record import PHASES
 from suite.records.store import Store
-from suite.report.figures.panels import PLATE, legend, method_axis, stacked, title
-from suite.report.sheets import Picture, Row, Sheet, by_panels
-from suite.report.style import INK, PHASE_COLOURS
-from suite.report.text import PHASE_NAMES
+from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, split_by_panels
+from suite.report.figures.panels import TEXT_BACKGROUND, add_budget_title, add_legend, label_methods, new_stacked_figure
+from suite.report.figures.style import INK_COLOUR, PHASE_COLOURS
+from suite.report.tables.text import PHASE_LABELS
 
 KIND = "cost"
 
@@ -22,50 +22,50 @@ _AMORTISED: dict[str, Any] = {
     "marker": "D",
     "markersize": 5,
     "markerfacecolor": "white",
-    "markeredgecolor": INK,
+    "markeredgecolor": INK_COLOUR,
 }
 
 _CAPTION = (
-    "What one run costs, in standard trainings of the seed network (MACs x samples), by phase and in full: as if it "
-    "had been the only run. The diamond is the total with everything that runs share, such as the warm-up, divided "
+    "What one run costs, in standard trainings of the reference network (MACs x samples), by phase and in full: as if "
+    "it had been the only run. The diamond is the total with everything that runs share, such as the warm-up, divided "
     "among the runs of this report that used it."
 )
 
 
-def split(sheet: Sheet, _: Store) -> Iterator[Sheet]:
+def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of all budgets, where any run has its cost."""
-    return by_panels(sheet, sheet.rows if sheet.runs["trainings"].notna().any() else ())
+    return split_by_panels(page, page.rows if page.runs["trainings"].notna().any() else ())
 
 
-def draw(sheet: Sheet, _: Store) -> Picture:
+def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """Lines of methods, a panel per budget."""
-    figure, panels = stacked(sheet, [(row, 1) for row in sheet.rows])
-    longest = float(sheet.runs.groupby(["budget", "method"])["trainings"].mean().max())
-    for row, (ax,) in zip(sheet.rows, panels, strict=True):
-        _panel(ax, sheet, row)
+    figure, panels = new_stacked_figure(page, [(row, 1) for row in page.rows])
+    longest = float(page.runs.groupby(["budget", "method"])["trainings"].mean().max())
+    for row, (ax,) in zip(page.rows, panels, strict=True):
+        _draw_panel(ax, page, row)
         ax.set_xlim(0, longest * 1.15)
-        title(ax, row.budget)
-    panels[-1][0].set_xlabel("standard trainings of the seed network, mean of the runs")
-    handles: list[Artist] = [Patch(facecolor=PHASE_COLOURS[p], edgecolor=INK, linewidth=0.5) for p in PHASES]
+        add_budget_title(ax, row.budget)
+    panels[-1][0].set_xlabel("standard trainings of the reference network, mean of the runs")
+    handles: list[Artist] = [Patch(facecolor=PHASE_COLOURS[p], edgecolor=INK_COLOUR, linewidth=0.5) for p in PHASES]
     handles.append(Line2D([], [], linestyle="none", **_AMORTISED))
-    legend(figure, handles, [*(PHASE_NAMES[p] for p in PHASES), "amortised total"])
-    return sheet.picture(KIND, "Search cost", _CAPTION, figure)
+    add_legend(figure, handles, [*(PHASE_LABELS[p] for p in PHASES), "amortised total"])
+    return page.render(KIND, "Search cost", _CAPTION, figure)
 
 
-def _panel(ax: Axes, sheet: Sheet, row: Row) -> None:
+def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow) -> None:
     columns = [*(f"trainings/{phase}" for phase in PHASES), "trainings", "trainings_amortised"]
-    groups = sheet.at(row.budget).groupby("method")
+    groups = page.runs_at(row.budget).groupby("method")
     means = groups[columns].mean().loc[list(row.methods)].to_numpy(dtype=float)
-    for place, (*phases, total, amortised) in enumerate(means):
+    for line, (*phases, total, amortised) in enumerate(means):
         start = 0.0
         for phase, width in zip(PHASES, phases, strict=True):
             if width > 0:
-                bar: dict[str, Any] = {"color": PHASE_COLOURS[phase], "edgecolor": INK, "linewidth": 0.5}
-                ax.barh(place, width, left=start, height=0.62, **bar)
+                bar: dict[str, Any] = {"color": PHASE_COLOURS[phase], "edgecolor": INK_COLOUR, "linewidth": 0.5}
+                ax.barh(line, width, left=start, height=0.62, **bar)
                 start += width
-        ax.plot(amortised, place, zorder=4, **_AMORTISED)
-        label: dict[str, Any] = {"textcoords": "offset points", "va": "center", "bbox": PLATE}
-        ax.annotate(f"{total:.2f}", (total, place), (8, 0), **label)
-    method_axis(ax, row.methods, names=True)
+        ax.plot(amortised, line, zorder=4, **_AMORTISED)
+        label: dict[str, Any] = {"textcoords": "offset points", "va": "center", "bbox": TEXT_BACKGROUND}
+        ax.annotate(f"{total:.2f}", (total, line), (8, 0), **label)
+    label_methods(ax, row.methods, names=True)
     sns.despine(ax=ax, left=True)
     ax.grid(axis="y", visible=False)

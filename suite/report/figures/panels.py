@@ -9,20 +9,20 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from suite.report.sheets import Row, Sheet
-from suite.report.style import NEUTRAL, Look, StyledFigure, new_figure
+from suite.report.figures.pages import BudgetRow, FigurePage
+from suite.report.figures.style import NEUTRAL_COLOUR, MethodStyle, StyledFigure, new_figure
 
-GREY = Look(NEUTRAL, "o")
-"""The look of a legend's marks that stand for no method in particular."""
+GREY_STYLE = MethodStyle(NEUTRAL_COLOUR, "o")
+"""The style of a legend's marks that stand for no method in particular."""
 
-PLATE: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+TEXT_BACKGROUND: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 """Behind a number, so that no grid line crosses it."""
 
 NAME_WIDTH = 34
 """Characters of a method's name in one line beside a panel."""
 
 
-def grid(figure: Figure, columns: Sequence[int], heights: Sequence[float]) -> list[list[Axes]]:
+def add_panels(figure: Figure, columns: Sequence[int], heights: Sequence[float]) -> list[list[Axes]]:
     """Lines of axes, `columns[i]` in line i; the last of a line takes what room is left."""
     most = max(columns)
     cells = figure.add_gridspec(len(columns), most, height_ratios=list(heights))
@@ -32,52 +32,54 @@ def grid(figure: Figure, columns: Sequence[int], heights: Sequence[float]) -> li
     ]
 
 
-def wrapped(label: str, width: int) -> str:
+def wrap_label(label: str, width: int) -> str:
     """The label in at most four lines of `width` characters."""
     return "\n".join(textwrap.wrap(label, width, max_lines=4, placeholder=" …"))
 
 
-def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+def add_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     """A legend below the panels with as many columns as its longest label allows."""
-    lines = [wrapped(label, 48) for label in labels]
+    lines = [wrap_label(label, 48) for label in labels]
     longest = max(len(line) for label in lines for line in label.splitlines())
     columns = max(1, min(3, len(labels), 112 // (longest + 7)))
     figure.legend(list(handles), lines, loc="outside lower center", ncols=columns, handlelength=1.8)
 
 
-def marker(look: Look, size: float, hollow: bool = False, **more: Any) -> dict[str, Any]:
+def marker_options(style: MethodStyle, size: float, hollow: bool = False, **more: Any) -> dict[str, Any]:
     """A method's mark, `size` points wide, white inside where `hollow`; keywords of a line."""
     return {
-        "marker": look.marker,
+        "marker": style.marker,
         "markersize": size,
-        "markeredgecolor": look.colour,
-        "markerfacecolor": "white" if hollow else look.colour,
+        "markeredgecolor": style.colour,
+        "markerfacecolor": "white" if hollow else style.colour,
         "linestyle": "none",
         **more,
     }
 
 
-def title(ax: Axes, budget: str) -> None:
+def add_budget_title(ax: Axes, budget: str) -> None:
     """The budget above the first panel of a line."""
     ax.set_title(textwrap.fill(f"budget: {budget}", 70), loc="left", fontweight="bold")
 
 
-def method_axis(ax: Axes, methods: Sequence[str], names: bool) -> None:
+def label_methods(ax: Axes, methods: Sequence[str], names: bool) -> None:
     """One line per method, the first on top; names only where `names` says so."""
-    ax.set_yticks(range(len(methods)), [wrapped(method, NAME_WIDTH) if names else "" for method in methods])
+    ax.set_yticks(range(len(methods)), [wrap_label(method, NAME_WIDTH) if names else "" for method in methods])
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
 
 
-def stacked(sheet: Sheet, lines: Sequence[tuple[Row, int]]) -> tuple[StyledFigure, list[list[Axes]]]:
+def new_stacked_figure(
+    page: FigurePage, lines: Sequence[tuple[BudgetRow, int]]
+) -> tuple[StyledFigure, list[list[Axes]]]:
     """A figure for lines of (row, number of panels), as high as there are methods and lines of their names."""
-    name = max(wrapped(method, NAME_WIDTH).count("\n") for row, _ in lines for method in row.methods)
+    name = max(wrap_label(method, NAME_WIDTH).count("\n") for row, _ in lines for method in row.methods)
     heights = [0.25 + (0.3 + 0.12 * name) * len(row.methods) for row, _ in lines]
-    figure = new_figure(0.75 + sum(heights) + 0.62 * len(lines), sheet.style)
-    return figure, grid(figure, [panels for _, panels in lines], heights)
+    figure = new_figure(0.75 + sum(heights) + 0.62 * len(lines), page.style)
+    return figure, add_panels(figure, [panels for _, panels in lines], heights)
 
 
-def padded(values: Sequence[float], share: float, least: float) -> tuple[float, float]:
+def padded_limits(values: Sequence[float], share: float, least: float) -> tuple[float, float]:
     """Limits around the finite values, wider by `share` of their range, or by `least` where that is more."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
@@ -86,9 +88,11 @@ def padded(values: Sequence[float], share: float, least: float) -> tuple[float, 
     return low - pad, high + pad
 
 
-def cell(ax: Axes, place: tuple[int, int], text: str, below: str, colour: str, size: str = "medium") -> None:
+def add_cell_text(
+    ax: Axes, position: tuple[int, int], text: str, below: str, colour: str, size: str = "medium"
+) -> None:
     """Text in line i, column j of a map, and under it, where there is any, more in small type."""
-    at = (place[1] + 0.5, place[0] + 0.5)
+    at = (position[1] + 0.5, position[0] + 0.5)
     common: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "color": colour}
     ax.annotate(text, at, (0, 4 if below else 0), fontsize=size, **common)
     if below:

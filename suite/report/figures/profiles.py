@@ -5,15 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
 from suite.records.store import Store
-from suite.report.figures.panels import grid, legend
-from suite.report.sheets import Picture, Sheet
+from suite.report.figures.pages import FigurePage, RenderedFigure
+from suite.report.figures.panels import add_legend, add_panels
+from suite.report.figures.style import new_figure
+from suite.report.statistics.across_benchmarks import scaled_scores
 from suite.report.statistics.intervals import performance_profile
-from suite.report.style import new_figure
 
 KIND = "profiles"
 
@@ -37,59 +37,40 @@ _NO_BANDS = (
 )
 
 
-def split(sheet: Sheet, _: Store) -> Iterator[Sheet]:
+def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """One page, where at least two methods have runs on the same two or more benchmarks."""
-    scaled = scaled_scores(sheet.runs)
+    scaled = scaled_scores(page.runs)
     if scaled["method"].nunique() > 1 and scaled["benchmark"].nunique() > 1:
-        yield replace(sheet, rows=())
+        yield replace(page, rows=())
 
 
-def draw(sheet: Sheet, _: Store) -> Picture:
+def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """One panel, a line with a band per method."""
-    scaled = scaled_scores(sheet.runs)
+    scaled = scaled_scores(page.runs)
     order = scaled.fillna({"scaled": 0}).groupby("method")["scaled"].mean().sort_values(ascending=False, kind="stable")
     methods = [str(method) for method in order.index]
     least = float(np.nanmin(scaled["scaled"]))
     thresholds = np.linspace(max(0.0, least - 0.05 * (1 - least)), 1, _THRESHOLDS)
-    figure = new_figure(3.2 + 0.12 * len(methods), sheet.style)
-    ax = grid(figure, [1], [1])[0][0]
+    figure = new_figure(3.2 + 0.12 * len(methods), page.style)
+    ax = add_panels(figure, [1], [1])[0][0]
     for i, method in enumerate(methods):
-        look = sheet.looks[method]
-        found = performance_profile(scaled.loc[scaled["method"] == method, "scaled"], thresholds)
+        style = page.method_styles[method]
+        profile = performance_profile(scaled.loc[scaled["method"] == method, "scaled"], thresholds)
         if len(methods) <= _MOST_BANDS:
-            ax.fill_between(thresholds, found.low, found.high, color=look.colour, alpha=0.12, linewidth=0, step="post")
-        marks: dict[str, Any] = {"marker": look.marker, "markersize": 5, "markevery": (6 * i, _THRESHOLDS // 8)}
-        ax.plot(thresholds, found.share, color=look.colour, linewidth=1.4, drawstyle="steps-post", **marks)
+            ax.fill_between(
+                thresholds, profile.low, profile.high, color=style.colour, alpha=0.12, linewidth=0, step="post"
+            )
+        marks: dict[str, Any] = {"marker": style.marker, "markersize": 5, "markevery": (6 * i, _THRESHOLDS // 8)}
+        ax.plot(thresholds, profile.share, color=style.colour, linewidth=1.4, drawstyle="steps-post", **marks)
     ax.set(xlim=(thresholds[0], 1), ylim=(-0.02, 1.02))
     ax.set_xlabel("scaled test score: 0 chance, 1 the best run at the same benchmark and budget")
     ax.set_ylabel("share of runs above")
     sns.despine(ax=ax)
-    styles = [sheet.looks[m] for m in methods]
-    legend(figure, [Line2D([], [], color=s.colour, marker=s.marker, markersize=5) for s in styles], methods)
+    styles = [page.method_styles[m] for m in methods]
+    add_legend(figure, [Line2D([], [], color=s.colour, marker=s.marker, markersize=5) for s in styles], methods)
     counts = scaled.groupby("method").size()
     names = sorted(scaled["benchmark"].unique())
     bands = _BANDS if len(methods) <= _MOST_BANDS else _NO_BANDS
     said = {"benchmarks": len(names), "names": ", ".join(names)}
     caption = _CAPTION.format(bands=bands.format(least=counts.min(), most=counts.max()), **said)
-    return sheet.picture(KIND, "Performance profiles", caption, figure)
-
-
-def scaled_scores(runs: pd.DataFrame) -> pd.DataFrame:
-    """benchmark, budget, method, seed and `scaled` score of runs, (score - chance) / (best - chance); NaN where a run
-    misses a constraint.
-
-    Only benchmarks that state a chance score and that several methods ran on, only budgets where a run fits, and only
-    methods with runs on all of these benchmarks and with one that fits.
-    """
-    columns = ["benchmark", "budget", "method", "seed"]
-    if "chance" not in runs:
-        return pd.DataFrame(columns=[*columns, "scaled"])
-    known = runs[runs["chance"].notna()]
-    scores = known["score"].where(known["feasible"])
-    best = scores.groupby([known["benchmark"], known["budget"]]).transform("max")
-    table = known[columns].assign(scaled=(scores - known["chance"]) / (best - known["chance"]))
-    table = table[best > known["chance"]]
-    table = table[table.groupby("benchmark")["method"].transform("nunique") > 1]
-    everywhere = table.groupby("method")["benchmark"].transform("nunique") == table["benchmark"].nunique()
-    fits = table.groupby("method")["scaled"].transform("count") > 0
-    return table[everywhere & fits]
+    return page.render(KIND, "Performance profiles", caption, figure)

@@ -13,16 +13,16 @@ from matplotlib.ticker import NullLocator
 
 from suite.records.frame import flatten
 from suite.records.store import Store
-from suite.report.figures.panels import PLATE, grid, padded
-from suite.report.found import record
-from suite.report.order import base_method
-from suite.report.sheets import Picture, Sheet, pages
+from suite.report.figures.pages import FigurePage, RenderedFigure, split_rows
+from suite.report.figures.panels import TEXT_BACKGROUND, add_panels, padded_limits
+from suite.report.figures.run_files import read_record
+from suite.report.figures.style import new_figure
 from suite.report.statistics.intervals import mean_interval
-from suite.report.style import new_figure
+from suite.report.tables.ordering import base_method
 
 KIND = "sensitivity"
 
-_FEWEST = 3
+_FEWEST_VALUES = 3
 """Values of an option that make a curve."""
 
 _MOST_PANELS = 4
@@ -32,22 +32,21 @@ _LOG_RATIO = 20
 _CAPTION = (
     "Test score of variants of one method that differ in a single option, whose value is on the axis. Small marks are "
     "single seeds, large ones their mean with its 95 % bootstrap interval (for three seeds: their range); hollow: some "
-    "run misses a constraint. Below the line is what a run costs on average, in standard trainings of the seed. A flat "
-    "line within its intervals says that these seeds cannot tell the values apart."
+    "run misses a constraint. Below the line is what a run costs on average, in standard trainings of the reference "
+    "network. A flat line within its intervals says that these seeds cannot tell the values apart."
 )
 
-
-_NOTE: dict[str, Any] = {
+_COST_TEXT: dict[str, Any] = {
     "textcoords": "offset points",
     "ha": "center",
     "va": "bottom",
     "fontsize": "x-small",
-    "bbox": PLATE,
+    "bbox": TEXT_BACKGROUND,
 }
 
 
 @dataclass(frozen=True)
-class Curve:
+class OptionCurve:
     """The runs of one method at one budget, by the value of one option, `value` in `runs`."""
 
     budget: str
@@ -56,40 +55,41 @@ class Curve:
     runs: pd.DataFrame
 
 
-def split(sheet: Sheet, store: Store) -> Iterator[Sheet]:
+def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the budgets at which some option has a curve."""
-    counts = {row.budget: len(curves(replace(sheet, rows=(row,)), store)) for row in sheet.rows}
-    rows = [row for row in sheet.rows if counts[row.budget]]
-    yield from pages(sheet, rows, _MOST_PANELS, lambda row: counts[row.budget])
+    counts = {row.budget: len(find_curves(replace(page, rows=(row,)), store)) for row in page.rows}
+    rows = [row for row in page.rows if counts[row.budget]]
+    yield from split_rows(page, rows, _MOST_PANELS, lambda row: counts[row.budget])
 
 
-def draw(sheet: Sheet, store: Store) -> Picture:
+def draw(page: FigurePage, store: Store) -> RenderedFigure:
     """Two panels in a line, one per curve."""
-    found = curves(sheet, store)
-    lines = [found[i : i + 2] for i in range(0, len(found), 2)]
-    figure = new_figure(0.5 + 2.5 * len(lines), sheet.style)
-    panels = grid(figure, [len(line) for line in lines], [1] * len(lines))
+    curves = find_curves(page, store)
+    lines = [curves[i : i + 2] for i in range(0, len(curves), 2)]
+    figure = new_figure(0.5 + 2.5 * len(lines), page.style)
+    panels = add_panels(figure, [len(line) for line in lines], [1] * len(lines))
     for line, axes in zip(lines, panels, strict=True):
         for curve, ax in zip(line, axes, strict=True):
-            _panel(ax, curve, sheet)
+            _draw_panel(ax, curve, page)
         axes[0].set_ylabel("test score")
-    return sheet.picture(KIND, "Sensitivity to options", _CAPTION, figure)
+    return page.render(KIND, "Sensitivity to options", _CAPTION, figure)
 
 
-def curves(sheet: Sheet, store: Store) -> list[Curve]:
+def find_curves(page: FigurePage, store: Store) -> list[OptionCurve]:
     """Every numeric option with enough values among runs that agree in all other options."""
-    found = []
-    for row in sheet.rows:
-        runs = sheet.at(row.budget)
+    curves = []
+    for row in page.rows:
+        runs = page.runs_at(row.budget)
         bases = runs["method"].map(base_method)
         for base, own in runs.groupby(bases, sort=True):
-            if own["method"].nunique() >= _FEWEST:
-                found += [Curve(row.budget, str(base), option, part) for option, part in _by_option(own, store)]
-    return found
+            if own["method"].nunique() >= _FEWEST_VALUES:
+                by_option = _curves_by_option(own, store)
+                curves += [OptionCurve(row.budget, str(base), option, part) for option, part in by_option]
+    return curves
 
 
-def _by_option(runs: pd.DataFrame, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
-    options = pd.DataFrame([_options(store, str(run)) for run in runs["id"]], index=runs.index).fillna("unset")
+def _curves_by_option(runs: pd.DataFrame, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
+    options = pd.DataFrame([_method_options(store, str(run)) for run in runs["id"]], index=runs.index).fillna("unset")
     options = options.loc[:, options.nunique() > 1]
     for option in options.columns:
         values = pd.to_numeric(options[option], errors="coerce")
@@ -97,47 +97,39 @@ def _by_option(runs: pd.DataFrame, store: Store) -> Iterator[tuple[str, pd.DataF
         others = pd.Series([json.dumps(row) for row in rest], index=options.index)
         for index in others.groupby(others).groups.values():
             numbers = values[index].dropna()
-            if numbers.nunique() >= _FEWEST:
+            if numbers.nunique() >= _FEWEST_VALUES:
                 yield str(option), runs.loc[numbers.index].assign(value=numbers)
 
 
-def _options(store: Store, run_id: str) -> dict[str, Any]:
+def _method_options(store: Store, run_id: str) -> dict[str, Any]:
     """The options of a run's method by dotted key."""
-    found = record(store, run_id)
-    return flatten(found.config.get("method", {})) if found is not None else {}
+    record = read_record(store, run_id)
+    return flatten(record.config.get("method", {})) if record is not None else {}
 
 
-def _panel(ax: Axes, curve: Curve, sheet: Sheet) -> None:
-    look = sheet.looks[min(curve.runs["method"])]
+def _draw_panel(ax: Axes, curve: OptionCurve, page: FigurePage) -> None:
+    style = page.method_styles[min(curve.runs["method"])]
     groups = [(float(str(value)), part) for value, part in curve.runs.groupby("value")]
     values = [value for value, _ in groups]
     means = [mean_interval(part["score"]) for _, part in groups]
-    ax.plot(values, [m.mean for m in means], color=look.colour, linewidth=1.2, zorder=2)
+    ax.plot(values, [m.mean for m in means], color=style.colour, linewidth=1.2, zorder=2)
     for (value, part), mean in zip(groups, means, strict=True):
-        face = look.colour if part["feasible"].all() else "white"
+        face = style.colour if part["feasible"].all() else "white"
         bars = [[mean.mean - mean.low], [mean.high - mean.mean]] if np.isfinite(mean.low) else None
         ax.errorbar(
-            value, mean.mean, bars, marker="o", markersize=7, color=look.colour, mfc=face, capsize=2.5, zorder=3
+            value, mean.mean, bars, marker="o", markersize=7, color=style.colour, mfc=face, capsize=2.5, zorder=3
         )
-        ax.plot([value] * len(part), part["score"], ".", color=look.colour, markersize=4, zorder=4)
-        note: dict[str, Any] = {
-            "textcoords": "offset points",
-            "ha": "center",
-            "va": "bottom",
-            "fontsize": "x-small",
-            "bbox": PLATE,
-        }
-        ax.annotate(
-            f"cost {part['trainings'].mean():.2f}", (value, 0), (0, 3), xycoords=("data", "axes fraction"), **note
-        )
-    low, high = padded(curve.runs["score"].tolist(), 0.12, 0.005)
+        ax.plot([value] * len(part), part["score"], ".", color=style.colour, markersize=4, zorder=4)
+        cost = f"cost {part['trainings'].mean():.2f}"
+        ax.annotate(cost, (value, 0), (0, 3), xycoords=("data", "axes fraction"), **_COST_TEXT)
+    low, high = padded_limits(curve.runs["score"].tolist(), 0.12, 0.005)
     ax.set_ylim(low - 0.15 * (high - low), high)
     if min(values) > 0 and max(values) / min(values) >= _LOG_RATIO:
         ax.set_xscale("log")
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xlim(min(values) / 2, max(values) * 2)
     else:
-        ax.set_xlim(*padded(values, 0.12, 0.05))
+        ax.set_xlim(*padded_limits(values, 0.12, 0.05))
     ax.set_xticks(values, [f"{value:g}" for value in values])
     ax.set_xlabel(f"{curve.method}: {curve.option}")
     ax.set_title(curve.budget, loc="left")

@@ -8,9 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from suite.records.store import Store
-from suite.report.figures.panels import GREY, legend, marker, method_axis, stacked, title
-from suite.report.sheets import Picture, Row, Sheet, by_panels, pairs
-from suite.report.style import INK
+from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, pair_metrics, split_by_panels
+from suite.report.figures.panels import (
+    GREY_STYLE,
+    add_budget_title,
+    add_legend,
+    label_methods,
+    marker_options,
+    new_stacked_figure,
+)
+from suite.report.figures.style import INK_COLOUR
 
 KIND = "violations"
 
@@ -22,31 +29,31 @@ _CAPTION = (
 )
 
 
-def split(sheet: Sheet, _: Store) -> Iterator[Sheet]:
+def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of the budgets that limit something."""
-    return by_panels(sheet, sheet.limited)
+    return split_by_panels(page, page.limited_rows)
 
 
-def draw(sheet: Sheet, _: Store) -> Picture:
+def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """Lines of methods, a panel per constraint."""
-    lines = [(row, pair) for row in sheet.rows for pair in pairs(row.metrics)]
-    figure, panels = stacked(sheet, [(row, len(pair)) for row, pair in lines])
-    columns = [c for c in sheet.runs.columns if c.startswith(("violation/", "search_violation/"))]
-    largest = max(8.0, float(sheet.runs[columns].max().max()) * 100)
+    lines = [(row, pair) for row in page.rows for pair in pair_metrics(row.metrics)]
+    figure, panels = new_stacked_figure(page, [(row, len(pair)) for row, pair in lines])
+    columns = [c for c in page.runs.columns if c.startswith(("violation/", "search_violation/"))]
+    largest = max(8.0, float(page.runs[columns].max().max()) * 100)
     for (row, pair), line in zip(lines, panels, strict=True):
         for i, (metric, ax) in enumerate(zip(pair, line, strict=True)):
-            _panel(ax, sheet, row, metric)
-            _axis(ax, largest * 1.6)
-            method_axis(ax, row.methods, names=i == 0)
+            _draw_panel(ax, page, row, metric)
+            _set_axis(ax, largest * 1.6)
+            label_methods(ax, row.methods, names=i == 0)
             ax.set_xlabel(f"{metric}: over target, %")
-        title(line[0], row.budget)
-    handles = [Line2D([], [], **marker(GREY, 6.5, hollow)) for hollow in (False, True)]
-    handles.append(Line2D([], [], marker="x", color=INK, linestyle="none", markersize=8.5))
-    legend(figure, handles, ["returned network: fits", "returned network: over", "last search epoch"])
-    return sheet.picture(KIND, "Violations", _CAPTION, figure)
+        add_budget_title(line[0], row.budget)
+    handles = [Line2D([], [], **marker_options(GREY_STYLE, 6.5, hollow)) for hollow in (False, True)]
+    handles.append(Line2D([], [], marker="x", color=INK_COLOUR, linestyle="none", markersize=8.5))
+    add_legend(figure, handles, ["returned network: fits", "returned network: over", "last search epoch"])
+    return page.render(KIND, "Violations", _CAPTION, figure)
 
 
-def _axis(ax: Axes, highest: float) -> None:
+def _set_axis(ax: Axes, highest: float) -> None:
     """An axis in % that shows 0 and 300 at once."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.6)
     ticks = [0, 1, 2, 5, 10, 20] if highest < 40 else [0, *(10**k for k in range(7))]
@@ -55,14 +62,14 @@ def _axis(ax: Axes, highest: float) -> None:
     ax.set_xlim(-0.35, highest)
 
 
-def _panel(ax: Axes, sheet: Sheet, row: Row, metric: str) -> None:
+def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow, metric: str) -> None:
     columns = [f"violation/{metric}", f"search_violation/{metric}"]
-    groups = sheet.at(row.budget).groupby("method")
+    groups = page.runs_at(row.budget).groupby("method")
     largest = groups[columns].max().loc[list(row.methods)].to_numpy(dtype=float) * 100
-    for place, (method, (final, search)) in enumerate(zip(row.methods, largest, strict=True)):
+    for line, (method, (final, search)) in enumerate(zip(row.methods, largest, strict=True)):
         if np.isfinite(search):
-            ax.plot([final, search], [place, place], color="#999999", linewidth=1, zorder=2)
-            ax.plot(search, place, marker="x", color=INK, markersize=8.5, zorder=3, clip_on=False)
-        ax.plot(final, place, **marker(sheet.looks[method], 6.5, final > 0, zorder=4, clip_on=False))
+            ax.plot([final, search], [line, line], color="#999999", linewidth=1, zorder=2)
+            ax.plot(search, line, marker="x", color=INK_COLOUR, markersize=8.5, zorder=3, clip_on=False)
+        ax.plot(final, line, **marker_options(page.method_styles[method], 6.5, final > 0, zorder=4, clip_on=False))
     sns.despine(ax=ax, left=True)
     ax.grid(axis="y", visible=True)

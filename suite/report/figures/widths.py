@@ -1,4 +1,4 @@
-"""Which share of each channel group's width the found networks keep."""
+"""Which share of each channel group's width the returned networks keep."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,87 +9,90 @@ from matplotlib.axes import Axes
 
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.figures.panels import NAME_WIDTH, cell, grid, wrapped
-from suite.report.found import MOST_SEEDS, Entry, architecture, entries, more_seeds, record, rows_where
-from suite.report.order import natural
-from suite.report.sheets import Picture, Sheet, by_methods
-from suite.report.style import INK, new_figure
+from suite.report.figures.pages import MOST_SEEDS, FigurePage, MethodEntry, RenderedFigure, split_by_methods
+from suite.report.figures.panels import NAME_WIDTH, add_cell_text, add_panels, wrap_label
+from suite.report.figures.run_files import read_architecture, read_record
+from suite.report.figures.style import INK_COLOUR, new_figure
+from suite.report.tables.ordering import natural_key
 
 KIND = "widths"
 
-_METHODS = {"paper": 18, "slides": 8}
+_METHODS_PER_PAGE = {"paper": 18, "slides": 8}
 """Methods and budgets of one page, a line each."""
 
 _TEXT_COLUMNS = 20
 """Channel groups beyond which a cell is too narrow for numbers, and a scale stands in their place."""
 
 _CAPTION = (
-    "Channels that the found networks keep, in % of the seed network's, by channel group from input to output (in "
-    "brackets the seed's width). Mean over seeds, in small type the smallest and largest. Layers that are added share "
-    "a group. Same widths need not be same networks: which channels are kept, and their weights, may differ."
+    "Channels that the returned networks keep, in % of the reference network's, by channel group from input to output "
+    "(in brackets the reference's width). Mean over seeds, in small type the smallest and largest. Layers that are "
+    "added share a group. Same widths need not be same networks: which channels are kept, and their weights, may "
+    "differ."
 )
 
-
-_DARK = 55
+_DARK_BELOW = 55
 """Below this share, in %, the map is so dark that text on it is white."""
 
 
-def split(sheet: Sheet, store: Store) -> Iterator[Sheet]:
-    """Pages of the methods with networks of the seed's channel groups; those of a supernet have other groups."""
-    kept = {(e.row.budget, e.method) for e in entries(sheet) if any(_shares(record(store, run)) for run in e.ids)}
-    return by_methods(sheet, rows_where(sheet, kept), _METHODS[sheet.style])
+def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
+    """Pages of the methods whose networks have the reference network's channel groups; a supernet has others."""
+    chosen = [e for e in page.entries() if any(_width_shares(read_record(store, run)) for run in e.run_ids)]
+    return split_by_methods(page, page.rows_with(chosen), _METHODS_PER_PAGE[page.style])
 
 
-def draw(sheet: Sheet, store: Store) -> Picture:
+def draw(page: FigurePage, store: Store) -> RenderedFigure:
     """A map per budget: methods by channel groups."""
-    shown = list(entries(sheet))
-    names, seed = _groups(shown, store)
-    lines = [0.2 + 0.36 * len(row.methods) for row in sheet.rows]
-    figure = new_figure(0.35 + 0.068 * (max(map(len, names)) + 5) + sum(lines) + 0.28 * len(lines), sheet.style)
-    panels = [line[0] for line in grid(figure, [1] * len(lines), lines)]
-    for ax, row in zip(panels, sheet.rows, strict=True):
-        _panel(ax, [entry for entry in shown if entry.row == row], names, store)
+    shown = list(page.entries())
+    names, widths = _channel_groups(shown, store)
+    lines = [0.2 + 0.36 * len(row.methods) for row in page.rows]
+    figure = new_figure(0.35 + 0.068 * (max(map(len, names)) + 5) + sum(lines) + 0.28 * len(lines), page.style)
+    panels = [line[0] for line in add_panels(figure, [1] * len(lines), lines)]
+    for ax, row in zip(panels, page.rows, strict=True):
+        _draw_panel(ax, [entry for entry in shown if entry.row == row], names, store)
         ax.set_title(f"budget: {row.budget}", loc="left", fontweight="bold")
-    ticks = [f"{name}  ({seed[name]})" for name in names]
+    ticks = [f"{name}  ({widths[name]})" for name in names]
     panels[-1].set_xticks(np.arange(len(names)) + 0.5, ticks, rotation=90)
     if len(names) > _TEXT_COLUMNS:
-        figure.colorbar(panels[0].collections[0], ax=panels, label="% of the seed's width", aspect=30)
-    return sheet.picture(KIND, "Widths of the found networks", _CAPTION + more_seeds(sheet), figure)
+        figure.colorbar(panels[0].collections[0], ax=panels, label="% of the reference's width", aspect=30)
+    return page.render(KIND, "Widths of the returned networks", _CAPTION + page.seed_limit_note(), figure)
 
 
-def _shares(found: RunRecord | None) -> dict[str, float]:
-    """Group -> width in % of the seed's; empty where the network's groups are not the seed's."""
-    if found is None or not found.widths or set(found.widths) != set(found.reference_widths):
+def _width_shares(record: RunRecord | None) -> dict[str, float]:
+    """Group -> width in % of the reference network's; empty where the two networks have other groups."""
+    if record is None or not record.widths or set(record.widths) != set(record.reference_widths):
         return {}
-    return {name: 100 * width / found.reference_widths[name] for name, width in found.widths.items()}
+    return {name: 100 * width / record.reference_widths[name] for name, width in record.widths.items()}
 
 
-def _groups(shown: Sequence[Entry], store: Store) -> tuple[list[str], Mapping[str, int]]:
+def _channel_groups(shown: Sequence[MethodEntry], store: Store) -> tuple[list[str], Mapping[str, int]]:
     """The groups from input to output, as an architecture.json has them (a record sorts its keys), else by name; and
-    the seed's width of each.
+    the reference network's width of each.
     """
-    run, found = next((run, r) for e in shown for run in e.ids if _shares(r := record(store, run)) and r)
-    ordered = list((architecture(store, run) or {}).get("widths", {}))
-    names = ordered if set(ordered) == set(found.reference_widths) else sorted(found.reference_widths, key=natural)
-    return names, found.reference_widths
+    run, record = next(
+        (run, r) for e in shown for run in e.run_ids if _width_shares(r := read_record(store, run)) and r
+    )
+    ordered = list((read_architecture(store, run) or {}).get("widths", {}))
+    widths = record.reference_widths
+    names = ordered if set(ordered) == set(widths) else sorted(widths, key=natural_key)
+    return names, widths
 
 
-def _panel(ax: Axes, shown: Sequence[Entry], names: Sequence[str], store: Store) -> None:
+def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: Sequence[str], store: Store) -> None:
     """The map of one budget; runs with other channel groups than `names` are left out."""
     cells = np.full((len(shown), len(names), MOST_SEEDS), np.nan)
     for i, entry in enumerate(shown):
-        for k, run in enumerate(entry.ids):
-            shares = _shares(record(store, run))
+        for k, run in enumerate(entry.run_ids):
+            shares = _width_shares(read_record(store, run))
             if set(shares) == set(names):
                 cells[i, :, k] = [shares[name] for name in names]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a method without such networks is an empty line
         mean, low, high = np.nanmean(cells, axis=2), np.nanmin(cells, axis=2), np.nanmax(cells, axis=2)
-    methods = [wrapped(entry.method, NAME_WIDTH) for entry in shown]
-    look = {"cmap": "cividis", "vmin": 0, "vmax": 100, "linewidths": 0.6, "linecolor": "white"}
-    sns.heatmap(mean, ax=ax, cbar=False, xticklabels=False, yticklabels=methods, **look)
+    methods = [wrap_label(entry.method, NAME_WIDTH) for entry in shown]
+    options = {"cmap": "cividis", "vmin": 0, "vmax": 100, "linewidths": 0.6, "linecolor": "white"}
+    sns.heatmap(mean, ax=ax, cbar=False, xticklabels=False, yticklabels=methods, **options)
     ax.tick_params(axis="both", length=0, rotation=0)
     for (i, j), value in np.ndenumerate(mean):
         if np.isfinite(value) and len(names) <= _TEXT_COLUMNS:
             spread = f"{low[i, j]:.0f}\u2013{high[i, j]:.0f}" if high[i, j] - low[i, j] >= 0.5 else ""
-            cell(ax, (i, j), f"{value:.0f}", spread, "white" if value < _DARK else INK)
+            add_cell_text(ax, (i, j), f"{value:.0f}", spread, "white" if value < _DARK_BELOW else INK_COLOUR)

@@ -1,4 +1,4 @@
-"""Whether a method's test score is non-inferior to another's: paired, from the predictions that records keep."""
+"""Whether a method's test score is non-inferior to another's: paired, from the predictions beside the records."""
 
 import math
 import zipfile
@@ -22,16 +22,16 @@ MARGIN = 0.01
 CONFIDENCE = 0.95
 """One-sided."""
 
-_SAME = 1e-6
-_KEPT = 512
+_SCORE_TOLERANCE = 1e-6
+_CACHED_RUNS = 512
 
 
-class Incomparable(ValueError):
+class IncomparableRunsError(ValueError):
     """Two sets of runs cannot be compared example by example; the text says why."""
 
 
 @dataclass(frozen=True)
-class Runs:
+class MethodRuns:
     """The finished runs of one method at one budget: ids and test scores, in the order of `seeds`, each seed once."""
 
     method: str
@@ -40,15 +40,15 @@ class Runs:
     ids: tuple[str, ...]
     scores: tuple[float, ...]
 
-    def paired(self, other: "Runs") -> tuple["Runs", "Runs"]:
+    def paired(self, other: "MethodRuns") -> tuple["MethodRuns", "MethodRuns"]:
         """Both sides cut to the seeds that they share."""
         both = set(self.seeds) & set(other.seeds)
-        return self._only(both), other._only(both)
+        return self._select_seeds(both), other._select_seeds(both)
 
-    def _only(self, seeds: set[int]) -> "Runs":
+    def _select_seeds(self, seeds: set[int]) -> "MethodRuns":
         at = [i for i, seed in enumerate(self.seeds) if seed in seeds]
         ids, scores = tuple(self.ids[i] for i in at), tuple(self.scores[i] for i in at)
-        return Runs(self.method, self.score_name, tuple(self.seeds[i] for i in at), ids, scores)
+        return MethodRuns(self.method, self.score_name, tuple(self.seeds[i] for i in at), ids, scores)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """Mean difference of test scores (method - reference) over paired seeds, with one-sided 95 % lower bounds.
+    """Mean difference of test scores (method - reference) over paired random seeds, with one-sided 95 % lower bounds.
 
     `low` takes the networks as they are and other test examples: a statement on these networks. `low_seeds` takes other
     seeds as well: a statement on the method; NaN for a single pair. `pairs` counts seeds, `examples` those of the test.
@@ -73,62 +73,67 @@ class NonInferiority:
     pairs: int
     examples: int
 
-    def shown(self, margin: float = MARGIN) -> bool:
+    def holds(self, margin: float = MARGIN) -> bool:
         """Whether these networks are shown to lose less than `margin`."""
         return self.low > -margin
 
-    def shown_for_seeds(self, margin: float = MARGIN) -> bool:
+    def holds_for_new_seeds(self, margin: float = MARGIN) -> bool:
         """Whether the method is, for seeds that were not run too."""
         return self.low_seeds > -margin
 
 
 class Comparer:
-    """Comparisons of runs of one store; what it reads is kept while it lives."""
+    """Compares runs of one store by their predictions, which it caches."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read = lru_cache(maxsize=_KEPT)(self._uncached)
+        self._read_predictions = lru_cache(maxsize=_CACHED_RUNS)(self._load_predictions)
 
-    def non_inferiority(self, method: Runs, reference: Runs) -> NonInferiority:
+    def non_inferiority(self, method: MethodRuns, reference: MethodRuns) -> NonInferiority:
         """Compare the finished runs of two methods, paired by seed.
 
         Raises:
-            Incomparable: no seed ran on both sides, or the records do not keep predictions of the same examples that
-                give the recorded scores back.
+            IncomparableRunsError: no seed ran on both sides, or there are no predictions of the same examples that give
+                the recorded scores back.
         """
-        first, second = self._sides(method, reference)
+        first, second = self._paired_predictions(method, reference)
         return non_inferiority(method.score_name, first[0].target, [p.value for p in first], [p.value for p in second])
 
-    def mcnemar(self, method: Runs, reference: Runs) -> float:
+    def mcnemar(self, method: MethodRuns, reference: MethodRuns) -> float:
         """McNemar's p for the one seed that both sides share.
 
         Raises:
             Incomparable: as above, or they share several seeds, or the score is no accuracy.
         """
-        (first, *more), (second, *_) = self._sides(method, reference)
+        (first, *more), (second, *_) = self._paired_predictions(method, reference)
         if more or not method.score_name.endswith("accuracy"):
-            raise Incomparable("McNemar's test compares the right answers of two networks")
+            raise IncomparableRunsError("McNemar's test compares the right answers of two networks")
         return mcnemar(first.value, second.value)
 
-    def _sides(self, method: Runs, reference: Runs) -> tuple[list[Predictions], list[Predictions]]:
+    def _paired_predictions(
+        self, method: MethodRuns, reference: MethodRuns
+    ) -> tuple[list[Predictions], list[Predictions]]:
         """The predictions of all pairs, of the same examples."""
-        first, second = ([self._checked(side, i) for i in range(len(side.ids))] for side in method.paired(reference))
+        first, second = (
+            [self._checked_predictions(side, i) for i in range(len(side.ids))] for side in method.paired(reference)
+        )
         if not first:
-            raise Incomparable("no seed has finished on both sides")
+            raise IncomparableRunsError("no seed has finished on both sides")
         if not all(np.array_equal(first[0].target, other.target) for other in (*first, *second)):
-            raise Incomparable("the predictions are of different examples")
+            raise IncomparableRunsError("the predictions are of different examples")
         return first, second
 
-    def _checked(self, runs: Runs, i: int) -> Predictions:
+    def _checked_predictions(self, runs: MethodRuns, i: int) -> Predictions:
         """A run's predictions, if they give its recorded score back."""
-        found = self._read(runs.ids[i])
-        if found is None:
-            raise Incomparable("a record keeps no predictions that can be read")
-        if not abs(_mean_score(runs.score_name, found.target, found.value) - runs.scores[i]) < _SAME:
-            raise Incomparable(f"{runs.score_name} cannot be computed from the predictions")
-        return found
+        predictions = self._read_predictions(runs.ids[i])
+        if predictions is None:
+            raise IncomparableRunsError("a record keeps no predictions that can be read")
+        score = _mean_score(runs.score_name, predictions.target, predictions.value)
+        if not abs(score - runs.scores[i]) < _SCORE_TOLERANCE:
+            raise IncomparableRunsError(f"{runs.score_name} cannot be computed from the predictions")
+        return predictions
 
-    def _uncached(self, run_id: str) -> Predictions | None:
+    def _load_predictions(self, run_id: str) -> Predictions | None:
         try:
             with np.load(self._store.run_folder(run_id) / "predictions.npz", allow_pickle=False) as file:
                 target = file["target"]
@@ -138,18 +143,18 @@ class Comparer:
         return Predictions(target, value.astype(float))
 
 
-def runs_by_group(df: pd.DataFrame) -> dict[tuple[str, ...], Runs]:
+def runs_by_group(df: pd.DataFrame) -> dict[tuple[str, ...], MethodRuns]:
     """The runs of each GROUP of `frame` that finished with a score; of several of one seed the first counts."""
     done = df[(df["status"] == "done") & df["score"].notna()].drop_duplicates([*GROUP, "seed"])
     done = done.sort_values([*GROUP, "seed"], kind="stable")
     columns = [done[name].to_numpy() for name in ("score_name", "seed", "id", "score")]
-    found = {}
+    by_group = {}
     groups: dict[Any, Any] = done.groupby(GROUP).indices  # a frame for each group would take ten times as long
     for key, members in groups.items():
         names, seeds, ids, scores = (column[np.asarray(members)].tolist() for column in columns)
         group = tuple(map(str, key))
-        found[group] = Runs(group[-1], names[0], tuple(seeds), tuple(ids), tuple(scores))
-    return found
+        by_group[group] = MethodRuns(group[-1], names[0], tuple(seeds), tuple(ids), tuple(scores))
+    return by_group
 
 
 def non_inferiority(
@@ -174,8 +179,10 @@ def non_inferiority(
         _mean_score(score_name, labels, x) - _mean_score(score_name, labels, y) for x, y in zip(a, b, strict=True)
     ]
     difference = float(np.mean(by_pair))
-    low = float(np.quantile(_redrawn(score_name, labels, a, b), 1 - CONFIDENCE))
-    return NonInferiority(difference, low, _low_seeds(by_pair, difference - low), len(by_pair), len(labels))
+    low = float(np.quantile(_resampled_differences(score_name, labels, a, b), 1 - CONFIDENCE))
+    return NonInferiority(
+        difference, low, _lower_bound_over_seeds(by_pair, difference - low), len(by_pair), len(labels)
+    )
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
@@ -190,7 +197,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
     return float(binomtest(only_first, only_first + only_second).pvalue)
 
 
-def _low_seeds(by_pair: Sequence[float], deviation: float) -> float:
+def _lower_bound_over_seeds(by_pair: Sequence[float], deviation: float) -> float:
     n = len(by_pair)
     if n < 2:
         return math.nan
@@ -201,15 +208,17 @@ def _low_seeds(by_pair: Sequence[float], deviation: float) -> float:
 def _mean_score(score_name: str, target: NDArray[np.int16], value: Floats) -> float:
     """The score of one run (N,)."""
     if score_name == "auc":
-        return float(_wins(target, value).mean())
+        return float(_pairwise_wins(target, value).mean())
     return float(np.mean([value[members].mean() for members in _strata(score_name, target)]))
 
 
-def _redrawn(score_name: str, target: NDArray[np.int16], a: Floats, b: Floats) -> Floats:
+def _resampled_differences(score_name: str, target: NDArray[np.int16], a: Floats, b: Floats) -> Floats:
     """Mean difference of the scores of a and b (pairs, N) in each bootstrap sample (RESAMPLES,)."""
     rng = np.random.default_rng(0)
     if score_name == "auc":
-        wins = np.mean([_wins(target, x) - _wins(target, y) for x, y in zip(a, b, strict=True)], axis=0)
+        wins = np.mean(
+            [_pairwise_wins(target, x) - _pairwise_wins(target, y) for x, y in zip(a, b, strict=True)], axis=0
+        )
         abnormal, normal = (rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n for n in wins.shape)
         redrawn: Floats = ((abnormal @ wins) * normal).sum(axis=1)
         return redrawn
@@ -228,10 +237,10 @@ def _strata(score_name: str, target: NDArray[np.int16]) -> list[NDArray[np.intp]
         return [np.arange(len(target))]
     if score_name == "balanced_accuracy":
         return [np.flatnonzero(target == label) for label in np.unique(target)]
-    raise Incomparable(f"{score_name} is no mean over examples, nor an AUC")
+    raise IncomparableRunsError(f"{score_name} is no mean over examples, nor an AUC")
 
 
-def _wins(target: NDArray[np.int16], value: Floats) -> Floats:
+def _pairwise_wins(target: NDArray[np.int16], value: Floats) -> Floats:
     """1 where an abnormal example (rows) has a larger score than a normal one (columns), a half where equal."""
     abnormal, normal = value[target > 0][:, None], value[target == 0]
     wins: Floats = (abnormal > normal) + 0.5 * (abnormal == normal)

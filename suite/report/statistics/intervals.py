@@ -11,7 +11,7 @@ from scipy.stats import binomtest, bootstrap, trim_mean
 
 LEVEL = 0.95
 RESAMPLES = 2000
-_TOGETHER = 200
+_GROUPS_AT_ONCE = 200
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Profile:
+class PerformanceProfile:
     """Share of runs above each threshold (T,) with pointwise bounds (T,), all in [0, 1]."""
 
     share: Floats
@@ -50,18 +50,18 @@ def mean_interval(values: Iterable[float], level: float = LEVEL) -> Interval:
 def mean_intervals(groups: Iterable[Iterable[float]], level: float = LEVEL) -> list[Interval]:
     """`mean_interval` of many groups of values, in one go for all that have the same size."""
     cleaned = [tuple(sorted(float(v) for v in values if not math.isnan(v))) for values in groups]
-    found = {values: _without_bounds(values) for values in cleaned}
-    for size in {len(values) for values in found}:
-        spread = [values for values in found if len(values) == size > 1 and values[0] != values[-1]]
+    intervals = {values: _interval_without_bounds(values) for values in cleaned}
+    for size in {len(values) for values in intervals}:
+        spread = [values for values in intervals if len(values) == size > 1 and values[0] != values[-1]]
         # Slices, since the resampled values of all groups are in memory together.
-        for start in range(0, len(spread), _TOGETHER):
-            part = spread[start : start + _TOGETHER]
-            for values, (low, high) in zip(part, _bootstrap(np.array(part), level), strict=True):
-                found[values] = replace(found[values], low=low, high=high)
-    return [found[values] for values in cleaned]
+        for start in range(0, len(spread), _GROUPS_AT_ONCE):
+            part = spread[start : start + _GROUPS_AT_ONCE]
+            for values, (low, high) in zip(part, _bootstrap_bounds(np.array(part), level), strict=True):
+                intervals[values] = replace(intervals[values], low=low, high=high)
+    return [intervals[values] for values in cleaned]
 
 
-def _without_bounds(values: tuple[float, ...]) -> Interval:
+def _interval_without_bounds(values: tuple[float, ...]) -> Interval:
     if not values:
         return Interval(math.nan, math.nan, math.nan, 0)
     equal = len(values) > 1 and values[0] == values[-1]
@@ -69,9 +69,9 @@ def _without_bounds(values: tuple[float, ...]) -> Interval:
     return Interval(mean, bound, bound, len(values))
 
 
-def _bootstrap(values: Floats, level: float) -> list[tuple[float, float]]:
+def _bootstrap_bounds(values: Floats, level: float) -> list[tuple[float, float]]:
     """Bounds of the means of groups (G, n); every group is resampled in the same way, whatever the others are."""
-    found = bootstrap(
+    bounds = bootstrap(
         (values,),
         np.mean,
         axis=-1,
@@ -80,17 +80,11 @@ def _bootstrap(values: Floats, level: float) -> list[tuple[float, float]]:
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return list(zip(found.low.tolist(), found.high.tolist(), strict=True))
-
-
-def feasible_share(feasible: Iterable[bool]) -> float:
-    """Share of runs in [0, 1] that meet every constraint; NaN where there is no run."""
-    flags = [bool(f) for f in feasible]
-    return sum(flags) / len(flags) if flags else math.nan
+    return list(zip(bounds.low.tolist(), bounds.high.tolist(), strict=True))
 
 
 @lru_cache(maxsize=1024)
-def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
+def wilson_interval(successes: int, n: int, level: float = LEVEL) -> Interval:
     """Share of successes in [0, 1] with Wilson's score interval (1927); NaN where n is 0.
 
     It has bounds where a bootstrap has none: three of three say "at least 44 %", no more.
@@ -104,20 +98,6 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
     return Interval(successes / n, float(bounds.low), float(bounds.high), n)
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
-    """Mean of a - b with its bootstrap interval; a and b (n,) belong to the same seeds in the same order.
-
-    Pairs with a NaN are left out. As of `mean_interval`, the interval of three pairs is the range of their differences.
-
-    Raises:
-        ValueError: a and b differ in length.
-    """
-    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if first.shape != second.shape:
-        raise ValueError(f"pairs need as many values on both sides, not {first.shape} and {second.shape}")
-    return mean_interval(first - second, level)
-
-
 def probability_of_improvement(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
     """Chance in [0, 1] that a run of `a` (n,) beats one of `b` (m,), ties counted half, with a bootstrap interval.
 
@@ -125,15 +105,15 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike, level: float = LEVEL)
     `n` is that of the smaller side. Where one side wins every comparison a bootstrap cannot tell how sure that is, and
     the bounds are NaN: with three seeds a side it happens by luck alone in 10 % of all cases, with four in 3 %.
     """
-    first, second = _finite(a), _finite(b)
+    first, second = _sorted_without_nan(a), _sorted_without_nan(b)
     n = min(len(first), len(second))
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
     wins = (first[:, None] > second) + 0.5 * (first[:, None] == second)
     if wins.min() == wins.max():
         return Interval(float(wins.mean()), math.nan, math.nan, n)
-    left, right = _weights(len(first), 0), _weights(len(second), 1)
-    low, high = _bounds(((left @ wins) * right).sum(axis=1), level)
+    left, right = _bootstrap_weights(len(first), 0), _bootstrap_weights(len(second), 1)
+    low, high = _quantile_bounds(((left @ wins) * right).sum(axis=1), level)
     return Interval(float(wins.mean()), low, high, n)
 
 
@@ -145,7 +125,7 @@ def interquartile_mean(strata: Sequence[ArrayLike], level: float = LEVEL) -> Int
     in Agarwal et al. 2021 (arXiv 2108.13264). It says nothing of benchmarks that are not among them: these are few
     and chosen, not drawn. `n` is the number of runs; bounds are NaN where no benchmark has two.
     """
-    runs = [values for values in map(_finite, strata) if len(values)]
+    runs = [values for values in map(_sorted_without_nan, strata) if len(values)]
     if not runs:
         return Interval(math.nan, math.nan, math.nan, 0)
     pooled = np.concatenate(runs)
@@ -156,34 +136,34 @@ def interquartile_mean(strata: Sequence[ArrayLike], level: float = LEVEL) -> Int
     drawn = np.concatenate(
         [values[rng.integers(len(values), size=(RESAMPLES, len(values)))] for values in runs], axis=1
     )
-    low, high = _bounds(trim_mean(drawn, 0.25, axis=1), level)
+    low, high = _quantile_bounds(trim_mean(drawn, 0.25, axis=1), level)
     return Interval(mean, low, high, len(pooled))
 
 
-def performance_profile(scores: ArrayLike, thresholds: ArrayLike, level: float = LEVEL) -> Profile:
+def performance_profile(scores: ArrayLike, thresholds: ArrayLike, level: float = LEVEL) -> PerformanceProfile:
     """Share of runs whose score is above each threshold (Dolan and More 2002), with Wilson's interval at each.
 
     `scores` (runs,) and `thresholds` (T,) are on one scale; NaN, a run without a score, is never above. The band is
     pointwise: at a given threshold it holds, for the whole curve at once it is too narrow.
     """
     values, at = np.asarray(scores, dtype=float), np.asarray(thresholds, dtype=float)
-    found = [wilson(int(count), len(values), level) for count in (values[:, None] > at).sum(axis=0)]
-    share, low, high = (np.array([getattr(i, name) for i in found], dtype=float) for name in ("mean", "low", "high"))
-    return Profile(share, low, high)
+    shares = [wilson_interval(int(count), len(values), level) for count in (values[:, None] > at).sum(axis=0)]
+    share, low, high = (np.array([getattr(i, name) for i in shares], dtype=float) for name in ("mean", "low", "high"))
+    return PerformanceProfile(share, low, high)
 
 
-def _finite(values: ArrayLike) -> Floats:
+def _sorted_without_nan(values: ArrayLike) -> Floats:
     """Without NaN and sorted, so that results do not depend on the order of runs."""
     array = np.asarray(values, dtype=float)
     return np.sort(array[~np.isnan(array)])
 
 
 @lru_cache(maxsize=64)
-def _weights(n: int, stream: int) -> Floats:
+def _bootstrap_weights(n: int, stream: int) -> Floats:
     """How often each of n values is drawn in each bootstrap sample, over n (RESAMPLES, n)."""
     return np.random.default_rng(stream).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
 
 
-def _bounds(resampled: Floats, level: float) -> tuple[float, float]:
+def _quantile_bounds(resampled: Floats, level: float) -> tuple[float, float]:
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

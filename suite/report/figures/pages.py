@@ -1,0 +1,214 @@
+"""Which runs share a figure: one benchmark, preset and device, and as many budgets as a page has room for."""
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from suite.records.frame import by_metric
+from suite.report.figures.style import PAPER, MethodStyle, StyledFigure, freeze_layout, method_styles, page_format
+from suite.report.tables.ordering import SETTING, natural_key
+
+MOST_ENTRIES = 28
+"""Methods times lines of panels in one figure, unless a single budget has more."""
+
+MOST_BUDGETS = 8
+"""Budgets of one benchmark, preset and device that are drawn; of more, so many evenly spread ones."""
+
+MOST_SEEDS = 5
+"""Runs of one method and budget that are drawn where a figure shows single runs: the first by seed."""
+
+
+class BudgetRow(NamedTuple):
+    """A budget, the metrics on the axes of its panels, and the methods drawn for it, best mean score first."""
+
+    budget: str
+    metrics: tuple[str, ...]
+    methods: tuple[str, ...]
+
+
+class MethodEntry(NamedTuple):
+    """One method at one budget of a page, and its first `MOST_SEEDS` runs by seed."""
+
+    row: BudgetRow
+    method: str
+    runs: pd.DataFrame
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The runs' ids, by seed."""
+        return [str(run) for run in self.runs["id"]]
+
+
+@dataclass(frozen=True)
+class RenderedFigure:
+    """A figure with its file name (without suffix), a heading and a caption that says what is drawn."""
+
+    name: str
+    title: str
+    caption: str
+    figure: StyledFigure
+
+
+@dataclass(frozen=True)
+class FigurePage:
+    """The finished runs of one setting (benchmark, preset, device), and the budgets and methods that a figure shows.
+
+    `number` counts the pages of a figure that needs several, from 1. `reference_score` is the mean test score of the
+    runs that returned the reference network whole, NaN without any; `omission_note` is a sentence for the caption.
+    """
+
+    setting: tuple[str, str, str]
+    number: int
+    runs: pd.DataFrame
+    rows: tuple[BudgetRow, ...]
+    method_styles: dict[str, MethodStyle]
+    style: str = PAPER
+    reference_score: float = math.nan
+    omission_note: str = ""
+
+    def runs_at(self, budget: str) -> pd.DataFrame:
+        """The runs at one budget."""
+        return self.runs[self.runs["budget"] == budget]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of all rows, each once."""
+        return tuple(dict.fromkeys(method for row in self.rows for method in row.methods))
+
+    @property
+    def limited_rows(self) -> list[BudgetRow]:
+        """The rows of budgets that limit something."""
+        return [row for row in self.rows if by_metric(self.runs_at(row.budget), "target")]
+
+    @property
+    def quality_target(self) -> float:
+        """MLPerf Tiny's for the benchmark, in the unit of the score; NaN where it has none."""
+        return float(self.runs["quality_target"].max())
+
+    def entries(self) -> Iterator[MethodEntry]:
+        """Every method of every row."""
+        shown = self.runs[self.runs["budget"].isin([row.budget for row in self.rows])]
+        groups = dict(iter(shown.sort_values(["seed", "id"]).groupby(["budget", "method"])))
+        for row in self.rows:
+            for method in row.methods:
+                yield MethodEntry(row, method, groups[row.budget, method].head(MOST_SEEDS))
+
+    def rows_with(self, entries: Collection[MethodEntry]) -> list[BudgetRow]:
+        """The rows with the methods of `entries` alone; rows without any are left out."""
+        chosen = {(entry.row.budget, entry.method) for entry in entries}
+        rows = [row._replace(methods=tuple(m for m in row.methods if (row.budget, m) in chosen)) for row in self.rows]
+        return [row for row in rows if row.methods]
+
+    def seed_limit_note(self) -> str:
+        """A sentence for the caption where a method has more runs than are drawn, else ""."""
+        largest = int(self.runs.groupby(["budget", "method"]).size().max())
+        more = largest > MOST_SEEDS
+        return f" Of up to {largest} runs, those of the first {MOST_SEEDS} seeds are drawn." if more else ""
+
+    def file_name(self, kind: str) -> str:
+        """The file name, without suffix, of the figure of this kind."""
+        words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.setting))).strip("_")
+        return words + (f"_{self.number}" if self.number > 1 else "")
+
+    @property
+    def setting_digest(self) -> str:
+        """Six hex digits that stand for setting and page number."""
+        return hashlib.sha256(repr((self.setting, self.number)).encode()).hexdigest()[:6]
+
+    def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:
+        """Lay the figure out, and name it after what it shows and where it belongs."""
+        freeze_layout(figure)
+        where = "{}, preset {}, {}".format(*self.setting) + (f", part {self.number}" if self.number > 1 else "")
+        caption = f"{caption} {self.omission_note}".rstrip()
+        return RenderedFigure(self.file_name(kind), f"{title}: {where}", caption, figure)
+
+
+def pages_by_setting(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePage]:
+    """One page per benchmark, preset and device, with all budgets that are drawn; a method looks the same on all."""
+    done = df[(df["status"] == "done") & df["score"].notna()]
+    styles = method_styles(df["method"])
+    for setting, runs in sorted(done.groupby(SETTING)):
+        benchmark, preset, device = map(str, setting)
+        budgets = sorted(runs["budget"].unique(), key=natural_key)
+        shown = [str(budget) for budget in _pick_evenly(budgets, MOST_BUDGETS)]
+        note = ""
+        if len(shown) < len(budgets):
+            note = f"Of {len(budgets)} budgets, {len(shown)} evenly spread ones are drawn; the tables have all."
+        ranking = runs.groupby(["budget", "method"])["score"].mean().groupby("method").mean()
+        order = [str(method) for method in ranking.sort_values(ascending=False, kind="stable").index]
+        rows = tuple(_budget_row(budget, runs[runs["budget"] == budget], order) for budget in shown)
+        reference_score = _mean_reference_score(runs)
+        yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, style, reference_score, note)
+
+
+def pages_across_benchmarks(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePage]:
+    """One page without rows per preset and device on which several benchmarks were run."""
+    done = df[(df["status"] == "done") & df["score"].notna()]
+    styles = method_styles(df["method"])
+    for (preset, device), runs in sorted(done.groupby(SETTING[1:])):
+        if runs["benchmark"].nunique() > 1:
+            yield FigurePage(("several benchmarks", str(preset), str(device)), 1, runs, (), styles, style)
+
+
+def _budget_row(budget: str, runs: pd.DataFrame, order: Sequence[str]) -> BudgetRow:
+    present = set(runs["method"])
+    return BudgetRow(budget, _axis_metrics(runs), tuple(method for method in order if method in present))
+
+
+def _mean_reference_score(runs: pd.DataFrame) -> float:
+    """Mean test score of the runs whose network costs as much as the reference network, by every metric."""
+    costs = [f"relative/{metric}" for metric in by_metric(runs, "relative")]
+    whole = (runs[costs].fillna(1) == 1).all(axis=1) if costs else runs["id"] == ""
+    return float(runs.loc[whole, "score"].mean())
+
+
+def _pick_evenly(items: Sequence[str], most: int) -> Sequence[str]:
+    """All items, or of more than `most` so many at equal distances, the first and the last among them."""
+    if len(items) <= most:
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
+
+
+def _axis_metrics(runs: pd.DataFrame) -> tuple[str, ...]:
+    """The budgeted metrics, or the first two that were measured where nothing was budgeted."""
+    measured = [metric for metric in by_metric(runs, "relative") if metric != "weights_full"]
+    return tuple(by_metric(runs, "target")) or tuple(measured[:2])
+
+
+def split_rows(
+    page: FigurePage, rows: Sequence[BudgetRow], most: int, size: Callable[[BudgetRow], int]
+) -> Iterator[FigurePage]:
+    """Numbered pages of `rows`, each of rows whose sizes add up to `most` at most, or of a single larger row."""
+    groups: list[list[BudgetRow]] = []
+    for row in rows:
+        if groups and sum(map(size, [*groups[-1], row])) <= most:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    for number, group in enumerate(groups, 1):
+        runs = page.runs[page.runs["budget"].isin([row.budget for row in group])]
+        yield replace(page, number=number, rows=tuple(group), runs=runs)
+
+
+def split_by_panels(page: FigurePage, rows: Sequence[BudgetRow]) -> Iterator[FigurePage]:
+    """Pages by lines of panels, a line for two metrics of a budget."""
+    methods = max((len(row.methods) for row in rows), default=1)
+    most = max(1, min(page_format(page.style).lines, MOST_ENTRIES // methods))
+    return split_rows(page, rows, most, lambda row: len(pair_metrics(row.metrics)))
+
+
+def split_by_methods(page: FigurePage, rows: Sequence[BudgetRow], most: int) -> Iterator[FigurePage]:
+    """Pages of `most` methods at most; the methods of a budget that has more go over several."""
+    parts = [row._replace(methods=row.methods[i : i + most]) for row in rows for i in range(0, len(row.methods), most)]
+    return split_rows(page, parts, most, lambda row: len(row.methods))
+
+
+def pair_metrics(metrics: Sequence[str]) -> list[Sequence[str]]:
+    """The metrics of a budget, two in a line: what a column of text has room for."""
+    return [metrics[i : i + 2] for i in range(0, len(metrics), 2)]

@@ -1,0 +1,65 @@
+"""The files beside a run's record that figures are drawn from: its history and the architecture of its network.
+
+A figure shows a few runs of many, so files are read one run at a time and only when they are drawn. A file that is
+missing or cannot be read leaves its run out of the figure, never the figure out of the report.
+"""
+
+import json
+import logging
+from typing import Any
+
+import pandas as pd
+
+from suite.records.record import RecordError, RunRecord
+from suite.records.store import Store
+
+log = logging.getLogger(__name__)
+
+_FILE_ERRORS = (OSError, ValueError, RecordError)
+
+
+def read_history(store: Store, run_id: str) -> pd.DataFrame | None:
+    """The run's history, a row per epoch; None where it has none that can be read."""
+    path = store.run_folder(run_id) / "history.parquet"
+    if not path.exists():
+        return None
+    try:
+        return pd.read_parquet(path)
+    except _FILE_ERRORS as error:
+        log.warning("%s: unreadable, left out of the figures: %s", path, error)
+        return None
+
+
+def read_history_columns(store: Store, run_id: str) -> list[str]:
+    """The names of the history's columns, read without its values; none where it cannot be read, or is empty."""
+    import pyarrow.parquet as pq  # only figures of epochs need it
+
+    path = store.run_folder(run_id) / "history.parquet"
+    if not path.exists():
+        return []
+    try:
+        metadata = pq.read_metadata(path)
+        return list(metadata.schema.to_arrow_schema().names) if metadata.num_rows else []
+    except _FILE_ERRORS:
+        return []
+
+
+def read_architecture(store: Store, run_id: str) -> dict[str, Any] | None:
+    """The returned network as the run's architecture.json has it; None where it has none that can be read."""
+    path = store.run_folder(run_id) / "architecture.json"
+    if not path.exists():
+        return None
+    try:
+        architecture = json.loads(path.read_text())
+    except _FILE_ERRORS as error:
+        log.warning("%s: unreadable, left out of the figures: %s", path, error)
+        return None
+    return architecture if isinstance(architecture, dict) else None
+
+
+def read_record(store: Store, run_id: str) -> RunRecord | None:
+    """The run's record, for what is not in the frame; None where it cannot be read."""
+    try:
+        return store.read(run_id)
+    except _FILE_ERRORS:
+        return None

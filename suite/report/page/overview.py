@@ -1,0 +1,97 @@
+"""What stands at the top of the page: headline numbers, and what was compared."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from suite.report.tables.noninferiority import NOT_SHOWN
+from suite.report.tables.ordering import natural_key
+from suite.report.tables.text import format_percent, score_label
+
+MOST_NUMBERS = 8
+"""Headline numbers at the top; a page with more benchmarks shows the rest in its table."""
+
+
+class HeadlineNumber(NamedTuple):
+    """A number at the top of the page: what it is, the number, and what it means."""
+
+    heading: str
+    value: str
+    note: str
+
+
+def headline_numbers(df: pd.DataFrame, absent: pd.DataFrame, headline: pd.DataFrame) -> list[HeadlineNumber]:
+    """What ran, how much of it fits, and the largest reductions of `headline_table` that are shown."""
+    done = df[df["status"] == "done"]
+    unfinished = [f"{len(df) - len(done)} failed"] if len(done) < len(df) else []
+    unfinished += [f"{count} {status}" for status, count in sorted(absent["status"].value_counts().items())]
+    note = ", ".join(unfinished) or "none failed or missing"
+    numbers = [HeadlineNumber("Finished runs", f"{len(done)} of {len(df) + len(absent)}", note)]
+    limited = done[done["budget"] != "none"]
+    if len(limited):
+        fit = int(limited["feasible"].sum())
+        note = "all methods and budgets together; each method's share is below"
+        numbers.append(HeadlineNumber("Runs that meet every constraint", f"{fit} of {len(limited)}", note))
+    return numbers + _reduction_numbers(headline)[: MOST_NUMBERS - len(numbers)]
+
+
+def _reduction_numbers(headline: pd.DataFrame) -> list[HeadlineNumber]:
+    """One for each reduction that is shown, and one for a benchmark that has none."""
+    numbers: list[HeadlineNumber] = []
+    several = len(headline) > 0 and headline["benchmark"].nunique() > 1
+    for benchmark, rows in headline.groupby("benchmark", sort=False):
+        where = f"{benchmark}: " if several else ""
+        shown = [row for row in rows.to_dict("records") if row["shown"] != NOT_SHOWN and pd.notna(row["shown"])]
+        for row in shown:
+            note = f"least {row['metric']} at non-inferior score ({row['shown']}): {row['method']}, {row['budget']}"
+            reduction = f"\u2212{format_percent(row['reduction_percent'])} %"
+            numbers.append(HeadlineNumber(f"{where}{row['metric']}", reduction, note))
+        if not shown:
+            best = rows.iloc[0]
+            reduction = f"{best['metric']} \u2212{format_percent(best['unproved_reduction_percent'])} %"
+            note = f"{reduction} by {best['unproved_method']}: {best['unproved_why']}"
+            numbers.append(HeadlineNumber(f"{where}reduction at non-inferior score", "none shown", note))
+    return numbers
+
+
+def describe_experiment(df: pd.DataFrame) -> list[tuple[str, str]]:
+    """What was compared and on what data, as heading and text."""
+    values = [
+        (heading, ", ".join(sorted((str(v) for v in df[column].unique()), key=natural_key)))
+        for heading, column in (
+            ("Benchmarks", "benchmark"),
+            ("Methods", "method"),
+            ("Target devices", "device"),
+            ("Presets", "preset"),
+            ("Seeds", "seed"),
+        )
+    ]
+    notes = df.loc[df["data_note"] != "", ["benchmark", "data_note"]].drop_duplicates()
+    data = sorted((f"Data of {benchmark}", str(note)) for benchmark, note in notes.to_numpy().tolist())
+    return [*values, ("Budgets", "; ".join(sorted(df["budget"].unique(), key=natural_key))), *data]
+
+
+def count_fitting_runs(df: pd.DataFrame) -> list[tuple[str, int, int]]:
+    """Method, runs that meet every constraint, finished runs; the most reliable first. Presets are kept apart."""
+    limited = df[(df["status"] == "done") & (df["budget"] != "none")]
+    names = limited["method"]
+    if df["preset"].nunique() > 1:
+        names = names + " (preset " + limited["preset"] + ")"
+    counts = limited.groupby(names)["feasible"].agg(["sum", "size"])
+    rows = [
+        (str(method), int(fit), int(size)) for method, (fit, size) in zip(counts.index, counts.to_numpy(), strict=True)
+    ]
+    return sorted(rows, key=lambda row: (-row[1] / row[2], row[0]))
+
+
+def selection_notes(df: pd.DataFrame) -> list[str]:
+    """A sentence for each benchmark whose networks are chosen by something other than the test score."""
+    names = df.loc[df["selection_name"] != "", ["benchmark", "selection_name", "score_name"]].drop_duplicates()
+    rows = sorted(
+        (str(b), score_label(str(chosen)), score_label(str(score))) for b, chosen, score in names.to_numpy().tolist()
+    )
+    return [
+        f"Networks of {benchmark} are chosen by {chosen} on validation data, not by {score}; better is higher."
+        for benchmark, chosen, score in rows
+        if chosen != score
+    ]

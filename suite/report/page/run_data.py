@@ -1,0 +1,166 @@
+"""What the page's script needs to show each run: columns over all runs, details of some, as one compact JSON."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from pyarrow.parquet import ParquetFile
+
+from suite.records.frame import GROUP, flatten, in_order
+from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.report.figures.style import method_styles
+from suite.report.page.layer_diagram import read_layer_diagram
+from suite.report.tables.text import PHASE_LABELS
+
+MOST_DETAILED_RUNS = 400
+"""Runs whose history and architecture the page holds; those of further runs stay in their folders."""
+
+_DIGITS = 6
+_IGNORED_KEYS = {"_target_", "name", "version"}
+# These stand in the run's configuration and environment.
+_OMITTED_COLUMNS = {"experiment", "threads", "dtype", "length"}
+
+Column = list[Any] | dict[str, Any]
+"""Values over runs: themselves, {"all": value}, or {"of": distinct values, "at": an index into these per run}."""
+
+
+def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Store) -> dict[str, Any]:
+    """Everything the script shows, as plain JSON values; runs are in the order of `df`, the frame of `records`.
+
+    `columns` are the frame's and `settings` (`differing_options`), `config` and `environment` are columns by dotted
+    key, `method_styles` are the colour and marker of each method, `details` the histories, architectures and candidates
+    of at most `MOST_DETAILED_RUNS` runs by row number, read from `store`.
+    """
+    by_id = {record.id: record for record in records}
+    ordered = [by_id[run] for run in df["id"]]
+    config = _encode_columns([flatten(r.config) for r in ordered])
+    chosen = _choose_detailed_runs(df)
+    shown = {str(name): values for name, values in df.items() if name not in _OMITTED_COLUMNS}
+    columns = {name: encode_column(_plain_values(values.tolist())) for name, values in shown.items()}
+    columns["settings"] = encode_column(differing_options(config, len(ordered)))
+    columns["selection"] = encode_column([r.selection for r in ordered])
+    return {
+        "count": len(ordered),
+        "columns": columns,
+        "config": config,
+        "environment": _encode_columns([flatten(r.environment) for r in ordered]),
+        "metrics": in_order(name.removeprefix("cost/") for name in shown if name.startswith("cost/")),
+        "phases": list(PHASE_LABELS.items()),
+        "method_styles": [
+            {"method": method, "colour": style.colour, "marker": style.marker}
+            for method, style in method_styles(df["method"]).items()
+        ],
+        "details": {str(i): _read_detail(ordered[i], store) for i in chosen},
+        "detailed": len(chosen),
+    }
+
+
+def embed_json(data: object) -> Markup:
+    """`data` as JSON that can stand inside a script element whatever its strings hold; sorted keys."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def encode_column(values: Sequence[Any]) -> Column:
+    """The shortest of the three forms of a column; values are hashable."""
+    numbers: dict[Any, int] = {}
+    at = [numbers.setdefault(value, len(numbers)) for value in values]
+    if len(numbers) == 1:
+        return {"all": values[0]}
+    return {"of": list(numbers), "at": at} if 2 * len(numbers) <= len(values) else list(values)
+
+
+def decode_column(column: Column, count: int) -> list[Any]:
+    """The `count` values of a column."""
+    if isinstance(column, list):
+        return column
+    return [column["all"]] * count if "all" in column else [column["of"][number] for number in column["at"]]
+
+
+def differing_options(config: Mapping[str, Column], count: int) -> list[str]:
+    """For each run those options of its method, and of the numerics, that are not the same in all runs."""
+    options = {
+        key: decode_column(column, count)
+        for key, column in sorted(config.items())
+        if not (isinstance(column, dict) and "all" in column)
+        and key.startswith(("method.", "compute", "threads"))
+        and not _IGNORED_KEYS.intersection(key.split("."))
+    }
+    names = {key: key.rsplit(".", 1)[-1] for key in options}
+    return [
+        ", ".join(f"{names[key]}={values[i]}" for key, values in options.items() if values[i] is not None)
+        for i in range(count)
+    ]
+
+
+def shared_options(config: Mapping[str, Column]) -> dict[str, str]:
+    """Settings that are the same in all runs, by dotted key."""
+    return {k: str(c["all"]) for k, c in sorted(config.items()) if isinstance(c, dict) and "all" in c}
+
+
+def _encode_columns(flat: Sequence[Mapping[str, str]]) -> dict[str, Column]:
+    keys = sorted({key for values in flat for key in values})
+    return {key: encode_column([values.get(key) for values in flat]) for key in keys}
+
+
+def _plain_values(values: Iterable[Any]) -> list[Any]:
+    """Numbers to six digits, what is not a number as None."""
+    return [_short_number(v) if isinstance(v, float) else v for v in values]
+
+
+def _short_number(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    short = float(f"{value:.{_DIGITS}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def _choose_detailed_runs(df: pd.DataFrame) -> list[int]:
+    """Row numbers of the runs shown in full: of each method and budget the first seeds before the next ones."""
+    turn = df.groupby(GROUP).cumcount().to_numpy()
+    order = sorted(range(len(df)), key=lambda i: (turn[i], i))
+    return sorted(order[:MOST_DETAILED_RUNS])
+
+
+def _read_detail(record: RunRecord, store: Store) -> dict[str, Any]:
+    """A run's candidates, history and architecture as far as they can be read, and what could not be."""
+    detail: dict[str, Any] = {}
+    if record.candidates:
+        names = ("name", "validation", "feasible", "costs")
+        detail["candidates"] = [_clean_value({k: c.get(k) for k in names if k in c}) for c in record.candidates]
+    folder = store.run_folder(record.id)
+    trouble = []
+    for name, read in (("history.parquet", _read_history), ("architecture.json", read_layer_diagram)):
+        try:
+            detail |= read(folder / name, record) if (folder / name).exists() else {}
+        except (OSError, ValueError, KeyError, TypeError) as error:  # a torn file hides nothing else
+            trouble.append(f"{name} cannot be read: {error}")
+    return detail | ({"trouble": "; ".join(trouble)} if trouble else {})
+
+
+def _read_history(path: Path, record: RunRecord) -> dict[str, Any]:
+    """`spans` of phase, network and number of epochs, and `columns` of a number per epoch."""
+    # Without threads and pandas a file of some rows is read five times as fast.
+    table = ParquetFile(path).read(use_threads=False).to_pydict()
+    spans: list[list[Any]] = []
+    for phase, label in zip(table.pop("phase"), table.pop("label"), strict=True):
+        if spans and spans[-1][:2] == [phase, label]:
+            spans[-1][2] += 1
+        else:
+            spans.append([phase, label, 1])
+    columns = {name: _plain_values(values) for name, values in table.items() if name != "epoch"}
+    measured = {name: values for name, values in columns.items() if any(v is not None for v in values)}
+    return {"history": {"spans": spans, "columns": measured}}
+
+
+def _clean_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _clean_value(v) for k, v in value.items()}
+    return _short_number(value) if isinstance(value, float) else value

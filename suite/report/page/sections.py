@@ -1,0 +1,110 @@
+"""The sections of the page: each table with its heading, what it shows and what it cannot."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from suite.records.frame import GROUP
+from suite.report.page.overview import selection_notes
+from suite.report.page.page_tables import PageTable
+from suite.report.tables.contents import TABLE_NOTES, Tables
+from suite.report.tables.failures import format_failure_table
+from suite.report.tables.published_comparison import comparison_footnotes
+from suite.report.tables.published_numbers import PublishedNumber
+from suite.report.tables.text import describe_setting, shared_setting
+
+ABOVE_FIGURES = ("headline", "main", "scores")
+"""Names of the tables above the figures."""
+
+_TITLES = {
+    "headline": "Headline",
+    "main": "Results",
+    "scores": "Other test scores",
+    "summary": "Over all benchmarks",
+    "ablation": "Ablation",
+    "pairs": "Methods in pairs",
+    "pooled": "Methods in pairs, over all budgets",
+    "noninferiority": "Non-inferiority",
+    "hypervolume": "Hypervolume",
+    "published": "Ours beside published numbers",
+    "cost": "Search cost",
+    "failures": "Runs that failed",
+}
+_GROUP_COLUMNS = {"headline": ("benchmark", "preset", "device"), "published": ("benchmark", "score", "whose")}
+_HTML_IDS = {"main": "results"}
+_LEADS = {
+    "headline": "The largest reduction of each cost against the unconstrained reference network whose score is shown "
+    "to be non-inferior, and larger ones for which that is not shown.",
+    "scores": "Further scores from the same single reading of the test split. Networks are chosen on "
+    "validation data alone.",
+    "summary": "Methods over all benchmarks that ran them at the same budget.",
+    "ablation": "Each changed setting against the method as it is.",
+    "pairs": "Each method against duccio at the same budget.",
+    "pooled": "Each two methods over the budgets that both ran at, paired by budget and seed.",
+    "noninferiority": "Every method at every budget against the unconstrained reference network.",
+    "hypervolume": "How much of the space between chance and a perfect score, and between the reference network's cost "
+    "and nothing, the runs that fit dominate.",
+    "published": "Published numbers are quoted, not measured again: data, recipe, length and number of seeds differ "
+    "from ours, so a difference in score between the two kinds of rows says little about the methods.",
+}
+_ABOUT_MAIN = (
+    "Scores are means over seeds on the test split, which each run reads once. In brackets the 95 % bootstrap "
+    "interval.",
+    "Costs are means in % of the reference network's; in parentheses in % of the target. A run fits when no exact cost "
+    "is over its target.",
+    "The largest violation is that of the returned networks. The search violation is that of the networks at the last "
+    "search epoch, before any choice of checkpoint or repair; methods without such an epoch have none.",
+    "One standard training is one training of the reference network, in MACs x samples.",
+    "Methods that fit most often come first, then by score. Press a heading to sort the methods of each budget by it.",
+)
+_ABOUT_TARGET = (
+    "The target is MLPerf Tiny's for the benchmark; a mean score meets it or not, whether or not the networks fit."
+)
+_ABOUT_PUBLISHED = (
+    "Primary: the authors' own text, code or files. Secondary: somebody's notes of it; single attributions may be "
+    "wrong. Calculated: arithmetic on primary numbers. Measured: by us, with published weights or scores.",
+    "Weights are at one byte each, 1 kB = 1024 B; parameters where the source counts these. A dash: not published. "
+    "Files with all published numbers lie in published/ beside the experiment's folder.",
+)
+_ABOUT_COST = (
+    "In full: as if each run had been the only one. Amortised: what runs share, such as a warm-up, is divided among "
+    "the runs of this report that used it. The phases split the full cost.",
+)
+
+
+class Section(NamedTuple):
+    """A table of the page under its heading, with a sentence before it and lines after it."""
+
+    html_id: str
+    title: str
+    lead: str
+    table: PageTable
+    notes: tuple[str, ...]
+
+
+def build_sections(df: pd.DataFrame, tables: Tables, published: Sequence[PublishedNumber]) -> dict[str, Section]:
+    """Name -> section, in the order of `tables`; a table without a title here has its name as heading."""
+    sections = {}
+    for name, (raw, formatted) in tables.items():
+        text = format_failure_table(raw, longest=None) if name == "failures" else formatted
+        title = _TITLES.get(name, name.replace("_", " ").capitalize())
+        lead = _LEADS.get(name, "")
+        if name == "main" and (setting := describe_setting(shared_setting(raw))):
+            lead = f"All rows: {setting}."
+        table = PageTable.from_frame(name, text, _GROUP_COLUMNS.get(name, GROUP[:-1]))
+        notes = (*_page_notes(name, raw, df, published), *TABLE_NOTES.get(name, ()))
+        sections[name] = Section(_HTML_IDS.get(name, name), title, lead, table, notes)
+    return sections
+
+
+def _page_notes(
+    name: str, raw: pd.DataFrame, df: pd.DataFrame, published: Sequence[PublishedNumber]
+) -> tuple[str, ...]:
+    """What the page says of a table in addition to the table's own notes."""
+    if name == "main":
+        targets = (_ABOUT_TARGET,) if raw["quality_target"].notna().any() else ()
+        return (*_ABOUT_MAIN, *targets, *selection_notes(df))
+    if name == "published":
+        return (*comparison_footnotes(df, published, raw), *_ABOUT_PUBLISHED)
+    return _ABOUT_COST if name == "cost" else ()

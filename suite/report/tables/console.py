@@ -1,0 +1,64 @@
+"""The main table for a terminal."""
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from suite.report.tables.main import main_table
+from suite.report.tables.markup import MISSING
+from suite.report.tables.ordering import SETTING
+from suite.report.tables.text import (
+    describe_setting,
+    format_interval,
+    format_number,
+    format_percent,
+    shared_setting,
+)
+
+_NUMBER_HEADINGS = (
+    "test score\n[95%]",
+    "% of\ntarget",
+    "fits",
+    "largest\nviol. %",
+    "search\nviol. %",
+    "standard\ntrainings",
+)
+
+
+def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
+    """The main table, `main` where it is at hand, for a terminal of 110 columns, with the costs that are budgeted."""
+    main = main_table(df) if main is None else main
+    shared = shared_setting(main)
+    keys = [key for key in SETTING if key not in shared]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(describe_setting(shared)), title_justify="left")
+    table.add_column("budget", no_wrap=True)
+    table.add_column("method", overflow="fold", min_width=14)
+    for heading in _NUMBER_HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    previous = ""
+    for row in main.to_dict("records"):
+        budget = "\n".join([*(str(row[key]) for key in keys), str(row["budget"]).replace(" + ", "\n+ ")])
+        if previous and budget != previous:
+            table.add_section()
+        cells = ["" if budget == previous else budget, *_format_row(row)]
+        table.add_row(*(Text(cell) for cell in cells))  # plain: "[guarantee=off]" is a name, not markup
+        previous = budget
+    return table
+
+
+def _format_row(row: Mapping[Hashable, Any]) -> list[str]:
+    used = {str(key).removeprefix("target_percent/"): v for key, v in row.items() if str(key).startswith("target_")}
+    return [
+        str(row["method"]),
+        format_interval(row["score"], row["score_low"], row["score_high"]),
+        "\n".join(f"{metric} {format_percent(v)}" for metric, v in used.items() if math.isfinite(v)) or MISSING,
+        (str(row["fits"]) if row["runs"] else MISSING) + (f"\n{row['unfinished']} failed" if row["unfinished"] else ""),
+        format_percent(100 * row["max_violation"]),
+        format_percent(100 * row["max_search_violation"]),
+        format_number(row["trainings"]),
+    ]

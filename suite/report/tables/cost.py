@@ -1,0 +1,55 @@
+"""What a run of each method costs, in standard trainings, seconds and trained networks."""
+
+import pandas as pd
+
+from suite.records.frame import GROUP
+from suite.records.record import PHASES
+from suite.report.tables.main import main_table
+from suite.report.tables.ordering import sort_as_main_table
+from suite.report.tables.text import (
+    PHASE_LABELS,
+    format_number,
+    format_quantity,
+    format_significant,
+    leading_columns,
+)
+
+_COLUMNS = [
+    "trainings",
+    "trainings_amortised",
+    *(f"trainings/{phase}" for phase in PHASES),
+    "wall_s",
+    "cpu_s",
+    "networks",
+    "lost_macs",
+]
+
+
+def cost_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What a run of each method costs, as means over finished runs, in the order of `main_table` (`main`).
+
+    Columns: `runs`, `trainings` (in full, as if nothing were shared) and `trainings_amortised` (what runs
+    share is divided among those in the frame), the full ones split into `trainings/<phase>`, all in standard
+    trainings of the reference network; `wall_s` and `cpu_s` in seconds, `networks` (trained), `lost_macs` (MAC,
+    work repeated after a kill; not in the sums).
+    """
+    done = df[df["status"] == "done"].groupby(GROUP)
+    table = done[_COLUMNS].mean()
+    table.insert(0, "runs", done.size())
+    return sort_as_main_table(table.reset_index(), main_table(df) if main is None else main)
+
+
+def format_cost_table(table: pd.DataFrame) -> pd.DataFrame:
+    """`cost_table` as rounded text under headings with units."""
+    out = leading_columns(table)
+    out["runs"] = table["runs"].astype(str)
+    headings = {"trainings": "standard trainings, full", "trainings_amortised": "amortised"}
+    headings |= {f"trainings/{phase}": PHASE_LABELS[phase] for phase in PHASES}
+    for column, heading in headings.items():
+        out[heading] = [format_number(v) for v in table[column]]
+    for column, heading in (("wall_s", "wall, s"), ("cpu_s", "CPU, s")):
+        out[heading] = [format_significant(v) for v in table[column]]
+    out["networks"] = [format_number(v, 1).removesuffix(".0") for v in table["networks"]]
+    if (table["lost_macs"] > 0).any():
+        out["repeated after a kill"] = [format_quantity(v, "MAC") for v in table["lost_macs"]]
+    return out

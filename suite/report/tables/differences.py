@@ -1,0 +1,60 @@
+"""Differences of test scores between two methods, by seed: what the tables of pairs, arms and pools share."""
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from suite.records.frame import GROUP
+from suite.report.statistics.comparison import MethodRuns, runs_by_group
+from suite.report.statistics.intervals import mean_intervals, probability_of_improvement
+from suite.report.tables.text import format_interval, format_points, numeric_rows
+
+DIFFERENCE_COLUMNS = [
+    *("difference", "difference_low", "difference_high"),
+    *("improvement", "improvement_low", "improvement_high"),
+]
+
+
+def runs_by_budget(df: pd.DataFrame) -> dict[tuple[str, ...], dict[str, MethodRuns]]:
+    """Benchmark, preset, device and budget -> method -> its finished runs."""
+    budgets: dict[tuple[str, ...], dict[str, MethodRuns]] = defaultdict(dict)
+    for group, runs in runs_by_group(df).items():
+        budgets[group[:4]][group[4]] = runs
+    return budgets
+
+
+def plain_arm(arms: list[str]) -> str:
+    """The method without an arm, else the arm with the shortest label."""
+    return min(arms, key=lambda label: (len(label), label))
+
+
+def compare_runs(budget: tuple[str, ...], method: MethodRuns, other: MethodRuns) -> dict[str, Any]:
+    """A row for `add_difference_intervals`: `improvement`, and in `_by_seed` the differences over paired seeds."""
+    ours, theirs = method.paired(other)
+    chance = probability_of_improvement(method.scores, other.scores)
+    row: dict[str, Any] = dict(zip(GROUP, (*budget, method.method), strict=True))
+    row |= {"against": other.method, "pairs": len(ours.seeds), "_by_seed": np.subtract(ours.scores, theirs.scores)}
+    return row | {"improvement": chance.mean, "improvement_low": chance.low, "improvement_high": chance.high}
+
+
+def add_difference_intervals(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """The table of rows of differences `_by_seed`; all intervals at once, which takes a tenth of the time."""
+    intervals = mean_intervals([row.pop("_by_seed") for row in rows])
+    for row, mean in zip(rows, intervals, strict=True):
+        row |= {"difference": mean.mean, "difference_low": mean.low, "difference_high": mean.high}
+    return pd.DataFrame(rows, columns=columns)
+
+
+def add_difference_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add to the text `out` the `DIFFERENCE_COLUMNS` of `table`."""
+    out["difference, points [95%]"] = format_differences(table)
+    chances = numeric_rows(table, "improvement", "improvement_low", "improvement_high")
+    out["chance to be better [95%]"] = [format_interval(*row, digits=2) for row in chances]
+    out["seeds"] = table["pairs"].astype(str)
+
+
+def format_differences(table: pd.DataFrame) -> list[str]:
+    """`difference` of each row with its bounds, in points."""
+    return [format_points(*row) for row in numeric_rows(table, "difference", "difference_low", "difference_high")]

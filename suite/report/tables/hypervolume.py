@@ -1,0 +1,70 @@
+"""The hypervolume of each method's front of score against budgeted costs."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from suite.records.frame import by_metric
+from suite.report.statistics.fronts import hypervolume
+from suite.report.statistics.intervals import mean_intervals
+from suite.report.tables.ordering import SETTING
+from suite.report.tables.text import format_interval, format_number, leading_columns
+
+_GROUP = [*SETTING, "metrics", "method", "seed"]
+
+HYPERVOLUME_COLUMNS = [*_GROUP, "hypervolume", "runs", "feasible", "trainings"]
+"""Columns of `hypervolume_table`."""
+
+
+def hypervolume_table(df: pd.DataFrame) -> pd.DataFrame:
+    """The front of each method and seed over the budgets that limit the same metrics, in one number.
+
+    Columns: benchmark, preset, device, `metrics` (those budgeted, "weights + latency"; the axes besides the score),
+    method, seed, `hypervolume` (see there), `runs` (budgets tried and finished), `feasible` (those that met every
+    constraint; the others count as nothing) and `trainings` (full, of all of these runs, in standard trainings).
+    Rows without a chance score (records of benchmarks that state none) are left out, and so are runs without a budget.
+    """
+    limits = by_metric(df, "target")
+    done = df[(df["status"] == "done") & df["chance"].notna()]
+    limited = done[[f"target/{metric}" for metric in limits]].notna().to_numpy()
+    names = pd.Series([" + ".join(m for m, used in zip(limits, row, strict=True) if used) for row in limited])
+    done = done.reset_index(drop=True).assign(metrics=names)
+    tables = [_hypervolumes(str(name), runs) for name, runs in done[names != ""].groupby("metrics")]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=HYPERVOLUME_COLUMNS)
+    return table.sort_values(_GROUP, ignore_index=True)
+
+
+def _hypervolumes(metrics: str, runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of runs that all have the same metrics budgeted."""
+    axes = runs[["score", *(f"relative/{metric}" for metric in metrics.split(" + "))]].to_numpy(dtype=float)
+    feasible, chance = runs["feasible"].to_numpy(dtype=bool), runs["chance"].to_numpy(dtype=float)
+    trainings = runs["trainings"].to_numpy(dtype=float)
+    rows: list[dict[str, Any]] = []
+    for key, members in runs.groupby(_GROUP).indices.items():  # a frame for each group would take ten times as long
+        at = np.asarray(members)
+        fits = at[feasible[at]]
+        rows.append(
+            {
+                **dict(zip(_GROUP, key, strict=True)),  # type: ignore[call-overload]
+                "hypervolume": hypervolume(axes[fits], float(chance[at[0]])),
+                "runs": len(at),
+                "feasible": len(fits),
+                "trainings": trainings[at].sum(),
+            }
+        )
+    return pd.DataFrame(rows, columns=HYPERVOLUME_COLUMNS)
+
+
+def format_hypervolume_table(table: pd.DataFrame) -> pd.DataFrame:
+    """`hypervolume_table` as means over seeds, in rounded text."""
+    groups = table.groupby(_GROUP[:-1])
+    means = groups[["runs", "feasible", "trainings"]].mean().reset_index()
+    out = leading_columns(means, ("metrics", "method"))
+    intervals = mean_intervals(values for _, values in groups["hypervolume"])
+    out["hypervolume [95%]"] = [format_interval(i.mean, i.low, i.high) for i in intervals]
+    out["seeds"] = [str(i.n) for i in intervals]
+    for column, heading in (("runs", "budgets"), ("feasible", "of these fit")):
+        out[heading] = [format_number(v, 1).removesuffix(".0") for v in means[column]]
+    out["standard trainings"] = [format_number(v) for v in means["trainings"]]
+    return out

@@ -1,0 +1,122 @@
+"""The main table: scores, costs and violations over seeds, a row per method and budget."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from suite.records.frame import GROUP, by_metric
+from suite.report.statistics.intervals import Interval, mean_intervals, wilson_interval
+from suite.report.tables.markup import MISSING
+from suite.report.tables.ordering import natural_key
+from suite.report.tables.text import (
+    format_fit_shares,
+    format_interval,
+    format_number,
+    format_percent,
+    leading_columns,
+    numeric_rows,
+    score_label,
+)
+
+
+def main_table(df: pd.DataFrame) -> pd.DataFrame:
+    """Scores, costs and violations over seeds: one row per benchmark, preset, device, budget and method.
+
+    Columns: `seeds` (different seeds of finished runs), `runs` (finished), `unfinished` (failed or
+    interrupted), `score` with `score_low` and `score_high` (test, 95 % interval), `quality_target` (of the test
+    score, NaN where the benchmark has none) and `meets_target` ("yes" where the mean score reaches it, "no", ""),
+    `fits` ("2/3": runs that meet every constraint) with Wilson's 95 % bounds of their share in [0, 1] as `fits_low` and
+    `fits_high`, `reference_percent/<metric>` (mean cost in % of the reference network's),
+    `target_percent/<metric>` (mean, in % of the target), `max_violation` and `max_search_violation` (largest over
+    runs and constraints, relative; the latter at the last search epoch, before any checkpoint choice or repair)
+    and `trainings` (mean, in standard trainings).
+
+    Order: benchmark, preset, device, budget (numbers by size); in a budget the methods that fit most often
+    first, then by falling mean score, then by name. A method whose runs all failed keeps its row, last.
+    """
+    done = df[df["status"] == "done"]
+    groups = done.groupby(GROUP)
+    table = pd.DataFrame(index=df.groupby(GROUP).size().index)
+    table["score_name"] = groups["score_name"].first()
+    table["seeds"] = groups["seed"].nunique()
+    table["runs"] = groups.size()
+    table["unfinished"] = df[df["status"] != "done"].groupby(GROUP).size()
+    intervals = intervals_by_group(done, "score")
+    for name, bound in (("score", "mean"), ("score_low", "low"), ("score_high", "high")):
+        table[name] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
+    table["quality_target"] = groups["quality_target"].first()
+    table["meets_target"] = list(map(_meets_target, table["score"], table["quality_target"]))
+    counts = table[["seeds", "runs", "unfinished"]].fillna(0).astype(int)
+    table[["seeds", "runs", "unfinished"]] = counts
+    fitting = groups["feasible"].sum().reindex(table.index, fill_value=0).astype(int)
+    table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, counts["runs"], strict=True)]
+    shares = [wilson_interval(int(fit), int(n)) for fit, n in zip(fitting, counts["runs"], strict=True)]
+    table["fits_low"], table["fits_high"] = [s.low for s in shares], [s.high for s in shares]
+    for metric in by_metric(df, "relative"):
+        table[f"reference_percent/{metric}"] = groups[f"relative/{metric}"].mean() * 100
+    for metric in by_metric(df, "target"):
+        used = done[f"cost/{metric}"] / done[f"target/{metric}"] * 100
+        table[f"target_percent/{metric}"] = used.groupby([done[key] for key in GROUP]).mean()
+    for name in ("max_violation", "max_search_violation"):
+        table[name] = groups[name].max()
+    table["trainings"] = groups["trainings"].mean()
+    return _sort_by_success(table, groups["feasible"].mean()).reset_index()
+
+
+def intervals_by_group(done: pd.DataFrame, column: str) -> dict[Any, Interval]:
+    """Mean and interval of a column of finished runs, by benchmark, preset, device, budget and method."""
+    values = done[column].to_numpy(dtype=float)
+    groups = done.groupby(GROUP).indices  # a series for each group would take ten times as long
+    intervals = mean_intervals(values[np.asarray(members)] for members in groups.values())
+    return dict(zip(groups, intervals, strict=True))
+
+
+def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
+    """`main_table` as rounded text under headings with units."""
+    names = sorted({str(n) for n in table["score_name"].dropna()} - {""})
+    score = f"test {score_label(names[0])}" if len(names) == 1 else "test score"
+    out = leading_columns(table)
+    if len(names) > 1:
+        out["score"] = [score_label(str(n)) if pd.notna(n) else MISSING for n in table["score_name"]]
+    bounds = numeric_rows(table, "score", "score_low", "score_high")
+    out[f"{score} [95%]"] = [format_interval(*row) for row in bounds]
+    if table["quality_target"].notna().any():
+        marks = zip(table["meets_target"], table["quality_target"], strict=True)
+        out["meets target"] = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
+    out["fits [95%]"] = format_fit_shares(table)
+    out["seeds"] = table["seeds"].astype(str)
+    if table["unfinished"].any():
+        out["failed"] = table["unfinished"].astype(str)
+    out["largest violation, %"] = [format_percent(100 * v) for v in table["max_violation"]]
+    out["search violation, %"] = [format_percent(100 * v) for v in table["max_search_violation"]]
+    out["standard trainings"] = [format_number(v) for v in table["trainings"]]
+    limited = by_metric(table, "target_percent")
+    for metric in [*limited, *(m for m in by_metric(table, "reference_percent") if m not in limited)]:
+        if metric != "weights_full" or metric in limited:
+            share = table[f"reference_percent/{metric}"]
+            used = table[f"target_percent/{metric}"] if metric in limited else [math.nan] * len(table)
+            heading = f"{metric}, % of reference" + (" (of target)" if metric in limited else "")
+            out[heading] = [_format_shares(s, u) for s, u in zip(share, used, strict=True)]
+    return out
+
+
+def _format_shares(of_reference: float, of_target: float) -> str:
+    return format_percent(of_reference) + (f" ({format_percent(of_target)})" if math.isfinite(of_target) else "")
+
+
+def _meets_target(score: float, target: float) -> str:
+    if math.isnan(score) or math.isnan(target):
+        return ""
+    return "yes" if score >= target else "no"
+
+
+def _sort_by_success(table: pd.DataFrame, fit_shares: pd.Series) -> pd.DataFrame:
+    """Rows by benchmark, preset, device and budget, there by falling share of runs that fit, score, and name."""
+    budgets = [tuple(natural_key(str(part)) for part in key[:-1]) for key in table.index]
+    names = [str(key[-1]) for key in table.index]
+    columns = (fit_shares.reindex(table.index), table["score"])
+    share, score = (-column.fillna(-np.inf).to_numpy(dtype=float) for column in columns)
+    order = sorted(range(len(table)), key=lambda i: (budgets[i], share[i], score[i], names[i]))
+    return table.iloc[order]

@@ -1,0 +1,95 @@
+"""Tables as CSV, Markdown and LaTeX."""
+
+import unicodedata
+from collections.abc import Sequence
+
+import pandas as pd
+
+MISSING = "\u2013"
+"""What stands where there is no number."""
+
+_TEXT_COLUMNS = {
+    *("benchmark", "preset", "device", "budget", "method", "metrics", "score", "cost", "id", "status", "error"),
+    *("whose", "network", "conditions", "source", "reliability", "against", "benchmarks", "1 is"),
+    *("non-inferior", "why not", "larger, but not shown"),
+}
+"""Columns of text, aligned to the left."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    MISSING: "--",
+    **{c: "\\" + c for c in "&%$#_{}"},
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "\u2026": r"\ldots{}",
+    "\u00b5": r"$\mu$",
+    "\u03bc": r"$\mu$",
+    "\u00d7": r"$\times$",
+    "\u00b1": r"$\pm$",
+    "\u00b0": r"$^\circ$",
+    "\u2264": r"$\leq$",
+    "\u2265": r"$\geq$",
+    "\u2212": "-",
+}
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Raw numbers at full precision."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def to_markdown(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
+    """A table of text as GitHub's Markdown, under a line with `note` and above a list with `foot`."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    body = "".join("| " + " | ".join(_markdown_cell(str(c)) for c in line) + " |\n" for line in lines)
+    notes = "".join(f"- {_markdown_cell(line)}\n" for line in foot)
+    return (f"{note}\n\n" if note else "") + body + (f"\n{notes}" if notes else "")
+
+
+def to_latex(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
+    """A table of text as a `tabular` for the package booktabs; `note` is a comment above it, `foot` lines below.
+
+    It needs no other package, and no fonts but those of pdflatex.
+    """
+    sides = "".join("l" if column in _TEXT_COLUMNS else "r" for column in table.columns)
+    head, *rows = (_latex_row([str(c) for c in line]) for line in [list(table.columns), *table.to_numpy().tolist()])
+    start = rf"\begin{{tabular}}{{{sides}}}"
+    comment = [f"% {note}".replace("\n", " ")] if note else []
+    lines = [*comment, start, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\par{{\footnotesize {_latex_cell(line)}}}" for line in foot]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    row = " & ".join(map(_latex_cell, cells)) + r" \\"
+    # After the line above, these two would be an argument of its end.
+    return "{}" + row if row.startswith(("[", "*")) else row
+
+
+def _markdown_cell(text: str) -> str:
+    for old, new in (
+        ("\\", r"\\"),
+        ("|", r"\|"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("*", r"\*"),
+        ("_", r"\_"),
+        ("\n", " "),
+    ):
+        text = text.replace(old, new)
+    return text
+
+
+def _latex_cell(text: str) -> str:
+    return "".join(_LATEX.get(c) or _latex_character(c) for c in text)
+
+
+def _latex_character(c: str) -> str:
+    """A character that pdflatex has: an error's text may have any, and one that is unknown stops it."""
+    if c.isascii():
+        return c if c.isprintable() else " "
+    plain = unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode()
+    return plain or "?"

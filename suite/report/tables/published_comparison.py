@@ -1,0 +1,170 @@
+"""Our results beside published numbers of the same quantities."""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from suite.records.frame import GROUP, by_metric
+from suite.report.tables.main import main_table
+from suite.report.tables.markup import MISSING
+from suite.report.tables.noninferiority import REFERENCE_METHOD
+from suite.report.tables.published_numbers import PublishedNumber
+from suite.report.tables.text import format_interval, format_quantity, score_label
+
+_COLUMNS = [
+    *("benchmark", "score_name", "whose", "preset", "device", "budget", "network", "seeds"),
+    *("score", "score_low", "score_high", "weights", "weights_low", "weights_high", "weights_unit"),
+    *("macs", "macs_low", "macs_high", "data", "source", "reliability", "note"),
+]
+
+# One machine's AUC of four would add a block for each; the table of other test scores has ours.
+_SINGLE_MACHINE_PREFIX = "auc_machine_"
+
+
+def published_comparison(df: pd.DataFrame, published: Sequence[PublishedNumber]) -> pd.DataFrame:
+    """Ours and published numbers of the same quantities: test score, weights and MACs, one block per score.
+
+    A row is a method at a budget (`whose` = "ours": means over seeds, the score with its interval) or a published item
+    ("published": values or ranges). Benchmarks without finished runs or without published numbers have no rows. A
+    block is a benchmark and score: first the one that methods are compared by, at its end with those items that have
+    costs alone, then other test scores that both sides have. `data` says what a score was measured on, for ours after
+    the preset's length.
+    """
+    rows: list[dict[str, Any]] = []
+    done = df[(df["status"] == "done") & df["score"].notna()]
+    for benchmark, runs in sorted(done.groupby("benchmark")):
+        numbers = [p for p in published if p.benchmark == benchmark]
+        main = str(runs["score_name"].iloc[0])
+        others = [s for s in by_metric(runs, "score") if s != main and not s.startswith(_SINGLE_MACHINE_PREFIX)]
+        for score in (main, *(s for s in others if any(p.metric == s for p in numbers))):
+            if theirs := _published_rows(numbers, score, {main, *others}, costs_alone=score == main):
+                rows += _our_rows(runs, score, is_main=score == main) + theirs
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _our_rows(runs: pd.DataFrame, score: str, is_main: bool) -> list[dict[str, Any]]:
+    """A row per method and budget of one benchmark's runs."""
+    scored = runs if is_main else runs.assign(score=runs[f"score/{score}"])
+    groups: dict[Any, pd.DataFrame] = dict(iter(scored.groupby(GROUP)))
+    copied = ("benchmark", "preset", "device", "budget", "seeds", "score", "score_low", "score_high")
+    rows = []
+    for row in main_table(scored).to_dict("records"):
+        group = groups[tuple(row[key] for key in GROUP)]
+        reference = "; the reference network" if str(row["method"]).startswith(REFERENCE_METHOD) else ""
+        lengths_and_data = (_join_distinct(group["length"]), _join_distinct(group["data_note"]))
+        ours: dict[str, Any] = {key: row[key] for key in copied}
+        ours |= {m: group[f"cost/{m}"].mean() for m in ("weights", "macs") if f"cost/{m}" in group}
+        ours |= {"score_name": score, "whose": "ours", "network": f"{row['method']}{reference}", "weights_unit": "B"}
+        rows.append(ours | {"data": "; ".join(filter(None, lengths_and_data))})
+    return rows
+
+
+def _published_rows(
+    numbers: Sequence[PublishedNumber], score: str, scores: set[str], costs_alone: bool
+) -> list[dict[str, Any]]:
+    """A row per published item, source and data of one benchmark; with `costs_alone` those without a score too."""
+    items: dict[tuple[str, ...], dict[str, PublishedNumber]] = {}
+    for p in numbers:
+        items.setdefault((p.item, p.source, p.reliability, p.data), {})[p.metric] = p
+    rows = []
+    for (item, source, reliability, data), metrics in items.items():
+        only_costs = not scores & set(metrics) and ("weights" in metrics or "macs" in metrics)
+        if score not in metrics and not (costs_alone and only_costs):
+            continue
+        columns = {"score": score, "weights": "weights", "macs": "macs"}
+        shown = {name: metrics[metric] for name, metric in columns.items() if metric in metrics}
+        row: dict[str, Any] = {"benchmark": numbers[0].benchmark, "score_name": score, "whose": "published"}
+        row |= {"network": item, "data": data, "source": source, "reliability": reliability}
+        for name, p in shown.items():
+            row |= {name: p.value, f"{name}_low": p.low, f"{name}_high": p.high}
+        row["weights_unit"] = shown["weights"].unit if "weights" in shown else ""
+        # Fragment by fragment, so that what two numbers have in common is said once.
+        notes = dict.fromkeys(part for p in shown.values() if p.note for part in p.note.split("; "))
+        rows.append(row | {"note": "; ".join(notes)})
+    return sorted(rows, key=lambda row: "score" not in row)  # those without a score last
+
+
+def _join_distinct(texts: pd.Series) -> str:
+    return "; ".join(sorted({str(text) for text in texts} - {""}))
+
+
+def comparison_footnotes(df: pd.DataFrame, published: Sequence[PublishedNumber], table: pd.DataFrame) -> list[str]:
+    """How our runs in a `published_comparison` were made, and its sources, numbered as in the formatted table."""
+    lines = []
+    for benchmark in table["benchmark"].unique():
+        runs = df[(df["benchmark"] == benchmark) & (df["status"] == "done")]
+        lengths = [
+            f"preset {preset}: {_join_distinct(part['length']) or 'length unknown'}"
+            for preset, part in runs.groupby("preset")
+        ]
+        data = _join_distinct(runs["data_note"])
+        paper = [p for p in published if (p.benchmark, p.metric) == (benchmark, "epochs_per_phase")]
+        text = f"Ours, {benchmark}: {'; '.join(lengths)}." + (f" Data: {data}." if data else "")
+        lines.append(text + "".join(f" The paper: up to {p.high:.0f} epochs a phase." for p in paper[:1]))
+    return lines + [f"[{number}] {source}" for source, number in _number_sources(table).items()]
+
+
+def _number_sources(table: pd.DataFrame) -> dict[str, int]:
+    """The sources of the published rows, numbered from 1 in their order."""
+    sources = table.loc[table["whose"] == "published", "source"].unique()
+    return {str(source): i for i, source in enumerate(sources, 1)}
+
+
+def format_published_comparison(table: pd.DataFrame) -> pd.DataFrame:
+    """`published_comparison` as rounded text; `comparison_footnotes` has the sources by their numbers in brackets."""
+    several_devices = table["device"].nunique() > 1
+    several_benchmarks = table["benchmark"].nunique() > 1
+    out = table[["benchmark"]].copy() if several_benchmarks else pd.DataFrame(index=table.index)
+    names = sorted(table["score_name"].unique())
+    if len(names) > 1:
+        out["score"] = table["score_name"].map(score_label)
+    rows = table.to_dict("records")
+    out["whose"] = table["whose"]
+    out["network"] = [_format_network(row, several_devices) for row in rows]
+    heading = f"test {score_label(names[0])}" if len(names) == 1 else "test score"
+    out[heading] = [_format_score(row) for row in rows]
+    out["weights"] = [_format_cost(row, "weights", str(row["weights_unit"])) for row in rows]
+    out["MACs"] = [_format_cost(row, "macs", "MAC") for row in rows]
+    out["conditions"] = [_format_conditions(row) for row in rows]
+    numbers = _number_sources(table)
+    out["source"] = [f"[{numbers[s]}]" if s in numbers else MISSING for s in table["source"]]
+    out["reliability"] = table["reliability"].fillna(MISSING)
+    return out
+
+
+def _format_network(row: Mapping[Hashable, Any], with_device: bool) -> str:
+    if row["whose"] != "ours":
+        return str(row["network"])
+    return f"{row['network']}, budget {row['budget']}" + (f", device {row['device']}" if with_device else "")
+
+
+def _format_score(row: Mapping[Hashable, Any]) -> str:
+    value, low, high = (float(row[name]) for name in ("score", "score_low", "score_high"))
+    if row["whose"] == "ours":
+        return format_interval(value, low, high)
+    return _format_range(*(f"{v:.4g}" if math.isfinite(v) else "" for v in (value, low, high)))
+
+
+def _format_cost(row: Mapping[Hashable, Any], metric: str, unit: str) -> str:
+    """A cost, or the range or bound that is published in its place."""
+    unit = " parameters" if unit == "parameters" else unit
+    numbers = [float(row[name]) for name in (metric, f"{metric}_low", f"{metric}_high")]
+    return _format_range(*(" ".join(format_quantity(v, unit).split()) if math.isfinite(v) else "" for v in numbers))
+
+
+def _format_range(value: str, low: str, high: str) -> str:
+    """The value where there is one, else "low to high", or "over low" and "up to high" where a side is open."""
+    if value:
+        return value
+    if low and high:
+        return f"{low} to {high}"
+    return f"over {low}" if low else f"up to {high}" if high else MISSING
+
+
+def _format_conditions(row: Mapping[Hashable, Any]) -> str:
+    if row["whose"] == "ours":
+        seeds = int(row["seeds"])
+        return f"preset {row['preset']}, {seeds} seed{'s' if seeds > 1 else ''}; data and length below"
+    return "; ".join(str(row[key]) for key in ("data", "note") if pd.notna(row[key]) and row[key]) or MISSING

@@ -1,0 +1,114 @@
+"""How numbers, units and shared columns are written for people; `markup` writes such text as Markdown and LaTeX."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from suite.report.tables.markup import MISSING
+from suite.report.tables.ordering import SETTING
+
+PHASE_LABELS = {
+    "warmup": "warm-up",
+    "search": "search",
+    "finetune": "final training",
+    "evaluation": "evaluation",
+}
+"""A phase of a run in the record -> how tables and figures write it."""
+
+_PREFIXED = {"B": (1024.0, ("B", "kB", "MB")), "MAC": (1e3, ("MAC", "kMAC", "MMAC", "GMAC"))}
+_SMALL_UNITS = {"s": ("s", "ms", "us"), "J": ("J", "mJ", "uJ")}
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """A cost with three digits and a readable unit: 19353.6 B is "18.9 kB" (1 kB = 1024 B)."""
+    if not math.isfinite(value):
+        return MISSING
+    if unit in _SMALL_UNITS:
+        steps = 0
+        while 0 < abs(value) < 1 and steps < 2:
+            value, steps = value * 1e3, steps + 1
+        return f"{format_significant(value)} {_SMALL_UNITS[unit][steps]}"
+    factor, names = _PREFIXED.get(unit, (1e3, (unit, f"k{unit}", f"M{unit}", f"G{unit}")))
+    steps = 0
+    while abs(value) >= factor and steps < len(names) - 1:
+        value, steps = value / factor, steps + 1
+    return f"{format_significant(value)} {names[steps]}"
+
+
+def format_significant(value: float) -> str:
+    """A number with three significant digits, or whole with commas from 100 on: 1234.5 is "1,234"."""
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
+
+
+def format_percent(value: float) -> str:
+    """A value in %, to one decimal below 100 and without the sign; what is above 0 never reads as 0."""
+    if not math.isfinite(value):
+        return MISSING
+    if 0 < value < 0.05:
+        return "<0.1"
+    return f"{value:.0f}" if value == 0 or value >= 99.95 else f"{value:.1f}"
+
+
+def format_number(value: float, digits: int = 2) -> str:
+    """A number with `digits` decimals, or a dash."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
+
+
+def format_interval(mean: float, low: float, high: float, *, digits: int = 3) -> str:
+    """A mean with its bounds, to `digits` decimals: "0.840 [0.800, 0.900]"."""
+    return format_number(mean, digits) + (f" [{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) else "")
+
+
+def format_points(difference: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A difference of scores in points, hundredths of the scale from 0 to 1, with its sign and bounds."""
+    if not math.isfinite(difference):
+        return MISSING
+    bounds = f" [{_format_signed(low)}, {_format_signed(high)}]" if math.isfinite(low) else ""
+    return _format_signed(difference) + bounds
+
+
+def _format_signed(difference: float) -> str:
+    # Rounded first: -0.001 points would read "-0.00".
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"
+
+
+def format_fit_shares(table: pd.DataFrame) -> list[str]:
+    """For each row the runs that fit, "2/3", with the bounds of their share in whole %: "2/3 [21, 94]"."""
+    shares = table[["fits", "fits_low", "fits_high"]].itertuples(index=False)
+    return [_format_fit_share(*share) for share in shares]
+
+
+def _format_fit_share(fits: str, low: float, high: float) -> str:
+    if fits == "0/0":
+        return MISSING
+    return f"{fits} [{100 * low:.0f}, {100 * high:.0f}]" if math.isfinite(low) else fits
+
+
+def score_label(name: str) -> str:
+    """A score's name as people write it: "balanced_accuracy" is "balanced accuracy"."""
+    return name.replace("_", " ").replace("auc", "AUC")
+
+
+def shared_setting(table: pd.DataFrame) -> dict[str, str]:
+    """Those of benchmark, preset and device that are the same in all rows; `leading_columns` leaves them out."""
+    return {key: str(table[key].iloc[0]) for key in SETTING if key in table and table[key].nunique() == 1}
+
+
+def describe_setting(shared: dict[str, str]) -> str:
+    """What all rows share, in one line: "benchmark digits, preset paper"."""
+    return ", ".join(f"{key} {value}" for key, value in shared.items())
+
+
+def leading_columns(table: pd.DataFrame, names: Sequence[str] = ("budget", "method")) -> pd.DataFrame:
+    """The columns that a table of text starts with: what not all rows share (`shared_setting`) and `names`."""
+    shared = shared_setting(table)
+    return table[[*(key for key in SETTING if key in table and key not in shared), *names]].astype(str)
+
+
+def numeric_rows(table: pd.DataFrame, *columns: str) -> list[list[float]]:
+    """The numbers of some columns, row by row."""
+    values: list[list[float]] = table[list(columns)].to_numpy(dtype=float).tolist()
+    return values

@@ -1,0 +1,223 @@
+"""The space of a network with layer choices: a branch at each position and, where masks are searched too, widths.
+
+The exact costs of a selection of branches are those of its own network. Relaxed costs are expectations under the
+probabilities of the branches.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from suite import SuiteError
+from suite.hardware.costs import HardwareModel
+from suite.hardware.ram import lifetimes
+from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
+from suite.space.assignment import best_assignment
+from suite.space.budget import Budget
+from suite.space.groups import Groups
+from suite.space.width_space import Widths, WidthSpace
+
+_MAX_CACHED_SPACES = 4096
+_MAX_RAM_CUTS = 300
+"""After so many selections that fit all limits but RAM, a budget counts as unreachable."""
+
+
+@dataclass(frozen=True)
+class ChoiceSpace:
+    """All selections of branches; with `masked`, at all widths of the channel groups that the branches share."""
+
+    supernet_graph: SupernetGraph
+    hardware: HardwareModel
+    masked: bool = False
+    _width_spaces: dict[Selection, WidthSpace] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The layer choices, in order of execution."""
+        return self.supernet_graph.positions
+
+    @property
+    def size(self) -> int:
+        """Number of selections."""
+        return math.prod(len(position.branches) for position in self.positions)
+
+    @cached_property
+    def _all_branches(self) -> WidthSpace:
+        return WidthSpace(self.supernet_graph.network, self.hardware)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Channel groups of all branches together, frozen where widths are not searched."""
+        groups = self._all_branches.groups
+        return groups if self.masked else replace(groups, frozen=(True,) * len(groups))
+
+    @property
+    def full(self) -> Widths:
+        """All channels."""
+        return self.groups.sizes
+
+    @property
+    def smallest(self) -> Widths:
+        """One channel in each group that may be thinned."""
+        return self.groups.smallest
+
+    def width_space(self, selection: Selection) -> WidthSpace:
+        """The width space of the network of these branches; its layers keep their names in the supernet."""
+        if selection not in self._width_spaces:
+            if len(self._width_spaces) >= _MAX_CACHED_SPACES:
+                self._width_spaces.clear()
+            self._width_spaces[selection] = WidthSpace(self.supernet_graph.select(selection), self.hardware)
+        return self._width_spaces[selection]
+
+    def groups_of_selection(self, selection: Selection) -> list[int]:
+        """For each channel group of a selection's network, the index of the group of this space that it belongs to."""
+        return [self.groups.of[name] for name in self.width_space(selection).groups.names]
+
+    def exact(self, selection: Selection, widths: Sequence[int] | None = None) -> dict[str, float]:
+        """Exact costs, every metric, of the network of these branches at these widths (all channels where None)."""
+        widths = self.full if widths is None else widths
+        return self.width_space(selection).exact(tuple(widths[g] for g in self.groups_of_selection(selection)))
+
+    def relaxed(self, counts: Tensor, probabilities: Sequence[Tensor], metrics: Iterable[str]) -> dict[str, Tensor]:
+        """Differentiable costs, 0-d float64 tensors: expectations under independent branch probabilities.
+
+        `ram` is the exact value at the likeliest branches; its slope in a probability is the exact value with that
+        branch in place of the likeliest one.
+
+        Args:
+            counts: channels of each group, (G,), with gradients.
+            probabilities: one tensor a position, with gradients.
+            metrics: which costs.
+        """
+        metrics = list(metrics)
+        flat = torch.cat([*(p.double().cpu() for p in probabilities), torch.ones(1, dtype=torch.float64)])
+        shares = flat[self._share_index]
+        costs = {m: (self._all_branches.per_layer(counts.double(), m) * shares).sum() for m in metrics if m != "ram"}
+        if "ram" in metrics:
+            costs["ram"] = self._relaxed_ram(counts, probabilities)
+        return costs
+
+    @cached_property
+    def _share_index(self) -> Tensor:
+        """For each weighted layer the number of its branch, counted over all positions; one more for layers outside."""
+        starts = [0]
+        for position in self.positions:
+            starts.append(starts[-1] + len(position.branches))
+        index = []
+        for layer in self.supernet_graph.network.weighted:
+            owner = self.supernet_graph.branch_of.get(layer.name)
+            index.append(starts[-1] if owner is None else starts[owner[0]] + owner[1])
+        return torch.tensor(index)
+
+    def _relaxed_ram(self, counts: Tensor, probabilities: Sequence[Tensor]) -> Tensor:
+        likeliest = tuple(int(p.argmax()) for p in probabilities)
+        widths = [round(n) for n in counts.tolist()]
+        value = self.width_space(likeliest).relaxed(counts[self.groups_of_selection(likeliest)], ["ram"])["ram"]
+        for i, p in enumerate(probabilities):
+            peaks = [self._peak_ram((*likeliest[:i], k, *likeliest[i + 1 :]), widths) for k in range(len(p))]
+            slopes = torch.tensor(peaks, dtype=torch.float64)
+            value = value + ((p - p.detach()).double().cpu() * slopes).sum()
+        return value
+
+    def _peak_ram(self, selection: Selection, widths: Sequence[int]) -> float:
+        return self.width_space(selection).ram([widths[g] for g in self.groups_of_selection(selection)])
+
+    def branch_costs(self, metric: str, widths: Sequence[int]) -> tuple[float, list[list[float]]]:
+        """A metric that is a sum over layers, at these widths: of the layers outside choices, and of each branch."""
+        layers = self._all_branches.per_layer(torch.tensor(widths), metric).double()
+        sizes = [len(position.branches) for position in self.positions]
+        totals = torch.zeros(sum(sizes) + 1, dtype=torch.float64).index_add(0, self._share_index, layers)
+        return float(totals[-1]), [part.tolist() for part in torch.split(totals[:-1], sizes)]
+
+    @cached_property
+    def all_branches_macs(self) -> float:
+        """Forward MACs of all branches together, at full width."""
+        fixed, branches = self.branch_costs("macs", self.full)
+        return fixed + sum(map(sum, branches))
+
+    @cached_property
+    def largest_macs(self) -> float:
+        """Forward MACs of the largest network."""
+        fixed, branches = self.branch_costs("macs", self.full)
+        return fixed + sum(map(max, branches))
+
+    @cached_property
+    def uniform_costs(self) -> dict[str, float]:
+        """Expected costs where a search starts: all branches equally likely, all channels open."""
+        uniform = [torch.full((len(p.branches),), 1 / len(p.branches)) for p in self.positions]
+        costs = self.relaxed(torch.tensor(self.full).double(), uniform, self.hardware.units)
+        return {metric: float(cost) for metric, cost in costs.items()}
+
+    def find_best(
+        self, preferences: Sequence[Sequence[float]], budget: Budget, widths: Sequence[int] | None = None
+    ) -> Selection | None:
+        """The selection with the largest sum of `preferences` that fits, None where none does.
+
+        A mixed-integer program over the metrics that are sums over layers. Peak RAM is no sum: combinations of branches
+        that exceed it are excluded one after the other until a selection fits.
+        """
+        widths = self.full if widths is None else widths
+        limits = [(*self.branch_costs(c.metric, widths), c.target) for c in budget.constraints if c.metric != "ram"]
+        cuts: list[list[tuple[int, int]]] = []
+        while len(cuts) < _MAX_RAM_CUTS:
+            selection = best_assignment(preferences, limits, cuts)
+            if selection is None or budget.fits(self.exact(selection, widths)):
+                return selection
+            cuts.append(self._find_excess_branches(selection, widths, budget.targets.get("ram", math.inf)))
+        return None
+
+    def _find_excess_branches(
+        self, selection: Selection, widths: Sequence[int], target: float
+    ) -> list[tuple[int, int]]:
+        """(position, branch) pairs that together exceed `target` bytes of RAM, whatever the other branches are.
+
+        All pairs where the buffers that live at once would fit, and only the memory plan does not.
+        """
+        space = self.width_space(selection)
+        buffers = lifetimes(space.network)
+        buffer_bytes = space.buffer_bytes([widths[g] for g in self.groups_of_selection(selection)])
+        sizes = {name: size for (name, _, _), size in zip(buffers, buffer_bytes, strict=True)}
+        order = {layer.name: i for i, layer in enumerate(self.supernet_graph.raw)}
+        for step in sorted({first for _, first, _ in buffers}):
+            live = [name for name, first, last in buffers if first <= step <= last]
+            if sum(sizes[name] for name in live) > target:
+                low, high = min(order[n] for n in live), max(order[n] for n in live)
+                between = {
+                    owner[0]
+                    for layer in self.supernet_graph.raw[low : high + 1]
+                    if (owner := self.supernet_graph.branch_of.get(layer.name)) is not None
+                }
+                return [(i, selection[i]) for i in sorted(between)]
+        return list(enumerate(selection))
+
+    def check_reachable(self, budget: Budget) -> None:
+        """Refuse a budget that no network of this space meets, before anything is trained.
+
+        Raises:
+            SuiteError: naming each target and its smallest value, or that they cannot be met together.
+        """
+        no_preference = [[0.0] * len(position.branches) for position in self.positions]
+        if self.find_best(no_preference, budget, self.smallest) is not None:
+            return
+        unreachable = []
+        for constraint in budget.constraints:
+            if self.find_best(no_preference, Budget((constraint,)), self.smallest) is None:
+                smallest = f" ({self._smallest_cost(constraint.metric):.6g})" if constraint.metric != "ram" else ""
+                unreachable.append(
+                    f"budget.{constraint.metric}={constraint.text} ({constraint.target:.6g} "
+                    f"{self.hardware.units[constraint.metric]}) is below the smallest network of this space{smallest}"
+                )
+        text = "; ".join(unreachable) or f"no network of this space meets all limits together ({budget.label})"
+        raise SuiteError(text)
+
+    def _smallest_cost(self, metric: str) -> float:
+        fixed, branches = self.branch_costs(metric, self.smallest)
+        return fixed + sum(map(min, branches))
+
+    def named(self, selection: Selection) -> dict[str, str]:
+        """The chosen branch's name at each position."""
+        return {p.name: p.branches[k] for p, k in zip(self.positions, selection, strict=True)}
