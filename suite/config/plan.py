@@ -88,7 +88,7 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     if space_name == "masks":
         space.check_reachable(budget)
     else:
-        supernet = _supernet(config, benchmark_node, tuple(benchmark.input_shape))
+        supernet = _supernet(config, benchmark_node, tuple(benchmark.input_shape), network.layers.output.channels)
         choices = ChoiceSpace(supernet.graph, hardware, masked=space_name == "both")
         choices.check_reachable(budget)
     compute, threads = _numerics(config)
@@ -173,7 +173,10 @@ def _reference_network(
         key = "network"
     factory = _factory(node, key)
     network = factory()
-    layers = trace(network, shape)
+    try:
+        layers = trace(network, shape)
+    except SuiteError as error:
+        raise SuiteError(f"{key}={node['_target_']}: {error}") from error
     if config.network and "_target_" in own:
         expected = trace(_factory(own, "benchmark.network")(), shape).output.channels
         if layers.output.channels != expected:
@@ -207,11 +210,12 @@ class _Supernet:
     graph: SupernetGraph
 
 
-def _supernet(config: DictConfig, benchmark_node: Mapping[str, Any], shape: tuple[int, ...]) -> _Supernet:
+def _supernet(config: DictConfig, benchmark_node: Mapping[str, Any], shape: tuple[int, ...], outputs: int) -> _Supernet:
     """The benchmark's supernet.
 
     Raises:
-        SuiteError: it has none, or the reference network is the user's own; or it cannot be built or traced.
+        SuiteError: it has none, or the reference network is the user's own; or it cannot be built or traced, or gives
+            another number of outputs than the reference network, `outputs`.
     """
     if config.network:
         raise SuiteError(f"network={config.network}, space={config.space}: only the benchmark's own has a supernet")
@@ -220,7 +224,15 @@ def _supernet(config: DictConfig, benchmark_node: Mapping[str, Any], shape: tupl
     node = network_node(benchmark_node, shape, "supernet")
     factory = _factory(node, "benchmark.supernet")
     network = factory()
-    graph = trace_supernet(network, shape)
+    try:
+        graph = trace_supernet(network, shape)
+    except SuiteError as error:
+        raise SuiteError(f"benchmark.supernet={node['_target_']}: {error}") from error
+    if graph.network.output.channels != outputs:
+        raise SuiteError(
+            f"benchmark.supernet={node['_target_']}: gives {graph.network.output.channels} outputs, the reference "
+            f"network {outputs}"
+        )
     return _Supernet(factory, network_identity(node, network, graph.raw), graph)
 
 

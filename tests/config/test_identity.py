@@ -12,6 +12,32 @@ IMPORTED = "from own_width import WIDTH\n" + NETWORK.replace("width=8", "width=W
 """A network whose width stands in another file than its class."""
 
 
+def test_paths_and_names_do_not_matter() -> None:
+    assert plan("name=a", "results_dir=x").id == plan("name=b", "checkpoint_seconds=1").id
+
+
+def test_a_share_and_its_absolute_value_are_one_budget() -> None:
+    seed = plan().task.space.reference_costs["weights"]
+    assert plan("budget.weights=50%").id == plan(f"budget.weights={seed / 2}").id
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["seed=1", "threads=2", "budget.weights=49%", "method.guarantee=off", "device=gap8", "recipe.epochs=3",
+     "benchmark.augmentation.rotate=11", "benchmark.network.width=8", "recipe.dtype=bf16", "method=random_search"],
+)  # fmt: skip
+def test_what_changes_results_changes_the_id(change: str) -> None:
+    assert plan("budget.weights=50%", change).id != plan("budget.weights=50%").id
+
+
+def test_a_method_of_a_new_version_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from suite.dnas.search import Duccio
+
+    before = plan().id
+    monkeypatch.setattr(Duccio, "version", 99)
+    assert plan().id != before
+
+
 class TestNetworksOfAUser:
     """A user's code may change from one call to the next; the suite's own changes with its version."""
 
