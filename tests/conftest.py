@@ -8,6 +8,7 @@ import pytest
 import torch
 from checkout import ROOT
 from devices import device
+from own_code import OwnCode
 
 from suite.hardware.costs import HardwareModel
 
@@ -39,3 +40,10 @@ def gap8() -> HardwareModel:
 @pytest.fixture(scope="session")
 def nucleo() -> HardwareModel:
     return device("nucleo_l4r5zi")
+
+
+@pytest.fixture
+def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnCode:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    return OwnCode(folder, monkeypatch)

@@ -7,7 +7,7 @@ option that is null is as if it did not exist, so that adding one changes no id.
 import dataclasses
 import hashlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from suite.config.build import build, plain
-from suite.hardware.layers import Network
+from suite.hardware.layers import Layer
 
 _ABSENT = object()
 _METHODS = Path(str(resources.files("suite") / "conf" / "method"))
@@ -33,6 +33,12 @@ def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str
     settings = _options(instance, node)
     considered: dict[str, Any] = _without_null({k: v for k, v in settings.items() if k not in set(ignored)})
     return {"_target_": node["_target_"]} | considered
+
+
+def settings_of(instance: Any) -> dict[str, Any]:
+    """The fields of a dataclass as plain values, without those that are null."""
+    settings: dict[str, Any] = _without_null(_plain_value(instance))
+    return settings
 
 
 def method_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def flat_options(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
     return flat
 
 
-def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Network) -> dict[str, Any]:
+def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Sequence[Layer]) -> dict[str, Any]:
     """What identifies a network: its configuration; of one that is not the suite's own also its code.
 
     The suite's own networks change with the version of their benchmark. Of others the traced layers are hashed, and the
@@ -74,7 +80,7 @@ def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Networ
     """
     if str(node["_target_"]).startswith("suite."):
         return dict(_plain_value(node))
-    identity = {**_plain_value(node), "layers": hashlib.sha256(repr(layers.layers).encode()).hexdigest()}
+    identity = {**_plain_value(node), "layers": hashlib.sha256(repr(tuple(layers)).encode()).hexdigest()}
     try:
         source = inspect.getsourcefile(type(network))
     except TypeError:  # of a class that was made in an interactive session
@@ -86,7 +92,7 @@ def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Networ
 
 def _options(instance: Any, node: Mapping[str, Any]) -> dict[str, Any]:
     if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
-        return {f.name: _plain_value(getattr(instance, f.name)) for f in dataclasses.fields(instance) if f.init}
+        return dict(_plain_value(instance))
     return {key: _plain_value(value) for key, value in node.items() if key != "_target_"}
 
 

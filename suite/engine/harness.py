@@ -26,6 +26,7 @@ from suite.engine.allocator import keep_freed_memory
 from suite.engine.candidates import SELECTION, choose_candidate, evaluate_candidate, summarise_candidate
 from suite.engine.environment import environment
 from suite.engine.memory import PeakMemory
+from suite.engine.preflight import check_method, check_outputs
 from suite.hardware.layers import Layer
 from suite.hardware.trace import trace
 from suite.records.claims import claimed
@@ -75,6 +76,7 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
         torch.set_num_threads(plan.threads)
         keep_freed_memory()
     data = load_data(plan.benchmark, store)
+    check_outputs(plan, data)
     plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
     task = make_task(plan, data, Workspace(folder, store, checkpoint_seconds), progress)
     check_method(plan, task)
@@ -94,21 +96,6 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
     return record
 
 
-def check_method(plan: Plan, task: Task) -> None:
-    """Let the method refuse the task before anything is trained, such as for a cost limit that is too small.
-
-    Raises:
-        SuiteError: it does.
-    """
-    check = getattr(plan.method, "check", None)
-    if check is None:
-        return
-    try:
-        check(task, plan.budget)
-    except ValueError as error:
-        raise SuiteError(str(error)) from error
-
-
 def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) -> Task:
     """What the method sees: training and validation data only."""
     recipe, benchmark, compute = plan.task.recipe, plan.benchmark, plan.task.compute
@@ -124,15 +111,6 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
         workspace=workspace,
         progress=progress,
     )
-
-
-def without_examples(data: Data) -> Data:
-    """The same numbers of examples and labels, each example empty: for checks that need the splits' sizes only."""
-    return replace(data, train=_empty(data.train), validation=_empty(data.validation), test=_empty(data.test))
-
-
-def _empty(split: Split) -> Split:
-    return Split(torch.empty(len(split), 0), split.y)
 
 
 def _to_device(split: Split, compute: str) -> Split:

@@ -1,12 +1,14 @@
 """Small real runs for tests: the bundled digits, cut short, in a folder of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
 
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Split
@@ -16,11 +18,19 @@ from suite.task.progress import Progress
 from suite.task.task import Task, Workspace
 
 
-def plan(*overrides: str, preset: str = "smoke") -> Plan:
-    """The plan of one digits run, on one thread."""
+def plan(*overrides: str, preset: str = "smoke", nodes: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of one digits run, on one thread; `nodes` replace whole nodes, by dotted key."""
+    return make_plan(job(*overrides, preset=preset, nodes=nodes))
+
+
+def job(*overrides: str, preset: str = "smoke", nodes: Mapping[str, Any] | None = None) -> DictConfig:
+    """The composed configuration of `plan`."""
     GlobalHydra.instance().clear()
     with initialize_config_module("suite.conf", version_base="1.3"):
-        return make_plan(compose("config", [f"preset={preset}", "threads=1", *overrides]))
+        config = compose("config", [f"preset={preset}", "threads=1", *overrides])
+    for key, node in (nodes or {}).items():
+        OmegaConf.update(config, key, OmegaConf.create(dict(node)), merge=False, force_add=True)
+    return config
 
 
 def task(folder: Path, *overrides: str, checkpoint_seconds: float = 0.0) -> tuple[Task, Plan]:
