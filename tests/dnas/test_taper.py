@@ -14,6 +14,7 @@ from suite.dnas.taper import IMPORTANCES, Taper, tighten_budget
 from suite.records.store import save_tensors
 from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
+from suite.task.task import SearchResult
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 LONGER = ("recipe.epochs=6",)
@@ -94,10 +95,18 @@ def test_gates_computed_before_a_kill_are_not_computed_again(tmp_path: Path, mon
     assert again.total().macs == meter.total().macs
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, Meter]:
+    _, _, whole, meter = _search(tmp_path_factory.mktemp("whole"), Taper(tighten=3))
+    return whole, meter
+
+
 @pytest.mark.parametrize("saves", [1, 3, 4, 6])
-def test_a_kill_at_any_checkpoint_changes_nothing(saves: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_at_any_checkpoint_changes_nothing(
+    saves: int, uninterrupted: tuple[SearchResult, Meter], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     method = Taper(tighten=3)
-    _, _, whole, meter = _search(tmp_path / "whole", method)
+    whole, meter = uninterrupted
     left = iter(range(saves))
     save = save_tensors
 
