@@ -18,6 +18,7 @@ from torch import nn
 from suite.config.build import build, plain
 from suite.hardware.layers import Network
 
+_ABSENT = object()
 _METHODS = Path(str(resources.files("suite") / "conf" / "method"))
 
 
@@ -44,9 +45,13 @@ def method_variant(method: Any, node: Mapping[str, Any], space: str) -> dict[str
 
     The default is the built-in configuration of that name; of a third party's method the defaults of its class.
     """
-    options = flat_options(method_options(method, node))
-    default = flat_options(_default_options(method, node))
-    differing = {key: value for key, value in options.items() if key in default and value != default[key]}
+    default_options = _default_options(method, node)
+    default = flat_options(default_options)
+    differing = {
+        key: value
+        for key, value in flat_options(method_options(method, node)).items()
+        if key.split(".")[0] in default_options and value != default.get(key, _ABSENT)
+    }
     return differing | ({} if space == "masks" else {"space": space})
 
 

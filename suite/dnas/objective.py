@@ -15,8 +15,8 @@ from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
 from suite.space.budget import Budget, feasible_first_key
+from suite.task.objective import Objective
 from suite.task.task import Task
-from suite.task.training import Objective
 
 log = logging.getLogger(__name__)
 

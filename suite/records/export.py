@@ -1,5 +1,6 @@
 """An experiment as one tidy file, a row a run, for analyses of one's own."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,7 @@ _WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, 
 def export(store: Store, path: Path) -> int:
     """Write the columns of `suite.records.frame.frame` to `path`, CSV or Parquet by its suffix; the number of rows.
 
+    The variant is written as JSON, such as {"guarantee": "off"}.
     Failed runs are rows with their error. Numbers are in full precision and base units (bytes, MAC, seconds, joules);
     what a run lacks is empty. The file is whole or not there; one that is there is replaced.
 
@@ -45,6 +47,7 @@ def export(store: Store, path: Path) -> int:
     if not records:
         raise SuiteError(f"{store.folder}: no records to export")
     table = frame(records)
+    table["variant"] = [json.dumps(dict(pairs)) for pairs in table["variant"]]
     try:
         with replacing(path) as file:
             writer(table, file)

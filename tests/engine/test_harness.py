@@ -194,7 +194,7 @@ class TestIdentity:
         assert plan("name=a", "results_dir=x").id == plan("name=b", "checkpoint_seconds=1").id
 
     def test_a_share_and_its_absolute_value_are_one_budget(self) -> None:
-        seed = plan().space.reference_costs["weights"]
+        seed = plan().task.space.reference_costs["weights"]
         assert plan("budget.weights=50%").id == plan(f"budget.weights={seed / 2}").id
 
     @pytest.mark.parametrize(

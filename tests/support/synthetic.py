@@ -26,8 +26,8 @@ BUDGETS = ({"weights": "25%", "latency": "50%"}, {"weights": "50%", "ram": "50%"
 # score at a half, share of each target that is used, violation at the last search epoch, search and full cost
 METHODS: dict[str, tuple[float, float, float | None, float, int]] = {
     "duccio": (0.893, 0.985, 0.031, 1.1, 1),
-    "hand_tuned (equal length)": (0.871, 1.18, None, 0.0, 1),
-    "width_scaling (equal length)": (0.862, 0.93, None, 0.0, 1),
+    "hand_tuned": (0.871, 1.18, None, 0.0, 1),
+    "width_scaling": (0.862, 0.93, None, 0.0, 1),
     "random_search": (0.874, 0.88, None, 6.5, 12),
 }
 OPTIONS: dict[str, dict[str, object]] = {"duccio": {"guarantee": "refill"}, "random_search": {"trials": 12}}
@@ -60,6 +60,8 @@ def make_record(
         status="done",
         benchmark=benchmark,
         method=method,
+        variant={},
+        options=OPTIONS.get(method, {}),
         device=device,
         preset=preset,
         seed=seed,
@@ -68,11 +70,11 @@ def make_record(
         units=UNITS,
         config=config,
     )
-    return dataclasses.replace(record, **(_outcome(record, limits) | changes))  # type: ignore[arg-type]
+    return dataclasses.replace(record, **(_result_fields(record, limits) | changes))  # type: ignore[arg-type]
 
 
-def _outcome(record: RunRecord, limits: Budget) -> dict[str, object]:
-    """What came out: the fields of a finished run, drawn at random from its names and seed."""
+def _result_fields(record: RunRecord, limits: Budget) -> dict[str, object]:
+    """The fields that a finished run has more than a planned one, drawn at random from its names and seed."""
     rng = random.Random(" ".join((record.id, record.method, record.budget)))
     base, use, searched, search, networks = METHODS.get(record.method, (0.85, 0.97, 0.02, 1.0, 1))
     costs = {m: c * rng.uniform(0.4, 0.6) for m, c in REFERENCE_COSTS.items()}
