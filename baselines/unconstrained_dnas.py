@@ -273,7 +273,7 @@ class Sweep:
             plain, selection = discretise_choices(task.choices, no_budget, mixed.cpu(), "off", task.input_shape)
             return plain, list(selection), searched
         masked = MaskedNetwork(network, task.space.network, task.space.groups)
-        objective = MaskObjective(task, masked, penalty, compaction=compaction)
+        objective = MaskObjective(task, masked, penalty, no_budget, feasible_first=False, compaction=compaction)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])
         return masked.cpu().export(), None, searched
 

@@ -12,6 +12,8 @@ from own_code import OwnCode
 
 from suite.hardware.costs import HardwareModel
 
+torch.set_num_threads(1)  # also for fixtures of modules, which run before those of functions
+
 # The first import of torch within an example takes longer than any deadline worth having.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")

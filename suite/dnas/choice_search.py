@@ -1,35 +1,30 @@
 """Search over layer choices: its objective, its checkpoint rule, and the plain network that it ends with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from suite.dnas.branch_mixing import ChoiceRule, MixedNetwork
-from suite.dnas.objective import LATE
+from suite.dnas.objective import PenaltyObjective
 from suite.dnas.penalty import Penalty
 from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.space.budget import Budget, feasible_first_key
+from suite.space.budget import Budget
 from suite.space.choice_space import ChoiceSpace
 from suite.space.importance import channel_importance
 from suite.space.projection import project
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
-from suite.task.objective import Objective
 from suite.task.task import Task
 
 _NEVER = -1e9
 """Log probability of a branch that was dropped."""
 
 
-class ChoiceObjective(Objective):
-    """A penalty on expected costs; the logits (and masks) have a learning rate of their own and no weight decay.
-
-    With `feasible_first`, epochs whose likeliest network fits the budget rank before all others; else the checkpoint is
-    the best validation score of the last quarter, as in the paper.
-    """
+class ChoiceObjective(PenaltyObjective):
+    """A penalty on expected costs; logits and masks have learning rates of their own and no weight decay."""
 
     def __init__(
         self,
@@ -41,9 +36,8 @@ class ChoiceObjective(Objective):
         feasible_first: bool,
         compaction: bool,
     ) -> None:
-        self.task, self.mixed, self.cost_penalty, self.budget = task, mixed, cost_penalty, budget
-        self.feasible_first = feasible_first
-        self.compaction = compaction and not cost_penalty.rule.can_reopen
+        super().__init__(task, cost_penalty, budget, feasible_first=feasible_first, compaction=compaction)
+        self.mixed = mixed
         assert task.choices is not None
         self.space: ChoiceSpace = task.choices
         self.alternating = mixed.sampler.rule.optimisation == "alternating"
@@ -87,25 +81,13 @@ class ChoiceObjective(Objective):
         """Exact costs of the likeliest network."""
         return self.space.exact(self.mixed.sampler.selection(), self.mixed.widths())
 
-    def ratios(self) -> dict[str, float]:
-        """Cost/target of each constraint."""
-        costs = self.costs()
-        return {m: costs[m] / target for m, target in self.budget.targets.items()}
-
     def row(self, epoch: int) -> dict[str, Any]:
         """Exact costs, strengths, and each position's likeliest branch with its probability."""
-        columns: dict[str, Any] = {f"cost/{metric}": value for metric, value in self.costs().items()}
-        columns |= {f"strength/{m}": self.cost_penalty.strength(m, epoch + 1) for m in self.cost_penalty.targets}
+        columns = super().row(epoch)
         likeliest = self.space.named(self.mixed.sampler.selection())
         for (name, branch), p in zip(likeliest.items(), self.mixed.sampler.probabilities(), strict=True):
             columns |= {f"choice/{name}": branch, f"probability/{name}": float(p.detach().max())}
         return columns
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """Feasible epochs first, by score, then the least violation; without `feasible_first` the paper's rule."""
-        if not self.feasible_first:
-            return (score,) if epoch >= int(LATE * self.cost_penalty.epochs) else None
-        return feasible_first_key(self.budget, self.costs(), score)
 
     def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
         """Branches that have become unlikely are dropped and no longer computed; so are closed channels."""
@@ -113,14 +95,6 @@ class ChoiceObjective(Objective):
         self.mixed.sampler.drop_unlikely()
         if self.compaction and self.mixed.compact(optimiser):
             self.mixed.set_branch_macs(self.space.branch_costs("macs", self.mixed.computed_widths))
-
-    def state(self) -> dict[str, Any]:
-        """The strengths."""
-        return self.cost_penalty.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Strengths as they were."""
-        self.cost_penalty.restore(state)
 
 
 def make_mixed_network(task: Task, supernet: nn.Module, rule: ChoiceRule) -> MixedNetwork:

@@ -26,7 +26,7 @@ from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
 from suite.hardware.trace import trace
-from suite.space.budget import Budget, feasible_first_key
+from suite.space.budget import Budget
 from suite.space.groups import count_open
 from suite.space.importance import channel_importance
 from suite.space.projection import project
@@ -158,13 +158,15 @@ class _LayerObjective(MaskObjective):
     """The penalty on layers; with a guarantee, epochs that meet levels and budget rank before all others."""
 
     def __init__(self, refinement: Refinement, masked: MaskedNetwork, penalty: Penalty) -> None:
-        super().__init__(refinement.task, masked, penalty, compaction=True)
-        self.budget, self.method = refinement.budget, refinement.method
+        feasible_first = refinement.method.guarantee != "off"
+        super().__init__(
+            refinement.task, masked, penalty, refinement.budget, feasible_first=feasible_first, compaction=True
+        )
+        self.levels = refinement.method.levels
 
     def ratios(self) -> dict[str, float]:
         """Cost/target of the budget's constraints, and of the worst layer."""
-        costs = self.costs()
-        ratios = {c.metric: costs[c.metric] / c.target for c in self.budget.constraints}
+        ratios = super().ratios()
         worst = max(ratios.pop(metric) for metric in self.cost_penalty.targets)
         return ratios | {"layers": worst}
 
@@ -175,13 +177,7 @@ class _LayerObjective(MaskObjective):
         columns = {f"cost/{metric}": costs[metric] for metric in self.task.hardware.units}
         columns |= {metric: costs[metric] for metric in targets}
         columns |= {f"strength/{metric}": self.cost_penalty.strength(metric, epoch + 1) for metric in targets}
-        return columns | count_layers_over(costs, self.method.levels)
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """Epochs that meet levels and budget first, by score, then the least violation. The paper's rule where off."""
-        if self.method.guarantee == "off":
-            return super().rank(epoch, score)
-        return feasible_first_key(self.budget, self.costs(), score)
+        return columns | count_layers_over(costs, self.levels)
 
 
 def _add_to_last_training(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
-"""The objective of every mask search: costs in the loss, masks with a learning rate of their own.
+"""Objectives of searches under a budget: costs in the loss, the checkpoint rule, the columns of the history.
 
 With compaction, channels that are closed at the end of an epoch are no longer computed (`suite.dnas.compaction`).
 """
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
+from suite.space.budget import Budget, feasible_first_key
 from suite.task.objective import Objective
 from suite.task.task import Task
 
@@ -22,15 +24,65 @@ LATE = 0.75
 """From this share of a search's epochs on, the paper's code considers checkpoints and counts patience."""
 
 
-class MaskObjective(Objective):
-    """A penalty on relaxed costs; the checkpoint is the best validation score of the last quarter, the paper's rule.
+class PenaltyObjective(Objective, ABC):
+    """A penalty on costs, and the choice of the checkpoint.
 
-    Where the penalty can reopen a channel there is no compaction: the whole network is computed throughout.
+    With `feasible_first`, epochs whose network fits the budget rank before all others; else the checkpoint is the best
+    validation score of the last quarter, as in the paper. Where the penalty can reopen a channel there is no
+    compaction: the whole network is computed throughout.
     """
 
-    def __init__(self, task: Task, masked: MaskedNetwork, cost_penalty: Penalty, *, compaction: bool) -> None:
-        self.task, self.masked, self.cost_penalty = task, masked, cost_penalty
+    def __init__(
+        self, task: Task, cost_penalty: Penalty, budget: Budget, *, feasible_first: bool, compaction: bool
+    ) -> None:
+        self.task, self.cost_penalty, self.budget = task, cost_penalty, budget
+        self.feasible_first = feasible_first
         self.compaction = compaction and not cost_penalty.rule.can_reopen
+
+    @abstractmethod
+    def costs(self) -> dict[str, float]:
+        """Exact costs of the network that the search would end with now."""
+
+    def ratios(self) -> dict[str, float]:
+        """Cost/target of each constraint."""
+        costs = self.costs()
+        return {m: costs[m] / target for m, target in self.budget.targets.items()}
+
+    def row(self, epoch: int) -> dict[str, Any]:
+        """Exact costs, and strengths at the epoch's end."""
+        columns: dict[str, Any] = {f"cost/{metric}": value for metric, value in self.costs().items()}
+        return columns | {f"strength/{m}": self.cost_penalty.strength(m, epoch + 1) for m in self.cost_penalty.targets}
+
+    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
+        """Feasible epochs first, by score, then the least violation; without `feasible_first` late epochs by score."""
+        if self.feasible_first:
+            return feasible_first_key(self.budget, self.costs(), score)
+        return (score,) if epoch >= int(LATE * self.cost_penalty.epochs) else None
+
+    def state(self) -> dict[str, Any]:
+        """The strengths."""
+        return self.cost_penalty.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Set the strengths to a former `state()`."""
+        self.cost_penalty.restore(state)
+
+
+class MaskObjective(PenaltyObjective):
+    """A penalty on the relaxed costs of a masked network; the masks have a learning rate of their own."""
+
+    def __init__(
+        self,
+        task: Task,
+        masked: MaskedNetwork,
+        cost_penalty: Penalty,
+        budget: Budget,
+        *,
+        feasible_first: bool,
+        compaction: bool,
+    ) -> None:
+        super().__init__(task, cost_penalty, budget, feasible_first=feasible_first, compaction=compaction)
+        self.masked = masked
         self._cost_gradients = CostGradients(task.space, list(cost_penalty.targets))
         self._macs: dict[tuple[int, ...], float] = {}
         if compaction and not self.compaction:
@@ -39,7 +91,7 @@ class MaskObjective(Objective):
             log.info("no compaction in %s: the task can reopen their channels", ", ".join(names))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """The masks, without weight decay; under dual ascent without momentum past the limit too."""
+        """The masks, without weight decay; under dual ascent also without momentum, which would overshoot."""
         group = {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
         yield group | ({"betas": (0.0, 0.999)} if self.cost_penalty.rule.schedule == "dual" else {})
 
@@ -67,20 +119,3 @@ class MaskObjective(Objective):
     def costs(self) -> dict[str, float]:
         """Exact costs at the present masks."""
         return self.task.space.exact(self.masked.widths())
-
-    def row(self, epoch: int) -> dict[str, float]:
-        """Exact costs, and strengths at the epoch's end."""
-        columns = {f"cost/{metric}": value for metric, value in self.costs().items()}
-        return columns | {f"strength/{m}": self.cost_penalty.strength(m, epoch + 1) for m in self.cost_penalty.targets}
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """Only late epochs, by score."""
-        return (score,) if epoch >= int(LATE * self.cost_penalty.epochs) else None
-
-    def state(self) -> dict[str, Any]:
-        """The strengths."""
-        return self.cost_penalty.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Strengths as they were."""
-        self.cost_penalty.restore(state)

@@ -16,7 +16,7 @@ from suite.dnas.choice_search import ChoiceObjective, discretise_choices, make_m
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.space.budget import Budget, feasible_first_key
+from suite.space.budget import Budget
 from suite.space.importance import channel_importance
 from suite.space.projection import GUARANTEES, project
 from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
@@ -109,8 +109,8 @@ class Duccio:
             network, selection = discretise_choices(task.choices, budget, mixed.cpu(), self.guarantee, task.input_shape)
             return Candidate(network, choices=task.choices.named(selection)), searched
         masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
-        objective = _ConstrainedObjective(
-            task, budget, masked, penalty, feasible_first=feasible_first, compaction=self.compaction
+        objective = MaskObjective(
+            task, masked, penalty, budget, feasible_first=feasible_first, compaction=self.compaction
         )
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])
         return Candidate(self._discretise(task, budget, masked.cpu())), searched
@@ -125,33 +125,6 @@ class Duccio:
     def _discretise(self, task: Task, budget: Budget, masked: MaskedNetwork) -> nn.Module:
         importance = channel_importance(masked.copy_plain(), task.space.network, task.space.groups)
         return masked.export(project(task.space, budget, masked.masks.open_channels(), importance, self.guarantee))
-
-
-class _ConstrainedObjective(MaskObjective):
-    """The penalty on constraints; with `feasible_first`, epochs that fit the budget rank before all others."""
-
-    def __init__(
-        self,
-        task: Task,
-        budget: Budget,
-        masked: MaskedNetwork,
-        penalty: Penalty,
-        *,
-        feasible_first: bool,
-        compaction: bool,
-    ) -> None:
-        super().__init__(task, masked, penalty, compaction=compaction)
-        self.budget, self.feasible_first = budget, feasible_first
-
-    def ratios(self) -> dict[str, float]:
-        costs = self.costs()
-        return {m: costs[m] / target for m, target in self.budget.targets.items()}
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """Feasible epochs first, by score, then the least violation; without `feasible_first` the paper's rule."""
-        if not self.feasible_first:
-            return super().rank(epoch, score)
-        return feasible_first_key(self.budget, self.costs(), score)
 
 
 def _last_costs(searched: Fit, task: Task) -> dict[str, float]:

@@ -40,11 +40,6 @@ class ChoiceSpace:
         """The layer choices, in order of execution."""
         return self.supernet_graph.positions
 
-    @property
-    def size(self) -> int:
-        """Number of selections."""
-        return math.prod(len(position.branches) for position in self.positions)
-
     @cached_property
     def _all_branches(self) -> WidthSpace:
         return WidthSpace(self.supernet_graph.network, self.hardware)

@@ -15,7 +15,7 @@ from suite.task.meter import Meter
 from suite.task.task import SearchResult
 
 # fast masks: most channels close within a few epochs
-SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.1", "recipe.epochs=6")
+SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.1", "recipe.epochs=5")
 
 
 def _search(folder: Path, *overrides: str, shape: str = "hinge", **options: Any) -> tuple[SearchResult, Meter]:

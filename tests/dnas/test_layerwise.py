@@ -34,7 +34,7 @@ BUDGET = ("budget.weights=50%", "budget.ram=80%")
 LEVELS = (3000, 9000)
 TOLERANCE = 0.6
 STRONG = PenaltyRule(schedule="constant", multiplier=10)
-FAST = ("recipe.mask_lr=0.1", "recipe.epochs=6")
+FAST = ("recipe.mask_lr=0.1", "recipe.epochs=5")
 
 
 def _refined(folder: Path, *overrides: str, **options: Any) -> tuple[Task, Budget, SearchResult, Meter]:
@@ -212,19 +212,24 @@ class _KillIn(Progress):
             raise _Killed
 
 
-@pytest.mark.parametrize("label", ["finetune", "refine", "refine-finetune"])
-def test_a_killed_run_continues_to_the_same_bits(label: str, tmp_path: Path) -> None:
-    strong = {
-        "penalty": STRONG,
-        "levels": LEVELS,
-        "tolerance": TOLERANCE,
-    }  # closes channels, so that there is compaction
-    method = DuccioLayerwise(**strong)
-    whole, made = task(tmp_path / "whole", *BUDGET, *FAST)
-    meter = Meter(whole.standard_macs)
-    expected = method.search(whole, made.budget, meter)
+# closes channels, so that there is compaction
+CLOSING = DuccioLayerwise(penalty=STRONG, levels=LEVELS, tolerance=TOLERANCE)
 
-    of, _ = task(tmp_path / "killed", *BUDGET, *FAST)
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, Meter]:
+    of, made = task(tmp_path_factory.mktemp("whole"), *BUDGET, *FAST)
+    meter = Meter(of.standard_macs)
+    return CLOSING.search(of, made.budget, meter), meter
+
+
+@pytest.mark.parametrize("label", ["finetune", "refine", "refine-finetune"])
+def test_a_killed_run_continues_to_the_same_bits(
+    label: str, uninterrupted: tuple[SearchResult, Meter], tmp_path: Path
+) -> None:
+    method = CLOSING
+    expected, meter = uninterrupted
+    of, made = task(tmp_path, *BUDGET, *FAST)
     with pytest.raises(_Killed):
         method.search(replace(of, progress=_KillIn(label)), made.budget, Meter(of.standard_macs))
     again = Meter(of.standard_macs)

@@ -14,15 +14,29 @@ from suite.dnas.taper import IMPORTANCES, Taper, tighten_budget
 from suite.records.store import save_tensors
 from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
+from suite.task.task import SearchResult, Task
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 LONGER = ("recipe.epochs=6",)
 
 
-def _search(folder: Path, method: Taper, *overrides: str):
+def _search(folder: Path, method: Taper, *overrides: str) -> "Search":
     of, plan = task(folder, *BUDGET, *LONGER, *overrides)
     meter = Meter(of.standard_macs)
     return of, plan.budget, method.search(of, plan.budget, meter), meter
+
+
+Search = tuple[Task, Budget, SearchResult, Meter]
+
+
+@pytest.fixture(scope="module")
+def default_search(tmp_path_factory: pytest.TempPathFactory) -> Search:
+    return _search(tmp_path_factory.mktemp("default"), Taper())
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Search:
+    return _search(tmp_path_factory.mktemp("whole"), Taper(tighten=3))
 
 
 def _costs(row: Mapping[str, Any], metrics: Mapping[str, str]) -> dict[str, float]:
@@ -43,14 +57,14 @@ def test_every_epoch_of_the_search_meets_its_own_budget_and_the_last_the_real_on
     assert budget.fits(result.search_costs)
 
 
-def test_no_channel_that_the_last_projection_had_would_still_fit(tmp_path: Path) -> None:
-    _, budget, result, _ = _search(tmp_path, Taper())
+def test_no_channel_that_the_last_projection_had_would_still_fit(default_search: Search) -> None:
+    _, budget, result, _ = default_search
     used = max(result.search_costs[m] / target for m, target in budget.targets.items())
     assert 0.9 < used <= 1
 
 
-def test_it_trains_as_many_epochs_as_a_whole_search(tmp_path: Path) -> None:
-    of, _, result, _ = _search(tmp_path, Taper())
+def test_it_trains_as_many_epochs_as_a_whole_search(default_search: Search) -> None:
+    of, _, result, _ = default_search
     assert len(result.history) == of.recipe.total_epochs
 
 
@@ -85,8 +99,10 @@ def test_lengths_that_leave_nothing_to_finetuning_are_refused(tmp_path: Path) ->
         Taper(warmup=9, tighten=9).check(without_examples(of), plan.budget)
 
 
-def test_gates_computed_before_a_kill_are_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    of, budget, first, meter = _search(tmp_path, Taper(tighten=3))
+def test_gates_computed_before_a_kill_are_not_computed_again(
+    uninterrupted: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, budget, first, meter = uninterrupted
     monkeypatch.setattr("suite.dnas.taper.gate_importance", lambda *_: pytest.fail("computed again"))
     again = Meter(of.standard_macs)
     second = Taper(tighten=3).search(of, budget, again)
@@ -95,9 +111,11 @@ def test_gates_computed_before_a_kill_are_not_computed_again(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("saves", [1, 3, 4, 6])
-def test_a_kill_at_any_checkpoint_changes_nothing(saves: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_at_any_checkpoint_changes_nothing(
+    saves: int, uninterrupted: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     method = Taper(tighten=3)
-    _, _, whole, meter = _search(tmp_path / "whole", method)
+    _, _, whole, meter = uninterrupted
     left = iter(range(saves))
     save = save_tensors
 
