@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tasks import plan
 
+from suite import SuiteError
 from suite.engine.harness import execute
 from suite.records.record import RunRecord
 from suite.records.store import Store
@@ -59,10 +60,7 @@ def test_a_limit_is_never_exceeded_and_not_left_unused(method: str, limit: float
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_limit_that_is_too_small_is_a_failed_run_that_trained_nothing(method: str, tmp_path: Path) -> None:
-    record = _run(tmp_path, method, "method.cost_limit=0.001")
-    assert record.status == "failed"
-    assert "method.cost_limit=0.001" in (record.error or "")
-    assert "at least" in (record.error or "")
-    assert record.meter["total"]["macs"] == 0
+def test_a_limit_that_is_too_small_is_refused_before_anything_is_trained(method: str, tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=r"method\.cost_limit=0\.001: .* at least"):
+        _run(tmp_path, method, "method.cost_limit=0.001")
     assert not list((tmp_path / "artefacts").glob("*/*.pt"))
