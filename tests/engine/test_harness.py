@@ -1,6 +1,7 @@
 """The harness: believes nothing, reads the test split once, isolates failures, writes honest records."""
 
 import math
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
@@ -15,10 +16,17 @@ from suite import SuiteError
 from suite.config.plan import Plan
 from suite.data.base import Split
 from suite.deploy.load import load_network
-from suite.engine.harness import RunningElsewhere, execute, load_data, subset
+from suite.engine.harness import (
+    EvaluatedCandidate,
+    RunningElsewhere,
+    choose_candidate,
+    execute,
+    load_data,
+    subset,
+)
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.space.budget import Budget
+from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.task import Candidate, SearchResult, Task
@@ -121,6 +129,53 @@ def test_a_candidate_whose_score_is_nan_is_not_chosen(tmp_path: Path, monkeypatc
     record = _execute(replace(plan(), method=Proposes((1.0, 0.6, 0.5))), tmp_path)
     assert record.costs == record.candidates[2]["costs"]
     assert record.scores["validation"] == 0.2
+
+
+def test_a_score_that_is_no_number_is_never_chosen_over_one_that_is() -> None:
+    """Wherever it stands in the list; among networks that do not fit, the least violation decides as ever."""
+    budget = Budget((Constraint("weights", 10.0, "10B"),))
+
+    def chosen(*scores_and_weights: tuple[float, float]) -> int:
+        candidates = [
+            EvaluatedCandidate(Candidate(torch.nn.Identity(), str(i)), {"weights": weights}, score)
+            for i, (score, weights) in enumerate(scores_and_weights)
+        ]
+        return candidates.index(choose_candidate(budget, candidates))
+
+    nan = math.nan
+    assert chosen((nan, 5), (0.1, 5), (0.3, 5)) == 2
+    assert chosen((0.1, 5), (nan, 5), (0.3, 5)) == 2
+    assert chosen((0.3, 5), (0.1, 5), (nan, 5)) == 0
+    assert chosen((nan, 5), (-math.inf, 5)) == 1
+    assert chosen((nan, 5), (0.9, 11)) == 0
+    assert chosen((nan, 12), (0.1, 11), (0.9, 13)) == 1
+    assert chosen((nan, 11), (0.1, 11)) == 1
+
+
+def test_candidates_are_scored_on_validation_data_and_the_chosen_one_on_test_data(tmp_path: Path) -> None:
+    networks: list[torch.nn.Module] = []
+
+    class Remembers(Proposes):
+        def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+            result = super().search(task, budget, meter)
+            networks.extend(candidate.network for candidate in result.candidates)
+            return result
+
+    made = replace(plan("budget.weights=50%"), method=Remembers((0.6, 0.4, 0.2)))
+    record = _execute(made, tmp_path)
+    data = load_data(made.benchmark, Store(tmp_path, "test"))
+    cut = made.task.recipe.eval_samples
+    validation, test = subset(data.validation, cut), subset(data.test, cut)
+
+    def score(network: torch.nn.Module, split: Split) -> float:
+        with torch.no_grad():
+            return made.benchmark.selection_score(network.eval()(made.benchmark.preprocess(split.x)), split)
+
+    on_validation, on_test = ([score(network, split) for network in networks] for split in (validation, test))
+    assert on_validation != on_test, "or this test could not tell one from the other"
+    assert [c["validation"] for c in record.candidates] == on_validation
+    best = max(range(3), key=lambda i: on_validation[i])
+    assert record.scores == {"validation": on_validation[best], "test": on_test[best]}
 
 
 def test_a_method_that_raises_is_a_row_not_an_end(tmp_path: Path) -> None:
