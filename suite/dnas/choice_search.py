@@ -17,8 +17,8 @@ from suite.space.importance import channel_importance
 from suite.space.projection import project
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
+from suite.task.objective import Objective
 from suite.task.task import Task
-from suite.task.training import Objective
 
 _NEVER = -1e9
 """Log probability of a branch that was dropped."""

@@ -13,8 +13,8 @@ from torch import Tensor
 from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
+from suite.task.objective import Objective
 from suite.task.task import Task
-from suite.task.training import Objective
 
 log = logging.getLogger(__name__)
 

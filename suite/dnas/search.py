@@ -22,9 +22,10 @@ from suite.space.projection import GUARANTEES, project
 from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
+from suite.task.objective import Objective
 from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import Candidate, SearchResult, Task
-from suite.task.training import Fit, Objective, Phase, fit
+from suite.task.training import Fit, Phase, fit
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ draws what it would have drawn, and its result is the same bit for bit (CPU, sam
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from suite.records.store import load_tensors, save_tensors
 from suite.space.budget import nan_to_lowest
 from suite.task.evaluation import autocast, evaluate, inputs, to_device
 from suite.task.meter import Meter, Usage
+from suite.task.objective import Objective
 from suite.task.recipe import Optimisation
 from suite.task.task import Task, stream_seed
 
@@ -26,58 +27,6 @@ _HEARTBEAT_S = 2.0
 
 class Diverged(RuntimeError):
     """The training loss became NaN or infinite."""
-
-
-class Objective:
-    """What a phase minimises besides the task loss, and which epoch's weights it returns.
-
-    This base class adds nothing to the loss and chooses the epoch with the best validation score.
-    """
-
-    def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """Parameter groups with settings of their own."""
-        return ()
-
-    def passes(self) -> Sequence[str]:
-        """The splits that an epoch trains on, in order: "train", "validation"."""
-        return ("train",)
-
-    def begin_pass(self, split: str, epoch: int) -> None:
-        """Called when a pass over a split starts."""
-
-    def macs(self, *, training: bool) -> float | None:
-        """Forward MACs of an example in the last step, or in evaluation; None: those that were given to `fit`."""
-        return None
-
-    def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
-        """Called after each epoch: the network and its optimiser may be changed for the next one.
-
-        Also called where a phase continues from a checkpoint, after the network's state was loaded and before the
-        optimiser's.
-        """
-
-    def penalty(self, epoch: float) -> Tensor | None:
-        """A term added to the loss, after the forward pass of each step; fractions of `epoch` count steps."""
-        return None
-
-    def ratios(self) -> dict[str, float]:
-        """Cost/target of each constraint now."""
-        return {}
-
-    def row(self, epoch: int) -> dict[str, float]:
-        """Columns for the history, at the end of an epoch."""
-        return {}
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """The epoch with the largest rank is returned, one of rank None never; a score of NaN is given as -inf."""
-        return (score,)
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a former `state()`."""
 
 
 @dataclass

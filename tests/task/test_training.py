@@ -10,9 +10,10 @@ from tasks import task
 from torch import Tensor, nn
 
 from suite.task.meter import Meter
+from suite.task.objective import Objective
 from suite.task.recipe import Optimisation, Recipe
 from suite.task.task import Task
-from suite.task.training import Diverged, Objective, Phase, fit
+from suite.task.training import Diverged, Phase, fit
 
 RECIPE_PHASE = Optimisation(lr=2e-3)
 
