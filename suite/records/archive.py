@@ -1,6 +1,7 @@
 """An experiment's records as one file, `records.zip`: what is committed and sent of a finished experiment."""
 
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Archive:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(f"runs/{run_id}/{name}")
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
             raise OSError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
 
     def write(self, files: Mapping[str, Mapping[str, bytes]]) -> None:

@@ -114,6 +114,16 @@ def test_the_least_violating_candidate_where_none_fits(tmp_path: Path) -> None:
     assert record.violations["weights"] == pytest.approx(record.costs["weights"] / record.targets["weights"] - 1)
 
 
+def test_a_candidate_whose_score_is_nan_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import suite.engine.candidates as candidates
+
+    scores = iter([math.nan, 0.1, 0.2])
+    monkeypatch.setattr(candidates, "evaluate", lambda *_: next(scores))
+    record = _execute(replace(plan(), method=Proposes((1.0, 0.6, 0.5))), tmp_path)
+    assert record.costs == record.candidates[2]["costs"]
+    assert record.scores["validation"] == 0.2
+
+
 def test_a_score_that_is_no_number_is_never_chosen_over_one_that_is() -> None:
     """Wherever it stands in the list; among networks that do not fit, the least violation decides as ever."""
     budget = Budget((Constraint("weights", 10.0, "10B"),))
@@ -132,6 +142,7 @@ def test_a_score_that_is_no_number_is_never_chosen_over_one_that_is() -> None:
     assert chosen((nan, 5), (0.9, 11)) == 0
     assert chosen((nan, 12), (0.1, 11), (0.9, 13)) == 1
     assert chosen((nan, 11), (0.1, 11)) == 1
+    assert chosen((nan, 5), (nan, 5)) in (0, 1)
 
 
 def test_candidates_are_scored_on_validation_data_and_the_chosen_one_on_test_data(tmp_path: Path) -> None:
