@@ -1,6 +1,6 @@
 """An experiment as one tidy file, a row a run, for analyses of one's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -9,6 +9,7 @@ import pandas as pd
 from suite import SuiteError
 from suite.data.files import replacing
 from suite.records.frame import frame
+from suite.records.record import RunRecord
 from suite.records.store import Store
 
 
@@ -23,8 +24,14 @@ def _parquet(table: pd.DataFrame, file: IO[bytes]) -> None:
 _WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, ".parquet": _parquet}
 
 
+def export_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """The frame of the records with each variant as text: "guarantee=off, penalty.shape=abs", "" for the default."""
+    table = frame(records)
+    return table.assign(variant=[", ".join(f"{key}={value}" for key, value in pairs) for pairs in table["variant"]])
+
+
 def export(store: Store, path: Path) -> int:
-    """Write the columns of `suite.records.frame.frame` to `path`, CSV or Parquet by its suffix; the number of rows.
+    """Write `export_frame` of the store's records to `path`, CSV or Parquet by its suffix; the number of rows.
 
     Failed runs are rows with their error. Numbers are in full precision and base units (bytes, MAC, seconds, joules);
     what a run lacks is empty. The file is whole or not there; one that is there is replaced.
@@ -44,7 +51,7 @@ def export(store: Store, path: Path) -> int:
     records = store.records()
     if not records:
         raise SuiteError(f"{store.folder}: no records to export")
-    table = frame(records)
+    table = export_frame(records)
     try:
         with replacing(path) as file:
             writer(table, file)

@@ -12,10 +12,10 @@ import pytest
 from synthetic import BUDGETS, make_failure, make_record, make_records
 
 from suite import SuiteError
-from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.build import build_report
+from suite.report.grouping import report_frame
 from suite.report.page.overview import headline_numbers
 from suite.report.page.page import render_page
 from suite.report.page.page_tables import ROWS_IN_HTML, PageTable
@@ -34,7 +34,7 @@ build_report(Store(Path(sys.argv[1]), "example"))
 
 
 def page_of(records: list[RunRecord], store: Store | None = None) -> str:
-    return render_page(records, frame(records), [], [], store or Store(Path("no_such_folder"), "example"))
+    return render_page(records, report_frame(records), [], [], store or Store(Path("no_such_folder"), "example"))
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def test_page_with_published_numbers_and_further_scores_does_not_depend_on_the_o
         for s in (0, 1)
     ]
     store, published = Store(Path("no_such_folder"), "example"), load_published_numbers(PUBLISHED)
-    pages = [render_page(part, frame(part), [], published, store) for part in (records, records[::-1])]
+    pages = [render_page(part, report_frame(part), [], published, store) for part in (records, records[::-1])]
     assert pages[0] == pages[1]
     assert 'id="published"' in pages[0]
     assert 'id="scores"' in pages[0]
@@ -236,7 +236,7 @@ def test_reductions_are_headlines_only_where_they_are_shown() -> None:
     ]
     records = [make_record()]
     found = headline_numbers(
-        frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved])
+        report_frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved])
     )
     assert found[-2].value == "\u221276.0 %"
     assert "duccio, weights 25%" in found[-2].note

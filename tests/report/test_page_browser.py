@@ -12,10 +12,10 @@ from PIL import Image
 from synthetic import make_failure, make_many, make_record, make_records
 from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, short_history
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
+from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -36,7 +36,7 @@ def write_page(folder: Path, records: list[RunRecord]) -> Path:
     picture = RenderedFigure("score_digits", "Score against cost", "What is drawn.", cast(Any, None))
     page = store.folder / "report" / "index.html"
     page.parent.mkdir()
-    page.write_text(render_page(records, frame(records), [(picture, buffer.getvalue())], [], store))
+    page.write_text(render_page(records, report_frame(records), [(picture, buffer.getvalue())], [], store))
     return page
 
 
@@ -245,6 +245,6 @@ def test_a_long_table_is_shown_page_by_page_and_searched_whole(browser: Browser,
     assert len(column(browser, 1)) == 200
     browser.run(f"{RUNS}.querySelector('.table > button').click()")
     assert len(column(browser, 1)) == 400
-    last = frame(records)["id"].iloc[-1]
+    last = report_frame(records)["id"].iloc[-1]
     write_filter(browser, last)
     assert column(browser, 1) == [last]

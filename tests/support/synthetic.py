@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,8 +26,8 @@ BUDGETS = ({"weights": "25%", "latency": "50%"}, {"weights": "50%", "ram": "50%"
 # score at a half, share of each target that is used, violation at the last search epoch, search and full cost
 METHODS: dict[str, tuple[float, float, float | None, float, int]] = {
     "duccio": (0.893, 0.985, 0.031, 1.1, 1),
-    "hand_tuned (equal length)": (0.871, 1.18, None, 0.0, 1),
-    "width_scaling (equal length)": (0.862, 0.93, None, 0.0, 1),
+    "hand_tuned": (0.871, 1.18, None, 0.0, 1),
+    "width_scaling": (0.862, 0.93, None, 0.0, 1),
     "random_search": (0.874, 0.88, None, 6.5, 12),
 }
 OPTIONS: dict[str, dict[str, object]] = {"duccio": {"guarantee": "refill"}, "random_search": {"trials": 12}}
@@ -36,6 +36,7 @@ OPTIONS: dict[str, dict[str, object]] = {"duccio": {"guarantee": "refill"}, "ran
 def make_record(
     *,
     method: str = "duccio",
+    variant: Mapping[str, object] | None = None,
     budget: dict[str, str] | None = None,
     seed: int = 0,
     benchmark: str = "digits",
@@ -43,10 +44,11 @@ def make_record(
     device: str = "nucleo_l4r5zi",
     **changes: object,
 ) -> RunRecord:
-    """One finished run; `changes` replace fields of the record."""
+    """One finished run; `variant` are its options other than the default, `changes` replace fields of the record."""
+    options = {**OPTIONS.get(method, {}), **(variant or {})}
     config: dict[str, Any] = {
         "benchmark": {"name": benchmark, "version": 1},
-        "method": {"name": method, "version": 1, **OPTIONS.get(method, {})},
+        "method": {"name": method, "version": 1, **options},
         "budget": BUDGETS[0] if budget is None else budget,
         "device": device,
         "preset": preset,
@@ -60,6 +62,8 @@ def make_record(
         status="done",
         benchmark=benchmark,
         method=method,
+        variant=variant or {},
+        options=options,
         device=device,
         preset=preset,
         seed=seed,

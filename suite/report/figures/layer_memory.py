@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from suite import SuiteError
 from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, split_by_methods
 from suite.report.figures.panels import add_legend, add_panels, marker_options
@@ -18,9 +18,6 @@ from suite.report.figures.style import LIMIT_COLOUR, NEUTRAL_COLOUR, MethodStyle
 from suite.report.tables.text import format_quantity
 
 log = logging.getLogger(__name__)
-
-if TYPE_CHECKING:
-    from torch import nn
 
 KIND = "layer_memory"
 
@@ -55,7 +52,7 @@ _LAYERS_OVER_PREFIX = "layers_over/"
 """Prefix of the history's columns that count the layers above a level, whose bytes are the rest of the name."""
 
 _MODELS_PACKAGE = "suite.models."
-"""Networks that may be built from what a record names: records may come from another machine."""
+"""Only the suite's own networks are built from what a record names, which may come from another machine."""
 
 _CAPTION = (
     "Bytes of each layer's input, output and weights at int8, from input to output: what has to be in a memory level "
@@ -98,7 +95,7 @@ def _has_layer_memory(store: Store, run: str) -> bool:
     architecture = read_architecture(store, run) if _memory_levels(store, run) else None
     if architecture is None or "choices" in architecture:
         return False
-    return str(architecture["seed"].get("_target_", "")).startswith(_MODELS_PACKAGE)
+    return str(architecture["reference_network"].get("_target_", "")).startswith(_MODELS_PACKAGE)
 
 
 def _memory_levels(store: Store, run: str) -> list[float]:
@@ -117,7 +114,7 @@ def _draw_panel(ax: Axes, entry: MethodEntry, store: Store, style: MethodStyle) 
         architecture = read_architecture(store, run)
         try:
             memory = _layer_bytes(architecture) if architecture is not None else None
-        except (ImportError, KeyError, TypeError, ValueError) as error:
+        except (SuiteError, ImportError, KeyError, TypeError, ValueError) as error:
             log.warning("%s: left out of the layers' memory: %s", store.run_folder(run), error)
             memory = None
         if memory is None:
@@ -150,17 +147,16 @@ def _first_epoch_bytes(store: Store, run: str) -> dict[str, float]:
 
 
 def _layer_bytes(architecture: Mapping[str, Any]) -> tuple[list[str], list[float], list[float]] | None:
-    """Names of the layers, their bytes in the reference and in the returned network; None for other than our networks.
+    """Names of the layers, their bytes in the reference and in the returned network; None where these differ in layers.
 
     The returned network has the reference network's layers with fewer channels, and only a trace knows the size of a
     layer's input.
     """
+    from suite.config.build import build_network
     from suite.hardware.layer_memory import LayerMemory  # with torch, takes seconds that no other figure needs
     from suite.hardware.trace import trace
 
-    network = _build_reference_network(architecture["seed"])
-    if network is None:
-        return None
+    network = build_network(architecture["reference_network"], "reference_network", trusted=False)
     memory = LayerMemory.of(trace(network, tuple(architecture["input_shape"])))
     layers = {layer["name"]: layer for layer in architecture["layers"]}
     if set(layers) != set(memory.names):
@@ -168,18 +164,3 @@ def _layer_bytes(architecture: Mapping[str, Any]) -> tuple[list[str], list[float
     cin, cout = (memory.table.cin.new_tensor([layers[n][end] for n in memory.names]) for end in ("in", "out"))
     reference = memory.bytes(memory.table.cin, memory.table.cout)
     return list(memory.names), reference.tolist(), memory.bytes(cin, cout).tolist()
-
-
-def _build_reference_network(config: Mapping[str, Any]) -> "nn.Module | None":
-    """The suite's own network of that config; None for any other, of which nothing is imported or called."""
-    from torch import nn
-
-    module, _, name = str(config.get("_target_", "")).rpartition(".")
-    if not f"{module}.".startswith(_MODELS_PACKAGE):
-        return None
-    kind = getattr(import_module(module), name, None)
-    is_network = isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == module
-    if kind is None or not is_network:
-        return None
-    network: nn.Module = kind(**{k: v for k, v in config.items() if k != "_target_"})
-    return network
