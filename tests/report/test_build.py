@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import BUDGETS, make_failure, make_record, make_records
+from synthetic import BUDGETS, make_failure, make_record, make_records, write_plan
 from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, WIDTHS
 
 import suite.report.build
@@ -241,7 +241,7 @@ def test_an_archive_alone_gives_the_report_of_its_folders_byte_for_byte(tmp_path
             architecture = ARCHITECTURE | {"choices": {"block": "identity"}}
             predictions = {"predicted": np.where(right, target, -1).astype(np.int16), "target": target}
             store.write(record, history=HISTORY, predictions=predictions, architecture=architecture)
-    write_atomic(store.run_folder("planned") / "plan.json", json.dumps({"label": "digits | planned"}).encode())
+    write_plan(store, "planned", method="planned_method")
     build_report(store)
     from_folders = contents(store.folder / "report")
     archive_experiment(store, remove=True)
@@ -253,4 +253,4 @@ def test_an_archive_alone_gives_the_report_of_its_folders_byte_for_byte(tmp_path
     for needs_files in ("noninferiority.csv", "trajectories", "widths", "choices"):
         assert needs_files in names
     page = from_folders["index.html"].decode()
-    assert all(text in page for text in ("digits | planned", '"history"', '"layers"'))
+    assert all(text in page for text in ("digits | planned_method", '"history"', '"layers"'))

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic import BUDGETS, make_failure, make_record, make_records
+from synthetic import BUDGETS, make_failure, make_record, make_records, write_plan
 
 from suite import SuiteError
+from suite.records.claims import claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.build import build_report
@@ -28,6 +29,7 @@ REBUILD = """
 import sys
 from pathlib import Path
 from suite.report.build import build_report
+from suite.records.claims import claimed
 from suite.records.store import Store
 build_report(Store(Path(sys.argv[1]), "example"))
 """
@@ -112,11 +114,10 @@ def test_experiment_without_records_is_refused_and_others_are_named(tmp_path: Pa
 
 def test_texts_of_others_are_escaped(tmp_path: Path) -> None:
     bad = "</script><script>alert(1)</script><b>&amp; \u2028"
-    torn = tmp_path / "example" / "runs" / "0123"
-    torn.mkdir(parents=True)
-    (torn / "plan.json").write_text(json.dumps({"label": bad, "preset": bad, "device": bad}))
+    store = Store(tmp_path, "example")
+    write_plan(store, "0123", method=bad, preset=bad)
     records = [make_record(), make_failure(bad, seed=1), make_record(method=f"m{bad}", data_note=bad)]
-    page = page_of(records, Store(tmp_path, "example"))
+    page = page_of(records, store)
     assert bad not in page
     assert "<script>alert" not in page
     assert "<b>" not in page
@@ -247,22 +248,19 @@ def test_reductions_are_headlines_only_where_they_are_shown() -> None:
 def test_runs_without_a_usable_record_are_listed_with_the_reason(tmp_path: Path) -> None:
     store = fill(tmp_path, [make_record()])
     for name in ("missing", "torn"):
-        store.run_folder(name).mkdir()
-        note = {"id": name, "label": f"digits | {name}", "preset": "paper", "device": "nucleo_l4r5zi"}
-        (store.run_folder(name) / "plan.json").write_text(json.dumps(note))
+        write_plan(store, name, method=f"method_{name}")
     (store.run_folder("torn") / "record.json").write_text('{"schema": 1, "id"')
     page = page_of(store.records(), store)
     assert "<strong>1 of 3</strong><small>1 missing, 1 unreadable</small>" in page
     part = page[page.index('id="absent"') : page.index('id="runs"')]
-    assert "digits | missing" in part
+    assert "digits | method_missing | weights 25% | seed 0" in part
     assert "torn, or no JSON" in part
 
 
 def test_a_process_at_a_run_without_record_is_seen(tmp_path: Path) -> None:
     store = fill(tmp_path, [make_record()])
-    note = {"id": "busy", "label": "digits | busy", "preset": "paper", "device": "nucleo_l4r5zi"}
-    with store.lock(store.run_folder("busy")):
-        (store.run_folder("busy") / "plan.json").write_text(json.dumps(note))
+    write_plan(store, "busy")
+    with claimed(store.run_folder("busy")):
         assert absent_runs_table(store, {make_record().id})["status"].tolist() == ["running"]
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
-from synthetic import make_failure, make_many, make_record, make_records
+from synthetic import make_failure, make_many, make_record, make_records, write_plan
 from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, short_history
 
 from suite.records.record import RunRecord
@@ -28,9 +28,7 @@ def write_page(folder: Path, records: list[RunRecord]) -> Path:
     store = Store(folder, "example")
     for record in records[:8]:
         store.write(record, history=short_history(), architecture=ARCHITECTURE)
-    store.run_folder("absent").mkdir()
-    note = {"id": "absent", "label": "a_long_name_of_a_run_" * 5, "preset": "paper", "device": "nucleo_l4r5zi"}
-    (store.run_folder("absent") / "plan.json").write_text(json.dumps(note))
+    write_plan(store, "absent", method="a_long_name_of_a_method_" * 5)
     buffer = io.BytesIO()
     Image.new("RGB", (2160, 1200), "white").save(buffer, "PNG")
     picture = RenderedFigure("score_digits", "Score against cost", "What is drawn.", cast(Any, None))

@@ -9,7 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from suite.data.files import write_atomic
+from suite.records.plan_note import PlanNote
 from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.space.budget import Budget, parse_budget
 from suite.task.meter import Meter
 
@@ -117,6 +120,12 @@ def make_failure(error: str = "RuntimeError: the loss is not finite at epoch 3",
         "meter": {},
     }
     return dataclasses.replace(record, status="failed", feasible=False, error=error, **nothing)  # type: ignore[arg-type]
+
+
+def write_plan(store: Store, run_id: str, method: str = "duccio", preset: str = "paper") -> None:
+    """The note of a run that is planned but has not ended."""
+    note = PlanNote("digits", method, "weights 25%", 0, preset, "nucleo_l4r5zi")
+    write_atomic(store.run_folder(run_id) / "plan.json", note.to_json())
 
 
 def make_records(
