@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -78,15 +77,11 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
         names = _draw_panel(ax, entry, store, page.method_styles[entry.method])
         ax.set_title(f"{entry.method}, budget: {entry.row.budget}", loc="left", fontweight="bold")
         ax.set_xticks(range(len(names)), names if ax is panels[-1] else [""] * len(names), rotation=90)
-    handles: list[Artist] = [
-        Line2D([], [], **_LEVEL_LINE),
-        Line2D([], [], **_REFERENCE_LINE),
-        Line2D([], [], **_FIRST_EPOCH_MARK),
-    ]
-    handles.append(Line2D([], [], **marker_options(page.method_styles[shown[0].method], 5)))
-    add_legend(
-        figure, handles, ["memory level", "reference network", "first epoch of the refinement", "returned network"]
-    )
+    returned = marker_options(page.method_styles[shown[0].method], 5)
+    entries = {"memory level": _LEVEL_LINE, "reference network": _REFERENCE_LINE, "returned network": returned}
+    if any(line.get_marker() == _FIRST_EPOCH_MARK["marker"] for ax in panels for line in ax.lines):
+        entries["first epoch of the refinement"] = _FIRST_EPOCH_MARK
+    add_legend(figure, [Line2D([], [], **options) for options in entries.values()], list(entries))
     return page.render(KIND, "Memory of single layers", _CAPTION + page.seed_limit_note(), figure)
 
 
@@ -95,7 +90,8 @@ def _has_layer_memory(store: Store, run: str) -> bool:
     architecture = read_architecture(store, run) if _memory_levels(store, run) else None
     if architecture is None or "choices" in architecture:
         return False
-    return str(architecture["reference_network"].get("_target_", "")).startswith(_MODELS_PACKAGE)
+    network = architecture.get("reference_network")
+    return isinstance(network, dict) and str(network.get("_target_")).startswith(_MODELS_PACKAGE)
 
 
 def _memory_levels(store: Store, run: str) -> list[float]:
@@ -123,7 +119,8 @@ def _draw_panel(ax: Axes, entry: MethodEntry, store: Store, style: MethodStyle) 
         first_epoch = _first_epoch_bytes(store, run)
         ax.plot(range(len(names)), reference, **_REFERENCE_LINE)
         crosses = [(i, first_epoch[name]) for i, name in enumerate(names) if name in first_epoch]
-        ax.plot([x for x, _ in crosses], [y for _, y in crosses], zorder=3, **_FIRST_EPOCH_MARK)
+        if crosses:
+            ax.plot([x for x, _ in crosses], [y for _, y in crosses], zorder=3, **_FIRST_EPOCH_MARK)
         ax.plot(range(len(names)), returned, **marker_options(style, 4.5, zorder=4, alpha=0.75))
     for i, level in enumerate(_memory_levels(store, entry.run_ids[0]), 1):
         ax.axhline(level, **_LEVEL_LINE)

@@ -50,7 +50,8 @@ def _reduction_numbers(headline: pd.DataFrame) -> list[HeadlineNumber]:
             best = rows.iloc[0]
             reduction = f"{best['metric']} \u2212{format_percent(best['unproved_reduction_percent'])} %"
             note = f"{reduction} by {best['unproved_method']}: {best['unproved_why']}"
-            numbers.append(HeadlineNumber(f"{where}reduction at non-inferior score", "none shown", note))
+            heading = f"{where}reduction at non-inferior score" if several else "Reduction at non-inferior score"
+            numbers.append(HeadlineNumber(heading, "none shown", note))
     return numbers
 
 

@@ -19,7 +19,7 @@ function settingsAt(columns, i, differing) {
 function costTable(i) {
   const rows = DATA.metrics.filter((m) => RUNS[`cost/${m}`][i] !== null || RUNS[`reference/${m}`][i] !== null).map((metric) => {
     const at = (prefix) => (RUNS[`${prefix}/${metric}`] || [])[i] ?? null;
-    const [cost, reference, target, unit] = [at("cost"), at("seed"), at("target"), RUNS[`unit/${metric}`][i] || ""];
+    const [cost, reference, target, unit] = [at("cost"), at("reference"), at("target"), RUNS[`unit/${metric}`][i] || ""];
     const share = (whole) => (cost === null || !whole ? DASH : `${percent((100 * cost) / whole)} %`);
     const over = at("violation");
     const verdict = target === null || over === null ? DASH : over > 0 ? `over by ${percent(100 * over)} %` : "fits";
