@@ -202,7 +202,7 @@ def test_one_figure_alone_is_the_same_as_among_all_and_in_another_process(usual:
 
 
 def test_of_very_many_budgets_few_are_drawn_and_the_caption_says_so() -> None:
-    found = plan_figures(report_frame(make_many(2400)), NOWHERE)
+    found = plan_figures(report_frame(make_many(24 * (MOST_BUDGETS + 2))), NOWHERE)
     assert len(found) <= MOST_FIGURES
     picture = found[0].draw()
     assert f"{MOST_BUDGETS} evenly spread" in picture.caption
