@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from baselines.width_scaling import largest_scaled_widths
 from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.budget import Budget
-from suite.space.choices import ChoiceSpace
+from suite.space.choice_space import ChoiceSpace
 from suite.space.groups import Groups
 from suite.space.importance import channel_importance
 from suite.space.slicing import slice_channels
-from suite.space.widths import SearchSpace, Widths
+from suite.space.width_space import Widths, WidthSpace
 from suite.task.task import Task
 
 
@@ -191,22 +191,22 @@ class ChoiceDomain:
         """The branches of the warmed-up supernet without their least important channels, or newly initialised ones."""
         selection = _selection_of(architecture)
         supernet = self.task.new_supernet(label) if warmed_up is None else warmed_up
-        network = keep_branches(supernet, self.space.supernet_graph, selection)
+        network = select_branches(supernet, self.space.supernet_graph, selection)
         if not self.space.masked:
             return network
-        space = SearchSpace(trace(network, self.task.input_shape), self.task.hardware)
+        space = WidthSpace(trace(network, self.task.input_shape), self.task.hardware)
         widths = self._widths_of_branches(architecture, space)
         return _keep_first(network, space, _sort_channels(network, space), widths)
 
-    def _widths_of_branches(self, architecture: Architecture, space: SearchSpace) -> list[int]:
+    def _widths_of_branches(self, architecture: Architecture, space: WidthSpace) -> list[int]:
         """The architecture's widths in the channel groups of `space`, the space of its branches alone.
 
         A layer has different names in the supernet and in the network of the chosen branches; both list their layers in
         order of execution.
         """
         selection = _selection_of(architecture)
-        group_names = self.space.part(selection).groups.names
-        supernet_group = dict(zip(group_names, self.space.groups_of_part(selection), strict=True))
+        group_names = self.space.width_space(selection).groups.names
+        supernet_group = dict(zip(group_names, self.space.groups_of_selection(selection), strict=True))
         widths = list(space.full)
         supernet_layers = self.space.supernet_graph.select(selection).weighted
         for layer, supernet_layer in zip(space.network.weighted, supernet_layers, strict=True):
@@ -217,7 +217,7 @@ class ChoiceDomain:
     def smallest(self, budget: Budget) -> Architecture:
         """Branches that meet the budget at the fewest channels; planning has checked that there are some."""
         no_preference = [[0.0] * len(p.branches) for p in self.space.positions]
-        selection = self.space.best(no_preference, budget, self.space.smallest)
+        selection = self.space.find_best(no_preference, budget, self.space.smallest)
         assert selection is not None
         return Architecture(self.space.smallest, selection)
 
@@ -225,7 +225,7 @@ class ChoiceDomain:
         """The branches with the most MACs that meet the budget at all channels; else the smallest architecture."""
         _, macs = self.space.branch_costs("macs", self.space.full)
         unit = self.space.all_branches_macs
-        selection = self.space.best([[m / unit for m in costs] for costs in macs], budget)
+        selection = self.space.find_best([[m / unit for m in costs] for costs in macs], budget)
         return self.smallest(budget) if selection is None else Architecture(self.space.full, selection)
 
 
@@ -234,13 +234,13 @@ def _selection_of(architecture: Architecture) -> Selection:
     return architecture.selection
 
 
-def _sort_channels(network: nn.Module, space: SearchSpace) -> list[Tensor]:
+def _sort_channels(network: nn.Module, space: WidthSpace) -> list[Tensor]:
     """Channel indices of each group, the most important first."""
     importance = channel_importance(network, space.network, space.groups)
     return [torch.argsort(values, descending=True, stable=True) for values in importance]
 
 
-def _keep_first(network: nn.Module, space: SearchSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> nn.Module:
+def _keep_first(network: nn.Module, space: WidthSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> nn.Module:
     """A copy of `network` with the first channels of each group in the order given, as many as `widths` says."""
     open_channels = [torch.zeros(size, dtype=torch.bool) for size in space.groups.sizes]
     for mask, order, width in zip(open_channels, orders, widths, strict=True):

@@ -16,7 +16,7 @@ from suite.space.budget import Budget
 from suite.space.importance import channel_importance
 from suite.space.projection import project
 from suite.space.slicing import slice_channels
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 from suite.task.cost_limit import Lengths, epochs_within, lengths_within
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
@@ -62,7 +62,7 @@ class PruneToBudget(FixedLength):
         return Lengths(full.warmup, 0, full.finetune if self.length == "standard" else full.search + full.finetune)
 
 
-def prune(network: nn.Module, space: SearchSpace, budget: Budget) -> nn.Module:
+def prune(network: nn.Module, space: WidthSpace, budget: Budget) -> nn.Module:
     """A copy of the trained reference network on the CPU, without the channels that the budget has no room for."""
     network = network.cpu()
     importance = channel_importance(network, space.network, space.groups)

@@ -23,17 +23,17 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.dnas.choice_search import ChoiceObjective, discretise_choices, mixed_network
-from suite.dnas.choices import ChoiceRule
+from suite.dnas.branch_mixing import ChoiceRule
+from suite.dnas.choice_search import ChoiceObjective, discretise_choices, make_mixed_network
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import FIXED_SCHEDULES, Penalty, PenaltyRule
 from suite.hardware.trace import trace
 from suite.records.store import content_id, load_tensors, save_tensors
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.budget import Budget
 from suite.space.groups import channel_groups
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 from suite.task.cost_limit import (
     Lengths,
     check_cost_limit,
@@ -208,8 +208,8 @@ class Sweep:
         task = self.task
         if task.choices is None or selection is None:
             return task.space.thin(task.new_network(), widths)
-        network = keep_branches(task.new_supernet(), task.choices.supernet_graph, tuple(selection))
-        return SearchSpace(trace(network, task.input_shape), task.hardware).thin(network, widths)
+        network = select_branches(task.new_supernet(), task.choices.supernet_graph, tuple(selection))
+        return WidthSpace(trace(network, task.input_shape), task.hardware).thin(network, widths)
 
     def _identity(self, strength: float, share: float | None) -> dict[str, Any]:
         """Everything that a point's result depends on, which its artefact's id hashes; no target is among it."""
@@ -267,19 +267,19 @@ class Sweep:
         """The plain network that a search without targets ends with, its branches, and how it went."""
         network, no_budget, compaction = copy.deepcopy(self.warmup.network), Budget(), self.method.compaction
         if task.choices is not None:
-            mixed = mixed_network(task, network, self.method.choices)
-            with_choices = ChoiceObjective(task, mixed, penalty, no_budget, strict=False, compaction=compaction)
+            mixed = make_mixed_network(task, network, self.method.choices)
+            with_choices = ChoiceObjective(task, mixed, penalty, no_budget, feasible_first=False, compaction=compaction)
             searched = fit(task, mixed, meter, phase, objective=with_choices, macs=mixed.macs)
             plain, selection = discretise_choices(task.choices, no_budget, mixed.cpu(), "off", task.input_shape)
             return plain, list(selection), searched
         masked = MaskedNetwork(network, task.space.network, task.space.groups)
-        objective = MaskObjective(task, masked, penalty, compaction=compaction)
+        objective = MaskObjective(task, masked, penalty, no_budget, feasible_first=False, compaction=compaction)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])
         return masked.cpu().export(), None, searched
 
     def _penalty(self, strength: float) -> Penalty:
         rule = PenaltyRule("objective", self.method.schedule, strength * self.task.recipe.penalty_multiplier)
         penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
-        start = self.task.space.reference_costs if self.task.choices is None else self.task.choices.even_costs
+        start = self.task.space.reference_costs if self.task.choices is None else self.task.choices.uniform_costs
         penalty.start(self.warmup.loss, start)
         return penalty

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
 from suite.space.budget import Budget
-from suite.space.widths import SearchSpace, Widths
+from suite.space.width_space import Widths, WidthSpace
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
@@ -33,7 +33,7 @@ class WidthScaling(FixedLength):
         return SearchResult([Candidate(network)], trained.rows)
 
 
-def largest_scaled_widths(space: SearchSpace, budget: Budget, steps: int = 1000) -> Widths:
+def largest_scaled_widths(space: WidthSpace, budget: Budget, steps: int = 1000) -> Widths:
     """Widths round(k/steps x full), at least 1, for the largest k that meets the budget.
 
     Where none does, one channel in each group, which meets every budget that planning has accepted.

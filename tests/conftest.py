@@ -8,8 +8,11 @@ import pytest
 import torch
 from checkout import ROOT
 from devices import device
+from own_code import OwnCode
 
 from suite.hardware.costs import HardwareModel
+
+torch.set_num_threads(1)  # also for fixtures of modules, which run before those of functions
 
 # The first import of torch within an example takes longer than any deadline worth having.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -39,3 +42,10 @@ def gap8() -> HardwareModel:
 @pytest.fixture(scope="session")
 def nucleo() -> HardwareModel:
     return device("nucleo_l4r5zi")
+
+
+@pytest.fixture
+def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnCode:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    return OwnCode(folder, monkeypatch)

@@ -97,6 +97,10 @@ class AnomalyDetection:
         clips = OfficialSource(self.name, ToyCar(), self.data.archives, self.data.download)
         return WindowSource(clips, self.frames)
 
+    def outputs(self, data: Data) -> int:
+        """How many outputs a network must have: as many as inputs, which it reconstructs."""
+        return math.prod(self.input_shape)
+
     def fit_preprocessing(self, data: Data) -> Self:
         """Nothing is taken from the data."""
         return self

@@ -26,6 +26,9 @@ class Benchmark(Protocol):
 
     `score_name` names the test score that results are compared by, `selection_name` what a network is chosen by on
     validation data. `balanced`: training draws every class equally often.
+
+    One member is optional: `outputs(data)`, how many outputs a network must have; a network with another number is
+    refused before it is trained.
     """
 
     version: ClassVar[int]
@@ -139,6 +142,10 @@ class Classification:
             f"benchmark {self.name} has no data: name a pack with benchmark.data.pack=FILE, or put {self.name}.npz "
             f"into a folder and set {DATA_FOLDER_VARIABLE} to it"
         )
+
+    def outputs(self, data: Data) -> int:
+        """How many outputs a network must have: one a class."""
+        return len(data.classes)
 
     def fit_preprocessing(self, data: Data) -> Self:
         """Nothing is taken from the data."""

@@ -61,7 +61,10 @@ def build_network(node: Any, key: str, *, trusted: bool = True) -> nn.Module:
 
 def _check_own_network(target: str, key: str) -> None:
     module, _, name = target.rpartition(".")
-    factory = getattr(import_module(module), name, None) if module.startswith("suite.models.") else None
+    try:
+        factory = getattr(import_module(module), name, None) if module.startswith("suite.models.") else None
+    except ImportError:
+        factory = None
     if not (isinstance(factory, type) and issubclass(factory, nn.Module) and factory.__module__ == module):
         raise SuiteError(
             f"{key}: {target} is not a network of the suite; its code runs only where it is trusted (trusted=True)"

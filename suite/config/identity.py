@@ -7,7 +7,7 @@ option that is null is as if it did not exist, so that adding one changes no id.
 import dataclasses
 import hashlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from suite.config.build import build, plain
-from suite.hardware.layers import Network
+from suite.hardware.layers import Layer
 
+_ABSENT = object()
 _METHODS = Path(str(resources.files("suite") / "conf" / "method"))
 
 
@@ -34,6 +35,12 @@ def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str
     return {"_target_": node["_target_"]} | considered
 
 
+def settings_of(instance: Any) -> dict[str, Any]:
+    """The fields of a dataclass as plain values, without those that are null."""
+    settings: dict[str, Any] = _without_null(_plain_value(instance))
+    return settings
+
+
 def method_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
     """All options of a method but its name, null ones included."""
     return {key: value for key, value in _options(method, node).items() if key != "name"}
@@ -44,9 +51,13 @@ def method_variant(method: Any, node: Mapping[str, Any], space: str) -> dict[str
 
     The default is the built-in configuration of that name; of a third party's method the defaults of its class.
     """
-    options = flat_options(method_options(method, node))
-    default = flat_options(_default_options(method, node))
-    differing = {key: value for key, value in options.items() if key in default and value != default[key]}
+    default_options = _default_options(method, node)
+    default = flat_options(default_options)
+    differing = {
+        key: value
+        for key, value in flat_options(method_options(method, node)).items()
+        if key.split(".")[0] in default_options and value != default.get(key, _ABSENT)
+    }
     return differing | ({} if space == "masks" else {"space": space})
 
 
@@ -61,7 +72,7 @@ def flat_options(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
     return flat
 
 
-def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Network) -> dict[str, Any]:
+def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Sequence[Layer]) -> dict[str, Any]:
     """What identifies a network: its configuration; of one that is not the suite's own also its code.
 
     The suite's own networks change with the version of their benchmark. Of others the traced layers are hashed, and the
@@ -69,7 +80,7 @@ def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Networ
     """
     if str(node["_target_"]).startswith("suite."):
         return dict(_plain_value(node))
-    identity = {**_plain_value(node), "layers": hashlib.sha256(repr(layers.layers).encode()).hexdigest()}
+    identity = {**_plain_value(node), "layers": hashlib.sha256(repr(tuple(layers)).encode()).hexdigest()}
     try:
         source = inspect.getsourcefile(type(network))
     except TypeError:  # of a class that was made in an interactive session
@@ -81,7 +92,7 @@ def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Networ
 
 def _options(instance: Any, node: Mapping[str, Any]) -> dict[str, Any]:
     if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
-        return {f.name: _plain_value(getattr(instance, f.name)) for f in dataclasses.fields(instance) if f.init}
+        return dict(_plain_value(instance))
     return {key: _plain_value(value) for key, value in node.items() if key != "_target_"}
 
 

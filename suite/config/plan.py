@@ -4,7 +4,6 @@ A run's id is the hash of what can change its result: benchmark (version, data, 
 targets, recipe, random seed and numerics. Paths, names and logging are not in it.
 """
 
-import dataclasses
 import json
 import math
 import os
@@ -20,17 +19,17 @@ from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
 from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 from suite.config.build import build, build_network, plain
-from suite.config.identity import method_options, method_variant, network_identity, typed_settings
+from suite.config.identity import method_options, method_variant, network_identity, settings_of, typed_settings
 from suite.config.presets import apply_preset
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import Network
-from suite.hardware.supernet_graph import trace_supernet
+from suite.hardware.supernet_graph import SupernetGraph, trace_supernet
 from suite.hardware.trace import trace
 from suite.records.labels import run_label
 from suite.records.store import content_id
 from suite.space.budget import Budget, Solutions, parse_budget
-from suite.space.choices import ChoiceSpace
-from suite.space.widths import SearchSpace
+from suite.space.choice_space import ChoiceSpace
+from suite.space.width_space import WidthSpace
 from suite.task.task import Method, TaskSpec
 
 COMPUTE = ("auto", "cpu", "cuda")
@@ -82,15 +81,15 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     method: Method = build(method_node, "method")
     hardware = HardwareModel(build(config.device, "device"))
     network = _reference_network(config, benchmark_node, tuple(benchmark.input_shape))
-    space = SearchSpace(network.layers, hardware)
+    space = WidthSpace(network.layers, hardware)
     budget = parse_budget(plain(config.budget), space.reference_costs, hardware.units, solutions)
     space_name = _space_name(config.space, method)
     supernet, choices = None, None
     if space_name == "masks":
         space.check_reachable(budget)
     else:
-        supernet = _supernet_node(config, benchmark_node, tuple(benchmark.input_shape))
-        choices = _choice_space(supernet, tuple(benchmark.input_shape), hardware, masked=space_name == "both")
+        supernet = _supernet(config, benchmark_node, tuple(benchmark.input_shape), network.layers.output.channels)
+        choices = ChoiceSpace(supernet.graph, hardware, masked=space_name == "both")
         choices.check_reachable(budget)
     compute, threads = _numerics(config)
     ignored = ("data", "title")
@@ -101,16 +100,16 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
             "network": network.identity,
         },
         "data": benchmark.source().fingerprint(),
-        "recipe": {k: v for k, v in dataclasses.asdict(recipe).items() if k in _REFERENCE_TRAINING},
+        "recipe": {k: v for k, v in settings_of(recipe).items() if k in _REFERENCE_TRAINING},
         "seed": config.seed,
         "compute": compute,
         "threads": threads,
     }
     if supernet is not None:
-        shared["supernet"] = supernet
+        shared["supernet"] = supernet.identity
     identity = {
         **shared,
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": settings_of(recipe),
         "method": {
             **typed_settings(method, method_node, getattr(method, "ignored_in_id", ())),
             "version": method.version,
@@ -133,7 +132,7 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
         compute=compute,
         shared_key=json.loads(json.dumps(shared)),
         choices=choices,
-        supernet=None if supernet is None else _factory(supernet, "benchmark.supernet"),
+        supernet=None if supernet is None else supernet.factory,
     )
     return Plan(
         id=content_id(identity),
@@ -174,7 +173,10 @@ def _reference_network(
         key = "network"
     factory = _factory(node, key)
     network = factory()
-    layers = trace(network, shape)
+    try:
+        layers = trace(network, shape)
+    except SuiteError as error:
+        raise SuiteError(f"{key}={node['_target_']}: {error}") from error
     if config.network and "_target_" in own:
         expected = trace(_factory(own, "benchmark.network")(), shape).output.channels
         if layers.output.channels != expected:
@@ -182,18 +184,11 @@ def _reference_network(
                 f"network={config.network}: gives {layers.output.channels} outputs, benchmark {benchmark_node['name']} "
                 f"needs {expected}"
             )
-    return _ReferenceNetwork(factory, network_identity(node, network, layers), layers)
+    return _ReferenceNetwork(factory, network_identity(node, network, layers.layers), layers)
 
 
 def _factory(node: Mapping[str, Any], key: str) -> Callable[[], nn.Module]:
     return lambda: build_network(node, key)
-
-
-def _choice_space(
-    supernet: Mapping[str, Any], shape: tuple[int, ...], hardware: HardwareModel, *, masked: bool
-) -> ChoiceSpace:
-    network = _factory(supernet, "benchmark.supernet")()
-    return ChoiceSpace(trace_supernet(network, shape), hardware, masked=masked)
 
 
 def _space_name(name: str, method: Method) -> str:
@@ -206,12 +201,39 @@ def _space_name(name: str, method: Method) -> str:
     return name if able else "masks"
 
 
-def _supernet_node(config: DictConfig, benchmark_node: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Supernet:
+    """How the network with all branches is made, what identifies it, and its layers."""
+
+    factory: Callable[[], nn.Module]
+    identity: Mapping[str, Any]
+    graph: SupernetGraph
+
+
+def _supernet(config: DictConfig, benchmark_node: Mapping[str, Any], shape: tuple[int, ...], outputs: int) -> _Supernet:
+    """The benchmark's supernet.
+
+    Raises:
+        SuiteError: it has none, or the reference network is the user's own; or it cannot be built or traced, or gives
+            another number of outputs than the reference network, `outputs`.
+    """
     if config.network:
         raise SuiteError(f"network={config.network}, space={config.space}: only the benchmark's own has a supernet")
     if "supernet" not in benchmark_node:
         raise SuiteError(f"space={config.space}: {benchmark_node['name']} has no supernet. Choices: masks")
-    return network_node(benchmark_node, shape, "supernet")
+    node = network_node(benchmark_node, shape, "supernet")
+    factory = _factory(node, "benchmark.supernet")
+    network = factory()
+    try:
+        graph = trace_supernet(network, shape)
+    except SuiteError as error:
+        raise SuiteError(f"benchmark.supernet={node['_target_']}: {error}") from error
+    if graph.network.output.channels != outputs:
+        raise SuiteError(
+            f"benchmark.supernet={node['_target_']}: gives {graph.network.output.channels} outputs, the reference "
+            f"network {outputs}"
+        )
+    return _Supernet(factory, network_identity(node, network, graph.raw), graph)
 
 
 def network_node(benchmark_node: Mapping[str, Any], shape: tuple[int, ...], key: str = "network") -> dict[str, Any]:

@@ -14,8 +14,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
-
 
 def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
     """The composed configuration of each job that `suite run ARGUMENTS` would launch; None if it is no sweep.

@@ -1,7 +1,9 @@
 """A recorded run's network, ready to use: its branches, thinned to its recorded widths, with its trained weights."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from suite.config.build import build_network
 from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
 from suite.records.store import load_tensors
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.groups import channel_groups
 from suite.space.slicing import slice_channels
 
@@ -37,13 +39,12 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
     architecture = json.loads((folder / "architecture.json").read_text())
     shape = tuple(architecture["input_shape"])
     if "choices" in architecture:
-        supernet = build_network(architecture["supernet"], "architecture.json: supernet", trusted=trusted)
+        supernet = _build(architecture, "supernet", trusted)
         graph = trace_supernet(supernet, shape)
         selection = tuple(p.branches.index(architecture["choices"][p.name]) for p in graph.positions)
-        full_width = keep_branches(supernet, graph, selection)
+        full_width = select_branches(supernet, graph, selection)
     else:
-        node = {k: v for k, v in architecture["reference_network"].items() if k not in ("layers", "source")}
-        full_width = build_network(node, "architecture.json: reference_network", trusted=trusted)
+        full_width = _build(architecture, "reference_network", trusted)
     layers = trace(full_width, shape)
     groups = channel_groups(layers)
     open_channels = []
@@ -53,3 +54,9 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
     network = slice_channels(full_width, layers, groups, open_channels)
     network.load_state_dict(load_tensors(folder / "weights.pt"))
     return network.eval()
+
+
+def _build(architecture: Mapping[str, Any], key: str, trusted: bool) -> nn.Module:
+    """The untrained network of architecture.json's node `key`, which also holds hashes of a user's own network."""
+    node = {name: value for name, value in architecture[key].items() if name not in ("layers", "source")}
+    return build_network(node, f"architecture.json: {key}", trusted=trusted)

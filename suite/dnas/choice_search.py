@@ -1,74 +1,76 @@
-"""What a search over layer choices minimises and keeps, and how its end becomes one plain network."""
+"""Search over layer choices: its objective, its checkpoint rule, and the plain network that it ends with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from suite.dnas.choices import ChoiceRule, MixedNetwork
-from suite.dnas.objective import LATE
+from suite.dnas.branch_mixing import ChoiceRule, MixedNetwork
+from suite.dnas.objective import PenaltyObjective
 from suite.dnas.penalty import Penalty
 from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
-from suite.space.budget import Budget, feasible_first_key
-from suite.space.choices import ChoiceSpace
+from suite.space.budget import Budget
+from suite.space.choice_space import ChoiceSpace
 from suite.space.importance import channel_importance
 from suite.space.projection import project
 from suite.space.slicing import slice_channels
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 from suite.task.task import Task
-from suite.task.training import Objective
 
 _NEVER = -1e9
 """Log probability of a branch that was dropped."""
 
 
-class ChoiceObjective(Objective):
-    """A penalty on expected costs; the logits (and masks) have a learning rate of their own and no weight decay.
-
-    Where `strict`, epochs whose likeliest network fits are kept before any other; else, as in the paper, the best
-    validation score of the last quarter.
-    """
+class ChoiceObjective(PenaltyObjective):
+    """A penalty on expected costs; logits and masks have learning rates of their own and no weight decay."""
 
     def __init__(
-        self, task: Task, mixed: MixedNetwork, rule: Penalty, budget: Budget, *, strict: bool, compaction: bool
+        self,
+        task: Task,
+        mixed: MixedNetwork,
+        cost_penalty: Penalty,
+        budget: Budget,
+        *,
+        feasible_first: bool,
+        compaction: bool,
     ) -> None:
-        self.task, self.mixed, self.rule, self.budget, self.strict = task, mixed, rule, budget, strict
-        self.compaction = compaction and not rule.rule.can_reopen
+        super().__init__(task, cost_penalty, budget, feasible_first=feasible_first, compaction=compaction)
+        self.mixed = mixed
         assert task.choices is not None
         self.space: ChoiceSpace = task.choices
-        self.alternating = mixed.choices.rule.optimisation == "alternating"
-        self.of_choices = not self.alternating
+        self.alternating = mixed.sampler.rule.optimisation == "alternating"
+        self.trains_logits = not self.alternating
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """Masks and logits."""
-        mask_lr, choices = self.task.recipe.mask_lr, self.mixed.choices
+        mask_lr, sampler = self.task.recipe.mask_lr, self.mixed.sampler
         yield {"params": [self.mixed.masks.alpha], "lr": mask_lr, "weight_decay": 0.0}
-        yield {"params": [choices.logits], "lr": choices.rule.lr or 10 * mask_lr, "weight_decay": 0.0}
+        yield {"params": [sampler.logits], "lr": sampler.rule.lr or 10 * mask_lr, "weight_decay": 0.0}
 
     def passes(self) -> Sequence[str]:
-        """The validation data are a second pass where logits and weights alternate."""
+        """Where logits and weights alternate, the logits are trained in a second pass, on the validation data."""
         return ("train", "validation") if self.alternating else ("train",)
 
     def begin_pass(self, split: str, epoch: int) -> None:
-        """Freeze what this pass does not train; a frozen parameter has no gradient, so that no momentum moves it."""
-        choices = self.mixed.choices
-        choices.temperature = choices.rule.temperature_at(epoch)
-        self.of_choices = not self.alternating or split == "validation"
+        """Freeze what this pass does not train: without a gradient, not even momentum moves it."""
+        sampler = self.mixed.sampler
+        sampler.temperature = sampler.rule.temperature_at(epoch)
+        self.trains_logits = not self.alternating or split == "validation"
         for parameter in self.mixed.parameters():
             parameter.requires_grad_(not self.alternating or split == "train")
-        choices.logits.requires_grad_(self.of_choices)
+        sampler.logits.requires_grad_(self.trains_logits)
 
     def penalty(self, epoch: float) -> Tensor | None:
-        """Of the expected costs; the ICV term with softmax."""
-        choices = self.mixed.choices
-        if not (self.of_choices or self.space.masked):
+        """The penalty on expected costs, plus the ICV term where branches are mixed by softmax."""
+        sampler = self.mixed.sampler
+        if not (self.trains_logits or self.space.masked):
             return None
-        costs = self.space.relaxed(self.mixed.counts, choices.probabilities(), self.rule.targets)
-        total = self.rule(costs, epoch)
-        if self.of_choices and choices.rule.sampling == "softmax":
-            total = total + choices.icv().cpu()
+        costs = self.space.relaxed(self.mixed.counts, sampler.probabilities(), self.cost_penalty.targets)
+        total = self.cost_penalty(costs, epoch)
+        if self.trains_logits and sampler.rule.sampling == "softmax":
+            total = total + sampler.icv().cpu()
         return total if total.requires_grad else None
 
     def macs(self, *, training: bool) -> float | None:
@@ -77,46 +79,26 @@ class ChoiceObjective(Objective):
 
     def costs(self) -> dict[str, float]:
         """Exact costs of the likeliest network."""
-        return self.space.exact(self.mixed.choices.selection(), self.mixed.widths())
-
-    def ratios(self) -> dict[str, float]:
-        """Cost/target of each constraint."""
-        costs = self.costs()
-        return {m: costs[m] / target for m, target in self.budget.targets.items()}
+        return self.space.exact(self.mixed.sampler.selection(), self.mixed.widths())
 
     def row(self, epoch: int) -> dict[str, Any]:
         """Exact costs, strengths, and each position's likeliest branch with its probability."""
-        columns: dict[str, Any] = {f"cost/{metric}": value for metric, value in self.costs().items()}
-        columns |= {f"strength/{m}": self.rule.strength(m, epoch + 1) for m in self.rule.targets}
-        chosen = self.space.named(self.mixed.choices.selection())
-        for (name, branch), p in zip(chosen.items(), self.mixed.choices.probabilities(), strict=True):
+        columns = super().row(epoch)
+        likeliest = self.space.named(self.mixed.sampler.selection())
+        for (name, branch), p in zip(likeliest.items(), self.mixed.sampler.probabilities(), strict=True):
             columns |= {f"choice/{name}": branch, f"probability/{name}": float(p.detach().max())}
         return columns
 
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """Feasible first, then score; where none is feasible the least violation. The paper's rule where off."""
-        if not self.strict:
-            return (score,) if epoch >= int(LATE * self.rule.epochs) else None
-        return feasible_first_key(self.budget, self.costs(), score)
-
     def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
-        """Branches that have become unlikely are dropped, and computed no more; so are closed channels."""
-        self.mixed.requires_grad_(True)  # what the last pass froze is trained again, here or in fine-tuning
-        self.mixed.choices.drop_unlikely()
+        """Branches that have become unlikely are dropped and no longer computed; so are closed channels."""
+        self.mixed.requires_grad_(True)  # nothing stays frozen for the next pass or fine-tuning
+        self.mixed.sampler.drop_unlikely()
         if self.compaction and self.mixed.compact(optimiser):
-            self.mixed.price(self.space.branch_costs("macs", self.mixed.computed_widths))
-
-    def state(self) -> dict[str, Any]:
-        """The strengths."""
-        return self.rule.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Strengths as they were."""
-        self.rule.restore(state)
+            self.mixed.set_branch_macs(self.space.branch_costs("macs", self.mixed.computed_widths))
 
 
-def mixed_network(task: Task, supernet: nn.Module, rule: ChoiceRule) -> MixedNetwork:
-    """`supernet` under search; it is changed in place."""
+def make_mixed_network(task: Task, supernet: nn.Module, rule: ChoiceRule) -> MixedNetwork:
+    """`supernet`, which is changed in place, with masks and logits."""
     space = task.choices
     assert space is not None
     return MixedNetwork(supernet, space.supernet_graph, space.groups, rule, space.branch_costs("macs", space.full))
@@ -125,53 +107,45 @@ def mixed_network(task: Task, supernet: nn.Module, rule: ChoiceRule) -> MixedNet
 def discretise_choices(
     space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, guarantee: str, shape: tuple[int, ...]
 ) -> tuple[nn.Module, Selection]:
-    """The plain network of the likeliest branches, and these; with a guarantee, the likeliest that fits.
+    """The plain network of the likeliest branches, and these; with a guarantee, of the likeliest ones that fit.
 
-    Where masks are searched too, channels are removed first, and branches switched only where that is not enough.
+    Where masks are searched too, channels are removed first, and branches replaced only where that is not enough.
     """
-    selection, widths = mixed.choices.selection(), mixed.widths()
+    selection, widths = mixed.sampler.selection(), mixed.widths()
     if guarantee != "off":
-        least = space.smallest if space.masked else widths
-        if not budget.fits(space.exact(selection, least)):
-            selection = likeliest_fit(space, budget, mixed, least)
-    network = mixed.plain_selection(selection)
+        smallest = space.smallest if space.masked else widths
+        if not budget.fits(space.exact(selection, smallest)):
+            selection = find_likeliest_fit(space, budget, mixed, smallest)
+    network = mixed.copy_selection(selection)
     if space.masked:
-        network = _thinned(space, budget, mixed, network, selection, guarantee, shape)
+        network = _thin_channels(space, budget, mixed, network, selection, guarantee, shape)
     return network, selection
 
 
-def likeliest_fit(space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, widths: Sequence[int]) -> Selection:
+def find_likeliest_fit(space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, widths: Sequence[int]) -> Selection:
     """The selection with the largest product of probabilities that fits at these widths.
 
     Raises:
-        RuntimeError: there is none, though the budget was found to be in reach.
+        RuntimeError: there is none, though `ChoiceSpace.check_reachable` accepted the budget.
     """
-    logs = [p.log().clamp(min=_NEVER).tolist() for p in mixed.choices.probabilities()]
-    found = space.best(logs, budget, widths)
-    if found is None:
+    log_probabilities = [p.log().clamp(min=_NEVER).tolist() for p in mixed.sampler.probabilities()]
+    selection = space.find_best(log_probabilities, budget, widths)
+    if selection is None:
         raise RuntimeError(f"no selection of branches meets the budget ({budget.label})")
-    return found
+    return selection
 
 
-def _thinned(
+def _thin_channels(
     space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, network: nn.Module, selection: Selection, guarantee: str,
     shape: tuple[int, ...],
 ) -> nn.Module:  # fmt: skip
     """`network` without the channels whose masks are closed, projected onto the budget as `guarantee` says."""
-    part = SearchSpace(trace(network, shape), space.hardware)
-    supernet_group = {
-        layer.name: space.groups.of[name]
-        for layer, name in zip(part.network.weighted, _names_in_supernet(space, selection), strict=True)
-    }
-    kept = mixed.masks.kept()
-    inputs = [torch.ones(size, dtype=torch.bool) for size in part.groups.sizes]
-    for layer in part.network.weighted:
-        inputs[part.groups.of[layer.name]] = kept[supernet_group[layer.name]].cpu()
-    importance = channel_importance(network, part.network, part.groups)
-    final = project(part, budget, inputs, importance, guarantee)
-    return slice_channels(network, part.network, part.groups, final)
-
-
-def _names_in_supernet(space: ChoiceSpace, selection: Selection) -> list[str]:
-    """The weighted layers of a selection's network, in its order of execution, by their names in the supernet."""
-    return [layer.name for layer in space.supernet_graph.select(selection).weighted]
+    own = WidthSpace(trace(network, shape), space.hardware)
+    in_supernet = space.supernet_graph.select(selection).weighted  # the same layers in the same order, with other names
+    masks = mixed.masks.open_channels()
+    open_channels = own.groups.open_all()
+    for layer, counterpart in zip(own.network.weighted, in_supernet, strict=True):
+        open_channels[own.groups.of[layer.name]] = masks[space.groups.of[counterpart.name]].cpu()
+    importance = channel_importance(network, own.network, own.groups)
+    projected = project(own, budget, open_channels, importance, guarantee)
+    return slice_channels(network, own.network, own.groups, projected)

@@ -1,8 +1,9 @@
-"""Compaction: from a masked network to a smaller one of its open channels, trained on as if nothing had happened.
+"""Compaction: a masked network is replaced by a smaller one of its open channels, and training goes on in that.
 
-Weights, batch norm with its statistics and the optimiser's state are gathered for what stays, and written back into the
-whole network whenever somebody asks for that. Where a number of the smaller network lies in the whole one is not worked
-out a second time: a copy of the whole network that holds its own positions instead of weights is sliced like the rest.
+Weights, batch norm with its statistics and the optimiser's state are copied for the channels that stay, and written
+back into the whole network when that is needed. Each number of the smaller network has an index in the tensor of the
+whole network that it came from. To find these indices, a copy of the whole network that holds indices instead of
+weights is sliced in the same way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,103 +18,106 @@ from suite.hardware.layers import WEIGHTED, Network
 from suite.space.groups import Groups
 from suite.space.slicing import slice_channels
 
-Places = Mapping[str, Tensor]
-"""For each tensor of a state, where its numbers lie in the whole network's, flattened; empty for the whole network."""
+Indices = Mapping[str, Tensor]
+"""For each tensor of a state dict, the index of each of its numbers in the flattened tensor of the whole network.
+
+Empty for the whole network itself.
+"""
 
 
 def has_no_task_gradient(network: Network, groups: Groups) -> tuple[bool, ...]:
-    """For each group, whether a closed channel gets no gradient from the task.
+    """For each group, whether its closed channels get no gradient from the task loss.
 
-    It gets none where each path from a masked tensor to the next weights leads through ReLU, whose slope at 0 is 0, or
+    They get none where each path from a masked tensor to the next weights leads through ReLU, whose slope at 0 is 0, or
     through an operation with the same mask. Behind tanh or hardswish, or where nothing stands between (a linear
-    bottleneck), the weights that use a channel pull at its mask even while it is closed.
+    bottleneck), the weights that use a channel give its mask a gradient even while it is closed.
     """
-    users: dict[str, list[str]] = {layer.name: [] for layer in network.layers}
+    consumers: dict[str, list[str]] = {layer.name: [] for layer in network.layers}
     for layer in network.layers:
         for source in layer.inputs:
-            users[source].append(layer.name)
+            consumers[source].append(layer.name)
 
     @cache
-    def is_pulled(name: str) -> bool:
+    def has_gradient(name: str) -> bool:
         if name == network.output.name:
             return True
-        for user in map(network.by_name.__getitem__, users[name]):
-            if user.kind in ("conv", "linear"):
+        for consumer in map(network.by_name.__getitem__, consumers[name]):
+            if consumer.kind in ("conv", "linear"):
                 return True
-            # `fused` is said of ReLU alone among activations; a depthwise convolution has its producer's mask
-            shielded = (user.kind == "activation" and user.fused) or user.kind == "depthwise"
-            if not shielded and is_pulled(user.name):
+            # among activations only ReLU is ever `fused`; a depthwise convolution has its producer's mask
+            shielded = (consumer.kind == "activation" and consumer.fused) or consumer.kind == "depthwise"
+            if not shielded and has_gradient(consumer.name):
                 return True
         return False
 
     normalised = {layer.inputs[0] for layer in network.layers if layer.kind == "batch_norm"}
     masked = [x for x in network.layers if x.kind == "batch_norm" or (x.kind in WEIGHTED and x.name not in normalised)]
-    pulled = {segment.group for x in masked if is_pulled(x.name) for segment in groups.segments[x.name]}
-    return tuple(group not in pulled for group in range(len(groups)))
+    with_gradient = {segment.group for x in masked if has_gradient(x.name) for segment in groups.segments[x.name]}
+    return tuple(group not in with_gradient for group in range(len(groups)))
 
 
-def shrunk(
-    whole: FoldedNetwork, layers: Network, groups: Groups, kept: Sequence[Tensor]
+def shrink_network(
+    whole: FoldedNetwork, layers: Network, groups: Groups, present: Sequence[Tensor]
 ) -> tuple[FoldedNetwork, dict[str, Tensor]]:
-    """The network of the kept channels, and where its numbers lie in the whole one."""
-    plain = whole.unwrapped()
-    small = slice_channels(plain, layers, groups, kept)
+    """The network of the channels `present` (bool, one tensor a group), and the indices of its numbers in `whole`."""
+    plain = whole.copy_unwrapped()
+    small = slice_channels(plain, layers, groups, present)
     if any(_is_channels_last(p) for p in plain.parameters()):
         small = small.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    numbered = slice_channels(_numbered(plain), layers, groups, kept)
-    places = FoldedNetwork(numbered, layers, groups, kept).network.state_dict()
-    folded = FoldedNetwork(small, layers, groups, kept)
+    numbered = slice_channels(_fill_with_indices(plain), layers, groups, present)
+    indices = FoldedNetwork(numbered, layers, groups, present).network.state_dict()
+    folded = FoldedNetwork(small, layers, groups, present)
     for mine, theirs in zip(folded.network.parameters(), whole.network.parameters(), strict=True):
         mine.requires_grad_(theirs.requires_grad)
-    return folded, {name: place.long() for name, place in places.items()}
+    return folded, {name: index.long() for name, index in indices.items()}
 
 
-def write_back(small: FoldedNetwork, whole: FoldedNetwork, places: Places) -> None:
-    """Put the smaller network's numbers, statistics included, where they came from."""
+def write_back(small: FoldedNetwork, whole: FoldedNetwork, indices: Indices) -> None:
+    """Copy the smaller network's numbers, statistics included, to where they belong in the whole network."""
     state = whole.network.state_dict()
     for name, value in small.network.state_dict().items():
-        state[name].put_(places[name], value)
+        state[name].put_(indices[name], value)
 
 
-def transfer(
+def transfer_optimiser(
     optimiser: torch.optim.Optimizer,
     old: FoldedNetwork,
     new: FoldedNetwork,
     whole: FoldedNetwork,
-    old_places: Places,
-    new_places: Places,
+    old_indices: Indices,
+    new_indices: Indices,
 ) -> None:
-    """Have `optimiser` train the new network's parameters instead of the old one's, with its state of what stays.
+    """Have `optimiser` train the new network's parameters instead of the old one's, and keep its state for them.
 
     Raises:
         ValueError: it does not train the old network's parameters.
     """
-    following = dict(new.network.named_parameters())
+    replacements = dict(new.network.named_parameters())
     shapes = {name: p.shape for name, p in whole.network.named_parameters()}
     names = {p: name for name, p in old.network.named_parameters()}
     trained = {p for group in optimiser.param_groups for p in group["params"]}
     if any(p.requires_grad and p not in trained for p in names):
-        raise ValueError("this optimiser does not train what the masked network computes now")
+        raise ValueError("this optimiser does not train the parameters that the masked network has now")
     for group in optimiser.param_groups:
-        group["params"] = [following[names[p]] if p in names else p for p in group["params"]]
+        group["params"] = [replacements[names[p]] if p in names else p for p in group["params"]]
     for p, name in names.items():
         p.grad = None
         state = optimiser.state.pop(p, {})
         for key, value in state.items():
             if isinstance(value, Tensor) and value.shape == p.shape:
-                full = _scattered(value, shapes[name], old_places.get(name))
-                # fused kernels take it for granted that state and parameter lie alike in memory
-                state[key] = torch.empty_like(following[name], dtype=value.dtype).copy_(full.take(new_places[name]))
+                full = _expand_state(value, shapes[name], old_indices.get(name))
+                # fused kernels require the same memory layout of state and parameter
+                state[key] = torch.empty_like(replacements[name], dtype=value.dtype).copy_(full.take(new_indices[name]))
         if state:
-            optimiser.state[following[name]] = state
+            optimiser.state[replacements[name]] = state
 
 
-def _scattered(value: Tensor, shape: torch.Size, places: Tensor | None) -> Tensor:
-    return value if places is None else value.new_zeros(shape).put_(places, value)
+def _expand_state(value: Tensor, shape: torch.Size, indices: Tensor | None) -> Tensor:
+    return value if indices is None else value.new_zeros(shape).put_(indices, value)
 
 
-def _numbered(network: nn.Module) -> nn.Module:
-    """`network` itself with each number replaced by its position in its tensor; double holds them exactly."""
+def _fill_with_indices(network: nn.Module) -> nn.Module:
+    """`network` itself with each number replaced by its index in its flattened tensor; float64 holds them exactly."""
     for tensor in chain(network.parameters(), network.buffers()):
         tensor.data = torch.arange(tensor.numel(), dtype=torch.float64, device=tensor.device).view(tensor.shape)
     return network

@@ -1,7 +1,7 @@
-"""What the open channels cost, and what one more of each would: worked out when a mask changes, not in every step.
+"""Costs of the open channels and their gradients in the masks, computed when a mask changes, not in every step.
 
-Costs depend on nothing but how many channels are open, so that autograd is asked for their slopes once and a search
-step in which no mask changed (nearly every one) has no cost model to run.
+Costs depend only on how many channels are open. In nearly every step of a search no mask changes, and then no cost
+model runs: the costs and gradients of the last change are used again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,30 +10,30 @@ import torch
 from torch import Tensor
 
 from suite.dnas.masks import Masks
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 
 class CostGradients:
-    """Relaxed costs at the present masks, with their slopes."""
+    """Relaxed costs at the present masks and their gradients, cached until a mask changes."""
 
-    def __init__(self, space: SearchSpace, metrics: Sequence[str]) -> None:
+    def __init__(self, space: WidthSpace, metrics: Sequence[str]) -> None:
         self.space, self.metrics = space, list(metrics)
-        self._opened: Tensor | None = None
+        self._is_open: Tensor | None = None
         self._costs: dict[str, float] = {}
         self._slopes = torch.zeros(0)
 
-    def at(self, masks: Masks, opened: Tensor) -> tuple[Mapping[str, float], Tensor]:
-        """Each cost where the channels `opened` (`Masks.open`) are, and its slope in each theta.
+    def evaluate(self, masks: Masks, is_open: Tensor) -> tuple[Mapping[str, float], Tensor]:
+        """Each cost with the channels `is_open` (as `Masks.is_open` gives them), and its slope in each theta.
 
         Slopes are (metrics, sum of sizes) float64, 0 where a channel cannot close.
         """
-        if opened is not self._opened:
-            self._opened = opened
-            self._work_out(masks, opened)
+        if is_open is not self._is_open:
+            self._is_open = is_open
+            self._recompute(masks, is_open)
         return self._costs, self._slopes
 
-    def _work_out(self, masks: Masks, opened: Tensor) -> None:
-        counts = masks.counts(opened.double()).requires_grad_()
+    def _recompute(self, masks: Masks, is_open: Tensor) -> None:
+        counts = masks.counts(is_open.double()).requires_grad_()
         costs = self.space.relaxed(counts, self.metrics)
         self._costs = {metric: float(cost.detach()) for metric, cost in costs.items()}
         group_of, free = masks.group_of.cpu(), ~masks.locked.cpu()

@@ -1,7 +1,7 @@
 """Masks folded into batch norm's scale and shift, or into weight **and bias** where there is no batch norm.
 
-A removed channel then contributes exactly nothing, and masks cost next to nothing over plain training: all vectors that
-theta multiplies are laid end to end and multiplied at once, in one node of the autograd graph.
+A closed channel then contributes exactly nothing. A step takes hardly longer than one of plain training: all vectors
+that the masks theta multiply are concatenated and multiplied at once, in one node of the autograd graph.
 """
 
 import copy
@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from suite.hardware.layers import WEIGHTED, Network
-from suite.space.groups import Groups
+from suite.space.groups import Groups, count_open
+from suite.space.slicing import replace_module
 
 
 class _Fold(torch.autograd.Function):
-    """Vectors times the theta of their channels; straight through, d theta / d alpha = sign(alpha), 0 where locked."""
+    """Vectors times the theta of their channels; straight-through, d theta / d alpha = sign(alpha), 0 where locked."""
 
     @staticmethod
     def forward(
@@ -41,8 +42,8 @@ class _Fold(torch.autograd.Function):
         return slope, None, None, None, *(None if g is None else part for g, part in zip(grads, parts, strict=True))
 
 
-class _Folded:
-    """The products of the present pass, shared by the parts of one network."""
+class _MaskedVectors:
+    """The masked vectors of the present forward pass, shared by the wrapped modules of one network."""
 
     def __init__(self) -> None:
         self.vectors: Sequence[Tensor] = ()
@@ -53,19 +54,19 @@ class MaskedBatchNorm(nn.Module):
 
     ones: Tensor
 
-    def __init__(self, inner: nn.BatchNorm2d | nn.BatchNorm1d, folded: _Folded, first: int) -> None:
+    def __init__(self, inner: nn.BatchNorm2d | nn.BatchNorm1d, masked: _MaskedVectors, first: int) -> None:
         super().__init__()
-        self.inner, self.folded, self.first = inner, folded, first
+        self.inner, self.masked, self.first = inner, masked, first
         self.register_buffer("ones", torch.ones_like(cast(Tensor, inner.running_var)), persistent=False)
 
     def vectors(self) -> list[Tensor]:
-        """What theta multiplies; without a scale, theta itself takes its place."""
+        """What theta multiplies: scale (ones where there is none) and shift."""
         weight, bias = self.inner.weight, self.inner.bias
         return [self.ones if weight is None else weight, *([] if bias is None else [bias])]
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, ...) -> same shape, zero in closed channels."""
-        bn, vectors = self.inner, self.folded.vectors
+        bn, vectors = self.inner, self.masked.vectors
         bias = None if bn.bias is None else vectors[self.first + 1]
         momentum = cast(float, bn.momentum)
         mean, var = bn.running_mean, bn.running_var
@@ -77,42 +78,43 @@ class MaskedWeights(nn.Module):
 
     ones: Tensor
 
-    def __init__(self, inner: nn.Conv1d | nn.Conv2d | nn.Linear, folded: _Folded, first: int) -> None:
+    def __init__(self, inner: nn.Conv1d | nn.Conv2d | nn.Linear, masked: _MaskedVectors, first: int) -> None:
         super().__init__()
-        self.inner, self.folded, self.first = inner, folded, first
+        self.inner, self.masked, self.first = inner, masked, first
         self.register_buffer("ones", inner.weight.detach().new_ones(len(inner.weight)), persistent=False)
 
     def vectors(self) -> list[Tensor]:
-        """What theta multiplies: itself, for the weight's rows, and the bias."""
+        """What theta multiplies: ones, which then scale the rows of the weight, and the bias."""
         return [self.ones, *([] if self.inner.bias is None else [self.inner.bias])]
 
     def forward(self, x: Tensor) -> Tensor:
         """As the inner layer, zero in closed channels."""
-        part, vectors = self.inner, self.folded.vectors
-        weight = part.weight * vectors[self.first].view(-1, *(1,) * (part.weight.dim() - 1))
-        bias = None if part.bias is None else vectors[self.first + 1]
-        if isinstance(part, nn.Linear):
+        inner, vectors = self.inner, self.masked.vectors
+        weight = inner.weight * vectors[self.first].view(-1, *(1,) * (inner.weight.dim() - 1))
+        bias = None if inner.bias is None else vectors[self.first + 1]
+        if isinstance(inner, nn.Linear):
             return F.linear(x, weight, bias)
-        convolve: Any = F.conv1d if isinstance(part, nn.Conv1d) else F.conv2d
-        result: Tensor = convolve(x, weight, bias, part.stride, part.padding, part.dilation, part.groups)
+        convolve: Any = F.conv1d if isinstance(inner, nn.Conv1d) else F.conv2d
+        result: Tensor = convolve(x, weight, bias, inner.stride, inner.padding, inner.dilation, inner.groups)
         return result
 
 
 class FoldedNetwork:
-    """A network whose masked parts are wrapped in place; `kept` says which channels of the groups it holds, `widths`
-    how many.
+    """A network whose masked modules are wrapped in place.
+
+    `present` are the channels of each group that the network has (bool, one tensor a group), `widths` their numbers.
     """
 
-    def __init__(self, network: nn.Module, layers: Network, groups: Groups, kept: Sequence[Tensor]) -> None:
-        self.network, self.kept = network, list(kept)
-        self.widths = tuple(int(mask.sum()) for mask in kept)
-        self._folded = _Folded()
+    def __init__(self, network: nn.Module, layers: Network, groups: Groups, present: Sequence[Tensor]) -> None:
+        self.network, self.present = network, list(present)
+        self.widths = tuple(count_open(present))
+        self._masked = _MaskedVectors()
         self._vectors: list[Tensor] = []
-        self._opened: Tensor | None = None
+        self._is_open: Tensor | None = None
         self._theta = torch.zeros(0)
-        self._parts: list[MaskedBatchNorm | MaskedWeights] = []
-        numbers = torch.split(torch.arange(sum(groups.sizes), device=kept[0].device), list(groups.sizes))
-        alphas = [number[mask] for number, mask in zip(numbers, kept, strict=True)]
+        self._wrapped: list[MaskedBatchNorm | MaskedWeights] = []
+        numbers = torch.split(torch.arange(sum(groups.sizes), device=present[0].device), list(groups.sizes))
+        alphas = [number[mask] for number, mask in zip(numbers, present, strict=True)]
         index: list[Tensor] = []
         normalised = {x.inputs[0] for x in layers.layers if x.kind == "batch_norm"}
         for layer in layers.layers:
@@ -125,40 +127,34 @@ class FoldedNetwork:
                 wrapper = MaskedWeights
             else:
                 continue
-            part = wrapper(network.get_submodule(layer.name), self._folded, len(index))  # type: ignore[arg-type]
-            replace_part(network, layer.name, part)
-            self._parts.append(part)
-            index += [groups.spread(layer.name, alphas)] * len(part.vectors())
+            module = wrapper(network.get_submodule(layer.name), self._masked, len(index))  # type: ignore[arg-type]
+            replace_module(network, layer.name, module)
+            self._wrapped.append(module)
+            index += [groups.spread(layer.name, alphas)] * len(module.vectors())
         self._index = torch.cat(index) if index else torch.zeros(0, dtype=torch.int64)
 
-    def __call__(self, x: Tensor, alpha: Tensor, locked: Tensor, opened: Tensor) -> Tensor:
-        """The network's output; `opened` says which channels are open, another tensor whenever that changes."""
+    def __call__(self, x: Tensor, alpha: Tensor, locked: Tensor, is_open: Tensor) -> Tensor:
+        """The network's output; `is_open` (`Masks.is_open`) is another tensor object whenever a channel changes."""
         if not self._vectors:
-            self._vectors = [vector for part in self._parts for vector in part.vectors()]
+            self._vectors = [vector for module in self._wrapped for vector in module.vectors()]
             self._index = self._index.to(alpha.device)
-            self._opened = None
+            self._is_open = None
         if self._vectors:
-            if opened is not self._opened:
-                self._opened, self._theta = opened, opened[self._index].to(alpha.dtype)
-            self._folded.vectors = _Fold.apply(alpha, locked, self._index, self._theta, *self._vectors)  # type: ignore[no-untyped-call]
+            if is_open is not self._is_open:
+                self._is_open, self._theta = is_open, is_open[self._index].to(alpha.dtype)
+            self._masked.vectors = _Fold.apply(alpha, locked, self._index, self._theta, *self._vectors)  # type: ignore[no-untyped-call]
         result: Tensor = self.network(x)
-        self._folded.vectors = ()  # a module that holds part of a graph cannot be copied
+        self._masked.vectors = ()  # a module that holds part of a graph cannot be copied
         return result
 
-    def look_again(self) -> None:
-        """The network's tensors may have been replaced: find them anew."""
+    def forget_tensors(self) -> None:
+        """Collect the masked tensors anew in the next pass: those of the network may have been replaced."""
         self._vectors = []
 
-    def unwrapped(self) -> nn.Module:
+    def copy_unwrapped(self) -> nn.Module:
         """A copy of the network as it was before it was wrapped."""
         copied = copy.deepcopy(self.network)
-        for name, part in list(copied.named_modules()):
-            if isinstance(part, MaskedBatchNorm | MaskedWeights):
-                replace_part(copied, name, part.inner)
+        for name, module in list(copied.named_modules()):
+            if isinstance(module, MaskedBatchNorm | MaskedWeights):
+                replace_module(copied, name, module.inner)
         return copied
-
-
-def replace_part(root: nn.Module, path: str, part: nn.Module) -> None:
-    """Put `part` where `path` leads."""
-    parent, _, name = path.rpartition(".")
-    setattr(root.get_submodule(parent), name, part)

@@ -1,9 +1,9 @@
-"""How much a channel matters to the loss now: the gradient of its gate.
+"""Importance of channels by the gradients of their gates: how much the loss depends on each channel.
 
-Each free channel is multiplied by a gate of 1; the squares of the gates' gradients, summed over batches, estimate what
-closing it would change (Molchanov et al., Importance Estimation for Neural Network Pruning, CVPR 2019, eq. 8: with all
-gates at 1, gradient times gate). Only the ratio of two channels of one group is used, as a projection compares groups
-by the shares that they lose: across layers these gradients differ by orders of magnitude, and starve whole layers.
+Each channel is multiplied by a gate of 1. The squares of the gates' gradients, summed over batches, estimate by how
+much closing a channel would change the loss (Molchanov et al., Importance Estimation for Neural Network Pruning, CVPR
+2019, Eq. 8: with all gates at 1, gradient times gate). They are scaled to a mean of 1 in each group: across layers they
+differ by orders of magnitude, and whole layers would lose nearly all channels.
 """
 
 import copy
@@ -21,19 +21,24 @@ _SAMPLES = 1_000
 
 
 def gate_macs(task: Task, macs: float) -> float:
-    """What `gate_importance` is charged for a network of `macs`, in MACs x samples."""
+    """The cost of `gate_importance` for a network with `macs` forward MACs, in MACs x samples."""
     return TRAINING_FACTOR * min(_SAMPLES, len(task.train)) * macs
 
 
 def gate_importance(task: Task, network: nn.Module, meter: Meter, label: str) -> list[Tensor]:
     """Importance of each channel of each group of `task.space`, (size,) float64, 1 on average in every group.
 
-    `network` is the plain network that `task.space` was traced from; it is not changed. A thousand examples at most are
-    charged as training steps of the search, though no weight moves. `label` names the random streams.
+    At most 1,000 examples are charged as training steps of the search, though no weight is trained.
+
+    Args:
+        task: its `space` must be that of `network`.
+        network: a plain network; it is not changed.
+        meter: is charged.
+        label: names the random streams.
     """
     space = task.space
     masked = MaskedNetwork(copy.deepcopy(network), space.network, space.groups)
-    masked.masks.locked.zero_()  # a search keeps the last channel of a group, and its gate has no gradient there
+    masked.masks.locked.zero_()  # in a search the last channel of each group is locked and has no gradient
     to_device(masked, task.compute).train()
     alpha = masked.masks.alpha
     rng = task.rng(label)

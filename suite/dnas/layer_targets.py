@@ -1,4 +1,4 @@
-"""A search space whose costs include the memory of each layer, and what a refinement asks of single layers."""
+"""A width space whose costs include the memory of each layer, and the targets of a refinement for single layers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from torch import Tensor
 
 from suite.hardware.layer_memory import LayerMemory, choose_memory_level
 from suite.space.budget import Budget, Constraint
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 _PREFIX = "memory/"
 
 
 @dataclass(frozen=True)
-class LayerSpace(SearchSpace):
-    """With one more cost for each weighted layer, `memory/<layer>`: what it needs at once, in bytes.
+class LayerSpace(WidthSpace):
+    """A width space with one more cost for each weighted layer, `memory/<layer>`: the bytes that it needs at once.
 
-    The law of `SearchSpace` holds for them as well. All of them fall with every channel that goes.
+    Its relaxed costs at binary masks are exact as well. The memory of a layer falls with every channel that is removed.
     """
 
     @cached_property
@@ -45,10 +45,10 @@ class LayerSpace(SearchSpace):
 
 @dataclass(frozen=True)
 class LayerTargets:
-    """The levels, in bytes, that layers of one network are to be thinned to.
+    """The memory levels, in bytes, that layers of one network are to be thinned to.
 
-    `targets` has the metric of each layer that exceeds its level; `out_of_reach` names the layers that would exceed
-    theirs at any width (a wide input, say): nothing is asked of them.
+    `targets` has the metric of each layer that exceeds its level; `out_of_reach` names the layers that exceed theirs at
+    any width (because of a wide input, for example) and have no target.
     """
 
     targets: Mapping[str, float]
@@ -56,26 +56,26 @@ class LayerTargets:
 
     @classmethod
     def of(cls, space: LayerSpace, levels: Sequence[float], tolerance: float) -> "LayerTargets":
-        """For the full network of `space`; the levels are chosen once, and layers above all of them have none."""
+        """The targets for the full network of `space`; layers above all levels have none."""
         targets, out_of_reach = {}, []
-        least = space.layer_bytes(space.smallest)
+        smallest = space.layer_bytes(space.smallest)
         for metric, size in space.layer_bytes(space.full).items():
             level = choose_memory_level(size, levels, tolerance)
             if level is None or size <= level:
                 continue
-            if least[metric] > level:
+            if smallest[metric] > level:
                 out_of_reach.append(metric.removeprefix(_PREFIX))
             else:
                 targets[metric] = float(level)
         return cls(targets, tuple(out_of_reach))
 
-    def added_to(self, budget: Budget) -> Budget:
-        """The budget with a constraint more for each target."""
-        extra = (Constraint(metric, target, f"{target:.0f}B") for metric, target in self.targets.items())
-        return Budget((*budget.constraints, *extra))
+    def add_to(self, budget: Budget) -> Budget:
+        """The budget with one more constraint for each target."""
+        constraints = (Constraint(metric, target, f"{target:.0f}B") for metric, target in self.targets.items())
+        return Budget((*budget.constraints, *constraints))
 
 
-def layers_over(costs: Mapping[str, float], levels: Sequence[float]) -> dict[str, int]:
-    """For a history: how many layers exceed each level, from the exact costs of a `LayerSpace`."""
+def count_layers_over(costs: Mapping[str, float], levels: Sequence[float]) -> dict[str, int]:
+    """Columns of a history: how many layers exceed each level, from the exact costs of a `LayerSpace`."""
     sizes = [size for metric, size in costs.items() if metric.startswith(_PREFIX)]
     return {f"layers_over/{level:.0f}": sum(size > level for size in sizes) for level in levels}

@@ -1,13 +1,15 @@
 """DUCCIO, then a second search that thins single layers until they fit the memory levels of the device.
 
-Burrello et al., arXiv 2310.07217 (paper section 1.8). The network that was found and fine-tuned is wrapped in masks
-again, and searched with
+The layer-wise refinement for GAP8 of Burrello et al., arXiv 2310.07217, after its public code (repository
+eml-eda/multi-constraint-nas, commit 915520f, tiny_imagenet_finetuning_GAP8.py and hardware_model.py). The network that
+DUCCIO found and fine-tuned is wrapped in masks again, and searched with
 
     L = L_task + sum_l lambda_l(e) max(0, M_l - T_l)
 
 where M_l are the bytes of layer l's input, output and weights, and T_l is the smallest memory level L of the device
-with M_l < L (1 + tolerance), chosen once: what exceeds a level by little is thinned until it fits, what exceeds it by
-much belongs to the next one. Strengths and ramp are those of the first search (Eq. 13, Eq. 14), layer by layer.
+with M_l < L (1 + tolerance), chosen once: a layer that exceeds a level by little is thinned until it fits, one that
+exceeds it by more belongs to the next level. Strengths and ramp are those of the first search (Eq. 13, Eq. 14), layer
+by layer.
 """
 
 import logging
@@ -18,13 +20,14 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from suite.dnas.layer_targets import LayerSpace, LayerTargets, layers_over
+from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
 from suite.hardware.trace import trace
-from suite.space.budget import Budget, feasible_first_key
+from suite.space.budget import Budget
+from suite.space.groups import count_open
 from suite.space.importance import channel_importance
 from suite.space.projection import project
 from suite.task.cost_limit import Lengths
@@ -43,16 +46,17 @@ _TOLERANCE = 0.3
 
 @dataclass(frozen=True)
 class DuccioLayerwise:
-    """DUCCIO and the refinement of its network; of the trained seed, where the budget is empty.
+    """DUCCIO and the refinement of its network; where the budget is empty, of the trained reference network.
 
-    Where no layer is to be thinned the network stays as it was found, and nothing more is trained.
+    Where no layer is to be thinned DUCCIO's network is returned, and nothing more is trained.
 
     penalty: of both searches; a multiplier per metric has the key `layers` for the second one.
     levels: bytes that fit into each memory level of the device, smallest first; the default is the paper's for GAP8's
         L1 and L2.
-    tolerance: by how much of a level a layer may exceed it and still be thinned to it (the paper tries 0.3, 0.6, 0.9).
-    guarantee: off, the paper's, leaves both searches as they end. With repair the first one's network is refilled, as
-        DUCCIO's is, and in the second channels are removed until each layer meets its level and the budget holds.
+    tolerance: by how much of a level a layer may exceed it and still be thinned to it (the public code has 0.3, 0.6 and
+        0.9).
+    guarantee: off, the paper's, returns what the searches end with. With repair the first one's network is refilled, as
+        DUCCIO's is, and in the second one channels are removed until each layer meets its level and the budget holds.
     """
 
     version: ClassVar[int] = 1
@@ -78,20 +82,24 @@ class DuccioLayerwise:
         The history's columns `layers_over/<level>` count the layers above each level: before the refinement in the
         training of the network that it starts from, after it in the epochs labelled "refine-finetune".
         """
-        found = self._found(task, budget, meter)
-        network = found.candidates[0].network.cpu()
+        first = self._search_whole_network(task, budget, meter)
+        network = first.candidates[0].network.cpu()
         space = LayerSpace(trace(network, task.input_shape), task.hardware)
-        goals = LayerTargets.of(space, self.levels, self.tolerance)
-        history = _with_last_label(found.history, self._columns(space.reference_costs, goals))
-        if goals.out_of_reach:
-            log.warning("no width brings these layers to their memory level: %s", ", ".join(goals.out_of_reach))
-        if goals.targets:
-            refinement = Refinement(self, replace(task, space=space), goals.added_to(budget), goals, meter)
+        layer_targets = LayerTargets.of(space, self.levels, self.tolerance)
+        out_of_reach = ", ".join(layer_targets.out_of_reach)
+        columns = {**count_layers_over(space.reference_costs, self.levels), "layers_out_of_reach": out_of_reach}
+        history = _add_to_last_training(first.history, columns)
+        if out_of_reach:
+            log.warning("no width brings these layers to their memory level: %s", out_of_reach)
+        if layer_targets.targets:
+            refinement = Refinement(
+                self, replace(task, space=space), layer_targets.add_to(budget), layer_targets, meter
+            )
             network, rows = refinement.run(network, loss=float(history[-1]["loss"]))
             history += rows
-        return replace(found, candidates=[Candidate(network)], history=history)
+        return replace(first, candidates=[Candidate(network)], history=history)
 
-    def _found(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+    def _search_whole_network(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """The trained network that the refinement starts from."""
         if budget.constraints:
             guarantee = "off" if self.guarantee == "off" else "refill"
@@ -99,22 +107,22 @@ class DuccioLayerwise:
         warm = train_reference(task, meter, Lengths.of(task.recipe).warmup)
         return SearchResult([Candidate(warm.network)], warm.history, artefacts=[warm.artefact])
 
-    def _columns(self, costs: Mapping[str, float], goals: LayerTargets) -> dict[str, Any]:
-        return {**layers_over(costs, self.levels), "layers_out_of_reach": ", ".join(goals.out_of_reach)}
-
 
 @dataclass(frozen=True)
 class Refinement:
-    """The second search: `task.space` is the `LayerSpace` of the found network, `limits` are budget and goals."""
+    """The second search, of a network whose `LayerSpace` is `task.space`.
+
+    `budget` holds the constraints of the whole network and those of single layers, `layer_targets` the latter alone.
+    """
 
     method: DuccioLayerwise
     task: Task
-    limits: Budget
-    goals: LayerTargets
+    budget: Budget
+    layer_targets: LayerTargets
     meter: Meter
 
     def run(self, network: nn.Module, *, loss: float) -> tuple[nn.Module, list[dict[str, Any]]]:
-        """The refined, fine-tuned network, and an epoch's row each; `loss` is the network's training loss (Eq. 13)."""
+        """The refined, fine-tuned network and its history; `loss` is the network's training loss, L of Eq. 13."""
         task, space, recipe = self.task, self.task.space, self.task.recipe
         lengths = Lengths.of(recipe)
         masked = MaskedNetwork(network, space.network, space.groups)
@@ -122,60 +130,57 @@ class Refinement:
         late = int(LATE * lengths.search)
         phase = Phase("search", recipe.search, lengths.search, "refine", patience=recipe.patience, patience_from=late)
         searched = fit(task, masked, self.meter, phase, objective=objective, macs=space.reference_costs["macs"])
-        thinned, widths = self._discretise(masked.cpu())
-        costs = space.exact(widths)
+        thinned, costs = self._discretise(masked.cpu())
         phase = Phase("finetune", recipe.finetune, lengths.finetune, "refine-finetune", patience=recipe.patience)
         tuned = fit(task, to_device(thinned, task.compute), self.meter, phase, macs=costs["macs"])
-        columns = layers_over(costs, self.method.levels)
+        columns = count_layers_over(costs, self.method.levels)
         return thinned, [*searched.rows, *(row | columns for row in tuned.rows)]
 
     def _penalty(self, epochs: int, loss: float) -> Penalty:
-        rule = self.method.penalty.filled(self.task.recipe.penalty_multiplier).only("layers")
-        penalty = Penalty(rule, self.goals.targets, epochs)
+        rule = self.method.penalty.with_default_multiplier(self.task.recipe.penalty_multiplier)
+        penalty = Penalty(rule.with_multiplier_of("layers"), self.layer_targets.targets, epochs)
         penalty.start(loss, self.task.space.reference_costs)
         return penalty
 
-    def _discretise(self, masked: MaskedNetwork) -> tuple[nn.Module, list[int]]:
-        """The plain network, and its widths in the found one's groups.
+    def _discretise(self, masked: MaskedNetwork) -> tuple[nn.Module, dict[str, float]]:
+        """The plain network and its exact costs, each layer's memory included.
 
-        Masks only take away, so that what the found network met is met; but for RAM, whose plan may get worse.
+        Masks only remove channels, so that the first search's constraints still hold; but for RAM, whose plan may get
+        worse.
         """
         space = self.task.space
-        importance = channel_importance(masked.plain(), space.network, space.groups)
-        kept = project(space, self.limits, masked.masks.kept(), importance, self.method.guarantee)
-        return masked.export(kept), [int(mask.sum()) for mask in kept]
+        importance = channel_importance(masked.copy_plain(), space.network, space.groups)
+        channels = project(space, self.budget, masked.masks.open_channels(), importance, self.method.guarantee)
+        return masked.export(channels), space.exact(count_open(channels))
 
 
 class _LayerObjective(MaskObjective):
-    """The layers' penalty; with a guarantee, an epoch that meets levels and budget is kept before any other."""
+    """The penalty on layers; with a guarantee, epochs that meet levels and budget rank before all others."""
 
     def __init__(self, refinement: Refinement, masked: MaskedNetwork, penalty: Penalty) -> None:
-        super().__init__(refinement.task, masked, penalty, compaction=True)
-        self.limits, self.method = refinement.limits, refinement.method
+        feasible_first = refinement.method.guarantee != "off"
+        super().__init__(
+            refinement.task, masked, penalty, refinement.budget, feasible_first=feasible_first, compaction=True
+        )
+        self.levels = refinement.method.levels
 
     def ratios(self) -> dict[str, float]:
         """Cost/target of the budget's constraints, and of the worst layer."""
-        costs = self.costs()
-        ratios = {c.metric: costs[c.metric] / c.target for c in self.limits.constraints}
-        worst = max(ratios.pop(metric) for metric in self.rule.targets)
+        ratios = super().ratios()
+        worst = max(ratios.pop(metric) for metric in self.cost_penalty.targets)
         return ratios | {"layers": worst}
 
     def row(self, epoch: int) -> dict[str, float]:
         """Exact costs, memory of the layers that are thinned, strengths at the epoch's end, layers over each level."""
         costs = self.costs()
-        shown = {f"cost/{metric}": costs[metric] for metric in self.task.hardware.units}
-        shown |= {metric: costs[metric] for metric in self.rule.targets}
-        shown |= {f"strength/{metric}": self.rule.strength(metric, epoch + 1) for metric in self.rule.targets}
-        return shown | layers_over(costs, self.method.levels)
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """Levels and budget first, then score; where none is met the least violation. The paper's rule where off."""
-        if self.method.guarantee == "off":
-            return super().rank(epoch, score)
-        return feasible_first_key(self.limits, self.costs(), score)
+        targets = self.cost_penalty.targets
+        columns = {f"cost/{metric}": costs[metric] for metric in self.task.hardware.units}
+        columns |= {metric: costs[metric] for metric in targets}
+        columns |= {f"strength/{metric}": self.cost_penalty.strength(metric, epoch + 1) for metric in targets}
+        return columns | count_layers_over(costs, self.levels)
 
 
-def _with_last_label(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _add_to_last_training(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The history with `columns` added to the epochs of its last training."""
     last = history[-1]["label"]
     return [{**row, **columns} if row["label"] == last else dict(row) for row in history]

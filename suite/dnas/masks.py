@@ -1,7 +1,8 @@
-"""Fine-grained channel masks (PIT): alpha per channel, theta = 1[|alpha| > 0.5], straight-through gradient.
+"""Channel masks, as PIT has them: alpha for each channel, theta = 1[|alpha| > 0.5], straight-through gradient.
 
-A closed channel gets no gradient from the task loss (ReLU at 0), only from the costs: a stated choice. What is closed
-need not be computed: `MaskedNetwork.compact` drops it, while checkpoints and exports go on to speak of all channels.
+A channel is open where theta is 1 and closed where it is 0; a closed channel's output is 0. Behind ReLU a closed
+channel gets no gradient from the task loss, only from the costs (docs/method.md, "Compaction"). Closed channels need
+not be computed: `MaskedNetwork.compact` removes them, while checkpoints and exports still contain all channels.
 """
 
 from collections.abc import Mapping
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from suite.dnas.compaction import has_no_task_gradient, shrunk, transfer, write_back
+from suite.dnas.compaction import has_no_task_gradient, shrink_network, transfer_optimiser, write_back
 from suite.dnas.fold import FoldedNetwork
 from suite.hardware.layers import Network
-from suite.space.groups import Groups
+from suite.space.groups import Groups, count_open
 from suite.space.slicing import slice_channels
 
 THRESHOLD = 0.5
@@ -26,7 +27,7 @@ class _Binarise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, locked: Tensor) -> Tensor:
         ctx.save_for_backward(alpha, locked)
-        return _opened(alpha, locked).to(alpha.dtype)
+        return _is_open(alpha, locked).to(alpha.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
@@ -34,12 +35,12 @@ class _Binarise(torch.autograd.Function):
         return grads[0] * alpha.sign() * ~locked, None
 
 
-def _opened(alpha: Tensor, locked: Tensor) -> Tensor:
+def _is_open(alpha: Tensor, locked: Tensor) -> Tensor:
     return (alpha.abs() > THRESHOLD) | locked
 
 
-class _Term(torch.autograd.Function):
-    """A number whose gradient in alpha is known."""
+class _KnownGradient(torch.autograd.Function):
+    """A number with a given gradient in alpha."""
 
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, gradient: Tensor, value: float) -> Tensor:
@@ -53,11 +54,15 @@ class _Term(torch.autograd.Function):
 
 
 class Masks(nn.Module):
-    """All masks of a network as one flat parameter `alpha`, initially 1; the last channel of a group never closes."""
+    """All masks of a network as one flat parameter `alpha`, initially 1.
+
+    `locked` are the channels that never close (frozen groups, and the last channel of every other group), `group_of` is
+    the group of each channel, both (sum of sizes,).
+    """
 
     locked: Tensor
     group_of: Tensor
-    _open: Tensor
+    _last_open: Tensor
 
     def __init__(self, groups: Groups) -> None:
         super().__init__()
@@ -69,7 +74,7 @@ class Masks(nn.Module):
         self.register_buffer("locked", torch.cat(locked))
         index = torch.repeat_interleave(torch.arange(len(groups)), torch.tensor(self.sizes))
         self.register_buffer("group_of", index)
-        self.register_buffer("_open", torch.ones_like(self.locked), persistent=False)
+        self.register_buffer("_last_open", torch.ones_like(self.locked), persistent=False)
 
     def theta(self) -> Tensor:
         """Binary masks of all groups back to back, shape (sum of sizes,)."""
@@ -80,25 +85,25 @@ class Masks(nn.Module):
         zeros = torch.zeros(len(self.sizes), dtype=theta.dtype, device=theta.device)
         return zeros.index_add(0, self.group_of, theta).double().cpu()
 
-    def open(self) -> Tensor:
+    def is_open(self) -> Tensor:
         """Which channels of all groups are open, bool, shape (sum of sizes,); the same object while none changes."""
-        now = _opened(self.alpha.detach(), self.locked)
-        if not torch.equal(now, self._open):
-            self._open = now
-        return self._open
+        now = _is_open(self.alpha.detach(), self.locked)
+        if not torch.equal(now, self._last_open):
+            self._last_open = now
+        return self._last_open
 
-    def kept(self) -> list[Tensor]:
-        """Which channels of each group are open."""
-        return [part.clone() for part in torch.split(self.open(), self.sizes)]
+    def open_channels(self) -> list[Tensor]:
+        """Which channels of each group are open: one bool tensor (size,) a group."""
+        return [mask.clone() for mask in torch.split(self.is_open(), self.sizes)]
 
-    def term(self, value: float, slopes: Tensor) -> Tensor:
-        """A term of the loss, 0-d, whose value and slopes in theta, (sum of sizes,), were found outside autograd.
+    def make_loss_term(self, value: float, slopes: Tensor) -> Tensor:
+        """A term of the loss, 0-d, with a value and slopes in theta, (sum of sizes,), computed outside autograd.
 
         Slopes are 0 where a channel cannot close.
         """
         alpha = self.alpha.detach()
         gradient = alpha.sign().mul_(slopes.to(alpha))
-        return cast(Tensor, _Term.apply(self.alpha, gradient, value))  # type: ignore[no-untyped-call]
+        return cast(Tensor, _KnownGradient.apply(self.alpha, gradient, value))  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def close(self, channels: Tensor, optimiser: torch.optim.Optimizer) -> None:
@@ -110,12 +115,12 @@ class Masks(nn.Module):
 
 
 class MaskedNetwork(nn.Module):
-    """A plain network under search: same function, with masks on every free channel group.
+    """A plain network with masks on every channel group that is not frozen.
 
-    `network`, which is changed in place, is what a pass computes and what is trained: the whole network at first,
-    without the channels that are closed after `compact`. States, `plain()` and `export()` are of the whole network at
-    any time; loading a state or moving to another device ends the compaction. `opened` are the open channels of the
-    last pass, as `Masks.open` gives them.
+    `network`, which is changed in place, is what a pass computes and what is trained: the whole network at first; after
+    `compact` without the channels that are closed. State dicts, `copy_plain()` and `export()` always contain the whole
+    network; loading a state dict or moving to another device ends the compaction. `last_open` are the open channels of
+    the last pass, as `Masks.is_open` gives them.
     """
 
     def __init__(self, network: nn.Module, layers: Network, groups: Groups) -> None:
@@ -124,17 +129,16 @@ class MaskedNetwork(nn.Module):
         self.groups = groups
         self.masks = Masks(groups)
         self.network = network
-        everything = [torch.ones(size, dtype=torch.bool) for size in groups.sizes]
-        self._whole = self._computed = FoldedNetwork(network, layers, groups, everything)
-        self._places: dict[str, Tensor] = {}
-        self._final = has_no_task_gradient(layers, groups)
-        self.opened = self.masks.open()
+        self._whole = self._computed = FoldedNetwork(network, layers, groups, groups.open_all())
+        self._indices: dict[str, Tensor] = {}
+        self._compactable = has_no_task_gradient(layers, groups)
+        self.last_open = self.masks.is_open()
         self.register_load_state_dict_pre_hook(MaskedNetwork._before_loading)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's output."""
-        self.opened = self.masks.open()
-        return self._computed(x, self.masks.alpha, self.masks.locked, self.opened)
+        self.last_open = self.masks.is_open()
+        return self._computed(x, self.masks.alpha, self.masks.locked, self.last_open)
 
     @property
     def counts(self) -> Tensor:
@@ -143,7 +147,7 @@ class MaskedNetwork(nn.Module):
 
     def widths(self) -> tuple[int, ...]:
         """Open channels of each group."""
-        return tuple(int(mask.sum()) for mask in self.masks.kept())
+        return tuple(count_open(self.masks.open_channels()))
 
     @property
     def computed_widths(self) -> tuple[int, ...]:
@@ -151,41 +155,41 @@ class MaskedNetwork(nn.Module):
         return self._computed.widths
 
     @property
-    def waiting(self) -> list[str]:
-        """Names of the free groups that `compact` leaves as they are."""
-        parts = zip(self.groups.names, self._final, self.groups.frozen, strict=True)
-        return [name for name, final, frozen in parts if not (final or frozen)]
+    def uncompactable_groups(self) -> list[str]:
+        """Names of the groups that `compact` leaves as they are though they are not frozen."""
+        groups = zip(self.groups.names, self._compactable, self.groups.frozen, strict=True)
+        return [name for name, compactable, frozen in groups if not (compactable or frozen)]
 
     @torch.no_grad()
     def compact(self, optimiser: torch.optim.Optimizer) -> bool:
-        """Drop closed channels from what is computed, for good; whether there were any.
+        """Remove closed channels from what is computed, for good; returns whether there were any.
 
-        Groups whose closed channels get a gradient from the task (`waiting`) are left as they are. `optimiser` goes on
-        with the new parameters, and with its state of what stays.
+        Groups whose closed channels get a gradient from the task (`uncompactable_groups`) are left as they are.
+        `optimiser` then trains the new parameters, and keeps its state for them.
         """
-        opened = zip(self.masks.kept(), self._final, strict=True)
-        kept = [mask if final else torch.ones_like(mask) for mask, final in opened]
-        if all(bool((a == b.to(a.device)).all()) for a, b in zip(kept, self._computed.kept, strict=True)):
+        masks = zip(self.masks.open_channels(), self._compactable, strict=True)
+        present = [mask if compactable else torch.ones_like(mask) for mask, compactable in masks]
+        if all(bool((a == b.to(a.device)).all()) for a, b in zip(present, self._computed.present, strict=True)):
             return False
         self._write_back()
-        smaller, places = shrunk(self._whole, self.layers, self.groups, kept)
-        transfer(optimiser, self._computed, smaller, self._whole, self._places, places)
-        self.masks.close(~torch.cat(kept), optimiser)
-        self._compute(smaller, places)
+        smaller, indices = shrink_network(self._whole, self.layers, self.groups, present)
+        transfer_optimiser(optimiser, self._computed, smaller, self._whole, self._indices, indices)
+        self.masks.close(~torch.cat(present), optimiser)
+        self._set_computed(smaller, indices)
         return True
 
     def expand(self) -> None:
-        """Compute the whole network again; an optimiser that was given to `compact` knows nothing of it."""
+        """Compute the whole network again; an optimiser that was given to `compact` does not train its parameters."""
         self._write_back()
-        self._compute(self._whole, {})
+        self._set_computed(self._whole, {})
 
-    def _compute(self, folded: FoldedNetwork, places: dict[str, Tensor]) -> None:
+    def _set_computed(self, folded: FoldedNetwork, indices: dict[str, Tensor]) -> None:
         self.network = folded.network.train(self.training)
-        self._computed, self._places = folded, places
+        self._computed, self._indices = folded, indices
 
     def _write_back(self) -> None:
         if self._computed is not self._whole:
-            write_back(self._computed, self._whole, self._places)
+            write_back(self._computed, self._whole, self._indices)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Of the whole network."""
@@ -198,19 +202,23 @@ class MaskedNetwork(nn.Module):
 
     def _before_loading(self, state: Mapping[str, Any], *_: Any) -> None:
         self.expand()
-        self._whole.look_again()
+        self._whole.forget_tensors()
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         self.expand()
-        self._whole.look_again()
+        self._whole.forget_tensors()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
-    def plain(self) -> nn.Module:
+    def copy_plain(self) -> nn.Module:
         """A copy of the full network without masks."""
         self._write_back()
-        return self._whole.unwrapped().train(self.training)
+        return self._whole.copy_unwrapped().train(self.training)
 
-    def export(self, kept: list[Tensor] | None = None) -> nn.Module:
-        """The plain network of the open channels (or of `kept`), same function, batch-norm statistics included."""
-        return slice_channels(self.plain(), self.layers, self.groups, kept or self.masks.kept())
+    def export(self, open_channels: list[Tensor] | None = None) -> nn.Module:
+        """The plain network of the given channels (None: of the open ones), batch-norm statistics included.
+
+        Of the open channels it computes the same function as the masked network.
+        """
+        channels = open_channels or self.masks.open_channels()
+        return slice_channels(self.copy_plain(), self.layers, self.groups, channels)

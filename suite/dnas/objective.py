@@ -1,9 +1,10 @@
-"""What every mask search minimises and records: costs in the loss, masks with a learning rate of their own.
+"""Objectives of searches under a budget: costs in the loss, the checkpoint rule, the columns of the history.
 
-With compaction, channels that are closed at the end of an epoch are computed no more (`suite.dnas.compaction`).
+With compaction, channels that are closed at the end of an epoch are no longer computed (`suite.dnas.compaction`).
 """
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,73 +14,108 @@ from torch import Tensor
 from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
+from suite.space.budget import Budget, feasible_first_key
+from suite.task.objective import Objective
 from suite.task.task import Task
-from suite.task.training import Objective
 
 log = logging.getLogger(__name__)
 
 LATE = 0.75
-"""From this share of a search on the paper keeps checkpoints, and counts patience."""
+"""From this share of a search's epochs on, the paper's code considers checkpoints and counts patience."""
 
 
-class MaskObjective(Objective):
-    """A penalty on relaxed costs; keeps the best validation score of the last quarter, the paper's rule.
+class PenaltyObjective(Objective, ABC):
+    """A penalty on costs, and the choice of the checkpoint.
 
-    Where the penalty can reopen a channel, compaction waits, and the whole network is computed throughout.
+    With `feasible_first`, epochs whose network fits the budget rank before all others; else the checkpoint is the best
+    validation score of the last quarter, as in the paper. Where the penalty can reopen a channel there is no
+    compaction: the whole network is computed throughout.
     """
 
-    def __init__(self, task: Task, masked: MaskedNetwork, rule: Penalty, *, compaction: bool) -> None:
-        self.task, self.masked, self.rule = task, masked, rule
-        self.compaction = compaction and not rule.rule.can_reopen
-        self._prices = CostGradients(task.space, list(rule.targets))
+    def __init__(
+        self, task: Task, cost_penalty: Penalty, budget: Budget, *, feasible_first: bool, compaction: bool
+    ) -> None:
+        self.task, self.cost_penalty, self.budget = task, cost_penalty, budget
+        self.feasible_first = feasible_first
+        self.compaction = compaction and not cost_penalty.rule.can_reopen
+
+    @abstractmethod
+    def costs(self) -> dict[str, float]:
+        """Exact costs of the network that the search would end with now."""
+
+    def ratios(self) -> dict[str, float]:
+        """Cost/target of each constraint."""
+        costs = self.costs()
+        return {m: costs[m] / target for m, target in self.budget.targets.items()}
+
+    def row(self, epoch: int) -> dict[str, Any]:
+        """Exact costs, and strengths at the epoch's end."""
+        columns: dict[str, Any] = {f"cost/{metric}": value for metric, value in self.costs().items()}
+        return columns | {f"strength/{m}": self.cost_penalty.strength(m, epoch + 1) for m in self.cost_penalty.targets}
+
+    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
+        """Feasible epochs first, by score, then the least violation; without `feasible_first` late epochs by score."""
+        if self.feasible_first:
+            return feasible_first_key(self.budget, self.costs(), score)
+        return (score,) if epoch >= int(LATE * self.cost_penalty.epochs) else None
+
+    def state(self) -> dict[str, Any]:
+        """The strengths."""
+        return self.cost_penalty.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Set the strengths to a former `state()`."""
+        self.cost_penalty.restore(state)
+
+
+class MaskObjective(PenaltyObjective):
+    """A penalty on the relaxed costs of a masked network; the masks have a learning rate of their own."""
+
+    def __init__(
+        self,
+        task: Task,
+        masked: MaskedNetwork,
+        cost_penalty: Penalty,
+        budget: Budget,
+        *,
+        feasible_first: bool,
+        compaction: bool,
+    ) -> None:
+        super().__init__(task, cost_penalty, budget, feasible_first=feasible_first, compaction=compaction)
+        self.masked = masked
+        self._cost_gradients = CostGradients(task.space, list(cost_penalty.targets))
         self._macs: dict[tuple[int, ...], float] = {}
         if compaction and not self.compaction:
-            log.info("compaction waits: penalty.shape=%s can reopen channels", rule.rule.shape)
-        elif compaction and masked.waiting:
-            log.info("compaction waits in %s: the task can reopen their channels", ", ".join(masked.waiting))
+            log.info("no compaction: penalty.shape=%s can reopen channels", cost_penalty.rule.shape)
+        elif compaction and (names := masked.uncompactable_groups):
+            log.info("no compaction in %s: the task can reopen their channels", ", ".join(names))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """The masks, without weight decay; under dual ascent without momentum past the limit too."""
+        """The masks, without weight decay; under dual ascent also without momentum, which would overshoot."""
         group = {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
-        yield group | ({"betas": (0.0, 0.999)} if self.rule.rule.schedule == "dual" else {})
+        yield group | ({"betas": (0.0, 0.999)} if self.cost_penalty.rule.schedule == "dual" else {})
 
     def penalty(self, epoch: float) -> Tensor | None:
         """Of the relaxed costs at the masks of the last pass, its gradient in closed form."""
-        costs, slopes = self._prices.at(self.masked.masks, self.masked.opened)
-        value, weights = self.rule.at(costs, epoch)
+        costs, slopes = self._cost_gradients.evaluate(self.masked.masks, self.masked.last_open)
+        value, weights = self.cost_penalty.evaluate(costs, epoch)
         if not any(weights.values()):
             return None
-        return self.masked.masks.term(value, torch.tensor(list(weights.values()), dtype=slopes.dtype) @ slopes)
+        gradient = torch.tensor(list(weights.values()), dtype=slopes.dtype) @ slopes
+        return self.masked.masks.make_loss_term(value, gradient)
 
     def macs(self, *, training: bool) -> float | None:
         """Of the channels that are computed."""
         widths = self.masked.computed_widths
-        if widths not in self._macs:  # asked for in each step
+        if widths not in self._macs:  # called in each step
             self._macs = {widths: self.task.space.exact(widths)["macs"]}
         return self._macs[widths]
 
     def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
-        """Drop what was closed in this epoch."""
+        """Remove the channels that were closed in this epoch from what is computed."""
         if self.compaction:
             self.masked.compact(optimiser)
 
     def costs(self) -> dict[str, float]:
         """Exact costs at the present masks."""
         return self.task.space.exact(self.masked.widths())
-
-    def row(self, epoch: int) -> dict[str, float]:
-        """Exact costs, and strengths at the epoch's end."""
-        columns = {f"cost/{metric}": value for metric, value in self.costs().items()}
-        return columns | {f"strength/{m}": self.rule.strength(m, epoch + 1) for m in self.rule.targets}
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """Only late epochs, by score."""
-        return (score,) if epoch >= int(LATE * self.rule.epochs) else None
-
-    def state(self) -> dict[str, Any]:
-        """The strengths."""
-        return self.rule.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Strengths as they were."""
-        self.rule.restore(state)

@@ -1,8 +1,10 @@
-"""How hardware limits enter the loss: L = L_task + sum_i lambda_i(e) max(0, C_i - T_i)  (paper section 1.2).
+"""How hardware limits enter the loss: L = L_task + sum_i lambda_i(e) max(0, C_i - T_i) (arXiv 2310.07217).
 
-Strengths follow Eq. 13 and Eq. 14 as both public codes execute them. Three choices rule out their bugs: strengths are
-plain floats fixed outside autograd, they are keyed by metric, and a constraint that holds at the start is armed when it
-is first violated, with a denominator of at least 10 % of its target, so that equality never gives NaN.
+C_i is the cost in metric i, T_i its target, lambda_i(e) the strength in epoch e. Strengths follow Eq. 13 and Eq. 14 as
+the public code computes them (eml-eda/plinio, commit 3d6b5e0, plinio/regularizers/duccio.py). Three differences rule
+out bugs of that file's history: strengths are plain floats, outside autograd; they are keyed by metric; and a
+constraint that holds at the start gets its strength when it is first violated, with a denominator of at least 10 % of
+its target, so that equality never gives NaN.
 """
 
 import math
@@ -20,7 +22,8 @@ FIXED_SCHEDULES = ("ramp", "constant")
 SCHEDULES = (*FIXED_SCHEDULES, "dual")
 _LIMITS = (*METRICS, "layers")
 _START = 0.01
-_LATE_MARGIN = 0.1
+_LEAST_EXCESS = 0.1
+"""The smallest denominator of Eq. 13 for a constraint that is first violated during the search, relative to T_i."""
 
 
 def _is_positive(value: Any) -> bool:
@@ -29,12 +32,12 @@ def _is_positive(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class PenaltyRule:
-    """The penalty's form. `multiplier` scales Eq. 13: one number, one per metric (1 where not named), or None where the
-    benchmark's recipe says it.
+    """The settings of the penalty.
 
     shape: hinge lambda max(0, C - T); abs lambda |C - T|; objective lambda C, no target.
     schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant; dual ascent, not the
-        paper's: no strength is picked, each rises with its constraint's relative violation and falls with its slack.
+        paper's: no strength is set, each rises with its constraint's relative violation and falls with its slack.
+    multiplier: scales Eq. 13; one number, or one per metric (1 for those not named). None: the recipe's.
     """
 
     shape: str = "hinge"
@@ -47,7 +50,9 @@ class PenaltyRule:
         if self.schedule not in SCHEDULES:
             raise ValueError(f"penalty.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
         if self.schedule == "dual" and (self.shape != "hinge" or self.multiplier is not None):
-            raise ValueError("penalty.schedule=dual: finds its strengths itself, with shape=hinge and no multiplier")
+            raise ValueError(
+                "penalty.schedule=dual: needs shape=hinge and multiplier=null, as it adapts the strengths itself"
+            )
         if self.multiplier is None:
             return
         named = self.multiplier if isinstance(self.multiplier, Mapping) else {}
@@ -59,17 +64,17 @@ class PenaltyRule:
 
     @property
     def can_reopen(self) -> bool:
-        """Whether the penalty may pull at a closed channel: below its target |C - T| falls as costs rise."""
+        """Whether the penalty can open a closed channel again: below the target, |C - T| falls as the cost rises."""
         return self.shape == "abs"
 
-    def filled(self, multiplier: float) -> "PenaltyRule":
-        """The rule with the recipe's multiplier, where it names none and its schedule takes one."""
+    def with_default_multiplier(self, multiplier: float) -> "PenaltyRule":
+        """The rule with `multiplier`, the recipe's, where it has none itself and its schedule takes one."""
         if self.multiplier is not None or self.schedule not in FIXED_SCHEDULES:
             return self
         return replace(self, multiplier=multiplier)
 
-    def only(self, metric: str) -> "PenaltyRule":
-        """The rule with the multiplier of `metric` for all that it is applied to."""
+    def with_multiplier_of(self, metric: str) -> "PenaltyRule":
+        """The rule with the multiplier of `metric` for all metrics."""
         return self if self.multiplier is None else replace(self, multiplier=self.multiplier_of(metric))
 
     def multiplier_of(self, metric: str) -> float:
@@ -91,9 +96,10 @@ class Penalty:
     epoch: float = 0.0
 
     def start(self, task_loss: float, costs: Mapping[str, float]) -> None:
-        """Fix the strengths from the warm-up's final training loss and the initial costs (Eq. 13).
+        """Set the strengths from the training loss in the warm-up's last epoch and the initial costs (Eq. 13).
 
-        lambda_i = L / (C_i - T_i) where violated; L / C_i for the objective shape; not armed where it holds.
+        lambda_i = L / (C_i - T_i) where the constraint is violated; L / C_i for the objective shape; none yet where it
+        holds.
         """
         if not task_loss > 0:
             raise ValueError(f"the warm-up's training loss is {task_loss}: strengths need a positive, finite one")
@@ -103,14 +109,14 @@ class Penalty:
             return
         for metric, target in self.targets.items():
             if self.rule.shape == "objective":
-                self._arm(metric, costs[metric])
+                self._set_strength(metric, costs[metric])
             elif costs[metric] > target:
-                self._arm(metric, costs[metric] - target)
+                self._set_strength(metric, costs[metric] - target)
 
     def strength(self, metric: str, epoch: float) -> float:
-        """lambda_i(e) of Eq. 14, e from 0; 0 while the constraint is not armed.
+        """lambda_i(e) of Eq. 14, e from 0; 0 for a constraint that was never violated.
 
-        Within an epoch the ramp goes on: a search of ten epochs would otherwise jump by a fifth at once.
+        The ramp rises within epochs too: in a search of ten epochs it would otherwise jump by a fifth at once.
         """
         final = self.strengths.get(metric, 0.0)
         if self.rule.schedule != "ramp":
@@ -119,19 +125,19 @@ class Penalty:
 
     def __call__(self, costs: Mapping[str, Tensor], epoch: float) -> Tensor:
         """The penalty term, a 0-d tensor, for relaxed `costs` (metric -> 0-d tensor) at search epoch `epoch`."""
-        value, slopes = self.at({metric: float(costs[metric].detach()) for metric in self.targets}, epoch)
+        value, slopes = self.evaluate({metric: float(costs[metric].detach()) for metric in self.targets}, epoch)
         terms = [slope * (costs[metric] - costs[metric].detach()) for metric, slope in slopes.items()]
         return value + torch.stack(terms).sum() if terms else torch.zeros(())
 
-    def at(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
-        """The penalty term at `costs` and search epoch `epoch`, and its slope in each budgeted one."""
+    def evaluate(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
+        """The penalty term at `costs` and search epoch `epoch`, and its slope in each budgeted cost."""
         if self.rule.schedule == "dual":
             return self._ascend(costs, epoch)
         value, slopes = 0.0, {}
         for metric, target in self.targets.items():
             excess = costs[metric] - target
             if metric not in self.strengths and excess > 0:
-                self._arm(metric, max(excess, _LATE_MARGIN * target))
+                self._set_strength(metric, max(excess, _LEAST_EXCESS * target))
             strength = self.strength(metric, epoch)
             if self.rule.shape == "hinge":
                 value += strength * max(excess, 0.0)
@@ -145,21 +151,22 @@ class Penalty:
         return value, slopes
 
     def _ascend(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
-        """The Lagrangian's term, each multiplier moved by its relative violation, in task losses an epoch.
+        """The Lagrangian's term, after each strength has risen or fallen with its constraint's relative violation.
 
-        A multiplier of the relative violation C/T - 1 needs no scale of its own: it is a share of the task loss.
+        A multiplier of the relative violation C/T - 1 needs no scale of its own: it grows by the task loss times the
+        violation in each epoch.
         """
         passed, self.epoch = max(epoch - self.epoch, 0.0), epoch
         value = 0.0
         for metric, target in self.targets.items():
             violation = costs[metric] / target - 1
-            moved = self.strengths[metric] * target + self.task_loss * violation * passed
-            self.strengths[metric] = max(moved, 0.0) / target
+            multiplier = self.strengths[metric] * target + self.task_loss * violation * passed
+            self.strengths[metric] = max(multiplier, 0.0) / target
             value += self.strengths[metric] * (costs[metric] - target)
         return value, dict(self.strengths)
 
-    def _arm(self, metric: str, distance: float) -> None:
-        self.strengths[metric] = self.rule.multiplier_of(metric) * self.task_loss / distance
+    def _set_strength(self, metric: str, excess: float) -> None:
+        self.strengths[metric] = self.rule.multiplier_of(metric) * self.task_loss / excess
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must keep."""

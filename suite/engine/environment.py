@@ -1,6 +1,7 @@
 """The environment manifest of a record: machine, versions and code that a run was made with."""
 
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def environment(compute: str, threads: int, dtype: str, data_hash: str) -> dict[
     """
     return {
         "suite": suite.__version__,
-        "command": " ".join([Path(sys.argv[0]).name, *map(shlex.quote, sys.argv[1:])]),
+        "command": _command(),
         "python": platform.python_version(),
         "versions": _versions(),
         "platform": platform.platform(),
@@ -41,6 +42,12 @@ def environment(compute: str, threads: int, dtype: str, data_hash: str) -> dict[
         "data": data_hash,
         **_code(),
     }
+
+
+def _command() -> str:
+    """The command line; of paths that begin at the root or a home only the last part, the rest is private."""
+    private = re.compile(r"(?<![\w.~/-])[~/][^\s,:={}\[\]'\"]*/")
+    return " ".join([Path(sys.argv[0]).name, *(shlex.quote(private.sub("", word)) for word in sys.argv[1:])])
 
 
 @lru_cache

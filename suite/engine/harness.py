@@ -9,7 +9,7 @@ import logging
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,38 +23,29 @@ from suite.benchmarks.base import Benchmark
 from suite.config.plan import Plan
 from suite.data.base import Data, Split
 from suite.engine.allocator import keep_freed_memory
+from suite.engine.candidates import SELECTION, choose_candidate, evaluate_candidate, summarise_candidate
 from suite.engine.environment import environment
 from suite.engine.memory import PeakMemory
+from suite.engine.preflight import check_method, check_outputs
 from suite.hardware.layers import Layer
 from suite.hardware.trace import trace
 from suite.records.claims import claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.space.budget import Budget, feasible_first_key
 from suite.space.groups import channel_groups
-from suite.task.evaluation import evaluate, predict_split, to_device
+from suite.task.evaluation import predict_split, to_device
 from suite.task.meter import Meter
 from suite.task.progress import Progress
-from suite.task.task import Candidate, SearchResult, Task, Workspace
+from suite.task.task import SearchResult, Task, Workspace
 
 log = logging.getLogger(__name__)
 
-SELECTION = "best validation score among feasible candidates; least total violation where none is feasible"
 _SUBSET_SEED = 20231011
 _LOADED: dict[str, Data] = {}
 
 
 class RunningElsewhere(Exception):
     """Another process holds this run's lock."""
-
-
-@dataclass(frozen=True)
-class EvaluatedCandidate:
-    """A candidate with what the harness measured of it: exact costs by metric, and the validation score."""
-
-    candidate: Candidate
-    costs: Mapping[str, float]
-    validation: float
 
 
 def execute(
@@ -85,6 +76,7 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
         torch.set_num_threads(plan.threads)
         keep_freed_memory()
     data = load_data(plan.benchmark, store)
+    check_outputs(plan, data)
     plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
     task = make_task(plan, data, Workspace(folder, store, checkpoint_seconds), progress)
     check_method(plan, task)
@@ -104,21 +96,6 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
     return record
 
 
-def check_method(plan: Plan, task: Task) -> None:
-    """Let the method refuse the task before anything is trained, such as for a cost limit that is too small.
-
-    Raises:
-        SuiteError: it does.
-    """
-    check = getattr(plan.method, "check", None)
-    if check is None:
-        return
-    try:
-        check(task, plan.budget)
-    except ValueError as error:
-        raise SuiteError(str(error)) from error
-
-
 def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) -> Task:
     """What the method sees: training and validation data only."""
     recipe, benchmark, compute = plan.task.recipe, plan.benchmark, plan.task.compute
@@ -134,15 +111,6 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
         workspace=workspace,
         progress=progress,
     )
-
-
-def without_examples(data: Data) -> Data:
-    """The same numbers of examples and labels, each example empty: for checks that need the splits' sizes only."""
-    return replace(data, train=_empty(data.train), validation=_empty(data.validation), test=_empty(data.test))
-
-
-def _empty(split: Split) -> Split:
-    return Split(torch.empty(len(split), 0), split.y)
 
 
 def _to_device(split: Split, compute: str) -> Split:
@@ -209,7 +177,7 @@ def _conclude(
         feasible=all(v == 0 for v in violations.values()),
         search_violations=None if result.search_costs is None else plan.budget.violations(result.search_costs),
         selection=SELECTION,
-        candidates=tuple(_summary(plan, c) for c in candidates),
+        candidates=tuple(summarise_candidate(plan.budget, c) for c in candidates),
         widths=widths,
         meter=method_effort,
         artefacts=tuple(result.artefacts),
@@ -221,30 +189,6 @@ def _conclude(
         "weights": network.cpu().state_dict(),
     }
     return record, files
-
-
-def evaluate_candidate(task: Task, candidate: Candidate, meter: Meter) -> EvaluatedCandidate:
-    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter."""
-    costs = task.hardware.measure(candidate.network, task.input_shape)
-    network = to_device(candidate.network, task.compute)
-    return EvaluatedCandidate(candidate, costs, evaluate(task, network, task.validation, meter, costs["macs"]))
-
-
-def choose_candidate(budget: Budget, candidates: Sequence[EvaluatedCandidate]) -> EvaluatedCandidate:
-    """The best validation score among the feasible candidates; the least total violation where none is feasible.
-
-    A score that is not a number is worse than any other.
-    """
-    return max(candidates, key=lambda c: feasible_first_key(budget, c.costs, c.validation))
-
-
-def _summary(plan: Plan, evaluated: EvaluatedCandidate) -> dict[str, Any]:
-    return {
-        "name": evaluated.candidate.name,
-        "validation": evaluated.validation,
-        "costs": dict(evaluated.costs),
-        "feasible": plan.budget.fits(evaluated.costs),
-    }
 
 
 def _test_scores(plan: Plan, predictions: Tensor, test: Split) -> dict[str, float]:

@@ -12,7 +12,8 @@ from suite import SuiteError
 from suite.config.build import plain
 from suite.config.plan import Plan, make_plan
 from suite.data.files import write_atomic
-from suite.engine.harness import RunningElsewhere, check_method, execute, load_data, make_task, without_examples
+from suite.engine.harness import RunningElsewhere, execute, load_data, make_task
+from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.engine.solutions import references, resolved_plan, without_solutions
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
@@ -118,6 +119,7 @@ def announce(configs: Iterable[DictConfig]) -> None:
             continue
         session.left += 1
         data = load_data(plan.benchmark, store)  # a damaged file is found now, not after hours
+        check_outputs(plan, data)
         workspace = Workspace(store.run_folder(plan.id), store)
         check_method(plan, make_task(plan, without_examples(data), workspace, Progress()))
     session.left += later

@@ -2,7 +2,7 @@
 
 Exact costs take the integer channel counts of a plain network, relaxed costs float64 counts that carry gradients; at
 whole numbers the two are equal. All metrics but `ram` are sums over the layers. The memory plan behind `ram` is a
-discrete algorithm, relaxed straight-through in `SearchSpace.relaxed`.
+discrete algorithm, relaxed straight-through in `WidthSpace.relaxed`.
 
 Example: `HardwareModel(device).measure(ResNet8(), (3, 32, 32))["macs"]` is 12501632.0.
 """

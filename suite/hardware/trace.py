@@ -1,8 +1,10 @@
 """Traces an `nn.Module` into a list of layers with torch.fx; an unknown operation is an error, never a silent zero."""
 
+import io
 import operator
 import re
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import replace
 from typing import Any
 
@@ -95,11 +97,12 @@ def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer,
         parameter = next(module.parameters(), None)
         device = parameter.device if parameter is not None else torch.device("cpu")
         interpreter = ShapeProp(fx.GraphModule(module, graph))
-        with torch.no_grad():
+        with torch.no_grad(), redirect_stderr(io.StringIO()):  # where torch prints a traceback of its own
             interpreter.propagate(torch.zeros(_BATCH, *input_shape, device=device))
     except Exception as error:
+        reason = str(error.__cause__ or error).splitlines()[0]  # the layer's own words, not those of torch.fx
         raise SuiteError(
-            f"network {type(module).__name__} cannot be traced for an input of shape {input_shape}: {error}"
+            f"network {type(module).__name__} cannot be traced for an input of shape {input_shape}: {reason}"
         ) from error
     finally:
         module.train(was_training)

@@ -1,1 +1,1 @@
-"""The seed networks, one file each."""
+"""The reference networks and their supernets, one file each."""

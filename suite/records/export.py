@@ -1,5 +1,6 @@
 """An experiment as one tidy file, a row a run, for analyses of one's own."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
@@ -25,9 +26,9 @@ _WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, 
 
 
 def export_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """The frame of the records with each variant as text: "guarantee=off, penalty.shape=abs", "" for the default."""
+    """The frame of the records with each variant as JSON: {"guarantee": "off"}, {} for the default."""
     table = frame(records)
-    return table.assign(variant=[", ".join(f"{key}={value}" for key, value in pairs) for pairs in table["variant"]])
+    return table.assign(variant=[json.dumps(dict(pairs)) for pairs in table["variant"]])
 
 
 def export(store: Store, path: Path) -> int:

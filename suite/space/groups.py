@@ -1,8 +1,9 @@
-"""Which channels live and die together.
+"""Channel groups: the channels of different layers that can only be removed together.
 
-Tensors that are added share a group, a depthwise convolution shares its producer's, and what touches the network's
-input or output is frozen (paper section 5.3; PLiNIO's "features-defining" components). A concatenation lines up the
-groups of what it joins, so an output is a row of segments.
+Tensors that are added share a group, a depthwise convolution shares its producer's, and groups at the network's input
+or output are frozen, that is, keep all their channels. These are the weakly connected components between "features
+defining" layers of the masks' public code (repository eml-eda/plinio, commit 3d6b5e0). A concatenation joins groups
+side by side, so that the output of a layer is a row of segments.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,15 @@ class Groups:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    def open_all(self) -> list[Tensor]:
+        """One bool tensor (size,) a group in which every channel is open."""
+        return [torch.ones(size, dtype=torch.bool) for size in self.sizes]
+
+    @cached_property
+    def smallest(self) -> tuple[int, ...]:
+        """The smallest widths: one channel in each group that is not frozen."""
+        return tuple(size if frozen else 1 for size, frozen in zip(self.sizes, self.frozen, strict=True))
+
     @cached_property
     def of(self) -> Mapping[str, int]:
         """The group of each layer whose output belongs to a single one."""
@@ -57,12 +67,20 @@ class Groups:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def features(self, layers: Sequence[str]) -> Tensor:
-        """Features of each layer's output for one channel of each group, (L, G) int64: times widths, the features."""
+        """How many features of each layer's output one channel of each group makes, (L, G) int64.
+
+        Times the widths (G,) it gives the number of features of each layer's output.
+        """
         table = torch.zeros(len(layers), len(self), dtype=torch.int64)
         for i, layer in enumerate(layers):
             for segment in self.segments[layer]:
                 table[i, segment.group] += segment.repeat
         return table
+
+
+def count_open(open_channels: Sequence[Tensor]) -> list[int]:
+    """The width of each group: how many of its channels are open."""
+    return [int(mask.sum()) for mask in open_channels]
 
 
 def channel_groups(network: Network) -> Groups:
@@ -71,27 +89,30 @@ def channel_groups(network: Network) -> Groups:
     Raises:
         SuiteError: two tensors are added whose features belong to channels in different ways.
     """
-    union = _Union()
+    components = _Components()
     segments: dict[str, tuple[Segment, ...]] = {}
     for layer in network.layers:
-        segments[layer.name] = _segments(layer, network, segments, union)
+        segments[layer.name] = _output_segments(layer, network, segments, components)
 
-    ends = [x.name for x in network.layers if x.kind == "input"] + [network.output.name]
-    frozen = {union.find(segment.group) for name in ends for segment in segments[name]}
-    roots = sorted({union.find(group) for group in range(len(union.makers))})
+    endpoints = [x.name for x in network.layers if x.kind == "input"] + [network.output.name]
+    frozen = {components.find(segment.group) for name in endpoints for segment in segments[name]}
+    roots = sorted({components.find(group) for group in range(len(components.makers))})
     number = {root: i for i, root in enumerate(roots)}
     return Groups(
-        names=tuple(union.makers[root].name for root in roots),
-        sizes=tuple(union.makers[root].channels for root in roots),
+        names=tuple(components.makers[root].name for root in roots),
+        sizes=tuple(components.makers[root].channels for root in roots),
         frozen=tuple(root in frozen for root in roots),
         segments={
-            name: tuple(Segment(number[union.find(s.group)], s.repeat) for s in row) for name, row in segments.items()
+            name: tuple(Segment(number[components.find(s.group)], s.repeat) for s in row)
+            for name, row in segments.items()
         },
     )
 
 
-class _Union:
-    """Groups in the making; each is known by the layer that makes its channels, united ones by the first of these."""
+class _Components:
+    """Connected components by union-find; each is named after the layer that makes its channels, united ones after the
+    first of these layers.
+    """
 
     def __init__(self) -> None:
         self.makers: list[Layer] = []
@@ -116,11 +137,11 @@ class _Union:
         return " + ".join(f"{self.makers[s.group].channels}{f'x{s.repeat}' if s.repeat > 1 else ''}" for s in row)
 
 
-def _segments(
-    layer: Layer, network: Network, segments: Mapping[str, tuple[Segment, ...]], union: _Union
+def _output_segments(
+    layer: Layer, network: Network, segments: Mapping[str, tuple[Segment, ...]], components: _Components
 ) -> tuple[Segment, ...]:
     if layer.kind in ("input", "conv", "linear"):
-        return (union.add(layer),)
+        return (components.add(layer),)
     first, *others = (segments[source] for source in layer.inputs)
     if layer.kind == "concat":
         return sum(others, first)
@@ -128,11 +149,11 @@ def _segments(
         height, width = network.by_name[layer.inputs[0]].size
         return tuple(Segment(s.group, s.repeat * height * width) for s in first)
     for other in others:
-        if union.structure(first) != union.structure(other):
+        if components.structure(first) != components.structure(other):
             raise SuiteError(
                 f"operation {layer.name} takes tensors whose features belong to channels in different ways: "
-                f"{union.structure(first)} and {union.structure(other)}"
+                f"{components.structure(first)} and {components.structure(other)}"
             )
         for a, b in zip(first, other, strict=True):
-            union.unite(a.group, b.group)
+            components.unite(a.group, b.group)
     return first

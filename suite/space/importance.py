@@ -1,6 +1,7 @@
-"""How much a channel matters: the size of the weights that make it and use it, after folding batch norm.
+"""Importance of channels by magnitude: the size of the weights that make and use a channel, after folding batch norm.
 
-Each layer's slices are scaled by their mean square, so that layers are comparable; the idea of DepGraph's group norm.
+The squared weights of each channel are divided by their mean over the layer, so that layers are comparable. The idea is
+the group norm of DepGraph (Fang et al., CVPR 2023).
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def channel_importance(module: nn.Module, network: Network, groups: Groups) -> l
 
 
 def _accumulate(sums: Sequence[Tensor], segments: Sequence[Segment], squared: Tensor) -> None:
-    """Give each channel the squares of its features, (features,), relative to the mean channel of this tensor."""
+    """Add to each channel the squared weights of its features, (features,), relative to this tensor's mean channel."""
     lengths = [len(sums[s.group]) * s.repeat for s in segments]
     rows = torch.split(squared, lengths)
     channels = [row.view(-1, s.repeat).sum(1) for row, s in zip(rows, segments, strict=True)]

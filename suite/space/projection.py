@@ -1,183 +1,198 @@
-"""The guarantee: thin a network until every exact cost fits (repair), then use what is left of the budget (refill).
+"""Projection onto a budget: remove channels until every exact cost fits (repair), then give back what fits (refill).
 
-What goes first is what has the least importance per unit of violated cost. Importance of a chunk is its share of what
-its group still holds, so that a group which is nearly closed becomes dear and none is starved.
+What is removed first has the least importance per unit of violated cost. The importance of a block of channels is its
+share of the importance of all open channels of its group, so that the fewer channels a group has left, the more each of
+them counts, and no group is starved.
 
-The RAM peak is no sum: it may stand on several piles of buffers, so that no single group lowers it, and a removal may
-even raise it. Costs are therefore taken anew after each step, and where a group does nothing on its own it counts with
-its share of the peak's slope. Each step removes a channel and the smallest network fits, so that repair ends.
+Peak RAM is not a sum over layers: several groups may hold the peak up together, so that no single one lowers it, and a
+removal may even raise it. Costs are therefore computed anew after each step, and a group that lowers nothing by itself
+counts with its slope of the relaxed peak. Each step removes a channel and the smallest network fits, so repair ends.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from suite.space.budget import Budget
-from suite.space.widths import SearchSpace
+from suite.space.groups import count_open
+from suite.space.width_space import WidthSpace
 
 GUARANTEES = ("off", "repair", "refill")
+_TINY = 1e-30
 
 
 class Projection:
-    """Greedy projection of masks onto a budget, on exact costs."""
+    """Greedy projection of masks onto a budget, on exact costs; the result is in `open_channels` and `widths`."""
 
     def __init__(
-        self, space: SearchSpace, budget: Budget, kept: Sequence[Tensor], importance: Sequence[Tensor]
+        self, space: WidthSpace, budget: Budget, open_channels: Sequence[Tensor], importance: Sequence[Tensor]
     ) -> None:
         self.space = space
         self.budget = budget
-        self.kept = [mask.clone() for mask in kept]
-        self.widths = [int(mask.sum()) for mask in kept]
+        self.open_channels = [mask.clone() for mask in open_channels]
+        self.widths = count_open(open_channels)
         self.importance = importance
-        # Removal goes up this order, refill down; ties by index keep the result the same on every machine.
-        self.order = [torch.argsort(values, stable=True).tolist() for values in importance]
+        # Ties are broken by the channel's index, so that the result is the same on every machine.
+        self.by_importance = [torch.argsort(values, stable=True).tolist() for values in importance]
 
     def repair(self) -> None:
         """Remove channels until every constraint holds.
 
         Raises:
-            ValueError: not even the smallest network fits, which `SearchSpace.check_reachable` would have told.
+            ValueError: not even the smallest network fits; `WidthSpace.check_reachable` refuses such budgets.
         """
         costs = self.space.exact(self.widths)
         while not self.budget.fits(costs):
             if all(self.widths[group] == 1 for group in self.space.free):
                 raise ValueError(f"no network of this space meets the budget ({self.budget.label})")
-            group, count = self._cheapest_removal(costs)
-            for channel in self._open(group)[:count]:
-                self._set(group, channel, kept=False)
+            group, count = self._choose_removal(costs)
+            self._close_channels(group, count)
             costs = self.space.exact(self.widths)
 
     def refill(self) -> None:
-        """Give channels back, best importance per unit of cost first, until no further one fits."""
-        while (choice := self._best_addition() or self._best_jump()) is not None:
-            group, count = choice
-            for channel in self._closed(group)[:count]:
-                self._set(group, channel, kept=True)
+        """Open channels again, those with most importance per unit of cost first, until no further one fits."""
+        while (addition := self._choose_addition() or self._choose_block_addition()) is not None:
+            self._open_channels(*addition)
 
-    def _set(self, group: int, channel: int, *, kept: bool) -> None:
-        self.kept[group][channel] = kept
-        self.widths[group] += 1 if kept else -1
+    def _close_channels(self, group: int, count: int) -> None:
+        """Close the `count` least important open channels of a group."""
+        self.open_channels[group][self._list_open(group)[:count]] = False
+        self.widths[group] -= count
 
-    def _open(self, group: int) -> list[int]:
+    def _open_channels(self, group: int, count: int) -> None:
+        """Open the `count` most important closed channels of a group."""
+        self.open_channels[group][self._list_closed(group)[:count]] = True
+        self.widths[group] += count
+
+    def _list_open(self, group: int) -> list[int]:
         """Open channels of a group, least important first."""
-        return [c for c in self.order[group] if self.kept[group][c]]
+        return [c for c in self.by_importance[group] if self.open_channels[group][c]]
 
-    def _closed(self, group: int) -> list[int]:
+    def _list_closed(self, group: int) -> list[int]:
         """Closed channels of a group, most important first."""
-        return [c for c in reversed(self.order[group]) if not self.kept[group][c]]
+        return [c for c in reversed(self.by_importance[group]) if not self.open_channels[group][c]]
 
-    def _changed(self, group: int, by: int) -> dict[str, float]:
-        """Exact costs with so many channels more or less in one group."""
-        return self.space.exact([w + by if g == group else w for g, w in enumerate(self.widths)])
+    def _compute_changed_costs(self, group: int, change: int) -> dict[str, float]:
+        """Exact costs with `change` more channels (fewer, where negative) in one group."""
+        return self.space.exact([w + change if g == group else w for g, w in enumerate(self.widths)])
 
-    def _cheapest_removal(self, costs: dict[str, float]) -> tuple[int, int]:
+    def _choose_removal(self, costs: Mapping[str, float]) -> tuple[int, int]:
         """(group, number of channels) with the least importance lost per violated cost saved."""
-        slopes = self._slopes(costs)
+        ram_savings = self._compute_ram_savings(costs)
         best: tuple[float, int, int] | None = None
         for group in self.space.free:
             if self.widths[group] == 1:
                 continue
-            channels = self._open(group)
+            channels = self._list_open(group)
             values = self.importance[group]
-            for count, saved in self._removals(group, costs, slopes[group]):
-                share = sum(float(values[c]) for c in channels[:count]) / max(float(values[channels].sum()), 1e-30)
-                if best is None or share / saved < best[0]:
-                    best = (share / saved, group, count)
-        return best[1:] if best else (self._largest_group(), 1)
+            for count, saving in self._list_removals(group, costs, ram_savings[group]):
+                share = sum(float(values[c]) for c in channels[:count]) / max(float(values[channels].sum()), _TINY)
+                if best is None or share / saving < best[0]:
+                    best = (share / saving, group, count)
+        if best is None:  # the RAM peak is held up by groups that have one channel left
+            return max(self.space.free, key=lambda group: self.widths[group]), 1
+        return best[1:]
 
-    def _removals(self, group: int, costs: dict[str, float], slope: float) -> Iterator[tuple[int, float]]:
-        """Numbers of channels of `group` worth removing, each with the violated cost that it saves (relative)."""
-        chunk = self._chunk(group, costs)
-        if chunk is not None:
-            yield chunk
-        if slope > 0 and (chunk is None or chunk[0] > 1):
-            yield 1, slope
+    def _list_removals(self, group: int, costs: Mapping[str, float], ram_saving: float) -> Iterator[tuple[int, float]]:
+        """(number of channels of `group` that may be removed, relative violated cost that this saves)."""
+        block = self._find_smallest_removal(group, costs)
+        if block is not None:
+            yield block
+        if ram_saving > 0 and (block is None or block[0] > 1):
+            yield 1, ram_saving
 
-    def _chunk(self, group: int, costs: dict[str, float]) -> tuple[int, float] | None:
-        """The fewest channels of `group` whose removal lowers a violated cost, and by how much (relative)."""
+    def _find_smallest_removal(self, group: int, costs: Mapping[str, float]) -> tuple[int, float] | None:
+        """The fewest channels of `group` whose removal lowers a violated cost, and the relative cost that it saves.
+
+        More than one on a board whose latency falls only with every fourth channel, for example.
+        """
         most = self.widths[group] - 1
-        if (saved := self._saved(group, 1, costs)) > 0:
-            return 1, saved
-        if self._saved(group, most, costs) <= 0:  # spares the way there where the group has no part in it
+        if (saving := self._compute_saving(group, 1, costs)) > 0:
+            return 1, saving
+        if self._compute_saving(group, most, costs) <= 0:  # no number of channels helps: spares trying them all
             return None
         for count in range(2, most + 1):
-            if (saved := self._saved(group, count, costs)) > 0:
-                return count, saved
+            if (saving := self._compute_saving(group, count, costs)) > 0:
+                return count, saving
         return None
 
-    def _saved(self, group: int, count: int, costs: dict[str, float]) -> float:
+    def _compute_saving(self, group: int, count: int, costs: Mapping[str, float]) -> float:
         """By how much the violated costs fall without `count` channels of `group`, relative to their targets."""
-        smaller = self._changed(group, -count)
-        saved = 0.0
+        smaller = self._compute_changed_costs(group, -count)
+        saving = 0.0
         for c in self.budget.constraints:
             excess = costs[c.metric] - c.target
             if excess > 0:
-                saved += min(costs[c.metric] - smaller[c.metric], excess) / c.target
-        return saved
+                saving += min(costs[c.metric] - smaller[c.metric], excess) / c.target
+        return saving
 
-    def _slopes(self, costs: dict[str, float]) -> list[float]:
+    def _compute_ram_savings(self, costs: Mapping[str, float]) -> list[float]:
         """By how much a channel of each group lowers a violated RAM peak to first order, relative to the target."""
-        limit = self.budget.targets.get("ram", math.inf)
-        excess = costs["ram"] - limit
+        target = self.budget.targets.get("ram", math.inf)
+        excess = costs["ram"] - target
         if excess <= 0:
-            return [0.0] * len(self.kept)
+            return [0.0] * len(self.widths)
         counts = torch.tensor(self.widths, dtype=torch.float64, requires_grad=True)
         (slope,) = torch.autograd.grad(self.space.relaxed(counts, ["ram"])["ram"], counts)
-        return [min(value, excess) / limit for value in slope.tolist()]
+        return [min(value, excess) / target for value in slope.tolist()]
 
-    def _largest_group(self) -> int:
-        """Where a RAM peak is held by groups that are at one channel: the one with most open channels."""
-        return max(self.space.free, key=lambda g: self.widths[g])
-
-    def _best_addition(self) -> tuple[int, int] | None:
+    def _choose_addition(self) -> tuple[int, int] | None:
         """The group whose next channel fits and brings the most importance per cost, and 1; None where none fits."""
         costs = self.space.exact(self.widths)
         best: tuple[float, int] | None = None
         for group in self.space.free:
-            if self.widths[group] == len(self.order[group]):
+            if self.widths[group] == self.space.full[group]:
                 continue
-            larger = self._changed(group, 1)
+            larger = self._compute_changed_costs(group, 1)
             if not self.budget.fits(larger):
                 continue
-            spent = sum((larger[c.metric] - costs[c.metric]) / c.target for c in self.budget.constraints)
-            ratio = self._gain(group, 1) / max(spent, 1e-12)
+            added = sum((larger[c.metric] - costs[c.metric]) / c.target for c in self.budget.constraints)
+            ratio = self._compute_gain(group, 1) / max(added, 1e-12)
             if best is None or ratio > best[0]:
                 best = (ratio, group)
         return (best[1], 1) if best else None
 
-    def _best_jump(self) -> tuple[int, int] | None:
-        """The largest gain of several channels of a group that fit together where one alone does not.
+    def _choose_block_addition(self) -> tuple[int, int] | None:
+        """(group, number of channels) of the largest gain among several channels that fit where one alone does not.
 
-        Only a RAM plan has such gaps: 33 channels can need more than 64 where neighbours of 64 are in their way.
+        Only a RAM plan has such gaps: 33 channels can need more than 64 where the buffers are packed less well.
         """
         if "ram" not in self.budget.targets:
             return None
         best: tuple[float, int, int] | None = None
         for group in self.space.free:
-            most = len(self.order[group]) - self.widths[group]
-            count = next((n for n in range(most, 1, -1) if self.budget.fits(self._changed(group, n))), 0)
-            if count and (best is None or self._gain(group, count) > best[0]):
-                best = (self._gain(group, count), group, count)
+            most = self.space.full[group] - self.widths[group]
+            fitting = (n for n in range(most, 1, -1) if self.budget.fits(self._compute_changed_costs(group, n)))
+            count = next(fitting, 0)
+            if count and (best is None or self._compute_gain(group, count) > best[0]):
+                best = (self._compute_gain(group, count), group, count)
         return best[1:] if best else None
 
-    def _gain(self, group: int, count: int) -> float:
-        """Importance of the next `count` channels over what the group holds."""
+    def _compute_gain(self, group: int, count: int) -> float:
+        """Importance of the next `count` closed channels of a group relative to that of its open ones."""
         values = self.importance[group]
-        return float(values[self._closed(group)[:count]].sum()) / max(float(values[self.kept[group]].sum()), 1e-30)
+        closed = self._list_closed(group)[:count]
+        return float(values[closed].sum()) / max(float(values[self.open_channels[group]].sum()), _TINY)
 
 
 def project(
-    space: SearchSpace, budget: Budget, kept: Sequence[Tensor], importance: Sequence[Tensor], guarantee: str
+    space: WidthSpace, budget: Budget, open_channels: Sequence[Tensor], importance: Sequence[Tensor], guarantee: str
 ) -> list[Tensor]:
-    """Which channels the returned network keeps, one bool tensor a group.
+    """Which channels the network has after projection onto `budget`, one bool tensor a group.
 
-    `off` keeps the masks as they are; `repair` removes until the budget holds; `refill` also gives back what fits.
+    Args:
+        space: the widths of the network and their costs.
+        budget: what must hold.
+        open_channels: where to start, one bool tensor (size,) a group.
+        importance: one tensor (size,) a group; the least important channels are removed first.
+        guarantee: "off" leaves the channels as they are; "repair" removes until the budget holds; "refill" then also
+            opens what still fits.
     """
-    projection = Projection(space, budget, kept, importance)
+    projection = Projection(space, budget, open_channels, importance)
     if guarantee in ("repair", "refill"):
         projection.repair()
     if guarantee == "refill":
         projection.refill()
-    return projection.kept
+    return projection.open_channels

@@ -1,7 +1,7 @@
-"""From a network and the channels to keep to a smaller plain network that computes the same function.
+"""Channels are removed from a network: the result is a smaller plain network with the remaining weights.
 
-Weights, biases and batch norm with its statistics are gathered, nothing is re-initialised: where the removed channels
-contributed nothing, the result equals the masked network.
+Weights, biases and batch norm with its statistics are copied, nothing is initialised anew. Where the removed channels
+were masked, that is, contributed nothing, the smaller network computes the same function as the masked one.
 """
 
 import copy
@@ -15,32 +15,32 @@ from suite.hardware.layers import Layer, Network
 from suite.space.groups import Groups
 
 
-def slice_channels(module: nn.Module, network: Network, groups: Groups, kept: Sequence[Tensor]) -> nn.Module:
-    """A copy of `module` without the channels that `kept` (one bool tensor a group) drops.
+def slice_channels(module: nn.Module, network: Network, groups: Groups, open_channels: Sequence[Tensor]) -> nn.Module:
+    """A copy of `module` that has only its open channels.
 
     Args:
         module: the plain network that `network` was traced from.
         network: its layer list.
         groups: its channel groups.
-        kept: for each group, which of its channels stay; at least one each.
+        open_channels: for each group a bool tensor (size,), True for the channels that stay; at least one each.
     """
     result = copy.deepcopy(module)
     for layer in network.layers:
         if layer.kind not in ("conv", "depthwise", "linear", "batch_norm"):
             continue
         part = result.get_submodule(layer.name)
-        out = groups.spread(layer.name, kept)
+        out = groups.spread(layer.name, open_channels)
         if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
-            smaller: nn.Module = _batch_norm(part, out)
+            smaller: nn.Module = _slice_batch_norm(part, out)
         else:
-            inputs = groups.spread(layer.inputs[0], kept)
-            smaller = _weighted(cast(nn.Conv1d | nn.Conv2d | nn.Linear, part), layer, inputs, out)
+            inputs = groups.spread(layer.inputs[0], open_channels)
+            smaller = _slice_weights(cast(nn.Conv1d | nn.Conv2d | nn.Linear, part), layer, inputs, out)
         smaller.train(part.training)
-        _replace(result, layer.name, smaller)
+        replace_module(result, layer.name, smaller)
     return result
 
 
-def _weighted(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:
+def _slice_weights(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:
     with torch.no_grad():
         weight = part.weight[out] if layer.kind == "depthwise" else part.weight[out][:, inputs]
         bias = None if part.bias is None else part.bias[out]
@@ -65,13 +65,14 @@ def _weighted(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Ten
     return smaller
 
 
-def _batch_norm(part: nn.BatchNorm2d | nn.BatchNorm1d, out: Tensor) -> nn.Module:
+def _slice_batch_norm(part: nn.BatchNorm2d | nn.BatchNorm1d, out: Tensor) -> nn.Module:
     smaller = type(part)(int(out.sum()), part.eps, part.momentum, part.affine, part.track_running_stats)
     state = {name: value[out] if value.dim() == 1 else value.clone() for name, value in part.state_dict().items()}
     smaller.load_state_dict(state, assign=True)  # as it is: type and device included
     return smaller
 
 
-def _replace(root: nn.Module, path: str, part: nn.Module) -> None:
+def replace_module(root: nn.Module, path: str, module: nn.Module) -> None:
+    """Put `module` in the place of the submodule of `root` at `path`, such as "block1.conv"."""
     parent, _, name = path.rpartition(".")
-    setattr(root.get_submodule(parent), name, part)
+    setattr(root.get_submodule(parent), name, module)

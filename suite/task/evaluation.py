@@ -1,4 +1,4 @@
-"""Predictions and score of a network on a whole split, and the transfer of networks and examples to the device."""
+"""Predictions and score of a network on a whole split; networks and examples are moved to where they are computed."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ _BATCH = 500
 
 
 def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
-    """Selection score of `network` (eval mode) on `split`, charged to the evaluation phase."""
+    """Selection score of `network` (in eval mode) on `split`, charged to the evaluation phase."""
     return task.score(predict_split(task, network, split, meter, macs), split)
 
 
@@ -31,13 +31,16 @@ def predict_split(task: Task, network: nn.Module, split: Split, meter: Meter, ma
 
 
 def to_device(network: nn.Module, compute: str) -> nn.Module:
-    """Move `network` to the device, convolutions in channels_last."""
+    """Move `network` to `compute` ("cpu" or "cuda"), convolutions in channels_last."""
     network.to(compute)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def inputs(task: Task, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Stored examples as the network's input on the device, augmented if there is a generator; images channels_last."""
+    """The network's input for stored examples, on `task.compute`; augmented where a generator is given.
+
+    Images, (N, C, H, W), are in channels_last.
+    """
     x = x.to(task.compute)
     x = task.preprocess(x) if generator is None else task.augment(x, generator)
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x

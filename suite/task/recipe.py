@@ -17,8 +17,8 @@ DTYPES = ("fp32", "bf16")
 class Optimisation:
     """Optimiser and learning-rate schedule of one phase.
 
-    schedule: constant; cosine to 0 over the phase, per step; exponential gamma^epoch; steps, times gamma at each of
-    `milestones` (epochs).
+    schedule: of the learning rate: constant; cosine, to 0 over the phase, in each step; exponential, lr x gamma^epoch;
+        steps, lr x gamma at each of the `milestones` (epochs).
     """
 
     optimiser: str = "adamw"
@@ -38,7 +38,7 @@ class Optimisation:
                 raise ValueError(f"{name}={getattr(self, name)}: must be at least {low:g}")
 
     def lr_factor(self, epoch: float, epochs: int) -> float:
-        """Learning rate at `epoch` (fractions count steps) relative to `lr`."""
+        """Learning rate at `epoch` of `epochs`, relative to `lr`; within an epoch `epoch` is fractional."""
         if self.schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * min(epoch / epochs, 1.0)))
         if self.schedule == "exponential":
@@ -48,14 +48,14 @@ class Optimisation:
         return 1.0
 
     def build(self, network: nn.Module, extra: Iterable[dict[str, Any]] = ()) -> torch.optim.Optimizer:
-        """The optimiser over `network`'s parameters less those of the `extra` groups, which follow as they are."""
+        """The optimiser of `network`'s parameters; `extra` are parameter groups with settings of their own."""
         extra = list(extra)
-        taken = {id(p) for group in extra for p in group["params"]}
-        weights = [p for p in network.parameters() if id(p) not in taken]
+        in_extra = {id(p) for group in extra for p in group["params"]}
+        weights = [p for p in network.parameters() if id(p) not in in_extra]
         groups = [{"params": weights, "weight_decay": self.weight_decay, "lr": self.lr}, *extra]
         if self.optimiser == "sgd":
             return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum)
-        # fused: one kernel instead of ten small ones a tensor, 1.5 to 2 ms less in a step of MobileNet or DS-CNN
+        # fused: one kernel instead of ten small ones for each tensor saves 1.5 to 2 ms a step with MobileNet or DS-CNN
         if self.optimiser == "adam":
             return torch.optim.Adam(groups, lr=self.lr, fused=True)
         return torch.optim.AdamW(groups, lr=self.lr, fused=True)
@@ -65,11 +65,17 @@ class Optimisation:
 class Recipe:
     """Training settings of a benchmark at one preset.
 
-    `epochs` is the length of one standard training and of a search's warm-up; `search_epochs` and `finetune_epochs` are
-    the same where null (the paper's choice). `mask_lr` is the masks' learning rate, `penalty_multiplier` the power of
-    ten by which the paper's scripts scaled Eq. 13 for each benchmark.
-    `patience` ends a search or fine-tuning after so many epochs without a better validation score (search: counted
-    from three quarters of its epochs). `train_samples` and `eval_samples` cut the splits, null for all.
+    epochs: length of one standard training, and of a search's warm-up.
+    batch: examples in a training step.
+    warmup, search, finetune: optimiser and schedule of each phase.
+    search_epochs, finetune_epochs: null for as many as `epochs` (the paper's choice).
+    mask_lr: the masks' learning rate.
+    penalty_multiplier: scales the strengths of Eq. 13 (arXiv 2310.07217), as the paper's scripts do with a power of ten
+        for each benchmark.
+    patience: ends a search or fine-tuning after so many epochs without a better validation score, null for never; in a
+        search they are counted from three quarters of its epochs on.
+    train_samples, eval_samples: how many examples of the splits are used, null for all.
+    dtype: fp32 or bf16 (autocast).
     """
 
     epochs: int

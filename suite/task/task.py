@@ -13,8 +13,8 @@ from suite.data.base import Split
 from suite.hardware.costs import HardwareModel
 from suite.records.store import Store
 from suite.space.budget import Budget
-from suite.space.choices import ChoiceSpace
-from suite.space.widths import SearchSpace
+from suite.space.choice_space import ChoiceSpace
+from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.recipe import Recipe
@@ -62,7 +62,7 @@ class TaskSpec:
     balanced: bool
     recipe: Recipe
     hardware: HardwareModel
-    space: SearchSpace
+    space: WidthSpace
     compute: str
     shared_key: Mapping[str, Any]
     choices: ChoiceSpace | None

@@ -6,7 +6,7 @@ draws what it would have drawn, and its result is the same bit for bit (CPU, sam
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from suite.records.store import load_tensors, save_tensors
 from suite.space.budget import nan_to_lowest
 from suite.task.evaluation import autocast, evaluate, inputs, to_device
 from suite.task.meter import Meter, Usage
+from suite.task.objective import Objective
 from suite.task.recipe import Optimisation
 from suite.task.task import Task, stream_seed
 
@@ -26,54 +27,6 @@ _HEARTBEAT_S = 2.0
 
 class Diverged(RuntimeError):
     """The training loss became NaN or infinite."""
-
-
-class Objective:
-    """What a phase minimises besides the task loss, and which epoch it keeps; this base: nothing, the best score."""
-
-    def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """Parameter groups with settings of their own."""
-        return ()
-
-    def passes(self) -> Sequence[str]:
-        """The splits that an epoch trains on, in order: "train", "validation"."""
-        return ("train",)
-
-    def begin_pass(self, split: str, epoch: int) -> None:
-        """A pass over a split starts."""
-
-    def macs(self, *, training: bool) -> float | None:
-        """Forward MACs of an example in the last step, or in evaluation now; None: as the network was given."""
-        return None
-
-    def end_epoch(self, optimiser: torch.optim.Optimizer) -> None:
-        """The epoch is over and recorded: the network and its optimiser may be changed for the next one.
-
-        Also called where a phase continues, after the network's state was read and before the optimiser's.
-        """
-
-    def penalty(self, epoch: float) -> Tensor | None:
-        """A term added to the loss, after the forward pass of each step; fractions of `epoch` count steps."""
-        return None
-
-    def ratios(self) -> dict[str, float]:
-        """Cost/target of each constraint now."""
-        return {}
-
-    def row(self, epoch: int) -> dict[str, float]:
-        """Columns for the history, at the end of an epoch."""
-        return {}
-
-    def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
-        """The epoch with the largest rank is kept; None is never kept. A validation score of NaN comes as -inf."""
-        return (score,)
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint must keep."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a former `state()`."""
 
 
 @dataclass
@@ -95,10 +48,12 @@ class Fit:
 class Phase:
     """One training within a run.
 
-    `name` is the meter's phase that is charged; `epochs` is the recipe's number where None; `label` names the training
-    within the run (checkpoint, progress, history), `name` where None; `streams` names its random streams, `label` where
-    None; `patience` stops it after so many epochs
-    without a better one, counted from epoch `patience_from`.
+    name: the meter's phase that is charged.
+    settings: optimiser and learning-rate schedule.
+    epochs: None for the recipe's number.
+    label: names the training within the run (checkpoint, progress, history); None for `name`.
+    patience: stops the training after so many epochs without a better one, counted from epoch `patience_from`.
+    streams: names its random streams; None for `label`.
     """
 
     name: str
@@ -119,14 +74,15 @@ def fit(
     objective: Objective | None = None,
     macs: float | None = None,
 ) -> Fit:
-    """Train `network` in place and leave it with the weights of its best epoch.
+    """Train `network` in place; it then has the weights of its best epoch.
 
     Args:
         task: data, loss, score and recipe.
-        network: any module; `macs` are its forward MACs, measured where not given.
+        network: any module.
         meter: charged for every sample and second.
-        phase: what this training is called, and how long and with what it trains.
+        phase: name, length and optimiser of this training.
         objective: penalty and checkpoint rule; none and best validation score by default.
+        macs: the network's forward MACs, measured where None.
 
     Raises:
         Diverged: the loss is no longer finite.
@@ -235,7 +191,7 @@ class _Trainer:
         return epoch - max(self.fit.best_epoch, self.patience_from) >= self.patience
 
     def _beat(self) -> None:
-        """Leave a note of what has been spent, so that a kill's lost work can be told."""
+        """Save what the meter was charged, so that work lost in a kill can be counted."""
         if time.monotonic() - self.beat_at > _HEARTBEAT_S:
             self.beat_at = time.monotonic()
             save_tensors(self.path.with_suffix(".beat"), {"meter": self.meter.state()})
@@ -255,13 +211,13 @@ class _Trainer:
             "meter": self.meter.state(),
             "lost": vars(self.meter.lost),
         }
-        if done:  # only the result is asked for again
+        if done:  # only the result will be needed
             del state["network"], state["optimiser"]
         save_tensors(self.path, state)
         self.saved_at = time.monotonic()
 
     def _resume(self) -> tuple[int, bool]:
-        """(epoch to continue with, whether the phase is over)."""
+        """Load the checkpoint, if there is one; returns (epoch to continue with, whether the phase is over)."""
         spent = _read(self.path.with_suffix(".beat"))
         state = _read(self.path)
         if state is None:
@@ -282,7 +238,7 @@ class _Trainer:
         return state["epoch"], state["done"]
 
     def _count_lost(self, spent: Mapping[str, Mapping[str, float]]) -> None:
-        """Charge to `lost` what the killed process had spent beyond the state that we continue from."""
+        """Charge to `lost` what the killed process had spent after the checkpoint that we continue from."""
         before = self.meter.state()
         for name, usage in spent.items():
             gone = {key: max(value - before[name][key], 0) for key, value in usage.items()}

@@ -27,10 +27,10 @@ from baselines.optuna_samplers import SAMPLERS, make_sampler, population_size
 from baselines.optuna_study import Proposal, StudyLoop, TrialResult
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
-from suite.space.widths import SearchSpace, Widths
+from suite.space.width_space import Widths, WidthSpace
 
 SLOW = pytest.mark.slow
-SPACE = SearchSpace(trace(DsCnn(), (1, 49, 10)), device("nucleo_l4r5zi"))
+SPACE = WidthSpace(trace(DsCnn(), (1, 49, 10)), device("nucleo_l4r5zi"))
 LEVELS = WidthLevels(SPACE.groups, 8)
 SHARES = {"weights": 0.25, "latency": 0.25}
 OBJECTIVES = ["score", *SHARES]

@@ -8,9 +8,9 @@ from baselines.width_scaling import largest_scaled_widths
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
-SPACE = SearchSpace(trace(ResNet8(), (3, 32, 32)), device("nucleo_l4r5zi"))
+SPACE = WidthSpace(trace(ResNet8(), (3, 32, 32)), device("nucleo_l4r5zi"))
 
 
 @settings(max_examples=30)

@@ -9,8 +9,8 @@ from tasks import plan, task
 
 from suite import SuiteError
 from suite.deploy.load import load_network
-from suite.dnas.choice_search import ChoiceObjective, mixed_network
-from suite.dnas.choices import ChoiceRule
+from suite.dnas.branch_mixing import ChoiceRule
+from suite.dnas.choice_search import ChoiceObjective, make_mixed_network
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.dnas.search import Duccio
 from suite.engine.harness import execute
@@ -27,10 +27,10 @@ TINY = ("recipe.train_samples=64", "recipe.eval_samples=40", "recipe.epochs=1")
 
 def _objective(folder: Path, rule: ChoiceRule, space: str = "choices"):
     of, made = task(folder, f"space={space}", *BUDGET, *TINY)
-    mixed = mixed_network(of, of.new_supernet(), rule)
+    mixed = make_mixed_network(of, of.new_supernet(), rule)
     penalty = Penalty(PenaltyRule(), made.budget.targets, 1)
-    penalty.start(1.0, of.choices.even_costs)
-    return of, mixed, ChoiceObjective(of, mixed, penalty, made.budget, strict=True, compaction=True)
+    penalty.start(1.0, of.choices.uniform_costs)
+    return of, mixed, ChoiceObjective(of, mixed, penalty, made.budget, feasible_first=True, compaction=True)
 
 
 def _pass_changes(folder: Path, rule: ChoiceRule, split: str, space: str = "both") -> set[str]:
@@ -83,10 +83,11 @@ def test_the_result_fits_and_is_recorded_with_its_branches(tmp_path: Path, space
     record = execute(made, store, Progress())
     assert record.status == "done", record.error
     assert record.feasible
-    assert record.method == (f"duccio ({space})" if sampling == "gumbel_hard" else f"duccio (softmax, {space})")
+    assert record.method == "duccio"
+    assert record.variant == {"space": space} | ({"choices.sampling": "softmax"} if sampling == "softmax" else {})
     folder = store.run_folder(made.id)
-    found = json.loads((folder / "architecture.json").read_text())
-    assert set(found["choices"]) == {p.name for p in made.task.choices.positions}
+    architecture = json.loads((folder / "architecture.json").read_text())
+    assert set(architecture["choices"]) == {p.name for p in made.task.choices.positions}
     network = load_network(folder)
     assert made.task.hardware.measure(network, (1, 8, 8)) == record.costs
 
@@ -101,7 +102,7 @@ def test_methods_without_a_search_take_no_notice_of_the_space() -> None:
     [
         (["space=paths"], "space=paths: choices are masks, choices, both"),
         (["space=choices", "method=random_search"], "space=choices: method random_search searches masks only"),
-        (["space=choices", "network=suite.models.ds_cnn.DsCnn"], "only the benchmark's own has a supernet"),
+        (["space=choices", "network=networks.OwnNetwork"], "only the benchmark's own has a supernet"),
         (["space=choices", "budget.weights=1%"], "below the smallest network of this space"),
         (["method.choices.sampling=hard"], "choices.sampling=hard: choices are gumbel_hard"),
     ],
@@ -123,10 +124,10 @@ class _Killed(Exception):
 
 def _searched(folder: Path, epochs: int, stop_after: int | None = None) -> list[object]:
     of, made = task(folder, "space=both", *BUDGET, *TINY, "recipe.mask_lr=0.3")
-    mixed = mixed_network(of, of.new_supernet(), ChoiceRule(sampling="gumbel_hard", drop_below=0.2))
+    mixed = make_mixed_network(of, of.new_supernet(), ChoiceRule(sampling="gumbel_hard", drop_below=0.2))
     penalty = Penalty(PenaltyRule(), made.budget.targets, epochs)
-    penalty.start(1.0, of.choices.even_costs)
-    objective = ChoiceObjective(of, mixed, penalty, made.budget, strict=True, compaction=True)
+    penalty.start(1.0, of.choices.uniform_costs)
+    objective = ChoiceObjective(of, mixed, penalty, made.budget, feasible_first=True, compaction=True)
     if stop_after is not None:
         inner = objective.begin_pass
 
@@ -141,7 +142,7 @@ def _searched(folder: Path, epochs: int, stop_after: int | None = None) -> list[
         result = fit(of, mixed, meter, Phase("search", of.recipe.search, epochs), objective=objective, macs=mixed.macs)
     except _Killed:
         return []
-    return [result.rows, mixed.choices.logits.tolist(), mixed.choices.alive.tolist(), meter.phases["search"].macs]
+    return [result.rows, mixed.sampler.logits.tolist(), mixed.sampler.alive.tolist(), meter.phases["search"].macs]
 
 
 def test_a_cost_limit_counts_all_branches(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from suite.task.meter import Meter
 from suite.task.task import SearchResult
 
 # fast masks: most channels close within a few epochs
-SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.1", "recipe.epochs=6")
+SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.1", "recipe.epochs=5")
 
 
 def _search(folder: Path, *overrides: str, shape: str = "hinge", **options: Any) -> tuple[SearchResult, Meter]:
@@ -79,6 +79,6 @@ def test_a_search_that_is_cut_off_continues_bit_for_bit(
     resumed, again = _search(tmp_path / "cut", *recipe)
     assert resumed.history == whole.history
     expected = whole.candidates[0].network.state_dict()
-    found = resumed.candidates[0].network.state_dict()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    continued = resumed.candidates[0].network.state_dict()
+    assert all(torch.equal(continued[name], expected[name]) for name in expected)
     assert again.phases["search"].macs == spent.phases["search"].macs

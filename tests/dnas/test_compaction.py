@@ -82,7 +82,7 @@ def test_a_compacted_network_computes_the_same_function(example: Example, seed: 
     changed = masked.compact(_optimiser(masked))
     assert torch.allclose(masked(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
     assert _same(masked.export().state_dict(), exported)
-    final = [name not in masked.waiting for name in masked.groups.names]
+    final = [name not in masked.uncompactable_groups for name in masked.groups.names]
     expected_widths = zip(masked.widths(), masked.groups.sizes, final, strict=True)
     assert masked.computed_widths == tuple(w if f else n for w, n, f in expected_widths)
     assert changed == (masked.computed_widths != masked.groups.sizes)
@@ -95,10 +95,10 @@ def test_training_goes_on_as_without_compaction(example: Example, seed: int, kin
     network, shape = example
     whole, compact = (_trained(copy.deepcopy(network), shape, seed, kind, compaction=c) for c in (False, True))
     assert whole.widths() == compact.widths()
-    expected = {**whole.export().state_dict(), "alpha": whole.masks.alpha[whole.masks.open()]}
-    found = {**compact.export().state_dict(), "alpha": compact.masks.alpha[compact.masks.open()]}
+    expected = {**whole.export().state_dict(), "alpha": whole.masks.alpha[whole.masks.is_open()]}
+    compacted = {**compact.export().state_dict(), "alpha": compact.masks.alpha[compact.masks.is_open()]}
     for name, value in expected.items():
-        assert torch.allclose(found[name], value, rtol=1e-7, atol=1e-7), name
+        assert torch.allclose(compacted[name], value, rtol=1e-7, atol=1e-7), name
 
 
 def _trained(network: nn.Module, shape: tuple[int, ...], seed: int, kind: str, *, compaction: bool) -> MaskedNetwork:
@@ -124,14 +124,14 @@ def test_a_channel_that_is_closed_for_good_gets_no_task_gradient(example: Exampl
     final = torch.tensor(has_no_task_gradient(masked.layers, masked.groups))[masked.masks.group_of]
     gradient = masked.masks.alpha.grad
     assert gradient is not None
-    assert not gradient[final & ~masked.masks.open()].any()
+    assert not gradient[final & ~masked.masks.is_open()].any()
 
 
 @pytest.mark.parametrize("build", [ResNet8, DsCnn, MobileNetV1, lambda: Autoencoder(110), lambda: ResNet18(width=8)])
-def test_in_the_seed_networks_every_closed_channel_is_closed_for_good(build: Callable[[], nn.Module]) -> None:
+def test_in_the_reference_networks_every_closed_channel_is_closed_for_good(build: Callable[[], nn.Module]) -> None:
     network = build()
     shape = {DsCnn: (1, 49, 10), Autoencoder: (110,), MobileNetV1: (3, 96, 96)}.get(type(network), (3, 64, 64))
-    assert _masked(network, shape).waiting == []
+    assert _masked(network, shape).uncompactable_groups == []
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_where_the_task_can_reopen_a_channel_compaction_waits(between: type[nn.M
     first = masked.masks.group_of == masked.groups.of["0"]
     gradient = masked.masks.alpha.grad
     assert gradient is not None
-    assert bool(gradient[first & ~masked.masks.open()].any()) == waits
-    assert masked.waiting == (["0"] if waits else [])
+    assert bool(gradient[first & ~masked.masks.is_open()].any()) == waits
+    assert masked.uncompactable_groups == (["0"] if waits else [])
     masked.compact(_optimiser(masked))
     assert (masked.computed_widths[masked.groups.of["0"]] == 6) == waits
     assert masked.computed_widths[masked.groups.of["4"]] < 6
@@ -163,7 +163,7 @@ def test_the_sum_of_two_branches_is_shielded_by_the_relu_behind_it() -> None:
     masked(torch.randn(4, *SHAPE)).square().sum().backward()
     gradient = masked.masks.alpha.grad
     assert gradient is not None
-    assert not gradient[~masked.masks.open()].any()
+    assert not gradient[~masked.masks.is_open()].any()
 
 
 def test_what_is_computed_is_the_remaining_network() -> None:
@@ -193,7 +193,7 @@ def test_states_are_of_the_whole_network() -> None:
     _steps(masked, optimiser, x, 2)
     after = _state(masked)
     assert {name: value.shape for name, value in after.items()} == {name: value.shape for name, value in before.items()}
-    stem, mask = "network.stem.weight", masked.masks.kept()[masked.groups.of["stem"]]
+    stem, mask = "network.stem.weight", masked.masks.open_channels()[masked.groups.of["stem"]]
     assert torch.equal(after[stem][~mask], before[stem][~mask]), "what was dropped stays as it was"
     assert not torch.equal(after[stem][mask], before[stem][mask]), "what was trained is written back"
 
@@ -248,7 +248,7 @@ def test_a_dropped_channel_stays_closed_whatever_momentum_its_mask_had(compactio
     optimiser.zero_grad(set_to_none=True)
     (masked(torch.randn(4, *SHAPE)).sum() * 0).backward()
     optimiser.step()
-    reopened = bool(masked.masks.open()[free])
+    reopened = bool(masked.masks.is_open()[free])
     assert reopened != compaction, "momentum alone carries alpha below -0.5"
     assert not compaction or alpha[free] == 0
 

@@ -13,7 +13,7 @@ from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import SHAPES, Penalty, PenaltyRule
 from suite.hardware.trace import trace
 from suite.space.groups import channel_groups
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 DEVICES = {name: device(name) for name in ("gap8", "nucleo_l4r5zi")}
 
@@ -43,21 +43,21 @@ def test_the_closed_form_is_the_gradient_of_the_relaxed_costs(
 ) -> None:
     network, size = example
     layers = trace(network, size)
-    space = SearchSpace(layers, DEVICES[name])
+    space = WidthSpace(layers, DEVICES[name])
     masked = MaskedNetwork(network, layers, channel_groups(layers))
     targets = {metric: 0.7 * space.reference_costs[metric] for metric in ("weights", "macs", "latency", "ram")}
     rule = Penalty(PenaltyRule(shape), targets, 10)
     rule.start(1.0, space.reference_costs)
-    prices = CostGradients(space, list(targets))
+    cost_gradients = CostGradients(space, list(targets))
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(2, *size)
     for epoch in (0.0, 2.5, 2.5):
         _close(masked, generator)
         masked(x)
         expected = rule(space.relaxed(masked.counts, targets), epoch)
-        costs, slopes = prices.at(masked.masks, masked.opened)
-        value, weights = rule.at(costs, epoch)
-        term = masked.masks.term(value, torch.tensor(list(weights.values()), dtype=torch.float64) @ slopes)
+        costs, slopes = cost_gradients.evaluate(masked.masks, masked.last_open)
+        value, weights = rule.evaluate(costs, epoch)
+        term = masked.masks.make_loss_term(value, torch.tensor(list(weights.values()), dtype=torch.float64) @ slopes)
         assert term.item() == pytest.approx(expected.item(), rel=1e-6)
         assert torch.allclose(_gradient(masked, term), _gradient(masked, expected), rtol=1e-5, atol=1e-12)
 
@@ -65,15 +65,15 @@ def test_the_closed_form_is_the_gradient_of_the_relaxed_costs(
 def test_costs_are_worked_out_only_when_a_mask_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     network = nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 2))
     layers = trace(network, (1, 8, 8))
-    space = SearchSpace(layers, DEVICES["gap8"])
+    space = WidthSpace(layers, DEVICES["gap8"])
     masked = MaskedNetwork(network, layers, channel_groups(layers))
     calls: list[int] = []
-    original = SearchSpace.relaxed
-    monkeypatch.setattr(SearchSpace, "relaxed", lambda *a: calls.append(1) or original(*a))
-    prices = CostGradients(space, ["weights"])
+    original = WidthSpace.relaxed
+    monkeypatch.setattr(WidthSpace, "relaxed", lambda *a: calls.append(1) or original(*a))
+    cost_gradients = CostGradients(space, ["weights"])
     for alpha, expected in ((1.0, 1), (0.9, 1), (0.4, 2), (0.3, 2), (1.0, 3)):
         with torch.no_grad():
             masked.masks.alpha[1] = alpha
         masked(torch.zeros(2, 1, 8, 8))
-        prices.at(masked.masks, masked.opened)
+        cost_gradients.evaluate(masked.masks, masked.last_open)
         assert len(calls) == expected

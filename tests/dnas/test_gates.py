@@ -22,7 +22,7 @@ def _trained(folder: Path):
 
 def test_gradients_are_those_of_a_multiplication_behind_batch_norm(tmp_path: Path) -> None:
     of, network = _trained(tmp_path)
-    found = gate_importance(of, network, Meter(of.standard_macs), "x")
+    computed = gate_importance(of, network, Meter(of.standard_macs), "x")
     groups = of.space.groups
     norms = {x.inputs[0]: x.name for x in of.space.network.layers if x.kind == "batch_norm"}
     lonely = [g for g in of.space.free if sum(groups.of.get(layer) == g for layer in norms) == 1]
@@ -44,7 +44,7 @@ def test_gradients_are_those_of_a_multiplication_behind_batch_norm(tmp_path: Pat
         (gradient,) = torch.autograd.grad(of.loss(network(x), x, of.train.y[index]), gates)
         squares += gradient.square()
     handle.remove()
-    assert found[group].float() == pytest.approx((squares / squares.mean()).detach(), rel=1e-3)
+    assert computed[group].float() == pytest.approx((squares / squares.mean()).detach(), rel=1e-3)
 
 
 def test_the_network_is_left_as_it_was_and_the_passes_are_charged(tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_the_network_is_left_as_it_was_and_the_passes_are_charged(tmp_path: Path
     assert all(not isinstance(part, nn.Dropout) or part.training for part in network.modules())
     for group in of.space.free:
         assert importance[group].mean() == pytest.approx(1.0)
-        assert importance[group][-1] > 0, "the channel that a search never closes is judged like any other"
+        assert importance[group][-1] > 0, "the channel that a search never closes counts like any other"

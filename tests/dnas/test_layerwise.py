@@ -1,4 +1,4 @@
-"""The layer-wise refinement: levels are chosen, reached and kept; what it trains is charged and survives a kill."""
+"""The layer-wise refinement: levels are chosen, reached and held; what it trains is charged and survives a kill."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from networks import shaped_networks
 from tasks import plan, task
 from torch import nn
 
-from suite.dnas.layer_targets import LayerSpace, LayerTargets, layers_over
+from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
 from suite.dnas.layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
@@ -24,6 +24,7 @@ from suite.hardware.trace import trace
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.records.store import Store
 from suite.space.budget import Budget, Constraint
+from suite.space.groups import count_open
 from suite.space.projection import project
 from suite.task.meter import Meter
 from suite.task.progress import Progress
@@ -33,7 +34,7 @@ BUDGET = ("budget.weights=50%", "budget.ram=80%")
 LEVELS = (3000, 9000)
 TOLERANCE = 0.6
 STRONG = PenaltyRule(schedule="constant", multiplier=10)
-FAST = ("recipe.mask_lr=0.1", "recipe.epochs=6")
+FAST = ("recipe.mask_lr=0.1", "recipe.epochs=5")
 
 
 def _refined(folder: Path, *overrides: str, **options: Any) -> tuple[Task, Budget, SearchResult, Meter]:
@@ -51,7 +52,7 @@ def _rows(result: SearchResult, label: str) -> list[Mapping[str, Any]]:
     return [row for row in result.history if row["label"] == label]
 
 
-class TestGoals:
+class TestLayerTargets:
     """Which layers are thinned to which level."""
 
     @staticmethod
@@ -59,46 +60,46 @@ class TestGoals:
         return LayerSpace(trace(MobileNetV1(), (3, 96, 96)), device("gap8"))
 
     def test_mobilenet_at_the_default_tolerance(self) -> None:
-        goals = LayerTargets.of(self._mobilenet(), [44_000, 400_000], 0.3)
+        layer_targets = LayerTargets.of(self._mobilenet(), [44_000, 400_000], 0.3)
         near = ["memory/stem", "memory/blocks.0.pointwise", "memory/blocks.1.depthwise"]
-        assert goals == LayerTargets(dict.fromkeys(near, 44_000.0))
+        assert layer_targets == LayerTargets(dict.fromkeys(near, 44_000.0))
 
     def test_a_larger_tolerance_takes_the_last_layer_in(self) -> None:
-        goals = LayerTargets.of(self._mobilenet(), [44_000, 400_000], 0.6)
-        assert list(goals.targets)[-1] == "memory/blocks.12.pointwise"
-        assert len(goals.targets) == 4
+        layer_targets = LayerTargets.of(self._mobilenet(), [44_000, 400_000], 0.6)
+        assert list(layer_targets.targets)[-1] == "memory/blocks.12.pointwise"
+        assert len(layer_targets.targets) == 4
 
     def test_a_layer_whose_input_alone_is_too_wide_is_left_alone(self) -> None:
-        goals = LayerTargets.of(self._mobilenet(), [24_000], 1.0)  # the input has 27,648 bytes
-        assert goals.out_of_reach == ("stem",)
-        assert "memory/stem" not in goals.targets
-        assert "memory/blocks.1.depthwise" in goals.targets
+        layer_targets = LayerTargets.of(self._mobilenet(), [24_000], 1.0)  # the input has 27,648 bytes
+        assert layer_targets.out_of_reach == ("stem",)
+        assert "memory/stem" not in layer_targets.targets
+        assert "memory/blocks.1.depthwise" in layer_targets.targets
 
     def test_layers_are_counted_by_level(self) -> None:
         space = self._mobilenet()
-        assert layers_over(space.reference_costs, [44_000, 400_000]) == {
+        assert count_layers_over(space.reference_costs, [44_000, 400_000]) == {
             "layers_over/44000": 4,
             "layers_over/400000": 0,
         }
 
     @settings(max_examples=40)
     @given(example=shaped_networks(), share=st.floats(0.1, 0.95), tolerance=st.floats(0, 4), seed=st.integers(0, 999))
-    def test_all_goals_can_be_met_together_and_with_a_budget(
+    def test_all_targets_can_be_met_together_and_with_a_budget(
         self, example: tuple[nn.Module, tuple[int, ...]], share: float, tolerance: float, seed: int
     ) -> None:
         """Also with RAM, whose plan may get worse as layers are thinned."""
         network, shape = example
         space = LayerSpace(trace(network, shape), device("gap8"))
         largest = max(space.layer_bytes(space.full).values())
-        goals = LayerTargets.of(space, [0.3 * largest, share * largest], tolerance)
+        layer_targets = LayerTargets.of(space, [0.3 * largest, share * largest], tolerance)
         least = space.exact(space.smallest)
         ram = least["ram"] + share * max(space.reference_costs["ram"] - least["ram"], 0)
-        limits = goals.added_to(Budget((Constraint("ram", ram, "some"),)))
+        budget = layer_targets.add_to(Budget((Constraint("ram", ram, "some"),)))
         importance = [torch.rand(n, generator=torch.Generator().manual_seed(seed)) for n in space.full]
-        kept = project(space, limits, [values >= 0 for values in importance], importance, "repair")
-        costs = space.exact([int(mask.sum()) for mask in kept])
+        open_channels = project(space, budget, space.groups.open_all(), importance, "repair")
+        costs = space.exact(count_open(open_channels))
         assert costs["ram"] <= ram
-        assert all(costs[metric] <= target for metric, target in goals.targets.items())
+        assert all(costs[metric] <= target for metric, target in layer_targets.targets.items())
 
 
 def test_levels_are_met_and_the_budget_still_holds(tmp_path: Path) -> None:
@@ -115,18 +116,18 @@ def test_levels_are_met_and_the_budget_still_holds(tmp_path: Path) -> None:
         assert sizes[f"memory/{name}"] <= level
     for level in LEVELS:
         assert after[f"layers_over/{level}"] < before[f"layers_over/{level}"]
-        assert after[f"layers_over/{level}"] == layers_over(sizes, LEVELS)[f"layers_over/{level}"]
+        assert after[f"layers_over/{level}"] == count_layers_over(sizes, LEVELS)[f"layers_over/{level}"]
 
 
 def test_the_refinement_starts_from_duccios_network_and_only_shrinks_it(tmp_path: Path) -> None:
     of, made = task(tmp_path / "duccio", *BUDGET)
     duccio = Duccio().search(of, made.budget, Meter(of.standard_macs))
-    found = _space(of, duccio.candidates[0].network)
+    before = _space(of, duccio.candidates[0].network)
     of, _, result, _ = _refined(tmp_path / "refined", *BUDGET)
     refined = _space(of, result.candidates[0].network)
-    assert all(a <= b for a, b in zip(refined.full, found.full, strict=True))
-    assert refined.full != found.full
-    assert layers_over(found.reference_costs, LEVELS).items() <= _rows(result, "finetune")[-1].items()
+    assert all(a <= b for a, b in zip(refined.full, before.full, strict=True))
+    assert refined.full != before.full
+    assert count_layers_over(before.reference_costs, LEVELS).items() <= _rows(result, "finetune")[-1].items()
     assert [row["score"] for row in result.history][: len(duccio.history)] == [r["score"] for r in duccio.history]
     assert result.search_costs == duccio.search_costs
 
@@ -134,7 +135,7 @@ def test_the_refinement_starts_from_duccios_network_and_only_shrinks_it(tmp_path
 def test_the_penalty_alone_reaches_the_levels(tmp_path: Path) -> None:
     of, _, result, _ = _refined(tmp_path, *FAST, levels=[4000], tolerance=0.2, penalty=STRONG, guarantee="off")
     rows = _rows(result, "refine")
-    assert rows[-1]["layers_over/4000"] < _rows(result, "seed")[-1]["layers_over/4000"]
+    assert rows[-1]["layers_over/4000"] < _rows(result, "warm-up")[-1]["layers_over/4000"]
     # both maps of the first block, with their weights: 4,352 bytes
     assert all(rows[-1][f"memory/block1.conv{i}"] <= 4000 for i in (1, 2))
     assert "memory/block3.conv2" not in rows[-1]
@@ -145,7 +146,7 @@ def test_the_penalty_alone_reaches_the_levels(tmp_path: Path) -> None:
 def test_strengths_are_those_of_eq_13_layer_by_layer(tmp_path: Path) -> None:
     rule = PenaltyRule(schedule="constant", multiplier={"weights": 3, "layers": 2})
     of, _, result, _ = _refined(tmp_path, penalty=rule)
-    loss = _rows(result, "seed")[-1]["loss"]
+    loss = _rows(result, "warm-up")[-1]["loss"]
     excess = LayerSpace(of.space.network, of.hardware).reference_costs["memory/block1.conv1"] - 3000
     assert _rows(result, "refine")[0]["strength/memory/block1.conv1"] == pytest.approx(2 * loss / excess)
 
@@ -156,28 +157,28 @@ def test_dual_ascent_finds_the_strengths_of_both_searches(tmp_path: Path) -> Non
     assert _rows(result, "refine")[-1]["strength/memory/block1.conv1"] > 0
 
 
-def test_an_empty_budget_refines_the_trained_seed(tmp_path: Path) -> None:
+def test_an_empty_budget_refines_the_trained_reference_network(tmp_path: Path) -> None:
     _, _, result, meter = _refined(tmp_path)
-    assert {row["label"] for row in result.history} == {"seed", "refine", "refine-finetune"}
+    assert {row["label"] for row in result.history} == {"warm-up", "refine", "refine-finetune"}
     assert result.search_costs is None
-    assert _rows(result, "refine-finetune")[-1]["layers_over/3000"] < _rows(result, "seed")[-1]["layers_over/3000"]
+    assert _rows(result, "refine-finetune")[-1]["layers_over/3000"] < _rows(result, "warm-up")[-1]["layers_over/3000"]
     assert meter.report()["standard_trainings"]["warmup"] == pytest.approx(1)
 
 
-def test_where_no_layer_is_near_a_level_the_network_stays_as_it_was_found(tmp_path: Path) -> None:
+def test_where_no_layer_is_near_a_level_duccios_network_is_returned(tmp_path: Path) -> None:
     of, made = task(tmp_path / "duccio", *BUDGET)
     duccio = Duccio().search(of, made.budget, Meter(of.standard_macs))
     _, _, result, _ = _refined(tmp_path / "refined", *BUDGET, levels=[44_000, 400_000])
-    expected, found = (r.candidates[0].network.state_dict() for r in (duccio, result))
-    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    expected, returned = (r.candidates[0].network.state_dict() for r in (duccio, result))
+    assert all(torch.equal(expected[key], returned[key]) for key in expected)
     assert len(result.history) == len(duccio.history)
     assert _rows(result, "finetune")[-1]["layers_over/44000"] == 0
 
 
-def test_what_cannot_be_reached_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_layers_out_of_reach_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     # the stem's input alone has 64 bytes, so that its smallest size is 64 + 64 + 9
     _, _, result, _ = _refined(tmp_path, levels=[130], tolerance=9)
-    assert _rows(result, "seed")[-1]["layers_out_of_reach"].split(", ")[0] == "stem"
+    assert _rows(result, "warm-up")[-1]["layers_out_of_reach"].split(", ")[0] == "stem"
     assert "stem" in caplog.text
 
 
@@ -211,19 +212,24 @@ class _KillIn(Progress):
             raise _Killed
 
 
-@pytest.mark.parametrize("label", ["finetune", "refine", "refine-finetune"])
-def test_a_killed_run_continues_to_the_same_bits(label: str, tmp_path: Path) -> None:
-    strong = {
-        "penalty": STRONG,
-        "levels": LEVELS,
-        "tolerance": TOLERANCE,
-    }  # closes channels, so that there is compaction
-    method = DuccioLayerwise(**strong)
-    whole, made = task(tmp_path / "whole", *BUDGET, *FAST)
-    meter = Meter(whole.standard_macs)
-    expected = method.search(whole, made.budget, meter)
+# closes channels, so that there is compaction
+CLOSING = DuccioLayerwise(penalty=STRONG, levels=LEVELS, tolerance=TOLERANCE)
 
-    of, _ = task(tmp_path / "killed", *BUDGET, *FAST)
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, Meter]:
+    of, made = task(tmp_path_factory.mktemp("whole"), *BUDGET, *FAST)
+    meter = Meter(of.standard_macs)
+    return CLOSING.search(of, made.budget, meter), meter
+
+
+@pytest.mark.parametrize("label", ["finetune", "refine", "refine-finetune"])
+def test_a_killed_run_continues_to_the_same_bits(
+    label: str, uninterrupted: tuple[SearchResult, Meter], tmp_path: Path
+) -> None:
+    method = CLOSING
+    expected, meter = uninterrupted
+    of, made = task(tmp_path, *BUDGET, *FAST)
     with pytest.raises(_Killed):
         method.search(replace(of, progress=_KillIn(label)), made.budget, Meter(of.standard_macs))
     again = Meter(of.standard_macs)
@@ -242,7 +248,7 @@ def test_a_record_holds_the_counts(tmp_path: Path) -> None:
     record = execute(made, store, Progress())
     assert record.status == "done", record.error
     assert record.feasible
-    assert record.method == "duccio_layerwise (levels 3000/9000, tolerance 0.6)"
+    assert (record.method, record.variant) == ("duccio_layerwise", {"levels": list(LEVELS), "tolerance": TOLERANCE})
     history = pd.read_parquet(store.run_folder(made.id) / "history.parquet")
     counts = history.dropna(subset="layers_over/3000").groupby("label", sort=False)["layers_over/3000"].last()
     assert list(counts.index) == ["finetune", "refine", "refine-finetune"]

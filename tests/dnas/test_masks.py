@@ -1,6 +1,7 @@
 """Masks: the searched network and the exported one are the same function, and the law of costs holds."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import randomise, shaped_networks
-from torch import nn
+from torch import Tensor, nn
 
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.trace import trace
@@ -18,7 +19,7 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.resnet18 import ResNet18
 from suite.space.groups import channel_groups
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
 
@@ -62,7 +63,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
     masked.train()(torch.randn(4, *shape))
     exported = masked.export()
     for hardware in DEVICES:
-        space = SearchSpace(layers, hardware)
+        space = WidthSpace(layers, hardware)
         exact = hardware.measure(exported, shape)
         assert space.exact(masked.widths()) == exact
         for metric, cost in space.relaxed(masked.counts, hardware.differentiable).items():
@@ -77,7 +78,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
     ],
     ids=["resnet8", "ds_cnn", "mobilenet", "autoencoder", "resnet18"],
 )  # fmt: skip
-def test_the_five_seeds_keep_their_function_when_channels_go(
+def test_the_five_reference_networks_keep_their_function_when_channels_go(
     reference_network: type[nn.Module], shape: tuple[int, ...]
 ) -> None:
     masked = _masked(randomise(reference_network()), shape)
@@ -85,8 +86,8 @@ def test_the_five_seeds_keep_their_function_when_channels_go(
     x = torch.randn(2, *shape)
     with torch.no_grad():
         expected = masked.eval()(x)
-        found = masked.export().eval()(x)
-    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+        smaller = masked.export().eval()(x)
+    assert torch.allclose(smaller, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_the_bias_of_a_removed_channel_does_not_leak() -> None:
@@ -107,10 +108,10 @@ def test_batch_norm_statistics_are_exported() -> None:
     network = randomise(ResNet8())
     masked = _masked(network, (3, 32, 32))
     _close_at_random(masked, 1)
-    kept = masked.masks.kept()[masked.groups.of["stem"]]
+    open_stem = masked.masks.open_channels()[masked.groups.of["stem"]]
     exported = masked.export()
-    assert torch.equal(exported.bn.running_mean, masked.network.bn.inner.running_mean[kept])
-    assert torch.equal(exported.bn.running_var, masked.network.bn.inner.running_var[kept])
+    assert torch.equal(exported.bn.running_mean, masked.network.bn.inner.running_mean[open_stem])
+    assert torch.equal(exported.bn.running_var, masked.network.bn.inner.running_var[open_stem])
 
 
 def test_depthwise_export_has_as_many_groups_as_channels() -> None:
@@ -171,7 +172,7 @@ def test_cost_gradient_reaches_producer_and_consumer_masks() -> None:
     )  # fmt: skip
     masked = _masked(network, (1, 8, 8))
     masked(torch.randn(2, 1, 8, 8))
-    space = SearchSpace(masked.layers, DEVICES[0])
+    space = WidthSpace(masked.layers, DEVICES[0])
     space.relaxed(masked.counts, ["weights"])["weights"].backward()
     gradient = masked.masks.alpha.grad
     assert gradient is not None
@@ -192,14 +193,42 @@ def test_a_closed_channel_gets_no_task_gradient() -> None:
     assert not masked.masks.alpha.grad[closed & alone].any()
 
 
-def test_gradient_follows_the_sign_of_alpha() -> None:
-    masked = _masked(ResNet8(), (3, 32, 32))
+def _task_loss(masked: MaskedNetwork) -> Tensor:
+    x = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    return masked.eval()(x).square().sum()
+
+
+def _relaxed_cost(masked: MaskedNetwork) -> Tensor:
+    return WidthSpace(masked.layers, DEVICES[0]).relaxed(masked.counts, ["macs"])["macs"]
+
+
+def _loss_term(masked: MaskedNetwork) -> Tensor:
+    slopes = torch.arange(1.0, 1 + len(masked.masks.alpha)).masked_fill(masked.masks.locked, 0.0)
+    return masked.masks.make_loss_term(3.0, slopes)
+
+
+@pytest.mark.parametrize("loss", [_task_loss, _relaxed_cost, _loss_term])
+def test_the_gradient_carries_the_sign_of_alpha(loss: Callable[[MaskedNetwork], Tensor]) -> None:
+    """theta = 1[|alpha| > 0.5] is the same for alpha and -alpha, and its straight-through slope is sign(alpha)."""
+    masked = _masked(randomise(ResNet8(width=4)), (3, 32, 32))
+    alpha, free = masked.masks.alpha, ~masked.masks.locked
+    alpha.data[1::3] = 0.3  # closed channels have the sign as well
+    (positive,) = torch.autograd.grad(loss(masked), alpha)
+    alpha.data[::2] *= -1
+    (mixed,) = torch.autograd.grad(loss(masked), alpha)
+    assert positive[free].count_nonzero() > 0.3 * int(free.sum())
+    assert torch.allclose(mixed, positive * alpha.sign(), rtol=1e-5)
+
+
+def test_the_gradient_does_not_depend_on_the_size_of_alpha() -> None:
+    """The slope is sign(alpha), not alpha: an open channel of 0.6 and one of 2.0 have the same."""
+    masked = _masked(ResNet8(width=4), (3, 32, 32))
     with torch.no_grad():
-        masked.masks.alpha[masked.masks.group_of == masked.groups.of["stem"]] *= -1
-    masked(torch.randn(2, 3, 32, 32))
+        masked.masks.alpha[::2] = 0.6
+        masked.masks.alpha[1::2] = -2.0
     masked.counts.sum().backward()
-    signs = masked.masks.alpha.grad[~masked.masks.locked]
-    assert set(signs.tolist()) == {-1.0, 1.0}
+    expected = masked.masks.alpha.detach().sign().masked_fill(masked.masks.locked, 0.0)
+    assert torch.equal(masked.masks.alpha.grad, expected)
 
 
 def test_masks_fold_without_changing_the_full_network() -> None:

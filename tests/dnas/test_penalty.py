@@ -1,4 +1,7 @@
-"""The penalty: Eq. 13 and 14, and every bug of the public code's history (paper section 5.5)."""
+"""The penalty: Eq. 13 and 14 of arXiv 2310.07217, and every bug in the history of their public code.
+
+That is plinio/regularizers/duccio.py in eml-eda/plinio, commits 10fbdfb to 99d5092.
+"""
 
 import math
 from typing import Any
@@ -148,13 +151,13 @@ def test_state_survives_a_checkpoint() -> None:
 
 def test_dual_ascent_follows_the_relative_violation_in_task_losses() -> None:
     penalty = _started(cost=100.0, target=40.0, loss=0.6, schedule="dual")
-    assert penalty.at({"weights": 100.0}, 0.0) == (0.0, {"weights": 0.0})
-    _, slopes = penalty.at({"weights": 100.0}, 1.0)
+    assert penalty.evaluate({"weights": 100.0}, 0.0) == (0.0, {"weights": 0.0})
+    _, slopes = penalty.evaluate({"weights": 100.0}, 1.0)
     assert slopes["weights"] == pytest.approx(0.6 * (100 / 40 - 1) / 40)
-    _, lower = penalty.at({"weights": 30.0}, 2.0)
+    _, lower = penalty.evaluate({"weights": 30.0}, 2.0)
     assert lower["weights"] == pytest.approx(slopes["weights"] - 0.6 * 0.25 / 40)
     for epoch in range(3, 30):
-        _, least = penalty.at({"weights": 10.0}, float(epoch))
+        _, least = penalty.evaluate({"weights": 10.0}, float(epoch))
     assert least == {"weights": 0.0}
 
 
@@ -162,19 +165,19 @@ def test_dual_ascent_follows_the_relative_violation_in_task_losses() -> None:
 def test_dual_ascent_does_not_depend_on_a_costs_unit(unit: float, cost: float) -> None:
     one, other = (_started(cost=3 * u, target=u, schedule="dual") for u in (1.0, unit))
     for epoch in (0.5, 1.0):
-        value, slopes = one.at({"weights": cost}, epoch)
-        same, scaled = other.at({"weights": cost * unit}, epoch)
+        value, slopes = one.evaluate({"weights": cost}, epoch)
+        same, scaled = other.evaluate({"weights": cost * unit}, epoch)
     assert same == pytest.approx(value, rel=1e-6, abs=1e-9)
     assert scaled["weights"] * unit == pytest.approx(slopes["weights"], rel=1e-6, abs=1e-9)
 
 
 def test_dual_ascent_continues_from_its_state() -> None:
     whole, halves = (_started(schedule="dual") for _ in range(2))
-    whole.at({"weights": 90.0}, 1.0)
-    halves.at({"weights": 90.0}, 1.0)
+    whole.evaluate({"weights": 90.0}, 1.0)
+    halves.evaluate({"weights": 90.0}, 1.0)
     resumed = Penalty(halves.rule, halves.targets, halves.epochs)
     resumed.restore(halves.state())
-    assert resumed.at({"weights": 70.0}, 2.0) == whole.at({"weights": 70.0}, 2.0)
+    assert resumed.evaluate({"weights": 70.0}, 2.0) == whole.evaluate({"weights": 70.0}, 2.0)
 
 
 @pytest.mark.parametrize("multiplier", [{}, {"wieghts": 10}, {"weights": float("nan")}, float("inf"), 0, "10", True])

@@ -11,7 +11,7 @@ from networks import shaped_networks
 from tasks import task
 from torch import nn
 
-import suite.space.widths as space_module
+import suite.space.width_space as space_module
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
@@ -21,29 +21,30 @@ from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
+from suite.space.groups import count_open
 from suite.space.projection import Projection, project
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 
 Example = tuple[nn.Module, tuple[int, ...]]
-SEEDS = {
+REFERENCES = {
     "resnet8": (ResNet8, (3, 32, 32), "nucleo_l4r5zi"),
     "ds_cnn": (DsCnn, (1, 49, 10), "nucleo_l4r5zi"),
     "mobilenet": (MobileNetV1, (3, 96, 96), "gap8"),
 }
 
 
-def _space(name: str) -> SearchSpace:
-    build, shape, board = SEEDS[name]
-    return SearchSpace(trace(build(), shape), device(board))
+def _space(name: str) -> WidthSpace:
+    build, shape, board = REFERENCES[name]
+    return WidthSpace(trace(build(), shape), device(board))
 
 
-def _widths(space: SearchSpace, generator: torch.Generator) -> list[int]:
+def _widths(space: WidthSpace, generator: torch.Generator) -> list[int]:
     draws = torch.rand(len(space.groups), generator=generator).tolist()
     return [n if f else 1 + int(u * n) for u, n, f in zip(draws, space.groups.sizes, space.groups.frozen, strict=True)]
 
 
-def _ram_slopes(space: SearchSpace, widths: list[int]) -> tuple[float, list[float]]:
+def _ram_slopes(space: WidthSpace, widths: list[int]) -> tuple[float, list[float]]:
     counts = torch.tensor(widths, dtype=torch.float64, requires_grad=True)
     cost = space.relaxed(counts, ["ram"])["ram"]
     (slopes,) = torch.autograd.grad(cost, counts)
@@ -55,7 +56,7 @@ def _ram_slopes(space: SearchSpace, widths: list[int]) -> tuple[float, list[floa
 def test_relaxed_ram_at_binary_masks_equals_the_plan_of_the_exported_network(example: Example, seed: int) -> None:
     network, shape = example
     layers = trace(network, shape)
-    space = SearchSpace(layers, device("gap8"))
+    space = WidthSpace(layers, device("gap8"))
     masked = MaskedNetwork(network, layers, space.groups)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -68,7 +69,7 @@ def test_relaxed_ram_at_binary_masks_equals_the_plan_of_the_exported_network(exa
 @given(example=shaped_networks(), seed=st.integers(0, 9999))
 def test_slopes_are_those_of_the_buffers_that_hold_the_peak_up(example: Example, seed: int) -> None:
     network, shape = example
-    space = SearchSpace(trace(network, shape), device("gap8"))
+    space = WidthSpace(trace(network, shape), device("gap8"))
     widths = _widths(space, torch.Generator().manual_seed(seed))
     value, slopes = _ram_slopes(space, widths)
     plan, elements = space.memory_plan(widths), space._buffers[0]
@@ -82,7 +83,7 @@ def test_slopes_are_those_of_the_buffers_that_hold_the_peak_up(example: Example,
 
 
 @settings(max_examples=100)
-@given(name=st.sampled_from(list(SEEDS)), seed=st.integers(0, 9999), data=st.data())
+@given(name=st.sampled_from(list(REFERENCES)), seed=st.integers(0, 9999), data=st.data())
 def test_one_more_channel_adds_the_slope_up_to_alignment(name: str, seed: int, data: st.DataObject) -> None:
     space = _space(name)
     widths = _widths(space, torch.Generator().manual_seed(seed))
@@ -138,7 +139,7 @@ class TestGuarantee:
         self, example: Example, seed: int, data: st.DataObject
     ) -> None:
         network, shape = example
-        space = SearchSpace(trace(network, shape), device("gap8"))
+        space = WidthSpace(trace(network, shape), device("gap8"))
         least = space.exact(space.smallest)
         constraints = []
         for metric in data.draw(st.sampled_from([("ram",), ("ram", "weights"), ("weights", "ram", "latency")])):
@@ -148,9 +149,8 @@ class TestGuarantee:
         budget = Budget(tuple(constraints))
         generator = torch.Generator().manual_seed(seed)
         importance = [torch.rand(n, generator=generator) for n in space.full]
-        everything = [torch.ones(n, dtype=torch.bool) for n in space.full]
-        kept = project(space, budget, everything, importance, "refill")
-        widths = [int(mask.sum()) for mask in kept]
+        open_channels = project(space, budget, space.groups.open_all(), importance, "refill")
+        widths = count_open(open_channels)
         assert budget.fits(space.exact(widths))
         for group in space.free:
             if widths[group] < space.full[group]:
@@ -161,25 +161,26 @@ class TestGuarantee:
         space = _space("ds_cnn")
         budget = Budget((Constraint("ram", 0.5 * space.reference_costs["ram"], "50%"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
-        kept = project(space, budget, [mask.bool() for mask in even], even, "refill")
-        assert [int(kept[g].sum()) for g in space.free] == [32] * 5
-        assert space.exact([int(mask.sum()) for mask in kept])["ram"] == 0.5 * space.reference_costs["ram"]
+        open_channels = project(space, budget, space.groups.open_all(), even, "refill")
+        assert [count_open(open_channels)[g] for g in space.free] == [32] * 5
+        assert space.exact(count_open(open_channels))["ram"] == 0.5 * space.reference_costs["ram"]
 
     def test_a_large_step_of_one_group_does_not_hide_small_ones_of_it(self) -> None:
         """At 9 channels of ResNet8's stem one less needs more RAM: the way down leads over it, not to 2 channels."""
         space = _space("resnet8")
         budget = Budget((Constraint("ram", 0.5 * space.reference_costs["ram"], "50%"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
-        kept = project(space, budget, [mask.bool() for mask in even], even, "refill")
-        shares = [float(kept[g].double().mean()) for g in space.free]
+        open_channels = project(space, budget, space.groups.open_all(), even, "refill")
+        shares = [float(open_channels[g].double().mean()) for g in space.free]
         assert min(shares) > 0.3
 
     def test_what_no_network_meets_is_an_error_and_no_endless_loop(self) -> None:
-        space = _space("mobilenet")  # its input alone has 27,648 bytes
-        budget = Budget((Constraint("ram", 27_000.0, "27000"),))
+        network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(8 * 144, 2))
+        space = WidthSpace(trace(network, (3, 16, 16)), device("gap8"))  # its input alone has 768 bytes
+        budget = Budget((Constraint("ram", 760.0, "760"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
-        with pytest.raises(ValueError, match="27000"):
-            Projection(space, budget, [mask.bool() for mask in even], even).repair()
+        with pytest.raises(ValueError, match="760"):
+            Projection(space, budget, space.groups.open_all(), even).repair()
 
 
 def _search(folder: Path, method: Duccio, *overrides: str):

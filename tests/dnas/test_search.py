@@ -1,19 +1,23 @@
 """DUCCIO end to end on tiny data: what it returns, keeps, and charges."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
-from tasks import task
+from tasks import task, without_examples
 
+from suite.dnas.layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
 from suite.dnas.search import Duccio
 from suite.task.meter import Meter
+from suite.task.recipe import Optimisation
+from suite.task.reference_training import train_reference
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
 
 
-def _search(folder: Path, method: Duccio, *overrides: str):
+def _search(folder: Path, method: Duccio | DuccioLayerwise, *overrides: str):
     of, plan = task(folder, *overrides)
     meter = Meter(of.standard_macs)
     return of, plan.budget, method.search(of, plan.budget, meter), meter
@@ -57,6 +61,40 @@ def test_feasible_checkpoints_come_first(tmp_path: Path) -> None:
     assert costs["weights"] == best["cost/weights"]
 
 
+@pytest.mark.parametrize("method", [Duccio(), DuccioLayerwise(levels=(3000, 9000), tolerance=0.6)])
+def test_each_phase_is_trained_with_its_own_optimiser(
+    method: Duccio | DuccioLayerwise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[float] = []
+    build = Optimisation.build
+    monkeypatch.setattr(Optimisation, "build", lambda self, *args: built.append(self.lr) or build(self, *args))
+    rates = ("recipe.warmup.lr=0.001", "recipe.search.lr=0.002", "recipe.finetune.lr=0.003", "recipe.epochs=1")
+    _search(tmp_path, method, *BUDGET, *rates)
+    assert built == [0.001, 0.002, 0.003] + ([] if isinstance(method, Duccio) else [0.002, 0.003])
+
+
+def test_strengths_are_set_from_the_loss_of_the_last_warm_up_epoch(tmp_path: Path) -> None:
+    """Eq. 13: lambda_i = L / (C_i - T_i), L the training loss at the end of the warm-up."""
+    rule = PenaltyRule(schedule="constant", multiplier=1)
+    of, budget, result, _ = _search(tmp_path, Duccio(penalty=rule), "budget.weights=25%")
+    losses = [row["loss"] for row in result.history if row["phase"] == "warmup"]
+    assert losses[0] > 1.01 * losses[-1], "the epochs must differ for this test to say anything"
+    row = next(row for row in result.history if row["phase"] == "search")
+    excess = of.space.reference_costs["weights"] - budget.targets["weights"]
+    assert row["strength/weights"] == pytest.approx(losses[-1] / excess)
+
+
+@pytest.mark.parametrize("space", ["masks", "choices"])
+def test_a_limit_that_is_too_small_is_refused_before_anything_is_trained(space: str, tmp_path: Path) -> None:
+    of, plan = task(tmp_path, *BUDGET, f"space={space}")
+    of = without_examples(of)
+    with pytest.raises(ValueError, match=r"method\.cost_limit=0\.1: not one epoch of each phase fits") as refused:
+        Duccio(cost_limit=0.1).check(of, plan.budget)
+    least = float(re.search(r"at least ([0-9.]+)", str(refused.value))[1])
+    Duccio(cost_limit=least).check(of, plan.budget)
+    Duccio().check(of, plan.budget)
+
+
 def test_phases_are_charged_apart(tmp_path: Path) -> None:
     _, _, _, meter = _search(tmp_path, Duccio(), *BUDGET)
     shares = meter.report()["standard_trainings"]
@@ -80,11 +118,11 @@ def test_two_budgets_share_one_warmup(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_another_recipe_or_seed_has_its_own_warmup(tmp_path: Path) -> None:
-    results = [
-        _search(tmp_path, Duccio(), "budget.weights=50%", *more)[2].artefacts[0]
-        for more in ([], ["seed=1"], ["recipe.batch=64"], ["recipe.epochs=1"])
-    ]
-    assert len(set(results)) == 4
+    artefacts = set()
+    for more in ([], ["seed=1"], ["recipe.batch=64"], ["recipe.epochs=1"]):
+        of, _ = task(tmp_path, *more)
+        artefacts.add(train_reference(of, Meter(of.standard_macs), of.recipe.epochs).artefact)
+    assert len(artefacts) == 4
 
 
 def test_an_empty_budget_searches_nothing_away(tmp_path: Path) -> None:

@@ -15,10 +15,17 @@ from suite import SuiteError
 from suite.config.plan import Plan
 from suite.data.base import Split
 from suite.deploy.load import load_network
-from suite.engine.harness import RunningElsewhere, execute, load_data, subset
+from suite.engine.harness import (
+    EvaluatedCandidate,
+    RunningElsewhere,
+    choose_candidate,
+    execute,
+    load_data,
+    subset,
+)
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.space.budget import Budget
+from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.task import Candidate, SearchResult, Task
@@ -123,6 +130,53 @@ def test_a_candidate_whose_score_is_nan_is_not_chosen(tmp_path: Path, monkeypatc
     assert record.scores["validation"] == 0.2
 
 
+def test_a_score_that_is_no_number_is_never_chosen_over_one_that_is() -> None:
+    """Wherever it stands in the list; among networks that do not fit, the least violation decides as ever."""
+    budget = Budget((Constraint("weights", 10.0, "10B"),))
+
+    def chosen(*scores_and_weights: tuple[float, float]) -> int:
+        candidates = [
+            EvaluatedCandidate(Candidate(torch.nn.Identity(), str(i)), {"weights": weights}, score)
+            for i, (score, weights) in enumerate(scores_and_weights)
+        ]
+        return candidates.index(choose_candidate(budget, candidates))
+
+    nan = math.nan
+    assert chosen((nan, 5), (0.1, 5), (0.3, 5)) == 2
+    assert chosen((0.1, 5), (nan, 5), (0.3, 5)) == 2
+    assert chosen((0.3, 5), (0.1, 5), (nan, 5)) == 0
+    assert chosen((nan, 5), (-math.inf, 5)) == 1
+    assert chosen((nan, 5), (0.9, 11)) == 0
+    assert chosen((nan, 12), (0.1, 11), (0.9, 13)) == 1
+    assert chosen((nan, 11), (0.1, 11)) == 1
+
+
+def test_candidates_are_scored_on_validation_data_and_the_chosen_one_on_test_data(tmp_path: Path) -> None:
+    networks: list[torch.nn.Module] = []
+
+    class Remembers(Proposes):
+        def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+            result = super().search(task, budget, meter)
+            networks.extend(candidate.network for candidate in result.candidates)
+            return result
+
+    made = replace(plan("budget.weights=50%"), method=Remembers((0.6, 0.4, 0.2)))
+    record = _execute(made, tmp_path)
+    data = load_data(made.benchmark, Store(tmp_path, "test"))
+    cut = made.task.recipe.eval_samples
+    validation, test = subset(data.validation, cut), subset(data.test, cut)
+
+    def score(network: torch.nn.Module, split: Split) -> float:
+        with torch.no_grad():
+            return made.benchmark.selection_score(network.eval()(made.benchmark.preprocess(split.x)), split)
+
+    on_validation, on_test = ([score(network, split) for network in networks] for split in (validation, test))
+    assert on_validation != on_test, "or this test could not tell one from the other"
+    assert [c["validation"] for c in record.candidates] == on_validation
+    best = max(range(3), key=lambda i: on_validation[i])
+    assert record.scores == {"validation": on_validation[best], "test": on_test[best]}
+
+
 def test_a_method_that_raises_is_a_row_not_an_end(tmp_path: Path) -> None:
     made = replace(plan(), method=Raises())
     record = _execute(made, tmp_path)
@@ -185,55 +239,3 @@ def test_a_run_in_progress_is_left_alone(tmp_path: Path) -> None:
     store = Store(tmp_path, "test")
     with store.lock(store.run_folder(made.id)), pytest.raises(RunningElsewhere):
         execute(made, store, Progress())
-
-
-class TestIdentity:
-    """The id: everything that can change the result, nothing that cannot."""
-
-    def test_paths_and_names_do_not_matter(self) -> None:
-        assert plan("name=a", "results_dir=x").id == plan("name=b", "checkpoint_seconds=1").id
-
-    def test_a_share_and_its_absolute_value_are_one_budget(self) -> None:
-        seed = plan().space.reference_costs["weights"]
-        assert plan("budget.weights=50%").id == plan(f"budget.weights={seed / 2}").id
-
-    @pytest.mark.parametrize(
-        "change",
-        ["seed=1", "threads=2", "budget.weights=49%", "method.guarantee=off", "device=gap8", "recipe.epochs=3",
-         "benchmark.augmentation.rotate=11", "benchmark.network.width=8", "recipe.dtype=bf16", "method=random_search"],
-    )  # fmt: skip
-    def test_what_changes_results_changes_the_id(self, change: str) -> None:
-        assert plan("budget.weights=50%", change).id != plan("budget.weights=50%").id
-
-    def test_a_method_of_a_new_version_is_another_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from suite.dnas.search import Duccio
-
-        before = plan().id
-        monkeypatch.setattr(Duccio, "version", 99)
-        assert plan().id != before
-
-
-def test_a_changed_preset_says_so() -> None:
-    assert plan().preset == "smoke"
-    assert plan("recipe.epochs=3").preset == "smoke (changed)"
-
-
-@pytest.mark.parametrize(
-    ("override", "named"),
-    [
-        ("budget.weights=1B", "smallest network"),
-        ("budget.weights=lots", "not a quantity"),
-        ("compute=tpu", "cpu"),
-        ("threads=0", "threads=0"),
-        ("recipe.epochs=-1", "epochs"),
-        ("method.guarantee=maybe", "repair"),
-        ("device.ceil_slope=up", "mean, unit"),
-        ("benchmark.network._target_=no.such.Net", "no.such.Net"),
-        ("benchmark.data.pack=/no/such.npz", "/no/such.npz"),
-        ("method.penalty.multiplier=-1", "multiplier"),
-    ],
-)
-def test_bad_input_is_refused_before_training(override: str, named: str) -> None:
-    device = ["device=gap8"] if override.startswith("device.") else []
-    with pytest.raises(SuiteError, match=named):
-        plan(*device, override)

@@ -126,10 +126,10 @@ def test_gap8_has_no_clock_so_its_latency_is_in_cycles(gap8: HardwareModel) -> N
 
 def test_relaxed_costs_carry_the_golden_gradients(gap8: HardwareModel) -> None:
     """d cost / d width of the full ResNet8, measured with PLiNIO 3d6b5e0 (discrete cost, unit-slope ceiling)."""
-    from suite.space.widths import SearchSpace
+    from suite.space.width_space import WidthSpace
 
     as_published = HardwareModel(replace(gap8.device, ceil_slope="unit"))
-    space = SearchSpace(trace(ResNet8(), (3, 32, 32)), as_published)
+    space = WidthSpace(trace(ResNet8(), (3, 32, 32)), as_published)
     counts = torch.tensor(space.full, dtype=torch.float64, requires_grad=True)
     golden = {
         "weights": [635, 288, 432, 944, 864, 618],

@@ -22,7 +22,7 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.resnet18 import ResNet18
 from suite.space.groups import channel_groups
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 DEVICES = [device("gap8"), device("nucleo_l4r5zi")]
 
@@ -142,7 +142,7 @@ def test_batch_norm_statistics_average_several_batches(name: str) -> None:
 def test_ds_cnn_relaxed_costs_carry_the_golden_gradients(gap8: HardwareModel, traced: dict[str, Network]) -> None:
     """d cost / d width of the full DS-CNN, measured with PLiNIO 3d6b5e0 (discrete cost, unit-slope ceiling)."""
     as_published = HardwareModel(replace(gap8.device, ceil_slope="unit"))  # type: ignore[type-var]
-    space = SearchSpace(traced["ds_cnn"], as_published)
+    space = WidthSpace(traced["ds_cnn"], as_published)
     counts = torch.tensor(space.full, dtype=torch.float64, requires_grad=True)
     golden = {"weights": [113, 137, 137, 137, 76], "latency": [9453, 10545, 10545, 10545, 3110]}
     for metric, cost in space.relaxed(counts, golden).items():
@@ -191,7 +191,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
     masked = _masked_at_random(name, share, traced[name])
     exported = trace(masked.export(), REFERENCES[name].shape)
     for hardware in DEVICES:
-        space = SearchSpace(traced[name], hardware)
+        space = WidthSpace(traced[name], hardware)
         exact = hardware.exact(exported)
         assert exact["weights"] < REFERENCES[name].weights
         assert space.exact(masked.widths()) == exact

@@ -6,7 +6,7 @@ from devices import device
 
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 
 def test_exact_costs_of_a_candidate_against_its_forward_pass(benchmark: pytest.FixtureRequest) -> None:
@@ -15,7 +15,7 @@ def test_exact_costs_of_a_candidate_against_its_forward_pass(benchmark: pytest.F
     import time
 
     network = ResNet8().eval()
-    space = SearchSpace(trace(network, (3, 32, 32)), device("nucleo_l4r5zi"))
+    space = WidthSpace(trace(network, (3, 32, 32)), device("nucleo_l4r5zi"))
     x = torch.rand(32, 3, 32, 32)
     ratios = []
     with torch.no_grad():

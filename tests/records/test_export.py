@@ -1,5 +1,6 @@
 """One tidy file of all runs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def test_a_row_a_run_with_the_numbers_of_the_records(suffix: str, read, tmp_path
             assert row["cost/weights"] == record.costs["weights"]
         else:
             assert pd.isna(row["score"])
+
+
+@pytest.mark.parametrize(("suffix", "read"), [(".csv", pd.read_csv), (".parquet", pd.read_parquet)])
+def test_variant_and_options_are_json(suffix: str, read, tmp_path: Path) -> None:
+    record = make_record(variant={"penalty.shape": "abs", "compaction": False}, options={"trials": None, "name": "x"})
+    path = tmp_path / f"runs{suffix}"
+    export(stored(tmp_path, record, make_record(seed=1)), path)
+    table = read(path).set_index("id")
+    assert json.loads(table.loc[record.id, "variant"]) == {"penalty.shape": "abs", "compaction": "false"}
+    assert json.loads(table.loc[record.id, "options"]) == {"trials": None, "name": "x"}
+    assert table.loc[make_record(seed=1).id, "variant"] == "{}"
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import json
 import math
 
 import pytest
@@ -90,7 +91,7 @@ def test_failed_run_has_its_error_and_no_numbers() -> None:
     row = frame([make_record(), make_failure("ValueError: no", seed=1)]).iloc[1]
     assert row["error"] == "ValueError: no"
     assert row[["score", "cost/weights", "max_violation", "trainings", "trainings_amortised"]].isna().all()
-    assert row["seed/weights"] == REFERENCE_COSTS["weights"]
+    assert row["reference/weights"] == REFERENCE_COSTS["weights"]
 
 
 def test_amortised_trainings_share_an_artefact_among_the_finished_runs_that_used_it() -> None:
@@ -119,15 +120,31 @@ def test_numerics_come_from_the_environment() -> None:
     assert (row["threads"], row["dtype"]) == (2, "float32")
 
 
-def test_equally_configured_seeds_keep_the_plain_name() -> None:
-    assert set(frame([make_record(seed=s) for s in range(3)])["method"]) == {"duccio"}
+def test_the_method_is_its_name_and_the_variant_what_differs_from_its_default() -> None:
+    options = {"penalty": {"shape": "abs", "multiplier": None}, "levels": [1, 2]}
+    variant = {"penalty.shape": "abs", "penalty.multiplier": None, "levels": [1, 2], "compaction": False}
+    row = frame([make_record(variant=variant, options=options)]).iloc[0]
+    assert row["method"] == "duccio"
+    assert row["variant"] == (
+        ("penalty.shape", "abs"), ("penalty.multiplier", "null"), ("levels", "1/2"), ("compaction", "false")
+    )  # fmt: skip
+    assert json.loads(row["options"]) == options
 
 
-def test_differently_configured_runs_of_a_method_get_different_names() -> None:
+def test_equally_configured_seeds_are_one_plain_variant() -> None:
+    assert set(frame([make_record(seed=s) for s in range(3)])["variant"]) == {()}
+
+
+def test_variants_of_a_method_are_told_by_what_differs_from_its_default_alone() -> None:
     plain = make_record()
-    method = {**plain.config["method"], "guarantee": "off"}
-    other = dataclasses.replace(plain, id="other", config={**plain.config, "method": method})
-    assert set(frame([plain, other])["method"]) == {"duccio [guarantee=refill]", "duccio [guarantee=off]"}
+    config = {**plain.config, "method": {**plain.config["method"], "guarantee": "off"}}
+    other = dataclasses.replace(plain, id="other", config=config, variant={"guarantee": "off"})
+    assert variants([plain, other]) == [(), (("guarantee", "off"),)]
+
+
+def variants(records: list[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
+    """The distinct variants of the records, sorted."""
+    return sorted(set(frame(records)["variant"]))
 
 
 @pytest.mark.parametrize(("seed", "names"), [(0, 2), (1, 1)])
@@ -135,14 +152,14 @@ def test_thread_counts_tell_runs_apart_only_where_a_seed_was_repeated(seed: int,
     plain = make_record(seed=0)
     again = make_record(seed=seed, id="again")
     again = dataclasses.replace(again, config={**again.config, "compute": {"dtype": "float32", "threads": 8}})
-    assert frame([plain, again])["method"].nunique() == names
+    assert len(variants([plain, again])) == names
 
 
 def test_a_setting_that_only_some_runs_have_tells_them_apart() -> None:
     plain = make_record()
     method = {**plain.config["method"], "penalty": {"shape": "abs"}}
     other = dataclasses.replace(plain, id="other", config={**plain.config, "method": method})
-    assert set(frame([plain, other])["method"]) == {"duccio [shape=unset]", "duccio [shape=abs]"}
+    assert variants([plain, other]) == [(("method.penalty.shape", "abs"),), (("method.penalty.shape", "unset"),)]
 
 
 def test_a_setting_that_is_a_node_in_one_run_and_null_in_another_tells_them_apart() -> None:
@@ -151,10 +168,10 @@ def test_a_setting_that_is_a_node_in_one_run_and_null_in_another_tells_them_apar
         plain = make_record(id=f"run{i}")
         config = {**plain.config, "method": {**plain.config["method"], "choices": choices}}
         records.append(dataclasses.replace(plain, config=config))
-    assert set(frame(records)["method"]) == {
-        "duccio [choices=null, icv=unset]",
-        "duccio [choices=unset, icv=0.5]",
-    }
+    assert variants(records) == [
+        (("method.choices", "null"), ("method.choices.icv", "unset")),
+        (("method.choices", "unset"), ("method.choices.icv", "0.5")),
+    ]
 
 
 def configured(seed: int = 0, budget: dict[str, str] | None = None, **config: object) -> RunRecord:
@@ -164,27 +181,25 @@ def configured(seed: int = 0, budget: dict[str, str] | None = None, **config: ob
 
 
 def test_targets_that_follow_another_solution_of_the_same_seed_do_not_split_the_seeds() -> None:
-    records = [configured(seed, targets={"macs": 300_000.0 + seed}) for seed in (0, 1, 2)]
-    assert set(frame(records)["method"]) == {"duccio"}
+    assert variants([configured(seed, targets={"macs": 300_000.0 + seed}) for seed in (0, 1, 2)]) == [()]
 
 
 def test_settings_are_told_apart_however_late_they_differ() -> None:
-    records = [configured(0, recipe={"milestones": [50, 100, 150, 200, 250, last]}) for last in (300, 400)]
-    names = frame(records)["method"]
-    assert names.nunique() == 2
-    assert all(name.startswith("duccio [milestones=[50, 100, 150, 200, 250,") for name in names)
+    told = variants([configured(0, recipe={"milestones": [50, 100, 150, 200, 250, last]}) for last in (300, 400)])
+    assert len(told) == 2
+    assert all(dict(variant)["recipe.milestones"].startswith("[50, 100, 150, 200, 250,") for variant in told)
 
 
 def test_a_setting_that_is_called_like_a_seed_is_one() -> None:
     records = [configured(0, recipe={"split_seed": value}) for value in (1, 2)]
-    assert set(frame(records)["method"]) == {"duccio [split_seed=1]", "duccio [split_seed=2]"}
+    assert variants(records) == [(("recipe.split_seed", "1"),), (("recipe.split_seed", "2"),)]
 
 
-def test_settings_have_one_name_at_all_budgets() -> None:
+def test_settings_have_one_variant_at_all_budgets() -> None:
     narrow, wide = {"weights": "25%"}, {"weights": "50%"}
     records = [configured(0, narrow, guarantee="off"), configured(0, narrow, guarantee="refill")]
     table = frame([*records, configured(0, wide, guarantee="refill")])
-    assert table.groupby("method")["budget"].nunique().to_dict() == {
-        "duccio [guarantee=off]": 1,
-        "duccio [guarantee=refill]": 2,
+    assert table.groupby("variant")["budget"].nunique().to_dict() == {
+        (("guarantee", "off"),): 1,
+        (("guarantee", "refill"),): 2,
     }

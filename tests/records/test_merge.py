@@ -1,7 +1,6 @@
 """Joining the record folders of several machines: nothing is lost, overwritten or silently left out."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from suite import SuiteError
 from suite.cli.main import main
 from suite.data.files import write_atomic
 from suite.records.merge import merge
+from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store
 
@@ -30,8 +30,8 @@ def machine(folder: Path, *records: RunRecord) -> Store:
 
 
 def plan(store: Store, run: str) -> None:
-    note = {"id": run, "label": "digits | duccio | weights 25% | seed 0", "preset": "paper", "device": "gap8"}
-    write_atomic(store.run_folder(run) / "plan.json", json.dumps(note).encode())
+    note = PlanNote("digits", "duccio", "weights 25%", 0, "paper", "gap8")
+    write_atomic(store.run_folder(run) / PLAN_NOTE, note.to_json())
 
 
 def contents(store: Store) -> dict[str, bytes]:
@@ -106,7 +106,7 @@ def test_a_planned_run_is_filled_and_plans_are_passed_on(tmp_path: Path) -> None
     merged = merge(here, [there])
     assert here.records() == [record]
     assert (merged.copied, merged.planned) == (1, 1)
-    assert (here.run_folder("feedfeedfeedfeed") / "plan.json").exists()
+    assert (here.run_folder("feedfeedfeedfeed") / PLAN_NOTE).exists()
 
 
 def test_artefacts_that_a_copied_run_names_come_along(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_an_artefact_that_is_at_work_here_leaves_its_run_out(tmp_path: Path) -> 
     assert merge(here, [there]).copied == 1
 
 
-def test_the_name_of_the_validation_score_that_an_upgrade_fills_in_is_no_result(tmp_path: Path) -> None:
-    new = make_record()
-    old = dataclasses.replace(new, selection_name="another", quality_target=0.9)
-    assert merge(machine(tmp_path / "a", new), [machine(tmp_path / "b", old)]).same == 1
+def test_what_only_puts_settings_in_words_is_no_result(tmp_path: Path) -> None:
+    ours = make_record()
+    theirs = dataclasses.replace(ours, selection_name="another", quality_target=0.9, variant={"guarantee": "off"})
+    assert merge(machine(tmp_path / "a", ours), [machine(tmp_path / "b", theirs)]).same == 1

@@ -1,7 +1,6 @@
 """What an experiment has done and what is missing."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,19 @@ from rich.console import Console
 from synthetic import make_failure, make_record
 
 from suite.cli.main import main
+from suite.cli.status import status_view
 from suite.data.files import write_atomic
-from suite.records.status import run_states, seconds_left, status_view, totals
+from suite.records.claims import claimed
+from suite.records.plan_note import PLAN_NOTE, PlanNote
+from suite.records.status import run_states, seconds_left, totals
 from suite.records.store import Store, save_tensors
 
 LABEL = "digits | duccio | weights 25% + latency 50% | seed {}"
 
 
-def planned(store: Store, run: str, seed: int = 0, label: str = LABEL) -> Path:
-    note = {"id": run, "label": label.format(seed), "preset": "paper", "device": "nucleo_l4r5zi"}
-    write_atomic(store.run_folder(run) / "plan.json", json.dumps(note).encode())
+def planned(store: Store, run: str, seed: int = 0, method: str = "duccio") -> Path:
+    note = PlanNote("digits", method, "weights 25% + latency 50%", seed, "paper", "nucleo_l4r5zi")
+    write_atomic(store.run_folder(run) / PLAN_NOTE, note.to_json())
     return store.run_folder(run)
 
 
@@ -44,7 +46,7 @@ def test_each_state_is_told(store: Store) -> None:
         store.write(record)
     planned(store, "missing", 2)
     write_atomic(planned(store, "unreadable", 3) / "record.json", b"{torn")
-    with store.lock(planned(store, "running", 4)):
+    with claimed(planned(store, "running", 4)):
         found = states(store)
     expected = {done.id: "done", failed.id: "failed"}
     assert found == expected | {name: name for name in ("missing", "unreadable", "running")}
@@ -79,7 +81,7 @@ def test_a_broken_or_missing_plan_hides_no_run(plan: bytes | None, store: Store)
         write_atomic(store.run_folder(record.id) / "plan.json", plan)
     (store.folder / "runs" / "stray.txt").write_text("")
     (state,) = run_states(store)
-    assert (state.state, state.label) == ("done", f"digits | duccio | {record.budget} | seed 0")
+    assert (state.state, state.plan.label) == ("done", f"digits | duccio | {record.budget} | seed 0")
 
 
 def test_an_older_version_of_a_benchmark_is_named(store: Store) -> None:
@@ -96,10 +98,10 @@ def test_time_left_is_the_share_of_macs_that_finished_runs_had_to_do(store: Stor
         record = make_record(seed=seed, meter={"total": {"macs": macs, "wall_s": wall, "networks": 2}})
         planned(store, record.id, seed)
         store.write(record)
-    with store.lock(planned(store, "running", 4)):
+    with claimed(planned(store, "running", 4)):
         beat(store, "running", 150)
         planned(store, "waiting", 5)
-        planned(store, "other", 0, "digits | nsga2 | weights 25% | seed {}")
+        planned(store, "other", 0, "nsga2")
         found = run_states(store)
     left = seconds_left(found)
     assert left == {"running": pytest.approx(30.0), "waiting": pytest.approx(120.0)}
@@ -112,7 +114,7 @@ def test_time_left_of_a_search_by_trials_counts_trials(store: Store) -> None:
     record = make_record(meter={"total": {"macs": 1e9, "wall_s": 100.0, "networks": 10}})
     planned(store, record.id)
     store.write(record)
-    with store.lock(planned(store, "running", 1)):
+    with claimed(planned(store, "running", 1)):
         beat(store, "running", 1.0, "trial-3")
         for trial in range(4):
             save_tensors(store.run_folder("running") / "checkpoints" / f"trial-{trial}.pt", {"meter": {}})
@@ -121,7 +123,7 @@ def test_time_left_of_a_search_by_trials_counts_trials(store: Store) -> None:
 
 
 def test_nothing_is_guessed_without_a_finished_run(store: Store) -> None:
-    with store.lock(planned(store, "running")):
+    with claimed(planned(store, "running")):
         found = run_states(store)
     assert seconds_left(found) == {}
     assert "time left unknown" in totals(found, {})

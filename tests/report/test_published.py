@@ -86,10 +86,10 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("task", "item", "metric", "value", "reliability"),
         [
-            ("image_classification", "ResNet8 (seed)", "weights", 77_360, "calculated"),
-            ("image_classification", "ResNet8 (seed)", "macs", 12_501_632, "calculated"),
-            ("image_classification", "ResNet8 (seed)", "latency", 766_624, "calculated"),
-            ("tiny_imagenet", "ResNet18 (seed)", "accuracy", 0.7197, "secondary"),
+            ("image_classification", "ResNet8 (reference network)", "weights", 77_360, "calculated"),
+            ("image_classification", "ResNet8 (reference network)", "macs", 12_501_632, "calculated"),
+            ("image_classification", "ResNet8 (reference network)", "latency", 766_624, "calculated"),
+            ("tiny_imagenet", "ResNet18 (reference network)", "accuracy", 0.7197, "secondary"),
             ("image_classification", "DUCCIO paper, best network found", "accuracy", 0.857, "secondary"),
             ("keyword_spotting", "DUCCIO paper, best network found", "accuracy", 0.9282, "secondary"),
             ("visual_wake_words", "DUCCIO paper, best network found", "accuracy", 0.8583, "secondary"),

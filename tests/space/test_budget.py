@@ -1,4 +1,4 @@
-"""Budgets: units, shares of the seed, violations, and what is refused."""
+"""Budgets: units, shares of the reference network, violations, and what is refused."""
 
 import math
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from suite import SuiteError
 from suite.space.budget import Budget, Constraint, feasible_first_key, parse_budget
 
-SEED = {"weights": 77_360.0, "macs": 12_501_632.0, "latency": 0.232, "energy": 0.01}
+REFERENCE_COSTS = {"weights": 77_360.0, "macs": 12_501_632.0, "latency": 0.232, "energy": 0.01}
 BOARD = {"weights": "B", "macs": "MAC", "latency": "s", "energy": "J"}
 CYCLES = BOARD | {"latency": "cycles"}
 
@@ -32,15 +32,15 @@ CYCLES = BOARD | {"latency": "cycles"}
     ],
 )
 def test_quantities(metric: str, text: object, target: float) -> None:
-    budget = parse_budget({metric: text}, SEED, BOARD)
+    budget = parse_budget({metric: text}, REFERENCE_COSTS, BOARD)
     assert budget.targets == {metric: pytest.approx(target)}
     assert budget.label == f"{metric} {text}"
 
 
 def test_null_is_no_limit_and_an_empty_budget_always_fits() -> None:
-    budget = parse_budget(dict.fromkeys(SEED), SEED, BOARD)
+    budget = parse_budget(dict.fromkeys(REFERENCE_COSTS), REFERENCE_COSTS, BOARD)
     assert budget == Budget()
-    assert budget.fits(SEED)
+    assert budget.fits(REFERENCE_COSTS)
     assert budget.label == "none"
 
 
@@ -61,7 +61,7 @@ def test_null_is_no_limit_and_an_empty_budget_always_fits() -> None:
 )
 def test_what_is_no_budget_is_refused_by_name(metric: str, text: object, units: dict[str, str], named: str) -> None:
     with pytest.raises(SuiteError, match=named) as refused:
-        parse_budget({metric: text}, SEED, units)
+        parse_budget({metric: text}, REFERENCE_COSTS, units)
     assert f"budget.{metric}={text}" in str(refused.value)
 
 

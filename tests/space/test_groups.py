@@ -11,7 +11,7 @@ from suite.hardware.trace import trace
 from suite.space.groups import Groups, Segment, channel_groups
 from suite.space.importance import channel_importance
 from suite.space.slicing import slice_channels
-from suite.space.widths import SearchSpace
+from suite.space.width_space import WidthSpace
 
 
 class _Joined(nn.Module):
@@ -109,7 +109,7 @@ def test_a_concatenation_at_the_output_freezes_all_that_it_joins() -> None:
 
 def test_costs_of_a_concatenation_by_hand() -> None:
     """Buffers: input 2x16 B, convolution w x 16 B and their concatenation live together; then pairs of (2+w) x 16 B."""
-    space = SearchSpace(trace(_Joined(), (2, 4, 4)), device("gap8"))
+    space = WidthSpace(trace(_Joined(), (2, 4, 4)), device("gap8"))
     full, thin = space.exact((2, 3, 2)), space.exact((2, 1, 2))
     assert (full["weights"], full["macs"], full["ram"]) == (6 + 45 + 160, 6 * 16 + 45 * 16 + 160, 32 + 48 + 80)
     assert (thin["weights"], thin["macs"], thin["ram"]) == (2 + 27 + 96, 2 * 16 + 27 * 16 + 96, 32 + 16 + 48)
@@ -124,10 +124,10 @@ def test_a_tensor_joined_with_itself_costs_and_loses_both_copies() -> None:
 
     network = Twice(nn.Conv2d(1, 3, 1), nn.Conv2d(6, 2, 1))
     layers = trace(network, (1, 2, 2))
-    space = SearchSpace(layers, device("gap8"))
+    space = WidthSpace(layers, device("gap8"))
     assert space.exact((1, 2, 2))["weights"] == 2 + 4 * 2
-    kept = [torch.tensor([True]), torch.tensor([True, False, True]), torch.tensor([True, True])]
-    exported = slice_channels(network, layers, space.groups, kept)
+    open_channels = [torch.tensor([True]), torch.tensor([True, False, True]), torch.tensor([True, True])]
+    exported = slice_channels(network, layers, space.groups, open_channels)
     assert torch.equal(exported[1].weight, network[1].weight[:, [0, 2, 3, 5]])
 
 

@@ -23,17 +23,17 @@ class Browser:
     """One page in one browser; `errors` collects the script errors and refused loads of every document."""
 
     def __init__(self, profile: Path) -> None:
-        ours, self._input = os.pipe()
-        self._output, theirs = os.pipe()
+        child_reads, self._input = os.pipe()
+        self._output, child_writes = os.pipe()
         command = [str(CHROMIUM), *_OPTIONS, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
-            ["bash", "-c", _SHELL.format(read=ours, write=theirs), *command],
-            pass_fds=(ours, theirs),
+            ["bash", "-c", _SHELL.format(read=child_reads, write=child_writes), *command],
+            pass_fds=(child_reads, child_writes),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(ours)
-        os.close(theirs)
+        os.close(child_reads)
+        os.close(child_writes)
         self._answers, self._rest, self._last, self._session = self._output, b"", 0, ""
         self.errors: list[str] = []
         target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
@@ -101,13 +101,13 @@ class Browser:
             more = text if kind == "keyDown" else {}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **more)
 
-    def picture(self, path: Path, *, whole: bool = True) -> None:
+    def save_screenshot(self, path: Path, *, whole: bool = True) -> None:
         """Save what is shown, or the whole page, as a PNG."""
         found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(found["data"]))
 
     def _read(self) -> dict[str, Any]:
-        """The next message; what it tells of the page is noted."""
+        """The next message; errors that it reports are noted."""
         while b"\0" not in self._rest:
             more = os.read(self._output, 1 << 20)
             if not more:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from suite.models.layer_choice import LayerChoice
 from suite.models.supernets import blocks
-from suite.space.choices import ChoiceSpace
+from suite.space.choice_space import ChoiceSpace
 
 
 class ToyChoices(nn.Module):

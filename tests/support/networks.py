@@ -146,6 +146,13 @@ def shaped_networks() -> st.SearchStrategy[tuple[RandomNetwork, tuple[int, ...]]
     return st.sampled_from([SHAPE, SEQUENCE]).flatmap(lambda shape: st.tuples(networks(shape), st.just(shape)))
 
 
+class OwnNetwork(nn.Sequential):
+    """A user's own reference network for the digits, (N, 1, 8, 8) -> (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 10))
+
+
 def randomise(network: nn.Module) -> nn.Module:
     """Batch norms as after training: scales, shifts and statistics away from their initial values."""
     for module in network.modules():

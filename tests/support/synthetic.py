@@ -73,11 +73,11 @@ def make_record(
         units=UNITS,
         config=config,
     )
-    return dataclasses.replace(record, **(_outcome(record, limits) | changes))  # type: ignore[arg-type]
+    return dataclasses.replace(record, **(_result_fields(record, limits) | changes))  # type: ignore[arg-type]
 
 
-def _outcome(record: RunRecord, limits: Budget) -> dict[str, object]:
-    """What came out: the fields of a finished run, drawn at random from its names and seed."""
+def _result_fields(record: RunRecord, limits: Budget) -> dict[str, object]:
+    """The fields that a finished run has more than a planned one, drawn at random from its names and seed."""
     rng = random.Random(" ".join((record.id, record.method, record.budget)))
     base, use, searched, search, networks = METHODS.get(record.method, (0.85, 0.97, 0.02, 1.0, 1))
     costs = {m: c * rng.uniform(0.4, 0.6) for m, c in REFERENCE_COSTS.items()}

@@ -10,9 +10,10 @@ from tasks import task
 from torch import Tensor, nn
 
 from suite.task.meter import Meter
+from suite.task.objective import Objective
 from suite.task.recipe import Optimisation, Recipe
 from suite.task.task import Task
-from suite.task.training import Diverged, Objective, Phase, fit
+from suite.task.training import Diverged, Phase, fit
 
 RECIPE_PHASE = Optimisation(lr=2e-3)
 
@@ -218,15 +219,19 @@ class TestRecipe:
 
 def test_only_training_examples_are_augmented(tmp_path: Path) -> None:
     of, _ = task(tmp_path)
-    seen = {True: 0, False: 0}
+    seen = {"augment": 0, "preprocess": 0}
 
-    def prepare(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        seen[generator is not None] += len(x)
+    def preprocess(x: Tensor) -> Tensor:
+        seen["preprocess"] += len(x)
+        return of.preprocess(x)
+
+    def augment(x: Tensor, generator: torch.Generator) -> Tensor:
+        seen["augment"] += len(x)
         return of.augment(x, generator)
 
-    spied = replace(of, prepare=prepare)
+    spied = replace(of, preprocess=preprocess, augment=augment)
     fit(spied, of.new_network(), _meter(of), Phase("warmup", RECIPE_PHASE, epochs=1))
-    assert seen == {True: len(of.train), False: len(of.validation)}
+    assert seen == {"augment": len(of.train), "preprocess": len(of.validation)}
 
 
 @pytest.mark.parametrize("balanced", [True, False])

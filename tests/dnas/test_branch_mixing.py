@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from networks import randomise
 from torch import nn
 
+from suite.dnas.branch_mixing import SAMPLING, BranchSampler, ChoiceRule, MixedNetwork
 from suite.dnas.choice_search import discretise_choices
-from suite.dnas.choices import SAMPLING, ChoiceRule, Choices, MixedNetwork
 from suite.hardware.supernet_graph import trace_supernet
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices, MobileNetV1Choices, ResNet8Choices
 from suite.space.budget import Budget, Constraint
-from suite.space.choices import ChoiceSpace
+from suite.space.choice_space import ChoiceSpace
 
 SUPERNETS = [
     (ResNet8Choices, (3, 32, 32)), (DsCnnChoices, (1, 49, 10)), (MobileNetV1Choices, (3, 96, 96)),
@@ -38,7 +38,7 @@ def _mixed(
 def _decide_at_random(mixed: MixedNetwork, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        logits, alpha = mixed.choices.logits, mixed.masks.alpha
+        logits, alpha = mixed.sampler.logits, mixed.masks.alpha
         logits.copy_(1000 * torch.rand(len(logits), generator=generator))
         alpha[torch.rand(len(alpha), generator=generator) < torch.rand((), generator=generator)] = 0.2
 
@@ -57,8 +57,8 @@ def test_exported_network_computes_the_same_function(
     with torch.no_grad():
         expected = mixed(x)
         exported, selection = discretise_choices(space, Budget(), mixed, "off", shape)
-        found = exported.eval()(x)
-    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+        smaller = exported.eval()(x)
+    assert torch.allclose(smaller, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
     assert space.hardware.measure(exported, shape) == space.exact(selection, mixed.widths())
     assert not any("mix" in name or "masks" in name for name, _ in exported.named_modules())
 
@@ -76,9 +76,9 @@ def test_masks_and_choices_together_export_the_same_function(seed: int) -> None:
         assert torch.allclose(exported.eval()(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
-def _choices(sampling: str, logits: list[float]) -> Choices:
+def _choices(sampling: str, logits: list[float]) -> BranchSampler:
     space = _mixed(ToyChoices(), ToyChoices.SHAPE)[1]
-    choices = Choices(space.positions[:1], ChoiceRule(sampling=sampling))
+    choices = BranchSampler(space.positions[:1], ChoiceRule(sampling=sampling))
     with torch.no_grad():
         choices.logits.copy_(torch.tensor(logits))
     return choices
@@ -90,7 +90,7 @@ def test_hard_draws_follow_the_probabilities() -> None:
     choices.logits.requires_grad_(False)
     counts = torch.zeros(3)
     for _ in range(4000):
-        ((active, weights),) = choices.drawn()
+        ((active, weights),) = choices.sample()
         assert weights is None
         counts[active] += 1
     assert torch.allclose(counts / 4000, choices.probabilities()[0], atol=0.03)
@@ -98,7 +98,7 @@ def test_hard_draws_follow_the_probabilities() -> None:
 
 def test_a_hard_draw_is_one_hot_and_its_gradient_the_soft_one() -> None:
     torch.manual_seed(0)
-    ((active, weights),) = _choices("gumbel_hard", [0.0, 0.0, 0.0]).drawn()
+    ((active, weights),) = _choices("gumbel_hard", [0.0, 0.0, 0.0]).sample()
     assert active == [0, 1, 2]
     assert sorted(weights.tolist()) == pytest.approx([0, 0, 1], abs=1e-6)
     assert weights.requires_grad
@@ -107,7 +107,7 @@ def test_a_hard_draw_is_one_hot_and_its_gradient_the_soft_one() -> None:
 def test_softmax_mixes_in_training_and_evaluation() -> None:
     choices = _choices("softmax", [1.0, 0.0, -1.0])
     for mode in (True, False):
-        ((_, weights),) = choices.train(mode).drawn()
+        ((_, weights),) = choices.train(mode).sample()
         assert torch.allclose(weights, torch.tensor([1.0, 0.0, -1.0]).softmax(0))
 
 
@@ -115,7 +115,7 @@ def test_softmax_mixes_in_training_and_evaluation() -> None:
 def test_evaluation_takes_the_likeliest_and_draws_nothing(sampling: str) -> None:
     choices = _choices(sampling, [0.0, 2.0, 0.0]).eval()
     state = torch.get_rng_state()
-    assert choices.drawn() == [([1], None)]
+    assert choices.sample() == [([1], None)]
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -139,17 +139,17 @@ def test_icv_is_the_papers_and_small_where_one_branch_dominates() -> None:
 def test_unlikely_branches_are_dropped_for_good_and_computed_no_more() -> None:
     mixed, space = _mixed(ToyChoices(), ToyChoices.SHAPE)
     with torch.no_grad():
-        mixed.choices.logits[:3] = torch.tensor([5.0, 0.0, 5.0])
+        mixed.sampler.logits[:3] = torch.tensor([5.0, 0.0, 5.0])
     before = mixed.train()(torch.rand(4, *ToyChoices.SHAPE)) is not None and mixed.macs
-    mixed.choices.drop_unlikely()
-    assert mixed.choices.alive[:3].tolist() == [True, False, True]
+    mixed.sampler.drop_unlikely()
+    assert mixed.sampler.alive[:3].tolist() == [True, False, True]
     mixed(torch.rand(4, *ToyChoices.SHAPE))
     conv5x5 = space.branch_costs("macs", space.full)[1][0][1]
     assert before - mixed.macs == conv5x5 > 0
     with torch.no_grad():
-        mixed.choices.logits[1] = 100.0
-    assert mixed.choices.selection()[0] in (0, 2)
-    assert float(mixed.choices.probabilities()[0][1].detach()) == 0.0
+        mixed.sampler.logits[1] = 100.0
+    assert mixed.sampler.selection()[0] in (0, 2)
+    assert float(mixed.sampler.probabilities()[0][1].detach()) == 0.0
 
 
 def test_a_weights_step_of_a_hard_search_computes_one_branch() -> None:
@@ -157,14 +157,14 @@ def test_a_weights_step_of_a_hard_search_computes_one_branch() -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     mixed, space = _mixed(DsCnnChoices(), (1, 49, 10))
-    mixed.choices.logits.requires_grad_(False)
+    mixed.sampler.logits.requires_grad_(False)
     torch.manual_seed(0)
     for _ in range(3):
         with FlopCounterMode(display=False) as counter:
             mixed.train()(torch.rand(2, 1, 49, 10))
         assert counter.get_total_flops() == 2 * 2 * mixed.macs
     assert mixed.macs < space.all_branches_macs / 2
-    mixed.choices.logits.requires_grad_(True)
+    mixed.sampler.logits.requires_grad_(True)
     mixed(torch.rand(2, 1, 49, 10))
     assert mixed.macs == space.all_branches_macs
 
@@ -172,7 +172,7 @@ def test_a_weights_step_of_a_hard_search_computes_one_branch() -> None:
 def test_switching_branches_makes_the_likeliest_network_fit() -> None:
     mixed, space = _mixed(DsCnnChoices(), (1, 49, 10))
     with torch.no_grad():  # 5x5 everywhere, then in order 3x3, separable, identity
-        mixed.choices.logits.copy_(torch.tensor([2.0, 3.0, 1.0, 0.0] * 4))
+        mixed.sampler.logits.copy_(torch.tensor([2.0, 3.0, 1.0, 0.0] * 4))
     budget = Budget((Constraint("weights", 120_000.0, "120000"),))
     free, likeliest = discretise_choices(space, budget, mixed, "off", (1, 49, 10))
     fitting, selection = discretise_choices(space, budget, mixed, "repair", (1, 49, 10))
@@ -185,7 +185,7 @@ def test_switching_branches_makes_the_likeliest_network_fit() -> None:
 def test_where_masks_are_searched_too_channels_go_before_branches_are_switched() -> None:
     mixed, space = _mixed(ToyChoices(), ToyChoices.SHAPE, masked=True)
     with torch.no_grad():
-        mixed.choices.logits.copy_(torch.tensor([1.0, 2.0, 0.0] + [1.0, 2.0, 0.0, 0.0] * 2))
+        mixed.sampler.logits.copy_(torch.tensor([1.0, 2.0, 0.0] + [1.0, 2.0, 0.0, 0.0] * 2))
     cost = space.exact((1, 1, 1))["weights"]
     budget = Budget((Constraint("weights", 0.5 * cost, "50%"),))
     network, selection = discretise_choices(space, budget, mixed, "refill", ToyChoices.SHAPE)

@@ -16,9 +16,9 @@ from suite.hardware.supernet_graph import trace_supernet
 from suite.models.layer_choice import LayerChoice
 from suite.models.supernets import AutoencoderChoices, DsCnnChoices
 from suite.space.assignment import best_assignment
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.budget import Budget, Constraint
-from suite.space.choices import ChoiceSpace
+from suite.space.choice_space import ChoiceSpace
 
 METRICS = ("weights", "macs", "ram", "latency")
 
@@ -26,6 +26,9 @@ METRICS = ("weights", "macs", "ram", "latency")
 def _space(masked: bool = False, name: str = "nucleo_l4r5zi") -> tuple[ChoiceSpace, ToyChoices]:
     network = ToyChoices()
     return ChoiceSpace(trace_supernet(network, ToyChoices.SHAPE), device(name), masked), network
+
+
+SPACE = _space()[0]
 
 
 def _every(space: ChoiceSpace) -> list[tuple[int, ...]]:
@@ -36,7 +39,7 @@ def _every(space: ChoiceSpace) -> list[tuple[int, ...]]:
 def test_relaxed_cost_at_one_hot_probabilities_is_the_exact_cost_of_the_exported_network(name: str) -> None:
     space, network = _space(name=name)
     for selection in _every(space):
-        exact = space.hardware.measure(keep_branches(network, space.supernet_graph, selection), ToyChoices.SHAPE)
+        exact = space.hardware.measure(select_branches(network, space.supernet_graph, selection), ToyChoices.SHAPE)
         assert space.exact(selection) == exact
         relaxed = space.relaxed(torch.tensor(space.full), one_hot(space, selection), space.hardware.units)
         assert {m: float(c) for m, c in relaxed.items()} == pytest.approx(exact, rel=1e-12)
@@ -64,24 +67,24 @@ def test_slope_of_ram_in_a_probability_is_the_ram_with_that_branch() -> None:
             assert slope == space.exact(selection)["ram"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), metrics=st.lists(st.sampled_from(METRICS), min_size=1, max_size=3, unique=True))
 def test_the_best_selection_that_fits_is_found(seed: int, metrics: list[str]) -> None:
-    space, _ = _space()
+    space = SPACE
     draw = random.Random(seed)
     costs = {selection: space.exact(selection) for selection in _every(space)}
     budget = Budget(tuple(Constraint(m, draw.choice(list(costs.values()))[m], "x") for m in metrics))
     preferences = [[draw.random() for _ in p.branches] for p in space.positions]
     fitting = [sum(preferences[i][k] for i, k in enumerate(s)) for s, c in costs.items() if budget.fits(c)]
-    found = space.best(preferences, budget)
+    best = space.find_best(preferences, budget)
     if not fitting:
-        assert found is None
+        assert best is None
         with pytest.raises(SuiteError):
             space.check_reachable(budget)
         return
-    assert found is not None
-    assert budget.fits(costs[found])
-    assert sum(preferences[i][k] for i, k in enumerate(found)) == pytest.approx(max(fitting), abs=1e-6)
+    assert best is not None
+    assert budget.fits(costs[best])
+    assert sum(preferences[i][k] for i, k in enumerate(best)) == pytest.approx(max(fitting), abs=1e-6)
     space.check_reachable(budget)
 
 
@@ -90,7 +93,7 @@ def test_joint_reachability_of_the_small_spaces_is_exact(supernet: type, shape: 
     space = ChoiceSpace(trace_supernet(supernet(), shape), device("nucleo_l4r5zi"))
     costs = [space.exact(selection) for selection in _every(space)]
     draw = random.Random(7)
-    indifferent = [[0.0] * len(p.branches) for p in space.positions]
+    no_preference = [[0.0] * len(p.branches) for p in space.positions]
     reached = 0
     for _ in range(60):
         pair = draw.sample(METRICS, 2)
@@ -98,7 +101,7 @@ def test_joint_reachability_of_the_small_spaces_is_exact(supernet: type, shape: 
         budget = Budget(tuple(Constraint(m, draw.choice(lowest[m]) * draw.choice([0.98, 1]), "x") for m in pair))
         fits = any(budget.fits(c) for c in costs)
         reached += fits
-        assert (space.best(indifferent, budget) is not None) == fits, budget
+        assert (space.find_best(no_preference, budget) is not None) == fits, budget
     assert 10 < reached < 60, "both answers must occur"
 
 

@@ -1,7 +1,7 @@
 """The space of a network with layer choices: a branch at each position and, where masks are searched too, widths.
 
-Selections are judged as networks of their own, so that the law of costs holds by construction; relaxed costs are
-expectations under the branches' probabilities.
+The exact costs of a selection of branches are those of its own network. Relaxed costs are expectations under the
+probabilities of the branches.
 """
 
 import math
@@ -19,10 +19,11 @@ from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.space.assignment import best_assignment
 from suite.space.budget import Budget
 from suite.space.groups import Groups
-from suite.space.widths import SearchSpace, Widths
+from suite.space.width_space import Widths, WidthSpace
 
-_CUTS = 300
-"""So many selections that fit but for RAM are tried before a budget counts as out of reach."""
+_MAX_CACHED_SPACES = 4096
+_MAX_RAM_CUTS = 300
+"""After so many selections that fit all limits but RAM, a budget counts as unreachable."""
 
 
 @dataclass(frozen=True)
@@ -32,26 +33,21 @@ class ChoiceSpace:
     supernet_graph: SupernetGraph
     hardware: HardwareModel
     masked: bool = False
-    _parts: dict[Selection, SearchSpace] = field(default_factory=dict, compare=False, repr=False)
+    _width_spaces: dict[Selection, WidthSpace] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def positions(self) -> tuple[Position, ...]:
         """The layer choices, in order of execution."""
         return self.supernet_graph.positions
 
-    @property
-    def size(self) -> int:
-        """Number of selections."""
-        return math.prod(len(position.branches) for position in self.positions)
-
     @cached_property
-    def _all(self) -> SearchSpace:
-        return SearchSpace(self.supernet_graph.network, self.hardware)
+    def _all_branches(self) -> WidthSpace:
+        return WidthSpace(self.supernet_graph.network, self.hardware)
 
     @cached_property
     def groups(self) -> Groups:
         """Channel groups of all branches together, frozen where widths are not searched."""
-        groups = self._all.groups
+        groups = self._all_branches.groups
         return groups if self.masked else replace(groups, frozen=(True,) * len(groups))
 
     @property
@@ -59,27 +55,27 @@ class ChoiceSpace:
         """All channels."""
         return self.groups.sizes
 
-    @cached_property
+    @property
     def smallest(self) -> Widths:
         """One channel in each group that may be thinned."""
-        return tuple(n if f else 1 for n, f in zip(self.groups.sizes, self.groups.frozen, strict=True))
+        return self.groups.smallest
 
-    def part(self, selection: Selection) -> SearchSpace:
-        """The mask space of the network of these branches; its layers keep their names in the supernet."""
-        if selection not in self._parts:
-            if len(self._parts) >= 4096:
-                self._parts.clear()
-            self._parts[selection] = SearchSpace(self.supernet_graph.select(selection), self.hardware)
-        return self._parts[selection]
+    def width_space(self, selection: Selection) -> WidthSpace:
+        """The width space of the network of these branches; its layers keep their names in the supernet."""
+        if selection not in self._width_spaces:
+            if len(self._width_spaces) >= _MAX_CACHED_SPACES:
+                self._width_spaces.clear()
+            self._width_spaces[selection] = WidthSpace(self.supernet_graph.select(selection), self.hardware)
+        return self._width_spaces[selection]
 
-    def groups_of_part(self, selection: Selection) -> list[int]:
-        """For each channel group of a selection's network, the group of this space that it belongs to."""
-        return [self.groups.of[name] for name in self.part(selection).groups.names]
+    def groups_of_selection(self, selection: Selection) -> list[int]:
+        """For each channel group of a selection's network, the index of the group of this space that it belongs to."""
+        return [self.groups.of[name] for name in self.width_space(selection).groups.names]
 
     def exact(self, selection: Selection, widths: Sequence[int] | None = None) -> dict[str, float]:
         """Exact costs, every metric, of the network of these branches at these widths (all channels where None)."""
         widths = self.full if widths is None else widths
-        return self.part(selection).exact(tuple(widths[g] for g in self.groups_of_part(selection)))
+        return self.width_space(selection).exact(tuple(widths[g] for g in self.groups_of_selection(selection)))
 
     def relaxed(self, counts: Tensor, probabilities: Sequence[Tensor], metrics: Iterable[str]) -> dict[str, Tensor]:
         """Differentiable costs, 0-d float64 tensors: expectations under independent branch probabilities.
@@ -90,19 +86,19 @@ class ChoiceSpace:
         Args:
             counts: channels of each group, (G,), with gradients.
             probabilities: one tensor a position, with gradients.
-            metrics: what is wanted.
+            metrics: which costs.
         """
         metrics = list(metrics)
         flat = torch.cat([*(p.double().cpu() for p in probabilities), torch.ones(1, dtype=torch.float64)])
         shares = flat[self._share_index]
-        costs = {m: (self._all.per_layer(counts.double(), m) * shares).sum() for m in metrics if m != "ram"}
+        costs = {m: (self._all_branches.per_layer(counts.double(), m) * shares).sum() for m in metrics if m != "ram"}
         if "ram" in metrics:
             costs["ram"] = self._relaxed_ram(counts, probabilities)
         return costs
 
     @cached_property
     def _share_index(self) -> Tensor:
-        """For each weighted layer, where its branch stands among all; one past the end for layers outside choices."""
+        """For each weighted layer the number of its branch, counted over all positions; one more for layers outside."""
         starts = [0]
         for position in self.positions:
             starts.append(starts[-1] + len(position.branches))
@@ -115,20 +111,19 @@ class ChoiceSpace:
     def _relaxed_ram(self, counts: Tensor, probabilities: Sequence[Tensor]) -> Tensor:
         likeliest = tuple(int(p.argmax()) for p in probabilities)
         widths = [round(n) for n in counts.tolist()]
-        value = self.part(likeliest).relaxed(counts[self.groups_of_part(likeliest)], ["ram"])["ram"]
+        value = self.width_space(likeliest).relaxed(counts[self.groups_of_selection(likeliest)], ["ram"])["ram"]
         for i, p in enumerate(probabilities):
-            others = [self._ram((*likeliest[:i], k, *likeliest[i + 1 :]), widths) for k in range(len(p))]
-            slopes = torch.tensor(others, dtype=torch.float64)
+            peaks = [self._peak_ram((*likeliest[:i], k, *likeliest[i + 1 :]), widths) for k in range(len(p))]
+            slopes = torch.tensor(peaks, dtype=torch.float64)
             value = value + ((p - p.detach()).double().cpu() * slopes).sum()
         return value
 
-    def _ram(self, selection: Selection, widths: Sequence[int]) -> float:
-        part = self.part(selection)
-        return part.ram(tuple(widths[g] for g in self.groups_of_part(selection)))
+    def _peak_ram(self, selection: Selection, widths: Sequence[int]) -> float:
+        return self.width_space(selection).ram([widths[g] for g in self.groups_of_selection(selection)])
 
     def branch_costs(self, metric: str, widths: Sequence[int]) -> tuple[float, list[list[float]]]:
-        """An additive metric at these widths: what lies outside the choices, and each branch of each position."""
-        layers = self._all.per_layer(torch.tensor(widths), metric).double()
+        """A metric that is a sum over layers, at these widths: of the layers outside choices, and of each branch."""
+        layers = self._all_branches.per_layer(torch.tensor(widths), metric).double()
         sizes = [len(position.branches) for position in self.positions]
         totals = torch.zeros(sum(sizes) + 1, dtype=torch.float64).index_add(0, self._share_index, layers)
         return float(totals[-1]), [part.tolist() for part in torch.split(totals[:-1], sizes)]
@@ -146,43 +141,46 @@ class ChoiceSpace:
         return fixed + sum(map(max, branches))
 
     @cached_property
-    def even_costs(self) -> dict[str, float]:
-        """Expected costs with all branches as likely and all channels open, where a search starts."""
-        even = [torch.full((len(p.branches),), 1 / len(p.branches)) for p in self.positions]
-        costs = self.relaxed(torch.tensor(self.full).double(), even, self.hardware.units)
+    def uniform_costs(self) -> dict[str, float]:
+        """Expected costs where a search starts: all branches equally likely, all channels open."""
+        uniform = [torch.full((len(p.branches),), 1 / len(p.branches)) for p in self.positions]
+        costs = self.relaxed(torch.tensor(self.full).double(), uniform, self.hardware.units)
         return {metric: float(cost) for metric, cost in costs.items()}
 
-    def best(
+    def find_best(
         self, preferences: Sequence[Sequence[float]], budget: Budget, widths: Sequence[int] | None = None
     ) -> Selection | None:
         """The selection with the largest sum of `preferences` that fits, None where none does.
 
-        A mixed-integer program over the metrics that are sums over layers. Peak RAM is not: what exceeds it is cut off
-        until a selection fits.
+        A mixed-integer program over the metrics that are sums over layers. Peak RAM is no sum: combinations of branches
+        that exceed it are excluded one after the other until a selection fits.
         """
         widths = self.full if widths is None else widths
         limits = [(*self.branch_costs(c.metric, widths), c.target) for c in budget.constraints if c.metric != "ram"]
         cuts: list[list[tuple[int, int]]] = []
-        while len(cuts) < _CUTS:
+        while len(cuts) < _MAX_RAM_CUTS:
             selection = best_assignment(preferences, limits, cuts)
             if selection is None or budget.fits(self.exact(selection, widths)):
                 return selection
-            cuts.append(self._culprits(selection, widths, budget.targets.get("ram", math.inf)))
+            cuts.append(self._find_excess_branches(selection, widths, budget.targets.get("ram", math.inf)))
         return None
 
-    def _culprits(self, selection: Selection, widths: Sequence[int], target: float) -> list[tuple[int, int]]:
-        """(position, branch) pairs that exceed `target` bytes of RAM in any selection; all of them where it is the plan
-        that is to blame, not what lives at once.
+    def _find_excess_branches(
+        self, selection: Selection, widths: Sequence[int], target: float
+    ) -> list[tuple[int, int]]:
+        """(position, branch) pairs that together exceed `target` bytes of RAM, whatever the other branches are.
+
+        All pairs where the buffers that live at once would fit, and only the memory plan does not.
         """
-        part = self.part(selection)
-        inner = [widths[g] for g in self.groups_of_part(selection)]
-        alive = lifetimes(part.network)
-        sizes = {name: size for (name, _, _), size in zip(alive, part.buffer_bytes(inner), strict=True)}
+        space = self.width_space(selection)
+        buffers = lifetimes(space.network)
+        buffer_bytes = space.buffer_bytes([widths[g] for g in self.groups_of_selection(selection)])
+        sizes = {name: size for (name, _, _), size in zip(buffers, buffer_bytes, strict=True)}
         order = {layer.name: i for i, layer in enumerate(self.supernet_graph.raw)}
-        for step in sorted({first for _, first, _ in alive}):
-            now = [name for name, first, last in alive if first <= step <= last]
-            if sum(sizes[name] for name in now) > target:
-                low, high = min(order[n] for n in now), max(order[n] for n in now)
+        for step in sorted({first for _, first, _ in buffers}):
+            live = [name for name, first, last in buffers if first <= step <= last]
+            if sum(sizes[name] for name in live) > target:
+                low, high = min(order[n] for n in live), max(order[n] for n in live)
                 between = {
                     owner[0]
                     for layer in self.supernet_graph.raw[low : high + 1]
@@ -197,21 +195,21 @@ class ChoiceSpace:
         Raises:
             SuiteError: naming each target and its smallest value, or that they cannot be met together.
         """
-        indifferent = [[0.0] * len(position.branches) for position in self.positions]
-        if self.best(indifferent, budget, self.smallest) is not None:
+        no_preference = [[0.0] * len(position.branches) for position in self.positions]
+        if self.find_best(no_preference, budget, self.smallest) is not None:
             return
-        misses = []
+        unreachable = []
         for constraint in budget.constraints:
-            if self.best(indifferent, Budget((constraint,)), self.smallest) is None:
-                least = f" ({self._least(constraint.metric):.6g})" if constraint.metric != "ram" else ""
-                misses.append(
+            if self.find_best(no_preference, Budget((constraint,)), self.smallest) is None:
+                smallest = f" ({self._smallest_cost(constraint.metric):.6g})" if constraint.metric != "ram" else ""
+                unreachable.append(
                     f"budget.{constraint.metric}={constraint.text} ({constraint.target:.6g} "
-                    f"{self.hardware.units[constraint.metric]}) is below the smallest network of this space{least}"
+                    f"{self.hardware.units[constraint.metric]}) is below the smallest network of this space{smallest}"
                 )
-        text = "; ".join(misses) or f"no network of this space meets all limits together ({budget.label})"
+        text = "; ".join(unreachable) or f"no network of this space meets all limits together ({budget.label})"
         raise SuiteError(text)
 
-    def _least(self, metric: str) -> float:
+    def _smallest_cost(self, metric: str) -> float:
         fixed, branches = self.branch_costs(metric, self.smallest)
         return fixed + sum(map(min, branches))
 

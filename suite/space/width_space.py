@@ -1,7 +1,7 @@
-"""The mask-based search space of a seed: a width for each channel group, with its exact and relaxed costs.
+"""The width search space of a reference network: a width for each channel group, with exact and relaxed costs.
 
-Costs are computed from the layer list alone, so thousands of candidates a second can be judged before any is built.
-The law that tests hold it to: relaxed cost at binary masks == exact cost of the exported network.
+Costs are computed from the list of layers alone, thousands of candidates a second, before any network is built. The
+tests hold it to one law: the relaxed cost at binary masks is the exact cost of the exported network.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,24 +20,24 @@ from suite.space.groups import Groups, channel_groups
 from suite.space.slicing import slice_channels
 
 Widths = tuple[int, ...]
-_PLANS_KEPT = 1000
+_MAX_CACHED_PLANS = 1000
 
 
 @dataclass(frozen=True)
-class SearchSpace:
-    """All networks that keep at least one channel in each group of the traced seed."""
+class WidthSpace:
+    """All networks that keep at least one channel in each channel group of the traced reference network."""
 
     network: Network
     hardware: HardwareModel
 
     @cached_property
     def groups(self) -> Groups:
-        """The seed's channel groups."""
+        """The reference network's channel groups."""
         return channel_groups(self.network)
 
     @property
     def full(self) -> Widths:
-        """The seed's own widths."""
+        """The reference network's own widths."""
         return self.groups.sizes
 
     @cached_property
@@ -45,14 +45,14 @@ class SearchSpace:
         """Indices of the groups that may be thinned."""
         return tuple(i for i, frozen in enumerate(self.groups.frozen) if not frozen)
 
-    @cached_property
+    @property
     def smallest(self) -> Widths:
         """One channel in each free group."""
-        return tuple(n if f else 1 for n, f in zip(self.groups.sizes, self.groups.frozen, strict=True))
+        return self.groups.smallest
 
     @cached_property
     def reference_costs(self) -> dict[str, float]:
-        """Exact costs of the seed."""
+        """Exact costs of the reference network."""
         return self.exact(self.full)
 
     @cached_property
@@ -61,13 +61,13 @@ class SearchSpace:
 
     @cached_property
     def _features(self) -> tuple[Tensor, Tensor]:
-        """Features of the input and of the output of each weighted layer for one channel of each group, (L, G)."""
+        """How many features of each weighted layer's input and output one channel of each group makes, (L, G) each."""
         layers = self.network.weighted
         return self.groups.features([x.inputs[0] for x in layers]), self.groups.features([x.name for x in layers])
 
     @cached_property
     def _buffers(self) -> tuple[Tensor, list[tuple[int, int]]]:
-        """Activation tensors: elements for one channel of each group (T, G), first and last operations."""
+        """Activation tensors: elements that one channel of each group adds, (T, G), and (first, last) operation."""
         tensors = lifetimes(self.network)
         sizes = [self.network.by_name[name].size for name, _, _ in tensors]
         area = torch.tensor([height * width for height, width in sizes])
@@ -88,8 +88,8 @@ class SearchSpace:
     def memory_plan(self, widths: Sequence[int]) -> MemoryPlan:
         """Where the activation tensors lie at these widths, in the order of `lifetimes`."""
         key = tuple(widths)
-        if key not in self._plans:  # from one step of a search to the next widths are rarely new
-            if len(self._plans) >= _PLANS_KEPT:
+        if key not in self._plans:  # from one step of a search to the next widths rarely change
+            if len(self._plans) >= _MAX_CACHED_PLANS:
                 self._plans.clear()
             sizes = zip(self.buffer_bytes(key), self._buffers[1], strict=True)
             self._plans[key] = plan_memory([Buffer(size, *life) for size, life in sizes])
@@ -122,7 +122,7 @@ class SearchSpace:
         return {metric: costs[metric] for metric in metrics}
 
     def _relaxed_ram(self, counts: Tensor) -> Tensor:
-        """Straight-through: the exact peak at rounded counts, with the slopes of what holds it up."""
+        """Straight-through: the exact peak at rounded counts, with the slopes of the buffers that hold it up."""
         plan = self.memory_plan(counts.detach().round().int().tolist())
         slopes = torch.tensor(plan.slopes, dtype=torch.float64) @ self._buffers[0].double()
         return plan.peak + slopes @ (counts - counts.detach())
@@ -140,20 +140,20 @@ class SearchSpace:
             SuiteError: naming each unreachable target and the smallest reachable value.
         """
         smallest = self.exact(self.smallest)
-        misses = [
+        unreachable = [
             f"budget.{c.metric}={c.text} ({c.target:.6g} {self.hardware.units[c.metric]}) is below the smallest "
             f"network of this space ({smallest[c.metric]:.6g})"
             for c in budget.constraints
             if smallest[c.metric] > c.target
         ]
-        if misses:
-            raise SuiteError("; ".join(misses))
+        if unreachable:
+            raise SuiteError("; ".join(unreachable))
 
     def sample(self, rng: torch.Generator, budget: Budget, tries: int = 100_000) -> Widths:
-        """Random widths that fit: a common scale, uniform, then each group's width up to that share, uniform.
+        """Random widths that fit: one scale for all groups, uniform, then each group's width up to that share, uniform.
 
         Raises:
-            SuiteError: nothing that fits was drawn in `tries` draws.
+            SuiteError: none of `tries` draws fits.
         """
         for _ in range(tries):
             scale = torch.rand((), generator=rng).item()
@@ -166,10 +166,10 @@ class SearchSpace:
                 return widths
         raise SuiteError(f"none of {tries} random networks meets the budget ({budget.label}): give it more room")
 
-    def thin(self, seed: nn.Module, widths: Sequence[int]) -> nn.Module:
-        """A copy of `seed` with the first channels of each group, as many as `widths` says."""
-        kept = [torch.arange(n) < w for n, w in zip(self.groups.sizes, widths, strict=True)]
-        return slice_channels(seed, self.network, self.groups, kept)
+    def thin(self, network: nn.Module, widths: Sequence[int]) -> nn.Module:
+        """A copy of `network`, a reference network, with the first channels of each group, as many as `widths` says."""
+        open_channels = [torch.arange(n) < w for n, w in zip(self.groups.sizes, widths, strict=True)]
+        return slice_channels(network, self.network, self.groups, open_channels)
 
     def named(self, widths: Sequence[int]) -> Mapping[str, int]:
         """Width of each free group by its name."""

@@ -1,7 +1,7 @@
-"""Path-based search: logits of each layer choice, how branches are drawn from them, and the network that mixes them.
+"""Path-based search: logits of each layer choice, how branches are sampled from them, and the network that mixes them.
 
-Burrello et al., arXiv 2310.07217; paper sections 1.2, 1.4 and 5.4. Costs use the plain softmax of the logits, whatever
-is drawn in the forward pass, as in the paper's code.
+As in the public code of arXiv 2310.07217 (repository eml-eda/multi-constraint-nas, commit 915520f, and the SuperNet of
+eml-eda/plinio, commit 3d6b5e0). Costs use the plain softmax of the logits, whatever is sampled in the forward pass.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
-from suite.space.branches import keep_branches
+from suite.space.branches import select_branches
 from suite.space.groups import Groups
 
 SAMPLING = ("gumbel_hard", "gumbel_soft", "softmax")
@@ -26,16 +26,16 @@ _ICV_EPSILON = 1e-3
 
 @dataclass(frozen=True)
 class ChoiceRule:
-    """How branches are chosen.
+    """How branches are sampled and trained.
 
-    sampling: gumbel_hard draws one branch a step, with the straight-through gradient (the paper's); gumbel_soft mixes
+    sampling: gumbel_hard samples one branch a step, with the straight-through gradient (the paper's); gumbel_soft mixes
         by the noisy softmax; softmax mixes without noise, with the ICV term in the loss.
     temperature, decay: of the softmax, temperature x exp(-decay x epoch).
     optimisation: alternating trains weights (and masks) on the training data, then logits on the validation data, in
         each epoch; joint trains everything on the training data.
-    lr: of the logits; ten times the recipe's `mask_lr` where null, as they have about a tenth of the masks' steps.
-    icv: weight of the ICV term, mean^2 / variance of the probabilities, small where one branch dominates.
-    drop_below: a branch whose probability is below this at the end of an epoch is dropped for good; 0: none ever is.
+    lr: of the logits; null: ten times the recipe's `mask_lr`, as they have about a tenth of the masks' steps.
+    icv: weight of the ICV term, mean^2 / variance of the probabilities, which is small where one branch dominates.
+    drop_below: a branch whose probability is below this at the end of an epoch is dropped for good; 0: none is.
     """
 
     sampling: str = "gumbel_hard"
@@ -65,8 +65,11 @@ class ChoiceRule:
         return self.temperature * math.exp(-self.decay * epoch)
 
 
-class Choices(nn.Module):
-    """Logits of all positions as one flat parameter, initially 0: every branch is as likely."""
+class BranchSampler(nn.Module):
+    """Logits of all positions as one flat parameter, initially 0, so that all branches are equally likely.
+
+    `alive` is False for the branches that were dropped.
+    """
 
     alive: Tensor
 
@@ -81,39 +84,40 @@ class Choices(nn.Module):
     def probabilities(self) -> list[Tensor]:
         """Softmax of each position's logits at the present temperature, 0 for branches that were dropped."""
         logits = (self.logits / self.temperature).masked_fill(~self.alive, -math.inf)
-        return [F.softmax(part, 0) for part in torch.split(logits, self.sizes)]
+        return [F.softmax(position, 0) for position in torch.split(logits, self.sizes)]
 
     @torch.no_grad()
     def selection(self) -> Selection:
         """The likeliest branch of each position."""
         return tuple(int(p.argmax()) for p in self.probabilities())
 
-    def drawn(self) -> list[tuple[list[int], Tensor | None]]:
-        """For each position, the branches to compute in this step and their weights (None: one branch, as it is).
+    def sample(self) -> list[tuple[list[int], Tensor | None]]:
+        """For each position, the branches to compute in this step and their weights (None: a single branch).
 
-        In training as `rule.sampling` says. A hard draw whose gradient nobody asks for computes one branch only. In
-        evaluation the likeliest branch, or with `softmax` the mixture.
+        In training as `rule.sampling` says. With hard sampling all branches are computed only where the logits need
+        their gradient. In evaluation the likeliest branch, or with `softmax` the mixture.
         """
         mixture = self.rule.sampling == "softmax"
         if not self.training and not mixture:
             return [([k], None) for k in self.selection()]
         logits = self.logits.masked_fill(~self.alive, -math.inf)
-        result: list[tuple[list[int], Tensor | None]] = []
-        for part, alive in zip(torch.split(logits, self.sizes), torch.split(self.alive, self.sizes), strict=True):
+        samples: list[tuple[list[int], Tensor | None]] = []
+        positions = zip(torch.split(logits, self.sizes), torch.split(self.alive, self.sizes), strict=True)
+        for position_logits, alive in positions:
             active = torch.nonzero(alive).flatten().tolist()
             if len(active) == 1:
-                result.append((active, None))
+                samples.append((active, None))
                 continue
-            living = part[alive]
+            active_logits = position_logits[alive]
             if mixture:
-                weights = F.softmax(living / self.temperature, 0)
+                weights = F.softmax(active_logits / self.temperature, 0)
             else:
-                weights = F.gumbel_softmax(living, self.temperature, self.rule.sampling == "gumbel_hard")
+                weights = F.gumbel_softmax(active_logits, self.temperature, self.rule.sampling == "gumbel_hard")
             if self.rule.sampling == "gumbel_hard" and not weights.requires_grad:
-                result.append(([active[int(weights.argmax())]], None))
+                samples.append(([active[int(weights.argmax())]], None))
             else:
-                result.append((active, weights))
-        return result
+                samples.append((active, weights))
+        return samples
 
     @torch.no_grad()
     def drop_unlikely(self) -> None:
@@ -129,8 +133,8 @@ class Choices(nn.Module):
 class MixedNetwork(MaskedNetwork):
     """A network with layer choices under search, with or without masks on its channel groups.
 
-    `network` is changed in place. `macs` are the forward MACs of an example in the last pass, from `branch_macs`:
-    outside the choices, and of each branch.
+    `network` is changed in place. `branch_macs` are the forward MACs outside the choices, and those of each branch;
+    `macs` are the forward MACs of an example in the last pass.
     """
 
     def __init__(
@@ -143,37 +147,37 @@ class MixedNetwork(MaskedNetwork):
     ) -> None:
         super().__init__(network, supernet_graph.network, groups)
         self.supernet_graph = supernet_graph
-        self.choices = Choices(supernet_graph.positions, rule)
-        self.price(branch_macs)
-        self.macs = self._macs_of([range(n) for n in self.choices.sizes])
+        self.sampler = BranchSampler(supernet_graph.positions, rule)
+        self.set_branch_macs(branch_macs)
+        self.macs = self._sum_macs([range(n) for n in self.sampler.sizes])
 
-    def price(self, branch_macs: tuple[float, list[list[float]]]) -> None:
-        """Set the forward MACs outside the choices, and of each branch, at the widths that are computed now."""
+    def set_branch_macs(self, branch_macs: tuple[float, list[list[float]]]) -> None:
+        """Set the forward MACs outside the choices, and of each branch, at the widths that are computed."""
         self._fixed_macs, self._branch_macs = branch_macs
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's output with the branches of this step."""
-        drawn = self.choices.drawn()
-        places = [cast(LayerChoice, self.network.get_submodule(p.name)) for p in self.supernet_graph.positions]
-        self.macs = self._macs_of([active for active, _ in drawn])
-        for place, (active, weights) in zip(places, drawn, strict=True):
-            place.active, place.mix.weights = active, weights
+        samples = self.sampler.sample()
+        choices = [cast(LayerChoice, self.network.get_submodule(p.name)) for p in self.supernet_graph.positions]
+        self.macs = self._sum_macs([active for active, _ in samples])
+        for choice, (active, weights) in zip(choices, samples, strict=True):
+            choice.active, choice.mix.weights = active, weights
         result = super().forward(x)
-        for place in places:
-            place.active, place.mix.weights = range(len(place.branches)), None  # as if never searched, and copyable
+        for choice in choices:  # back to all branches; weights with a graph could not be copied
+            choice.active, choice.mix.weights = range(len(choice.branches)), None
         return result
 
     def evaluation_macs(self) -> float:
         """Forward MACs of an example in eval mode: of the likeliest network, or of the mixture."""
-        if self.choices.rule.sampling != "softmax":
-            return self._macs_of([[k] for k in self.choices.selection()])
-        alive = torch.split(self.choices.alive, self.choices.sizes)
-        return self._macs_of([torch.nonzero(part).flatten().tolist() for part in alive])
+        if self.sampler.rule.sampling != "softmax":
+            return self._sum_macs([[k] for k in self.sampler.selection()])
+        alive = torch.split(self.sampler.alive, self.sampler.sizes)
+        return self._sum_macs([torch.nonzero(position).flatten().tolist() for position in alive])
 
-    def _macs_of(self, active: Sequence[Sequence[int]]) -> float:
-        spent = (costs[k] for part, costs in zip(active, self._branch_macs, strict=True) for k in part)
-        return self._fixed_macs + sum(spent)
+    def _sum_macs(self, active: Sequence[Sequence[int]]) -> float:
+        active_macs = (macs[k] for branches, macs in zip(active, self._branch_macs, strict=True) for k in branches)
+        return self._fixed_macs + sum(active_macs)
 
-    def plain_selection(self, selection: Selection) -> nn.Module:
+    def copy_selection(self, selection: Selection) -> nn.Module:
         """A copy of the full-width network of these branches, without masks and choices."""
-        return keep_branches(self.plain(), self.supernet_graph, selection)
+        return select_branches(self.copy_plain(), self.supernet_graph, selection)

@@ -1,0 +1,50 @@
+"""The candidates of a method: measured by the harness itself, and the one that a run returns.
+
+The harness never believes a method's own figures.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from suite.space.budget import Budget, feasible_first_key
+from suite.task.evaluation import evaluate, to_device
+from suite.task.meter import Meter
+from suite.task.task import Candidate, Task
+
+SELECTION = "best validation score among feasible candidates; least total violation where none is feasible"
+"""The rule of `choose_candidate`, as a record states it."""
+
+
+@dataclass(frozen=True)
+class EvaluatedCandidate:
+    """A candidate with what the harness measured of it: exact costs by metric, and the validation score."""
+
+    candidate: Candidate
+    costs: Mapping[str, float]
+    validation: float
+
+
+def evaluate_candidate(task: Task, candidate: Candidate, meter: Meter) -> EvaluatedCandidate:
+    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter."""
+    costs = task.hardware.measure(candidate.network, task.input_shape)
+    network = to_device(candidate.network, task.compute)
+    return EvaluatedCandidate(candidate, costs, evaluate(task, network, task.validation, meter, costs["macs"]))
+
+
+def choose_candidate(budget: Budget, candidates: Sequence[EvaluatedCandidate]) -> EvaluatedCandidate:
+    """The best validation score among the feasible candidates; the least total violation where none is feasible.
+
+    A score that is not a number is worse than any other.
+    """
+    return max(candidates, key=lambda c: feasible_first_key(budget, c.costs, c.validation))
+
+
+def summarise_candidate(budget: Budget, evaluated: EvaluatedCandidate) -> dict[str, Any]:
+    """What a record keeps of a candidate."""
+    return {
+        "name": evaluated.candidate.name,
+        "validation": evaluated.validation,
+        "costs": dict(evaluated.costs),
+        "feasible": budget.fits(evaluated.costs),
+    }

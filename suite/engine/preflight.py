@@ -1,0 +1,49 @@
+"""What refuses a run once its data is read, before anything is trained."""
+
+from dataclasses import replace
+
+import torch
+
+from suite import SuiteError
+from suite.config.plan import Plan
+from suite.data.base import Data, Split
+from suite.task.task import Task
+
+
+def check_outputs(plan: Plan, data: Data) -> None:
+    """Compare the outputs of the reference network with what the benchmark needs, where the benchmark says so.
+
+    Raises:
+        SuiteError: they differ.
+    """
+    expected = getattr(plan.benchmark, "outputs", None)
+    given = plan.task.space.network.output.channels
+    if expected is not None and given != (needed := expected(data)):
+        raise SuiteError(
+            f"benchmark.network: the reference network gives {given} outputs, the data of {plan.benchmark.name} "
+            f"needs {needed}"
+        )
+
+
+def check_method(plan: Plan, task: Task) -> None:
+    """Let the method refuse the task before anything is trained, such as for a cost limit that is too small.
+
+    Raises:
+        SuiteError: it does.
+    """
+    check = getattr(plan.method, "check", None)
+    if check is None:
+        return
+    try:
+        check(task, plan.budget)
+    except ValueError as error:
+        raise SuiteError(str(error)) from error
+
+
+def without_examples(data: Data) -> Data:
+    """The same numbers of examples and labels, each example empty: for checks that need the splits' sizes only."""
+    return replace(data, train=_empty(data.train), validation=_empty(data.validation), test=_empty(data.test))
+
+
+def _empty(split: Split) -> Split:
+    return Split(torch.empty(len(split), 0), split.y)

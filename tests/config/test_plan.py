@@ -1,0 +1,85 @@
+"""What planning refuses before anything is trained."""
+
+import re
+from pathlib import Path
+
+import pytest
+from own_code import NETWORK, OwnCode
+from tasks import plan
+
+from suite import SuiteError
+from suite.cli.main import main
+
+
+def test_a_changed_preset_says_so() -> None:
+    assert plan().preset == "smoke"
+    assert plan("recipe.epochs=3").preset == "smoke (changed)"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("budget.weights=1B", "smallest network"),
+        ("budget.weights=lots", "not a quantity"),
+        ("compute=tpu", "cpu"),
+        ("threads=0", "threads=0"),
+        ("recipe.epochs=-1", "epochs"),
+        ("method.guarantee=maybe", "repair"),
+        ("device.ceil_slope=up", "mean, unit"),
+        ("benchmark.network._target_=no.such.Net", "no.such.Net"),
+        ("benchmark.data.pack=/no/such.npz", "/no/such.npz"),
+        ("method.penalty.multiplier=-1", "multiplier"),
+    ],
+)
+def test_bad_input_is_refused_before_training(override: str, named: str) -> None:
+    device = ["device=gap8"] if override.startswith("device.") else []
+    with pytest.raises(SuiteError, match=named):
+        plan(*device, override)
+
+
+class TestNetworksThatDoNotFit:
+    """A network that cannot take the benchmark's examples or gives another number of outputs; both numbers are told."""
+
+    @pytest.mark.parametrize(
+        ("edit", "named"),
+        [
+            (("nn.Conv2d(1,", "nn.Conv2d(3,"), r"network=own_net\.Net: .*3 channels, but got 1"),
+            (("width * 36", "width * 100"), r"network=own_net\.Net: .*2x288 and 800x10"),
+            (("classes=10", "classes=12"), r"network=own_net\.Net: gives 12 outputs, benchmark digits needs 10"),
+        ],
+        ids=["channels", "size", "outputs"],
+    )
+    def test_ones_own_network(self, edit: tuple[str, str], named: str, own_code: OwnCode) -> None:
+        own_code.write("own_net", NETWORK.replace(*edit))
+        with pytest.raises(SuiteError, match=named) as refused:
+            plan("network=own_net.Net")
+        assert len(str(refused.value).splitlines()) == 1
+
+    def test_a_supernet_with_other_outputs_than_the_reference_network(self) -> None:
+        with pytest.raises(SuiteError, match=r"benchmark\.supernet=.*gives 12 outputs, the reference network 10"):
+            plan("space=choices", "benchmark.supernet.classes=12")
+
+    @pytest.mark.parametrize(("key", "told"), [("in_channels=3", "3 channels, but got 1"), ("classes=12", "12.*10")])
+    @pytest.mark.parametrize("sweep", [["-m", "seed=0,1"], []])
+    def test_the_benchmarks_own_settings(
+        self, key: str, told: str, sweep: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        job = ["preset=smoke", "threads=1", f"benchmark.network.{key}", f"results_dir={tmp_path}"]
+        assert main(["run", *sweep, *job]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.search(f"benchmark.network.*{told}", line)
+        assert not list(tmp_path.rglob("*.pt"))
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../x", "a/b", "a\\b", ".hidden", "/tmp/x", "artefacts", "published", ""])
+@pytest.mark.parametrize("sweep", [["-m", "seed=0,1"], []])
+def test_a_name_that_is_no_plain_folder_writes_nothing_anywhere(
+    name: str, sweep: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    assert main(["run", *sweep, "preset=smoke", "threads=1", "method=hand_tuned", f"name='{name}'"]) == 2
+    assert "name=" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list(tmp_path.iterdir()) == [home]

@@ -1,0 +1,72 @@
+"""A run's variant: exactly the options that differ from its method's default."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+from tasks import plan
+
+from suite.config.identity import method_variant, typed_settings
+
+
+@pytest.mark.parametrize("method", ["duccio", "hand_tuned", "nsga2", "taper", "unconstrained_dnas", "random_search"])
+def test_a_method_at_its_defaults_has_no_variant(method: str) -> None:
+    assert plan(f"method={method}").variant == {}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "variant"),
+    [
+        (["method.guarantee='off'"], {"guarantee": "off"}),
+        (["method.penalty.shape=abs", "method.compaction=false"], {"penalty.shape": "abs", "compaction": False}),
+        (["method=nsga2", "method.cost_limit=null", "method.trials=4"], {"cost_limit": None, "trials": 4}),
+        (["method=hand_tuned", "method.length=standard"], {"length": "standard"}),
+        (["method.penalty.multiplier={weights:10}"], {"penalty.multiplier.weights": 10}),
+    ],
+)
+def test_what_differs_is_the_variant(overrides: list[str], variant: dict[str, object]) -> None:
+    assert dict(plan(*overrides).variant) == variant
+
+
+def test_the_searched_space_is_part_of_the_variant() -> None:
+    choices = plan("benchmark=keyword_spotting", "space=choices", "budget.weights=75%")
+    assert choices.variant == {"space": "choices"}
+
+
+def test_numbers_written_differently_are_no_variant() -> None:
+    assert plan("method=unconstrained_dnas", "method.strengths=9", "method.decades=1.50").variant == {}
+
+
+def test_options_are_all_of_them() -> None:
+    options = plan("method.guarantee='off'").options
+    assert options["guarantee"] == "off"
+    assert options["penalty"]["shape"] == "hinge"
+    assert "name" not in options
+
+
+@dataclass(frozen=True)
+class Rule:
+    power: float = 2.0
+
+
+@dataclass(frozen=True)
+class Foreign:
+    version: ClassVar[int] = 1
+    ignored_in_id: ClassVar[tuple[str, ...]] = ("workers",)
+
+    name: str = "foreign"
+    rule: Rule = field(default_factory=Rule)
+    limit: float | None = None
+    workers: int = 1
+
+
+def test_the_defaults_of_a_foreign_method_are_those_of_its_class() -> None:
+    node = {"_target_": "pkg.Foreign", "name": "foreign"}
+    assert method_variant(Foreign(), node, "masks") == {}
+    assert method_variant(Foreign(rule=Rule(3.0)), node, "both") == {"rule.power": 3, "space": "both"}
+
+
+def test_null_and_ignored_options_are_not_in_what_is_hashed() -> None:
+    node = {"_target_": "pkg.Foreign", "name": "foreign"}
+    settings = typed_settings(Foreign(workers=8), node, Foreign.ignored_in_id)
+    assert settings == {"_target_": "pkg.Foreign", "name": "foreign", "rule": {"power": 2}}

@@ -1,0 +1,41 @@
+"""What cannot work is refused before the first run of a sweep trains."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from suite.cli.main import main
+from suite.config.catalogue import catalogue
+
+LIMITED = sorted(e.name for e in catalogue() if e.group == "method" and "cost_limit" in e.node)
+
+
+def test_methods_with_a_cost_limit_are_known() -> None:
+    assert {"duccio", "hand_tuned", "width_scaling", "nsga2", "taper"} <= set(LIMITED)
+
+
+@pytest.mark.parametrize("method", LIMITED)
+def test_a_cost_limit_that_is_too_small_is_refused_before_the_first_run_trains(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = ["preset=smoke", "threads=1", "budget.weights=50%", f"results_dir={tmp_path}"]
+    assert main(["run", "-m", *sweep, f"method={method}", "method.cost_limit=1000,0.001"]) == 2
+    error = capsys.readouterr().err
+    least = re.search(r"method\.cost_limit=0\.001: .* at least ([0-9.]+)", error)
+    assert least is not None, error
+    assert len([line for line in error.splitlines() if line.startswith("error:")]) == 1
+    assert not list(tmp_path.rglob("*.pt")), "nothing was trained"
+    assert not list(tmp_path.rglob("record.json"))
+
+
+@pytest.mark.parametrize("method", ["duccio", "hand_tuned"])
+def test_a_single_run_is_refused_as_well_and_the_limit_that_is_named_suffices(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = ["run", "preset=smoke", "threads=1", "budget.weights=50%", f"results_dir={tmp_path}", f"method={method}"]
+    assert main([*job, "method.cost_limit=0.001"]) == 2
+    least = re.search(r"at least ([0-9.]+)", capsys.readouterr().err)
+    assert least is not None
+    assert not list(tmp_path.rglob("*.pt"))
+    assert main([*job, f"method.cost_limit={least[1]}"]) == 0

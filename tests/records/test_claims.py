@@ -1,0 +1,121 @@
+"""Who works on a run: told without taking its lock."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from synthetic import make_record
+
+from suite.records.claims import CLAIM, claimed, is_claimed
+from suite.records.plan_note import PLAN_NOTE, PlanNote
+from suite.records.status import run_states
+from suite.records.store import Store
+
+
+def write_claim(folder: Path, **changes: object) -> Path:
+    """The claim that this process would leave, with `changes`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with claimed(folder):
+        claim = json.loads((folder / CLAIM).read_text())
+    (folder / CLAIM).write_text(json.dumps(claim | changes))
+    return folder
+
+
+def age(path: Path, seconds: float) -> None:
+    past = time.time() - seconds
+    os.utime(path, (past, past))
+
+
+def test_a_run_is_claimed_while_it_is_at_work_and_not_after(tmp_path: Path) -> None:
+    assert not is_claimed(tmp_path)
+    with claimed(tmp_path):
+        assert is_claimed(tmp_path)
+    assert not is_claimed(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_raises_gives_its_claim_back(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), claimed(tmp_path):
+        raise ZeroDivisionError
+    assert not is_claimed(tmp_path)
+
+
+def test_a_process_that_was_killed_claims_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert is_claimed(write_claim(tmp_path))
+    assert not is_claimed(write_claim(tmp_path, pid=process.pid))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux says when a process began")
+def test_a_later_process_with_the_number_of_a_killed_one_claims_nothing(tmp_path: Path) -> None:
+    assert not is_claimed(write_claim(tmp_path, started="1"))
+
+
+def test_a_claim_of_another_machine_expires_without_signs_of_life(tmp_path: Path) -> None:
+    folder = write_claim(tmp_path, host="elsewhere", pid=1)
+    assert is_claimed(folder)
+    age(folder / CLAIM, 3600)
+    assert not is_claimed(folder)
+    (folder / "checkpoints").mkdir()
+    beat = folder / "checkpoints" / "search.beat"
+    beat.write_bytes(b"")
+    assert is_claimed(folder)
+    age(beat, 3600)
+    assert not is_claimed(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"7", b'{"host": 1}', b'{"host": "x", "pid": "y", "started": null}'])
+def test_a_damaged_claim_is_none(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / CLAIM).write_bytes(content)
+    assert not is_claimed(tmp_path)
+
+
+def test_looking_at_an_experiment_takes_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that starts while somebody looks must not believe that another process has it."""
+    store = Store(tmp_path, "example")
+    for seed in range(2):
+        note = PlanNote("digits", "duccio", "none", seed, "smoke", "gap8")
+        folder = store.run_folder(f"planned{seed}")
+        folder.mkdir(parents=True)
+        (folder / PLAN_NOTE).write_bytes(note.to_json())
+    store.write(make_record())
+    write_claim(store.run_folder("planned1"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a lock was asked for")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    monkeypatch.setattr(Store, "lock", refuse)
+    assert sorted(state.state for state in run_states(store)) == ["done", "missing", "running"]
+
+
+def test_a_run_that_starts_while_somebody_looks_is_done(tmp_path: Path) -> None:
+    """In another process, over and over, as `watch suite status` does."""
+    looking = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from suite.records.status import run_states\nfrom suite.records.store import Store\n"
+        "store = Store(Path(sys.argv[1]), 'e')\nprint('looking', flush=True)\n"
+        "while True: run_states(store)\n"
+    )
+    store = Store(tmp_path, "e")
+    folders = [store.run_folder(f"run{i}") for i in range(40)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / PLAN_NOTE).write_bytes(PlanNote("digits", "duccio", "none", 0, "smoke", "gap8").to_json())
+    process = subprocess.Popen([sys.executable, "-c", looking, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        for folder in folders * 25:
+            with store.lock(folder).acquire(timeout=0):
+                pass
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,66 @@
+"""What results/ and README.md show is what the records say: the archives are whole, and reports come out the same."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import RESULTS, ROOT
+from readme_table import readme_lines
+
+from suite.cli.main import main
+from suite.records.archive import ARCHIVE_NAME
+from suite.records.store import Store
+
+EXPERIMENTS = sorted(path.parent.name for path in RESULTS.glob(f"*/{ARCHIVE_NAME}"))
+
+
+def test_the_example_of_the_readme_is_recorded() -> None:
+    assert "digits" in EXPERIMENTS
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_run_is_finished_and_its_record_can_be_read(name: str) -> None:
+    store = Store(RESULTS, name)
+    assert store.broken() == []
+    assert {record.status for record in store.records()} == {"done"}
+    assert [record.id for record in store.records()] == sorted(store.archive.files())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_records_come_from_committed_code_and_name_no_private_path(name: str) -> None:
+    for record in Store(RESULTS, name).records():
+        assert record.environment["clean"] is True, record.id
+        text = json.dumps(record.environment)
+        assert not any(part in text for part in ("/home/", "/root/", "/work/", "/tmp/")), record.environment
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_committed_tables_and_figures_come_out_the_same(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    shutil.copy(RESULTS / name / ARCHIVE_NAME, tmp_path / name / ARCHIVE_NAME)
+    assert main(["report", str(tmp_path / name)]) == 0
+    committed = RESULTS / name / "report"
+    files = sorted(path.relative_to(committed) for kind in ("tables", "figures") for path in committed.glob(f"{kind}/*"))
+    assert any(path.suffix == ".png" for path in files)
+    for path in files:
+        if path.suffix in (".csv", ".md", ".tex", ".png"):
+            assert (tmp_path / name / "report" / path).read_bytes() == (committed / path).read_bytes(), path
+
+
+class TestReadme:
+    TEXT = (ROOT / "README.md").read_text()
+
+    def test_its_table_is_that_of_the_records(self) -> None:
+        table = pd.read_csv(RESULTS / "digits" / "report" / "tables" / "main.csv")
+        assert "\n".join(readme_lines(table)) in self.TEXT
+
+    def test_its_figure_is_there(self) -> None:
+        (figure,) = [part.split(")")[0] for part in self.TEXT.split("](") if part.startswith("results/digits/report/figures")]
+        assert (ROOT / figure).is_file()
+
+    def test_it_is_short(self) -> None:
+        lines = self.TEXT.splitlines()
+        assert len(lines) <= 120
+        assert max(map(len, lines)) <= 140
