@@ -47,5 +47,5 @@ def test_the_guide_has_files_and_commands() -> None:
 def test_limits_that_the_guide_states() -> None:
     method = (ROOT / "baselines" / "random_search.py").read_text().splitlines()
     assert len(method) <= 30
-    for device in (ROOT / "suite" / "conf" / "device").glob("*.yaml"):
+    for device in (ROOT / "suite" / "config" / "conf" / "device").glob("*.yaml"):
         assert len(device.read_text().splitlines()) <= 15

@@ -17,7 +17,7 @@ from suite.engine import jobs
 log = logging.getLogger("suite")
 
 
-@hydra.main(version_base="1.3", config_path="pkg://suite.conf", config_name="config")
+@hydra.main(version_base="1.3", config_path="pkg://suite.config.conf", config_name="config")
 def _hydra_job(job: DictConfig) -> None:
     set_up_logging()  # a parallel launcher's process starts without
     try:

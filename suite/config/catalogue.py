@@ -33,7 +33,7 @@ def catalogue(config_dir: Path | None = None) -> list[Entry]:
     if config_dir is not None and not config_dir.is_dir():
         raise SuiteError(f"--config-dir={config_dir}: no such folder")
     entries: dict[tuple[str, str], Entry] = {}
-    built_in = Path(str(resources.files("suite") / "conf"))
+    built_in = Path(str(resources.files("suite.config") / "conf"))
     for root, own in ((built_in, False), (config_dir, True)):
         if root is not None:
             entries |= {(e.group, e.name): e for e in _read(root, own)}

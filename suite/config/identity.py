@@ -19,7 +19,7 @@ from suite.config.build import build, plain
 from suite.hardware.layers import Layer
 
 _ABSENT = object()
-_METHODS = Path(str(resources.files("suite") / "conf" / "method"))
+_METHODS = Path(str(resources.files("suite.config") / "conf" / "method"))
 
 
 def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str] = ()) -> dict[str, Any]:

@@ -47,7 +47,10 @@ def parts(arguments: Sequence[str]) -> list[list[str]]:
     if named is None:
         return [list(arguments)]
     options = get_args_parser().parse_args(list(arguments))
-    roots = [Path(str(resources.files("suite") / "conf")), *([Path(options.config_dir)] if options.config_dir else [])]
+    roots = [
+        Path(str(resources.files("suite.config") / "conf")),
+        *([Path(options.config_dir)] if options.config_dir else []),
+    ]
     files = {p.stem for root in roots for p in (root / "experiment" / named).glob("*.yaml")}
     chosen = [f"{named}/{name}" for name in sorted(files)] or [named]
     return [[f"{prefix}{choice}" if a == prefix + named else a for a in arguments] for choice in chosen]
@@ -55,5 +58,5 @@ def parts(arguments: Sequence[str]) -> list[list[str]]:
 
 def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:
     GlobalHydra.instance().clear()
-    with initialize_config_module("suite.conf", version_base="1.3"):
+    with initialize_config_module("suite.config.conf", version_base="1.3"):
         return compose("config", list(overrides), return_hydra_config=return_hydra_config)

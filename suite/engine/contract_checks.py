@@ -95,7 +95,7 @@ def _require(condition: bool, text: str) -> None:
 def _config(overrides: Sequence[str], **nodes: Any) -> DictConfig:
     """A composed job with whole nodes replaced."""
     GlobalHydra.instance().clear()
-    with initialize_config_module("suite.conf", version_base="1.3"):
+    with initialize_config_module("suite.config.conf", version_base="1.3"):
         config = compose("config", list(overrides))
     with open_dict(config):
         for key, node in nodes.items():

@@ -16,7 +16,7 @@ from suite.config.plan import Plan, make_plan
 from suite.records.store import Store
 from suite.space.budget import solutions_needed
 
-_CONF = Path(str(resources.files("suite") / "conf"))
+_CONF = Path(str(resources.files("suite.config") / "conf"))
 
 
 def references(config: DictConfig) -> dict[str, DictConfig]:

@@ -64,7 +64,7 @@ def test_visual_wake_words_is_disjoint_by_photograph(packs: Path) -> None:
 def _plan(benchmark: str, packs: Path) -> Plan:
     GlobalHydra.instance().clear()
     pack = packs / f"{benchmark}.npz"
-    with initialize_config_module("suite.conf", version_base="1.3"):
+    with initialize_config_module("suite.config.conf", version_base="1.3"):
         overrides = [f"benchmark={benchmark}", "preset=smoke", "threads=1", f"benchmark.data.pack={pack}"]
         return make_plan(compose("config", overrides))
 

@@ -11,7 +11,7 @@ from suite.cli import main as cli
 from suite.config.sweep import expand, parts
 
 BUDGET = "budget={weights:50%,macs:50%}"
-CONF = Path(__file__).parents[2] / "suite" / "conf"
+CONF = Path(__file__).parents[2] / "suite" / "config" / "conf"
 
 
 def _records(folder: Path) -> dict[str, tuple[dict, Path]]:

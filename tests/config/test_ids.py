@@ -14,8 +14,7 @@ import suite.benchmarks.base
 from suite.config.catalogue import catalogue
 from suite.config.plan import make_plan
 
-GOLDEN = {
-}
+GOLDEN = {}
 
 
 def choices(group: str) -> list[str]:

@@ -15,14 +15,8 @@ from suite import SuiteError
 from suite.config.plan import Plan
 from suite.data.base import Split
 from suite.deploy.load import load_network
-from suite.engine.harness import (
-    EvaluatedCandidate,
-    RunningElsewhere,
-    choose_candidate,
-    execute,
-    load_data,
-    subset,
-)
+from suite.engine.candidates import EvaluatedCandidate, choose_candidate
+from suite.engine.harness import RunningElsewhere, execute, load_data, subset
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.space.budget import Budget, Constraint

@@ -62,7 +62,12 @@ def test_a_warm_up_serves_every_search_of_its_seed(other: str, run: Run, trainin
     assert shared["trainings_amortised"].to_list() == pytest.approx(amortised.to_list())
 
 
-@pytest.mark.parametrize("other", ["seed=1", "recipe.batch=64", "benchmark.network.width=8", "benchmark.augmentation.rotate=1"])
+OTHER_TRAININGS = ["seed=1", "recipe.batch=64", "benchmark.network.width=8", "benchmark.augmentation.rotate=1"]
+
+
+@pytest.mark.parametrize("other", OTHER_TRAININGS)
+    "other", ["seed=1", "recipe.batch=64", "benchmark.network.width=8", "benchmark.augmentation.rotate=1"]
+)
 def test_what_a_training_depends_on_is_trained_anew(other: str, run: Run, trainings: list[str]) -> None:
     first, second = run("method=hand_tuned"), run("method=hand_tuned", other)
     assert len(trainings) == 2

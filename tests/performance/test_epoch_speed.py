@@ -89,7 +89,7 @@ CASES = {
 def _task(name: str, packs: Path, folder: Path, samples: int) -> tuple[Task, Plan]:
     GlobalHydra.instance().clear()
     overrides = [f"benchmark={name}", f"benchmark.data.pack={packs / f'{name}.npz'}", f"threads={THREADS}"]
-    with initialize_config_module("suite.conf", version_base="1.3"):
+    with initialize_config_module("suite.config.conf", version_base="1.3"):
         plan = make_plan(compose("config", [*overrides, f"recipe.train_samples={samples}", "recipe.eval_samples=20"]))
     store = Store(folder, "speed")
     data = load_data(plan.benchmark, store)

@@ -26,7 +26,7 @@ def plan(*overrides: str, preset: str = "smoke", nodes: Mapping[str, Any] | None
 def job(*overrides: str, preset: str = "smoke", nodes: Mapping[str, Any] | None = None) -> DictConfig:
     """The composed configuration of `plan`."""
     GlobalHydra.instance().clear()
-    with initialize_config_module("suite.conf", version_base="1.3"):
+    with initialize_config_module("suite.config.conf", version_base="1.3"):
         config = compose("config", [f"preset={preset}", "threads=1", *overrides])
     for key, node in (nodes or {}).items():
         OmegaConf.update(config, key, OmegaConf.create(dict(node)), merge=False, force_add=True)

@@ -143,7 +143,7 @@ def test_null_and_positive_limits_are_allowed() -> None:
 def test_a_setting_that_is_null_is_as_if_it_were_not_there() -> None:
     """So that a new option, null by default, changes no id."""
     GlobalHydra.instance().clear()
-    with initialize_config_module("suite.conf", version_base="1.3"):
+    with initialize_config_module("suite.config.conf", version_base="1.3"):
         config = compose("config", ["preset=smoke", "threads=1"])
     assert config.method.cost_limit is None
     with_null = make_plan(config).id
@@ -158,7 +158,9 @@ METHODS = {"duccio", "unconstrained_dnas", "nsga2", "random", "prune_to_budget",
 
 def _jobs(experiment: str, *overrides: str) -> list[DictConfig]:
     """One seed's jobs of three."""
-    params = yaml.safe_load((ROOT / "suite" / "conf" / "experiment" / f"{experiment}.yaml").read_text())["hydra"]
+    params = yaml.safe_load((ROOT / "suite" / "config" / "conf" / "experiment" / f"{experiment}.yaml").read_text())[
+        "hydra"
+    ]
     assert params["sweeper"]["params"]["seed"] == "0,1,2"
     return list(expand([f"+experiment={experiment}", "seed=0", *overrides]) or [])
 
