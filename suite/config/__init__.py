@@ -1,3 +1,7 @@
-"""Configuration: its schema, presets, sweeps, and the plan that each job becomes."""
+"""Configuration: its values and their schema, presets, sweeps, and the plan that each job becomes."""
 
-from suite.config import schema as _schema  # noqa: F401 - Hydra knows the schema of a job once it is imported
+from importlib import resources
+from pathlib import Path
+
+CONF = Path(str(resources.files("suite.config") / "conf"))
+"""The folder of the built-in values: one YAML file for each benchmark, method, device, preset and experiment."""

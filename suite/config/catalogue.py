@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from suite import SuiteError
+from suite.config import CONF
 
 GROUPS = ("benchmark", "method", "device", "preset", "experiment")
 
@@ -33,8 +33,7 @@ def catalogue(config_dir: Path | None = None) -> list[Entry]:
     if config_dir is not None and not config_dir.is_dir():
         raise SuiteError(f"--config-dir={config_dir}: no such folder")
     entries: dict[tuple[str, str], Entry] = {}
-    built_in = Path(str(resources.files("suite.config") / "conf"))
-    for root, own in ((built_in, False), (config_dir, True)):
+    for root, own in ((CONF, False), (config_dir, True)):
         if root is not None:
             entries |= {(e.group, e.name): e for e in _read(root, own)}
     return [entries[key] for key in sorted(entries, key=lambda k: (GROUPS.index(k[0]), k[1]))]

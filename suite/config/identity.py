@@ -8,18 +8,17 @@ import dataclasses
 import hashlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from torch import nn
 
+from suite.config import CONF
 from suite.config.build import build, plain
 from suite.hardware.layers import Layer
 
 _ABSENT = object()
-_METHODS = Path(str(resources.files("suite.config") / "conf" / "method"))
 
 
 def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str] = ()) -> dict[str, Any]:
@@ -97,7 +96,7 @@ def _options(instance: Any, node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _default_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
-    path = _METHODS / f"{method.name}.yaml"
+    path = CONF / "method" / f"{method.name}.yaml"
     if path.is_file():
         default_node = plain(OmegaConf.load(path))
         if default_node["_target_"] == node["_target_"]:

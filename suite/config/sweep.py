@@ -1,7 +1,6 @@
 """The jobs of a Hydra sweep, composed before Hydra launches the first one, so that all can be checked together."""
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -13,6 +12,9 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+
+from suite.config import CONF
+from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 
 
 def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
@@ -47,10 +49,7 @@ def parts(arguments: Sequence[str]) -> list[list[str]]:
     if named is None:
         return [list(arguments)]
     options = get_args_parser().parse_args(list(arguments))
-    roots = [
-        Path(str(resources.files("suite.config") / "conf")),
-        *([Path(options.config_dir)] if options.config_dir else []),
-    ]
+    roots = [CONF, *([Path(options.config_dir)] if options.config_dir else [])]
     files = {p.stem for root in roots for p in (root / "experiment" / named).glob("*.yaml")}
     chosen = [f"{named}/{name}" for name in sorted(files)] or [named]
     return [[f"{prefix}{choice}" if a == prefix + named else a for a in arguments] for choice in chosen]

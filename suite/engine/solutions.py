@@ -5,18 +5,14 @@ DUCCIO first searches a network with the weights constraint alone, a run of its 
 then the target of every method that is compared. The id of the run that asks hashes the resolved number.
 """
 
-from importlib import resources
-from pathlib import Path
-
 from omegaconf import DictConfig, OmegaConf
 
 from suite import SuiteError
+from suite.config import CONF
 from suite.config.build import plain
 from suite.config.plan import Plan, make_plan
 from suite.records.store import Store
 from suite.space.budget import solutions_needed
-
-_CONF = Path(str(resources.files("suite.config") / "conf"))
 
 
 def references(config: DictConfig) -> dict[str, DictConfig]:
@@ -28,7 +24,7 @@ def references(config: DictConfig) -> dict[str, DictConfig]:
     jobs = {}
     for metric in sorted(solutions_needed(plain(config.budget))):
         job = config.copy()
-        job.method = OmegaConf.load(_CONF / "method" / "duccio.yaml")
+        job.method = OmegaConf.load(CONF / "method" / "duccio.yaml")
         for other in job.budget:
             if other != metric:
                 job.budget[other] = None

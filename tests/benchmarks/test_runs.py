@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from checkout import CONF
 
 from suite.cli import main as cli
 from suite.config.sweep import expand, parts
 
 BUDGET = "budget={weights:50%,macs:50%}"
-CONF = Path(__file__).parents[2] / "suite" / "config" / "conf"
 
 
 def _records(folder: Path) -> dict[str, tuple[dict, Path]]:

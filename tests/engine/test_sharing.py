@@ -66,8 +66,6 @@ OTHER_TRAININGS = ["seed=1", "recipe.batch=64", "benchmark.network.width=8", "be
 
 
 @pytest.mark.parametrize("other", OTHER_TRAININGS)
-    "other", ["seed=1", "recipe.batch=64", "benchmark.network.width=8", "benchmark.augmentation.rotate=1"]
-)
 def test_what_a_training_depends_on_is_trained_anew(other: str, run: Run, trainings: list[str]) -> None:
     first, second = run("method=hand_tuned"), run("method=hand_tuned", other)
     assert len(trainings) == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkout import ROOT
+from checkout import CONF
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import given
@@ -158,9 +158,7 @@ METHODS = {"duccio", "unconstrained_dnas", "nsga2", "random", "prune_to_budget",
 
 def _jobs(experiment: str, *overrides: str) -> list[DictConfig]:
     """One seed's jobs of three."""
-    params = yaml.safe_load((ROOT / "suite" / "config" / "conf" / "experiment" / f"{experiment}.yaml").read_text())[
-        "hydra"
-    ]
+    params = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())["hydra"]
     assert params["sweeper"]["params"]["seed"] == "0,1,2"
     return list(expand([f"+experiment={experiment}", "seed=0", *overrides]) or [])
 
