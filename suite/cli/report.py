@@ -1,11 +1,9 @@
 """`suite report`: tables, figures and page from records alone."""
 
-import gc
 from collections.abc import Sequence
 from typing import Any
 
 from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
-from suite.records.store import collector_paused
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,14 +24,12 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.epilog = "KIND, NAME and FORMAT may be repeated, or several with commas between them."
     options = parser.parse_args(arguments)
-    with collector_paused():
-        from suite.report.build import Report
-        from suite.report.request import ReportRequest
-        from suite.report.tables.console import console_table
+    from suite.report.build import Report
+    from suite.report.request import ReportRequest
+    from suite.report.tables.console import console_table
 
-        request = ReportRequest.from_options(options.only, options.format, options.figure, options.style)
-        result = Report.load(existing_store(options.experiment))
-    gc.freeze()  # modules and thousands of records, in use until the end: a collection need not visit them
+    request = ReportRequest.from_options(options.only, options.format, options.figure, options.style)
+    result = Report.load(existing_store(options.experiment))
     written = result.write(request)
     if "tables" in request.kinds:
         output_console().print(console_table(result.df, result.tables["main"].raw))

@@ -1,5 +1,6 @@
 """An experiment's records as one file, `records.zip`: what is committed and sent of a finished experiment."""
 
+import io
 import zipfile
 import zlib
 from collections import defaultdict
@@ -50,8 +51,7 @@ class Archive:
         if name not in self.files().get(run_id, ()):
             return None
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.read(f"runs/{run_id}/{name}")
+            return _open(self.path, signature(self.path)).read(f"runs/{run_id}/{name}")
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
             raise OSError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
 
@@ -76,12 +76,17 @@ def signature(path: Path) -> Signature:
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
+@lru_cache(maxsize=4)
+def _open(path: Path, _: Signature) -> zipfile.ZipFile:
+    """The archive in memory (some MB): its list of members is read once, and processes that fork share no position."""
+    return zipfile.ZipFile(io.BytesIO(path.read_bytes()))
+
+
 @lru_cache(maxsize=32)
-def _list(path: Path, _: Signature) -> Mapping[str, Sequence[str]]:
+def _list(path: Path, now: Signature) -> Mapping[str, Sequence[str]]:
     files = defaultdict(list)
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        names = _open(path, now).namelist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise SuiteError(f"{path}: not a readable archive ({error})") from error
     for name in names:

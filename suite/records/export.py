@@ -1,7 +1,7 @@
 """An experiment as one tidy file, a row a run, for analyses of one's own."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -10,6 +10,7 @@ import pandas as pd
 from suite import SuiteError
 from suite.data.files import replacing
 from suite.records.frame import frame
+from suite.records.record import RunRecord
 from suite.records.store import Store
 
 
@@ -24,10 +25,15 @@ def _parquet(table: pd.DataFrame, file: IO[bytes]) -> None:
 _WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, ".parquet": _parquet}
 
 
-def export(store: Store, path: Path) -> int:
-    """Write the columns of `suite.records.frame.frame` to `path`, CSV or Parquet by its suffix; the number of rows.
+def export_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """The frame of the records with each variant as JSON: {"guarantee": "off"}, {} for the default."""
+    table = frame(records)
+    return table.assign(variant=[json.dumps(dict(pairs)) for pairs in table["variant"]])
 
-    The variant is written as JSON, such as {"guarantee": "off"}.
+
+def export(store: Store, path: Path) -> int:
+    """Write `export_frame` of the store's records to `path`, CSV or Parquet by its suffix; the number of rows.
+
     Failed runs are rows with their error. Numbers are in full precision and base units (bytes, MAC, seconds, joules);
     what a run lacks is empty. The file is whole or not there; one that is there is replaced.
 
@@ -46,8 +52,7 @@ def export(store: Store, path: Path) -> int:
     records = store.records()
     if not records:
         raise SuiteError(f"{store.folder}: no records to export")
-    table = frame(records)
-    table["variant"] = [json.dumps(dict(pairs)) for pairs in table["variant"]]
+    table = export_frame(records)
     try:
         with replacing(path) as file:
             writer(table, file)

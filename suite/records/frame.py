@@ -182,7 +182,7 @@ def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
 
 
 def _order(record: RunRecord) -> tuple[object, ...]:
-    variant = json.dumps(record.variant, sort_keys=True)
+    variant = [(key, json.dumps(value, sort_keys=True)) for key, value in sorted(record.variant.items())]
     return (
         record.benchmark,
         record.preset,
@@ -245,7 +245,7 @@ def _texts(values: Iterable[str]) -> dict[str, str]:
 def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:
     """The dotted keys of `flatten` whose values are not the same in all `configs`.
 
-    Equal parts are passed over whole: of thousands of runs most settings agree.
+    Equal parts are passed over whole: most settings of an experiment's runs agree.
     """
     for key in sorted({key for config in configs for key in config}):
         values = [config.get(key, _UNSET) for config in configs]

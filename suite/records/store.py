@@ -6,15 +6,13 @@ several processes share a folder and vanish with the process that held them. Run
 archive, `records.zip`; a run that is in both is read from its folder.
 """
 
-import gc
 import hashlib
 import io
 import json
 import logging
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,18 +54,6 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
     state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     return state
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause garbage collection while thousands of long-lived records are read, all of which it would visit again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class Broken(NamedTuple):
@@ -206,17 +192,8 @@ class Store:
 
     def entries(self) -> list[RunRecord | Broken]:
         """Every record file of the experiment by run, as far as it can be read on its own."""
-        with collector_paused():
-            entries = (self._entry(run_id) for run_id in self.run_ids())
-            return [entry for entry in entries if entry is not None]
-
-    def state(self) -> str:
-        """A digest that changes as soon as a record file is added, removed or replaced; no file is read."""
-        digest = hashlib.sha256(str(self.archive.signature()).encode())
-        for path in sorted((self.folder / "runs").glob("*/record.json")):
-            with suppress(OSError):
-                digest.update(f"{path.parent.name} {signature(path)}\n".encode())
-        return digest.hexdigest()
+        entries = (self._entry(run_id) for run_id in self.run_ids())
+        return [entry for entry in entries if entry is not None]
 
     def _collect(self) -> tuple[list[RunRecord], list[Broken]]:
         entries = self.entries()

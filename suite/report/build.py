@@ -9,11 +9,14 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.data.files import write_atomic
+from suite.records.archive import ARCHIVE_NAME
+from suite.records.export import export_frame
+from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.cached_frame import read_frame
 from suite.report.figures.catalogue import PlannedFigure, plan_figures
 from suite.report.figures.drawing import EncodedFigure, draw_figures
 from suite.report.figures.style import PAPER
+from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
 from suite.report.request import FORMATS, ReportRequest, check_choices
 from suite.report.tables.contents import TABLE_NOTES, Tables, build_tables
@@ -25,9 +28,10 @@ from suite.report.tables.text import describe_setting, shared_setting
 
 @dataclass(frozen=True)
 class Report:
-    """What an experiment's records say: `df` is their frame, `published` the numbers of others beside them."""
+    """What an experiment's records say: `df` is their `report_frame`, `published` the numbers of others beside them."""
 
     store: Store
+    records: Sequence[RunRecord]
     df: pd.DataFrame
     published: Sequence[PublishedNumber]
 
@@ -36,9 +40,12 @@ class Report:
         """Read the store's runs, and published numbers from the folder `published` beside it, if it is there.
 
         Raises:
-            SuiteError: the experiment has no records; see `read_frame`.
+            SuiteError: the experiment has no records; the text names its folder and the experiments that have some.
         """
-        return cls(store, read_frame(store), load_published_numbers(store.root / PUBLISHED_FOLDER))
+        records = store.records()
+        if not records:
+            raise SuiteError(_no_records_message(store))
+        return cls(store, records, report_frame(records), load_published_numbers(store.root / PUBLISHED_FOLDER))
 
     @cached_property
     def tables(self) -> Tables:
@@ -71,7 +78,7 @@ class Report:
 
     def _encode_tables(self, formats: Sequence[str]) -> dict[str, bytes]:
         """File name -> content, `runs.csv` with all runs among them."""
-        files = {"runs.csv": to_csv(self.df)} if "csv" in formats else {}
+        files = {"runs.csv": to_csv(export_frame(self.records))} if "csv" in formats else {}
         for name, (raw, text) in self.tables.items():
             heading, notes = describe_setting(shared_setting(raw)), list(TABLE_NOTES.get(name, ()))
             if name == "published":
@@ -100,7 +107,7 @@ class Report:
 
     def _write_page(self, drawn: Sequence[EncodedFigure], folder: Path) -> Path:
         images = [(figure, content["png"]) for figure, content in drawn]
-        text = render_page(self.store.records(), self.df, images, self.published, self.store, self.tables)
+        text = render_page(self.records, self.df, images, self.published, self.store, self.tables)
         write_atomic(folder / "index.html", text.encode())
         return folder / "index.html"
 
@@ -108,6 +115,14 @@ class Report:
 def build_report(store: Store, request: ReportRequest | None = None) -> Path:
     """Write a store's report, all of it or what `request` asks for; see `Report.load` and `Report.write`."""
     return Report.load(store).write(request or ReportRequest.from_options())
+
+
+def _no_records_message(store: Store) -> str:
+    broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
+    recorded = {path.parents[2].name for path in store.root.glob("*/runs/*/record.json")}
+    recorded |= {path.parent.name for path in store.root.glob(f"*/{ARCHIVE_NAME}")}
+    others = "" if broken else f". Experiments with records: {', '.join(sorted(recorded)) or 'none'}"
+    return f"{store.folder}: no records to report on{broken}{others}"
 
 
 def _replace_files(folder: Path, files: Mapping[str, bytes], shown: Collection[str], suffixes: Sequence[str]) -> None:

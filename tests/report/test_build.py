@@ -6,15 +6,18 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from synthetic import BUDGETS, make_failure, make_record, make_records
+from synthetic import BUDGETS, make_failure, make_record, make_records, write_plan
+from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, WIDTHS
 
 import suite.report.build
 import suite.report.figures.drawing
 from suite import SuiteError
 from suite.cli.main import main
 from suite.data.files import write_atomic
+from suite.records.archiving import archive_experiment
 from suite.records.store import Store
 from suite.report.build import Report, build_report
 from suite.report.figures.catalogue import PlannedFigure, plan_figures
@@ -223,3 +226,31 @@ def test_a_report_that_cannot_be_written_is_an_error_that_names_its_place(store:
 
 def test_failures_alone_make_a_report(tmp_path: Path) -> None:
     assert build_report(fill(tmp_path, [make_failure()])).is_file()
+
+
+def test_an_archive_alone_gives_the_report_of_its_folders_byte_for_byte(tmp_path: Path) -> None:
+    store = Store(tmp_path, "example")
+    target = np.arange(50, dtype=np.int16) % 10
+    for seed in (0, 1):
+        for method in ("duccio", "hand_tuned"):
+            right = np.arange(50) > seed
+            record = make_record(
+                method=method, seed=seed, budget=BUDGETS[0], scores={"test": float(right.mean())},
+                widths=WIDTHS, reference_widths=REFERENCE_WIDTHS,
+            )  # fmt: skip
+            architecture = ARCHITECTURE | {"choices": {"block": "identity"}}
+            predictions = {"predicted": np.where(right, target, -1).astype(np.int16), "target": target}
+            store.write(record, history=HISTORY, predictions=predictions, architecture=architecture)
+    write_plan(store, "planned", method="planned_method")
+    request = ReportRequest.from_options(only=["tables", "page"], formats=["csv"])
+    build_report(store, request)
+    from_folders = contents(store.folder / "report")
+    archive_experiment(store, remove=True)
+    shutil.rmtree(store.folder / "report")
+    assert not list(store.run_folder("").iterdir())
+    build_report(Store(tmp_path, "example"), request)
+    assert contents(store.folder / "report") == from_folders
+    assert "tables/noninferiority.csv" in from_folders
+    page = from_folders["index.html"].decode()
+    figures = ("trajectories_", "widths_", "choices_")
+    assert all(text in page for text in (*figures, "digits | planned_method", '"history"', '"layers"'))

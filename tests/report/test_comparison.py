@@ -9,9 +9,9 @@ from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from synthetic import make_record
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
+from suite.report.grouping import report_frame
 from suite.report.statistics.comparison import (
     Comparer,
     IncomparableRunsError,
@@ -154,7 +154,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def both(store: Store, *records: RunRecord) -> tuple[Comparer, list[MethodRuns]]:
-    return Comparer(store), list(runs_by_group(frame(records)).values())
+    return Comparer(store), list(runs_by_group(report_frame(records)).values())
 
 
 def test_runs_are_paired_by_seed_and_read_from_the_store(store: Store) -> None:

@@ -15,20 +15,20 @@ from synthetic import BUDGETS, METHODS, make_failure, make_many, make_record, ma
 
 import suite.report.figures.catalogue
 from suite import SuiteError
-from suite.records.frame import frame
 from suite.records.store import Store
 from suite.report.build import build_report
 from suite.report.figures.catalogue import MOST_FIGURES, plan_figures
 from suite.report.figures.encoding import encode_pdf, encode_png
 from suite.report.figures.pages import MOST_BUDGETS, RenderedFigure
 from suite.report.figures.style import KNOWN_METHODS, PAGE_FORMATS, drawing_style, method_styles
+from suite.report.grouping import MethodVariant, report_frame
 from suite.report.request import ReportRequest
 
 MANY = (
     "nsga2",
     "tpe",
-    "objective (equal length)",
-    "someone_elses_method_with_a_long_name (equal length, no refill)",
+    "objective",
+    "someone_elses_method_with_a_name_of_more_than_fifty_letters",
 )
 
 
@@ -38,12 +38,14 @@ HARD_BUDGETS: Sequence[dict[str, str]] = ({"weights": "5%"}, FOUR_LIMITS, {}, {"
 
 def hard_case(budgets: Sequence[dict[str, str]] = HARD_BUDGETS) -> pd.DataFrame:
     """Many methods with long names; budgets with no, one and four constraints, and far misses."""
-    return frame([make_record(method=m, budget=b, seed=s) for m in (*METHODS, *MANY) for b in budgets for s in (0, 1)])
+    return report_frame(
+        [make_record(method=m, budget=b, seed=s) for m in (*METHODS, *MANY) for b in budgets for s in (0, 1)]
+    )
 
 
 @pytest.fixture(scope="module")
 def usual() -> list[RenderedFigure]:
-    return render_figures(frame(make_records()))
+    return render_figures(report_frame(make_records()))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def hard() -> list[RenderedFigure]:
 def test_there_are_three_figures_for_each_benchmark_preset_and_device(usual: list[RenderedFigure]) -> None:
     assert [p.name.split("_")[0] for p in usual] == ["score", "violations", "cost"]
     assert all(p.caption and "digits" in p.title for p in usual)
-    both = render_figures(frame([make_record(preset="paper"), make_record(preset="smoke")]))
+    both = render_figures(report_frame([make_record(preset="paper"), make_record(preset="smoke")]))
     assert len({p.name for p in both}) == 6
 
 
@@ -63,10 +65,10 @@ def test_settings_that_are_alike_as_file_names_have_figures_of_their_own(tmp_pat
     for name in ("my-board", "my_board"):
         store.write(make_record(device=name, budget={}))
     build_report(store, ReportRequest.from_options(only=["figures"], formats=["png"]))
-    names = [plot.name for plot in plan_figures(frame(store.records()), store)]
+    names = [plot.name for plot in plan_figures(report_frame(store.records()), store)]
     assert len(set(names)) == 4
     assert {path.stem for path in (store.folder / "report" / "figures").iterdir()} == set(names)
-    assert [plot.name for plot in plan_figures(frame(store.records()), store, names=names[:1])] == names[:1]
+    assert [plot.name for plot in plan_figures(report_frame(store.records()), store, names=names[:1])] == names[:1]
 
 
 @pytest.mark.parametrize("case", ["usual", "hard"])
@@ -88,9 +90,9 @@ def test_long_experiments_are_split_over_figures(hard: list[RenderedFigure]) -> 
 
 
 def test_budget_side_and_infeasible_points_can_be_told() -> None:
-    record = make_record(method="hand_tuned (equal length)")
+    record = make_record(method="hand_tuned")
     assert not record.feasible
-    score = render_figures(frame([record]), kind="score")[0].figure.axes[0]
+    score = render_figures(report_frame([record]), kind="score")[0].figure.axes[0]
     assert score.get_xlim()[0] < 25 < score.get_xlim()[1]
     assert {str(line.get_markerfacecolor()) for line in score.lines if line.get_marker() == "s"} >= {"white"}
     region = score.patches[0].get_extents().transformed(score.transData.inverted())
@@ -104,7 +106,7 @@ def dashed(figure: Figure) -> list[list[float]]:
 
 def test_quality_target_is_a_labelled_dashed_line_within_every_score_panel() -> None:
     records = [make_record(method=m, seed=s, quality_target=0.95) for m in METHODS for s in (0, 1)]
-    score, *others = [p for p in render_figures(frame(records)) if not p.name.startswith("hypervolume")]
+    score, *others = [p for p in render_figures(report_frame(records)) if not p.name.startswith("hypervolume")]
     assert dashed(score.figure) == [[0.95], [0.95]]
     assert all(low < 0.95 < high for low, high in (ax.get_ylim() for ax in score.figure.axes))
     assert "MLPerf Tiny's target, 0.95" in [text for text, _ in visible_texts(score.figure)]
@@ -119,7 +121,7 @@ def test_without_a_quality_target_there_is_no_line(usual: list[RenderedFigure]) 
 
 def test_presets_never_share_a_panel() -> None:
     paper, smoke = (make_record(preset=p, scores={"test": v}) for p, v in (("paper", 0.9), ("smoke", 0.3)))
-    together, alone = (render_figures(frame(records)) for records in ([paper, smoke], [smoke]))
+    together, alone = (render_figures(report_frame(records)) for records in ([paper, smoke], [smoke]))
     of_smoke = [p for p in together if "smoke" in p.name]
     assert [p.name for p in of_smoke] == [p.name for p in alone]
     for one, other in zip(of_smoke[:2], alone[:2], strict=True):  # search cost may share artefacts
@@ -127,25 +129,36 @@ def test_presets_never_share_a_panel() -> None:
 
 
 def test_known_methods_differ_in_colour_and_in_marker() -> None:
-    found = method_styles(KNOWN_METHODS).values()
+    found = method_styles(map(MethodVariant, KNOWN_METHODS)).values()
     assert len({look.marker for look in found}) == len({look.colour for look in found}) == len(KNOWN_METHODS)
 
 
 def test_no_two_of_forty_methods_look_the_same() -> None:
-    assert len(set(method_styles(f"method {i}" for i in range(40)).values())) == 40
+    assert len(set(method_styles(MethodVariant(f"method {i}") for i in range(40)).values())) == 40
 
 
 def test_styles_differ_by_marker_and_known_methods_keep_theirs() -> None:
-    names = (*METHODS, *MANY)
-    found = method_styles(names)
-    assert len({look.marker for look in found.values()}) == len(names)
-    assert method_styles(["duccio", "zzz"])["duccio"] == found["duccio"]
-    assert method_styles(names) == method_styles(reversed(names))
+    methods = [MethodVariant(name) for name in (*METHODS, *MANY)]
+    styles = method_styles(methods)
+    assert len({style.marker for style in styles.values()}) == len(methods)
+    duccio = MethodVariant("duccio")
+    assert method_styles([duccio, MethodVariant("zzz")])[duccio] == styles[duccio]
+    assert method_styles(methods) == method_styles(reversed(methods))
+
+
+def test_a_variant_has_its_methods_style_only_where_the_default_did_not_run() -> None:
+    off, default = MethodVariant("duccio", (("guarantee", "off"),)), MethodVariant("duccio")
+    usual = method_styles([default])[default]
+    assert method_styles([off])[off] == usual
+    both = method_styles([off, default])
+    assert both[default] == usual
+    assert both[off].marker != usual.marker
+    assert both[off].colour != usual.colour
 
 
 def test_same_records_give_the_same_bytes_in_whatever_order() -> None:
     records = make_records(seeds=2, budgets=BUDGETS[:1])
-    first, second = (render_figures(frame(part)) for part in (records, records[::-1]))
+    first, second = (render_figures(report_frame(part)) for part in (records, records[::-1]))
     for one, other in zip(first, second, strict=True):
         assert encode_png(one.figure) == encode_png(other.figure)
         assert encode_pdf(one.figure) == encode_pdf(other.figure)
@@ -163,11 +176,11 @@ def test_pictures_are_small(usual: list[RenderedFigure], hard: list[RenderedFigu
 
 
 def test_no_finished_run_gives_no_figure() -> None:
-    assert render_figures(frame([make_failure()])) == []
+    assert render_figures(report_frame([make_failure()])) == []
 
 
 def test_unlimited_runs_have_no_figure_of_violations() -> None:
-    names = [p.name.split("_")[0] for p in render_figures(frame([make_record(budget={})]))]
+    names = [p.name.split("_")[0] for p in render_figures(report_frame([make_record(budget={})]))]
     assert names == ["score", "cost"]
 
 
@@ -176,11 +189,11 @@ def test_listing_the_figures_draws_none(monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError("drawn")
 
     monkeypatch.setattr(mpl.figure.Figure, "__init__", refuse)
-    assert len(plan_figures(frame(make_records()), NOWHERE)) == 3
+    assert len(plan_figures(report_frame(make_records()), NOWHERE)) == 3
 
 
 def test_one_figure_alone_is_the_same_as_among_all_and_in_another_process(usual: list[RenderedFigure]) -> None:
-    plot = plan_figures(frame(make_records()), NOWHERE)[1]
+    plot = plan_figures(report_frame(make_records()), NOWHERE)[1]
     assert plot.name == usual[1].name
     alone = pickle.loads(pickle.dumps(plot)).draw()
     assert encode_pdf(alone.figure) == encode_pdf(usual[1].figure)  # whether or not the PNG was made before
@@ -189,7 +202,7 @@ def test_one_figure_alone_is_the_same_as_among_all_and_in_another_process(usual:
 
 
 def test_of_very_many_budgets_few_are_drawn_and_the_caption_says_so() -> None:
-    found = plan_figures(frame(make_many(2400)), NOWHERE)
+    found = plan_figures(report_frame(make_many(24 * (MOST_BUDGETS + 2))), NOWHERE)
     assert len(found) <= MOST_FIGURES
     picture = found[0].draw()
     assert f"{MOST_BUDGETS} evenly spread" in picture.caption
@@ -223,17 +236,17 @@ def test_slides_are_wide_with_larger_type_and_nothing_overlaps() -> None:
 
 def test_an_unknown_style_is_an_error_that_names_the_choices() -> None:
     with pytest.raises(SuiteError, match="style=poster: choices are paper, slides"):
-        plan_figures(frame(make_records()), NOWHERE, "poster")
+        plan_figures(report_frame(make_records()), NOWHERE, "poster")
 
 
 def test_the_reference_network_is_a_dotted_line_where_a_run_trained_it_whole() -> None:
-    whole = make_record(method="hand_tuned (cost 3)", scores={"test": 0.91, "validation": 0.9})
+    whole = make_record(method="hand_tuned", variant={"cost": 3}, scores={"test": 0.91, "validation": 0.9})
     whole = dataclasses.replace(whole, costs=whole.reference_costs)
-    (picture,) = render_figures(frame([whole, make_record()]), kind="score")
+    (picture,) = render_figures(report_frame([whole, make_record()]), kind="score")
     dotted = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "--" and line.is_dashed()]
     assert [line.get_ydata()[0] for line in dotted] == [pytest.approx(0.91)]  # type: ignore[index]
     assert "reference network" in [text for text, _ in visible_texts(picture.figure)]
-    (other,) = render_figures(frame([make_record()]), kind="score")
+    (other,) = render_figures(report_frame([make_record()]), kind="score")
     assert "reference network" not in [text for text, _ in visible_texts(other.figure)]
 
 
@@ -246,7 +259,7 @@ def test_published_networks_within_the_reference_networks_cost_are_crosses(tmp_p
         for metric, value, unit in (("accuracy", 0.88, "fraction"), ("weights", weights, "parameters"))
     ]
     (tmp_path / "published" / "a.csv").write_text("\n".join([columns, *rows]) + "\n")
-    (picture,) = render_figures(frame(make_records()), Store(tmp_path, "example"), kind="score")
+    (picture,) = render_figures(report_frame(make_records()), Store(tmp_path, "example"), kind="score")
     marks = [line for line in picture.figure.axes[0].lines if line.get_marker() == "+"]
     points = [list(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in marks]  # type: ignore[arg-type]
     assert points == [[(pytest.approx(40_000 / 77_360 * 100), pytest.approx(0.88))]]

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from synthetic import make_record
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
+from suite.report.grouping import report_frame
 from suite.report.statistics.fronts import attainment, hypervolume
 from suite.report.tables.hypervolume import HYPERVOLUME_COLUMNS, format_hypervolume_table, hypervolume_table
 
@@ -72,7 +72,7 @@ def run(weights: str, seed: int = 0, latency: str | None = "50%", **changes: obj
 
 
 def table_of(*records: RunRecord) -> pd.DataFrame:
-    return hypervolume_table(frame(records).assign(chance=0.1))
+    return hypervolume_table(report_frame(records).assign(chance=0.1))
 
 
 def test_a_front_is_the_runs_of_a_method_and_seed_over_budgets_of_the_same_metrics() -> None:
@@ -83,7 +83,7 @@ def test_a_front_is_the_runs_of_a_method_and_seed_over_budgets_of_the_same_metri
         ["weights + latency", 0, 2],
         ["weights + latency", 1, 2],
     ]
-    df = frame([r for r in records if r.seed == 1])
+    df = report_frame([r for r in records if r.seed == 1])
     points = df.loc[df["feasible"], ["score", "relative/weights", "relative/latency"]]
     assert table["hypervolume"].iloc[2] == hypervolume(points, 0.1)
     assert table["trainings"].iloc[2] == pytest.approx(df["trainings"].sum())
@@ -98,7 +98,7 @@ def test_runs_that_do_not_fit_count_as_nothing_but_cost_trainings() -> None:
 
 
 def test_front_without_a_chance_score_is_left_out() -> None:
-    table = hypervolume_table(frame([run("25%")]).assign(chance=math.nan))
+    table = hypervolume_table(report_frame([run("25%")]).assign(chance=math.nan))
     assert table.empty
     assert list(table.columns) == HYPERVOLUME_COLUMNS
 

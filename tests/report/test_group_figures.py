@@ -13,18 +13,20 @@ from figure_checks import check_panels, check_texts, render_figures
 from scipy.stats import friedmanchisquare
 from synthetic import REFERENCE_COSTS, make_record, make_records, with_chance
 
-from suite.records.frame import frame
 from suite.records.store import Store
 from suite.report.figures import sensitivity
 from suite.report.figures.catalogue import plan_figures
 from suite.report.figures.pages import RenderedFigure
 from suite.report.figures.ranks import FEWEST_PROBLEMS
+from suite.report.grouping import MethodVariant, report_frame
 from suite.report.statistics.across_benchmarks import mean_ranks, problem_scores, scaled_scores
+
+A, B, C = map(MethodVariant, "abc")
 
 
 def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
     kinds = [
-        {plot.name.split("_")[0] for plot in plan_figures(frame(records), Store(Path("nowhere"), ""))}
+        {plot.name.split("_")[0] for plot in plan_figures(report_frame(records), Store(Path("nowhere"), ""))}
         for records in (
             [with_chance(r) for r in make_records()],
             make_records(),
@@ -49,7 +51,7 @@ def attained(*runs: tuple[str, str, int, float]) -> Sequence[RenderedFigure]:
         )
         for weights, method, seed, score in runs
     ]
-    return render_figures(frame(records), kind="attainment")
+    return render_figures(report_frame(records), kind="attainment")
 
 
 def test_attainment_is_what_most_seeds_reach_at_a_cost_with_a_band_from_all_to_any() -> None:
@@ -73,7 +75,7 @@ def test_attainment_needs_several_targets_that_are_met() -> None:
 
 def across(benchmarks: int) -> pd.DataFrame:
     """Three methods on several benchmarks at two budgets; `a` is always best, `c` never fits."""
-    quality = {"a": 0.9, "b": 0.5, "c": 0.95}
+    quality = {A.method: 0.9, B.method: 0.5, C.method: 0.95}
     records = []
     for i in range(benchmarks):
         for budget in ({"weights": "25%"}, {"weights": "50%"}):
@@ -82,14 +84,14 @@ def across(benchmarks: int) -> pd.DataFrame:
                     method=method, benchmark=f"b{i}", budget=budget, scores={"test": score}, feasible=method != "c"
                 )
                 records.append(with_chance(record))
-    return frame(records)
+    return report_frame(records)
 
 
 def test_scaled_scores_are_one_for_the_best_that_fits_and_leave_out_who_never_fits() -> None:
     scaled = scaled_scores(across(2)).groupby("method")["scaled"].agg(["min", "max"])
-    assert scaled.loc["a"].tolist() == [1, 1]
-    assert scaled.loc["b"].tolist() == pytest.approx([0.5, 0.5])  # (0.5 - 0.1) / (0.9 - 0.1)
-    assert "c" not in scaled.index
+    assert scaled.loc[A].tolist() == [1, 1]
+    assert scaled.loc[B].tolist() == pytest.approx([0.5, 0.5])  # (0.5 - 0.1) / (0.9 - 0.1)
+    assert C not in scaled.index
 
 
 def test_profiles_are_drawn_for_several_benchmarks_only() -> None:
@@ -101,7 +103,7 @@ def test_profiles_are_drawn_for_several_benchmarks_only() -> None:
 
 def test_ranks_are_those_of_demsar_with_friedmans_p() -> None:
     scores = np.random.default_rng(0).random((14, 4))
-    found = mean_ranks(scores, ["a", "b", "c", "d"])
+    found = mean_ranks(scores, [A, B, C, MethodVariant("d")])
     assert found.critical == pytest.approx(1.25, abs=0.005)  # Demsar 2006, section 3.2.4
     assert found.p == pytest.approx(friedmanchisquare(*scores.T).pvalue)
     assert sum(found.means) == pytest.approx(10)
@@ -109,8 +111,8 @@ def test_ranks_are_those_of_demsar_with_friedmans_p() -> None:
 
 
 def test_equal_scores_share_a_rank() -> None:
-    found = mean_ranks(np.array([[3.0, 2.0, 2.0], [3.0, 2.0, 2.0]]), ["a", "b", "c"])
-    assert dict(zip(found.methods, found.means, strict=True)) == {"a": 1.0, "b": 2.5, "c": 2.5}
+    found = mean_ranks(np.array([[3.0, 2.0, 2.0], [3.0, 2.0, 2.0]]), [A, B, C])
+    assert dict(zip(found.methods, found.means, strict=True)) == {A: 1.0, B: 2.5, C: 2.5}
 
 
 def test_ranks_are_drawn_from_six_problems_on_and_else_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
@@ -126,9 +128,9 @@ def test_ranks_are_drawn_from_six_problems_on_and_else_the_log_says_why(caplog: 
 
 def test_a_method_missing_on_one_problem_costs_that_problem_and_not_the_method() -> None:
     df = across(FEWEST_PROBLEMS)
-    missing = (df["method"] == "b") & (df["benchmark"] == "b0") & (df["budget"] == "weights 25%")
+    missing = (df["method"] == B) & (df["benchmark"] == "b0") & (df["budget"] == "weights 25%")
     assert problem_scores(df[~missing]).shape == (2 * FEWEST_PROBLEMS - 1, 3)
-    rare = (df["method"] == "b") & (df["benchmark"] != "b0")
+    rare = (df["method"] == B) & (df["benchmark"] != "b0")
     assert problem_scores(df[~rare]).shape == (2 * FEWEST_PROBLEMS, 2)
 
 
@@ -136,16 +138,14 @@ def _variants(folder: Path, multipliers: Sequence[float], **others: Any) -> Stor
     store = Store(folder, "example")
     for i, multiplier in enumerate(multipliers):
         for seed in range(3):
-            label = f"duccio (strengths x{multiplier:g})"
-            record = make_record(method=label, seed=seed)
-            options = {"name": "duccio", "penalty": {"multiplier": multiplier}, **{k: v[i] for k, v in others.items()}}
-            store.write(dataclasses.replace(record, config=record.config | {"method": options}))
+            variant = {"penalty.multiplier": multiplier, **{key: values[i] for key, values in others.items()}}
+            store.write(make_record(variant=variant, seed=seed))
     return store
 
 
 def test_an_option_with_three_values_has_a_curve_of_its_own(tmp_path: Path) -> None:
     store = _variants(tmp_path, (1, 10, 100))
-    df = frame(store.records())
+    df = report_frame(store.records())
     (picture,) = render_figures(df, store, kind=sensitivity.KIND)
     check_texts(picture)
     check_panels(picture)
@@ -154,14 +154,16 @@ def test_an_option_with_three_values_has_a_curve_of_its_own(tmp_path: Path) -> N
     line = max(ax.lines, key=lambda line: len(line.get_xdata()) * (line.get_linestyle() == "-"))
     means = df.groupby("method")["score"].mean()
     assert list(line.get_xdata()) == [1, 10, 100]
-    assert line.get_ydata() == pytest.approx([means[f"duccio (strengths x{m})"] for m in (1, 10, 100)])
+    assert line.get_ydata() == pytest.approx(
+        [means[MethodVariant("duccio", (("penalty.multiplier", m),))] for m in ("1", "10", "100")]
+    )
 
 
 def test_an_option_that_only_some_variants_have_is_one_more_difference(tmp_path: Path) -> None:
     store = _variants(tmp_path, (1, 10, 100, 1000))
-    last = next(r for r in store.records() if r.config["method"]["penalty"]["multiplier"] == 1000)
-    store.write(dataclasses.replace(last, config=last.config | {"method": last.config["method"] | {"extra": 1}}))
-    assert [p for p in plan_figures(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
+    last = next(r for r in store.records() if r.options["penalty.multiplier"] == 1000)
+    store.write(dataclasses.replace(last, options={**last.options, "extra": 1}))
+    assert [p for p in plan_figures(report_frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
 
 
 @pytest.mark.parametrize(
@@ -171,10 +173,10 @@ def test_two_values_and_variants_that_differ_in_more_have_no_curve(
     multipliers: Sequence[float], others: dict[str, Any], tmp_path: Path
 ) -> None:
     store = _variants(tmp_path, multipliers, **others)
-    assert not [p for p in plan_figures(frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
+    assert not [p for p in plan_figures(report_frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
 
 
 def test_records_without_a_chance_score_among_others_spoil_no_figure() -> None:
     records = make_records(seeds=2, budgets=[{"weights": "25%"}, {"weights": "50%"}])
     mixed = [r if i % 2 == 0 else with_chance(r) for i, r in enumerate(records)]
-    assert render_figures(frame(mixed), kind="attainment")
+    assert render_figures(report_frame(mixed), kind="attainment")

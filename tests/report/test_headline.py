@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
+from suite.report.grouping import report_frame
 from suite.report.tables.headline import format_headline_table, headline_table
 from suite.report.tables.noninferiority import (
     NOT_SHOWN,
@@ -42,7 +42,8 @@ def headline(df: pd.DataFrame, store: Store) -> pd.DataFrame:
 
 
 def compared(store: Store, *records: RunRecord) -> pd.DataFrame:
-    return noninferiority_table(frame(records), store).set_index("method")
+    table = noninferiority_table(report_frame(records), store)
+    return table.set_index(table["method"].map(str))
 
 
 def test_a_method_is_shown_where_its_bound_is_above_the_margin(store: Store) -> None:
@@ -75,7 +76,7 @@ def test_a_single_pair_says_nothing_of_new_seeds(store: Store) -> None:
 
 
 def test_wider_margin_shows_more(store: Store) -> None:
-    df = frame([run(store, "hand_tuned", 500), run(store, "duccio", 545, 0.5)])
+    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 545, 0.5)])
     shown = [noninferiority_table(df, store, margin)["shown"].item() for margin in (0.01, 0.02)]
     assert shown == [NOT_SHOWN, SHOWN_FOR_NETWORKS]
 
@@ -89,7 +90,7 @@ def test_the_reference_network_is_taken_from_the_same_budget_else_from_any(store
     records = [run(store, "hand_tuned", wrong, budget=b) for wrong, b in zip((500, 400), BUDGETS, strict=True)]
     other = {"weights": "75%"}
     records += [run(store, "duccio", 500, 0.5, budget=b) for b in (*BUDGETS, other)]
-    table = noninferiority_table(frame(records), store).set_index("budget")["difference"]
+    table = noninferiority_table(report_frame(records), store).set_index("budget")["difference"]
     assert table[records[0].budget] == 0
     assert table[records[1].budget] == table["weights 75%"] == pytest.approx(-100 / EXAMPLES)
 
@@ -97,11 +98,11 @@ def test_the_reference_network_is_taken_from_the_same_budget_else_from_any(store
 def test_settings_are_never_mixed(store: Store) -> None:
     records = [run(store, "hand_tuned", 500), run(store, "duccio", 500, 0.5, preset="short")]
     assert compared(store, *records).empty
-    assert headline(frame([*records, make_failure()]), store).empty
+    assert headline(report_frame([*records, make_failure()]), store).empty
 
 
 def test_headline_is_the_largest_reduction_that_is_shown(store: Store) -> None:
-    df = frame(
+    df = report_frame(
         [
             run(store, "hand_tuned", 500),
             run(store, "duccio", 500, 0.5),
@@ -113,13 +114,13 @@ def test_headline_is_the_largest_reduction_that_is_shown(store: Store) -> None:
     table = headline(df, store).set_index("metric")
     assert list(table.index) == ["weights", "ram", "latency"]
     row = table.loc["latency"]
-    assert (row["method"], row["reduction_percent"], row["tested"]) == ("duccio", 60.0, 4)
+    assert (str(row["method"]), row["reduction_percent"], row["tested"]) == ("duccio", 60.0, 4)
     assert row["budget"] == "weights 50% + ram 50%"
-    assert (row["unproved_method"], row["unproved_reduction_percent"]) == ("nsga2", 90.0)
+    assert (str(row["unproved_method"]), row["unproved_reduction_percent"]) == ("nsga2", 90.0)
 
 
 def test_headline_says_so_where_nothing_is_shown(store: Store) -> None:
-    df = frame([run(store, "hand_tuned", 500), run(store, "duccio", 900, 0.25)])
+    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 900, 0.25)])
     readable = format_headline_table(headline(df, store))
     assert set(readable["largest reduction shown, %"]) == {"\u2013"}
     assert set(readable["non-inferior"]) == {"not shown"}
@@ -129,11 +130,11 @@ def test_headline_says_so_where_nothing_is_shown(store: Store) -> None:
 
 
 def test_a_cost_that_grows_is_no_headline(store: Store) -> None:
-    assert headline(frame([run(store, "hand_tuned", 500), run(store, "duccio", 500, 1.5)]), store).empty
+    assert headline(report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 500, 1.5)]), store).empty
 
 
 def test_differences_are_written_in_points(store: Store) -> None:
-    df = frame([run(store, "hand_tuned", 500), run(store, "duccio", 510, 0.25)])
+    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 510, 0.25)])
     row = format_noninferiority_table(noninferiority_table(df, store)).iloc[0]
     assert (row["difference, points"], row["bound, new seeds"], row["seeds"]) == ("-0.20", "\u2013", "1")
     assert row["latency reduced, %"] == "75.0"

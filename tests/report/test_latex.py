@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from synthetic import make_failure, make_record, make_records
 
-from suite.records.frame import frame
 from suite.records.store import Store
+from suite.report.grouping import report_frame
 from suite.report.tables.contents import TABLE_NOTES, build_tables
 from suite.report.tables.markup import to_latex
 from suite.report.tables.published_numbers import load_published_numbers
@@ -33,11 +33,13 @@ def has_pdflatex() -> bool:
 def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
     records = [
         *make_records(benchmarks=("digits", "keyword_spotting")),
-        make_record(method="duccio (guarantee off)"),
+        make_record(variant={"guarantee": "off"}),
         make_record(seed=7, scores={"test": 0.8, "test/pauc": 0.7}),
         make_failure("[cut] 50 % & #1 $x_2^3$ {a} ~ \\n <b> \u65e5 \x1b[0m \u2192 \u2026", method="tpe"),
     ]
-    tables = build_tables(frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published_numbers(PUBLISHED))
+    tables = build_tables(
+        report_frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published_numbers(PUBLISHED)
+    )
     expected = "main headline summary ablation pairs pooled scores published failures"
     assert set(expected.split()) <= set(tables)
     parts = [

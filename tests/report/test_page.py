@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic import BUDGETS, make_failure, make_record, make_records
+from synthetic import BUDGETS, make_failure, make_record, make_records, write_plan
 
 from suite import SuiteError
-from suite.records.frame import frame
+from suite.records.claims import claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.build import build_report
+from suite.report.grouping import report_frame
 from suite.report.page.overview import headline_numbers
 from suite.report.page.page import render_page
 from suite.report.page.page_tables import ROWS_IN_HTML, PageTable
@@ -28,13 +29,14 @@ REBUILD = """
 import sys
 from pathlib import Path
 from suite.report.build import build_report
+from suite.records.claims import claimed
 from suite.records.store import Store
 build_report(Store(Path(sys.argv[1]), "example"))
 """
 
 
 def page_of(records: list[RunRecord], store: Store | None = None) -> str:
-    return render_page(records, frame(records), [], [], store or Store(Path("no_such_folder"), "example"))
+    return render_page(records, report_frame(records), [], [], store or Store(Path("no_such_folder"), "example"))
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -112,11 +114,10 @@ def test_experiment_without_records_is_refused_and_others_are_named(tmp_path: Pa
 
 def test_texts_of_others_are_escaped(tmp_path: Path) -> None:
     bad = "</script><script>alert(1)</script><b>&amp; \u2028"
-    torn = tmp_path / "example" / "runs" / "0123"
-    torn.mkdir(parents=True)
-    (torn / "plan.json").write_text(json.dumps({"label": bad, "preset": bad, "device": bad}))
+    store = Store(tmp_path, "example")
+    write_plan(store, "0123", method=bad, preset=bad)
     records = [make_record(), make_failure(bad, seed=1), make_record(method=f"m{bad}", data_note=bad)]
-    page = page_of(records, Store(tmp_path, "example"))
+    page = page_of(records, store)
     assert bad not in page
     assert "<script>alert" not in page
     assert "<b>" not in page
@@ -196,7 +197,7 @@ def test_page_with_published_numbers_and_further_scores_does_not_depend_on_the_o
         for s in (0, 1)
     ]
     store, published = Store(Path("no_such_folder"), "example"), load_published_numbers(PUBLISHED)
-    pages = [render_page(part, frame(part), [], published, store) for part in (records, records[::-1])]
+    pages = [render_page(part, report_frame(part), [], published, store) for part in (records, records[::-1])]
     assert pages[0] == pages[1]
     assert 'id="published"' in pages[0]
     assert 'id="scores"' in pages[0]
@@ -236,33 +237,30 @@ def test_reductions_are_headlines_only_where_they_are_shown() -> None:
     ]
     records = [make_record()]
     found = headline_numbers(
-        frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved])
+        report_frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved])
     )
     assert found[-2].value == "\u221276.0 %"
     assert "duccio, weights 25%" in found[-2].note
-    assert found[-1].value == "none shown"
+    assert (found[-1].heading, found[-1].value) == ("words: reduction at non-inferior score", "none shown")
     assert "nsga2: the bound is beyond the margin" in found[-1].note
 
 
 def test_runs_without_a_usable_record_are_listed_with_the_reason(tmp_path: Path) -> None:
     store = fill(tmp_path, [make_record()])
     for name in ("missing", "torn"):
-        store.run_folder(name).mkdir()
-        note = {"id": name, "label": f"digits | {name}", "preset": "paper", "device": "nucleo_l4r5zi"}
-        (store.run_folder(name) / "plan.json").write_text(json.dumps(note))
+        write_plan(store, name, method=f"method_{name}")
     (store.run_folder("torn") / "record.json").write_text('{"schema": 1, "id"')
     page = page_of(store.records(), store)
     assert "<strong>1 of 3</strong><small>1 missing, 1 unreadable</small>" in page
     part = page[page.index('id="absent"') : page.index('id="runs"')]
-    assert "digits | missing" in part
+    assert "digits | method_missing | weights 25% | seed 0" in part
     assert "torn, or no JSON" in part
 
 
 def test_a_process_at_a_run_without_record_is_seen(tmp_path: Path) -> None:
     store = fill(tmp_path, [make_record()])
-    note = {"id": "busy", "label": "digits | busy", "preset": "paper", "device": "nucleo_l4r5zi"}
-    with store.lock(store.run_folder("busy")):
-        (store.run_folder("busy") / "plan.json").write_text(json.dumps(note))
+    write_plan(store, "busy")
+    with claimed(store.run_folder("busy")):
         assert absent_runs_table(store, {make_record().id})["status"].tolist() == ["running"]
 
 

@@ -9,13 +9,13 @@ from typing import Any, cast
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
-from synthetic import make_failure, make_many, make_record, make_records
+from synthetic import make_failure, make_many, make_record, make_records, write_plan
 from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, short_history
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
+from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -28,15 +28,13 @@ def write_page(folder: Path, records: list[RunRecord]) -> Path:
     store = Store(folder, "example")
     for record in records[:8]:
         store.write(record, history=short_history(), architecture=ARCHITECTURE)
-    store.run_folder("absent").mkdir()
-    note = {"id": "absent", "label": "a_long_name_of_a_run_" * 5, "preset": "paper", "device": "nucleo_l4r5zi"}
-    (store.run_folder("absent") / "plan.json").write_text(json.dumps(note))
+    write_plan(store, "absent", method="a_long_name_of_a_method_" * 5)
     buffer = io.BytesIO()
     Image.new("RGB", (2160, 1200), "white").save(buffer, "PNG")
     picture = RenderedFigure("score_digits", "Score against cost", "What is drawn.", cast(Any, None))
     page = store.folder / "report" / "index.html"
     page.parent.mkdir()
-    page.write_text(render_page(records, frame(records), [(picture, buffer.getvalue())], [], store))
+    page.write_text(render_page(records, report_frame(records), [(picture, buffer.getvalue())], [], store))
     return page
 
 
@@ -135,6 +133,8 @@ def test_a_run_page_shows_costs_layers_history_and_settings(browser: Browser, pa
     assert [name for name in sections if name in expected] == expected
     text = browser.run("document.getElementById('run').textContent")
     assert "7 of 16" in text
+    share = 100 * FIRST.costs["weights"] / FIRST.reference_costs["weights"]
+    assert browser.run("document.querySelector('#run table td:nth-child(4)').textContent") == f"{share:.1f} %"
     assert browser.run("document.querySelectorAll('#run .charts figure').length") == 2
     assert browser.run("document.querySelector('#run .charts svg').getAttribute('aria-label')").startswith(
         "Training loss: "
@@ -245,6 +245,6 @@ def test_a_long_table_is_shown_page_by_page_and_searched_whole(browser: Browser,
     assert len(column(browser, 1)) == 200
     browser.run(f"{RUNS}.querySelector('.table > button').click()")
     assert len(column(browser, 1)) == 400
-    last = frame(records)["id"].iloc[-1]
+    last = report_frame(records)["id"].iloc[-1]
     write_filter(browser, last)
     assert column(browser, 1) == [last]

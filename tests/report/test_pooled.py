@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from synthetic import make_failure, make_record, make_records
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
+from suite.report.grouping import MethodVariant, report_frame
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.pooled import format_pooled_table, pooled_table
 
@@ -21,12 +21,17 @@ def run(method: str, budget: dict[str, str], seed: int, score: float, *, feasibl
 def table() -> pd.DataFrame:
     duccio = [run("duccio", NARROW, 0, 0.80), run("duccio", NARROW, 1, 0.84), run("duccio", WIDE, 0, 0.90)]
     nsga2 = [run("nsga2", NARROW, 0, 0.77), run("nsga2", WIDE, 0, 0.91, feasible=False), run("nsga2", WIDE, 1, 0.2)]
-    return pooled_table(frame([*duccio, *nsga2, run("random", NARROW, 0, 0.5), make_failure(method="tpe")]))
+    return pooled_table(report_frame([*duccio, *nsga2, run("random", NARROW, 0, 0.5), make_failure(method="tpe")]))
 
 
 def test_budgets_and_seeds_that_both_ran_are_the_pairs(table: pd.DataFrame) -> None:
     (row,) = table.to_dict("records")
-    assert (row["method"], row["against"], row["budgets"], row["pairs"]) == ("duccio", "nsga2", 2, 2)
+    assert (row["method"], row["against"], row["budgets"], row["pairs"]) == (
+        MethodVariant("duccio"),
+        MethodVariant("nsga2"),
+        2,
+        2,
+    )
     assert row["difference"] == pytest.approx((0.03 - 0.01) / 2)
     expected = mean_interval([0.80 - 0.77, 0.90 - 0.91])
     assert (row["difference_low"], row["difference_high"]) == pytest.approx((expected.low, expected.high))
@@ -39,11 +44,11 @@ def test_text_is_in_points(table: pd.DataFrame) -> None:
 
 
 def test_one_budget_is_nothing_to_pool() -> None:
-    assert pooled_table(frame(make_records(budgets=[NARROW]))).empty
+    assert pooled_table(report_frame(make_records(budgets=[NARROW]))).empty
 
 
 def test_each_pair_of_methods_once_and_apart_by_benchmark() -> None:
-    table = pooled_table(frame(make_records(budgets=[NARROW, WIDE], benchmarks=("digits", "keyword_spotting"))))
+    table = pooled_table(report_frame(make_records(budgets=[NARROW, WIDE], benchmarks=("digits", "keyword_spotting"))))
     pairs = [frozenset(row) for row in table[["benchmark", "method", "against"]].to_numpy().tolist()]
     methods = set(table["method"]) | set(table["against"])
     assert len(set(pairs)) == len(pairs) == 2 * len(methods) * (len(methods) - 1) / 2

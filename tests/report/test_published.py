@@ -14,9 +14,9 @@ from suite.hardware.layers import Layer, LayerTable
 from suite.hardware.trace import trace
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
-from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
+from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
 from suite.report.tables.markup import to_latex, to_markdown
 from suite.report.tables.published_comparison import (
@@ -205,14 +205,14 @@ class TestLoading:
 
 class TestBeside:
     def test_only_benchmarks_of_the_experiment_appear(self, published: list[PublishedNumber]) -> None:
-        table = published_comparison(frame([ours(), make_record(benchmark="digits")]), published)
+        table = published_comparison(report_frame([ours(), make_record(benchmark="digits")]), published)
         assert set(table["benchmark"]) == {"image_classification"}
-        assert published_comparison(frame([make_record(benchmark="digits")]), published).empty
-        assert published_comparison(frame([make_failure(benchmark="image_classification")]), published).empty
+        assert published_comparison(report_frame([make_record(benchmark="digits")]), published).empty
+        assert published_comparison(report_frame([make_failure(benchmark="image_classification")]), published).empty
 
     def test_ours_are_means_over_seeds_beside_values_as_published(self, published: list[PublishedNumber]) -> None:
         records = [ours(seed=s, scores={"test": score}) for s, score in enumerate((0.80, 0.82, 0.90))]
-        table = published_comparison(frame(records), published)
+        table = published_comparison(report_frame(records), published)
         row = table[table["whose"] == "ours"].iloc[0]
         assert [row["score"], row["score_low"], row["score_high"]] == pytest.approx([0.84, 0.80, 0.90])
         assert row["seeds"] == 3
@@ -220,41 +220,45 @@ class TestBeside:
         assert (best["score"], best["reliability"]) == (0.857, "secondary")
 
     def test_every_published_row_has_source_and_reliability(self, published: list[PublishedNumber]) -> None:
-        table = published_comparison(frame([ours(name) for name in BENCHMARKS]), published)
+        table = published_comparison(report_frame([ours(name) for name in BENCHMARKS]), published)
         theirs = table[table["whose"] == "published"]
         assert set(theirs["benchmark"]) == set(BENCHMARKS)
         assert theirs["source"].str.len().min() > 0
         assert set(theirs["reliability"]) <= set(RELIABILITIES)
 
     def test_costs_of_one_item_share_a_row(self, published: list[PublishedNumber]) -> None:
-        table = published_comparison(frame([ours()]), published)
+        table = published_comparison(report_frame([ours()]), published)
         (row,) = table[table["network"] == "ISLPED'22 ResNet8 25%-L"].to_dict("records")
         assert (row["weights"], row["macs"]) == (18_898, 1.96e6)
         assert math.isnan(row["score"])
 
     def test_reference_network_is_named_as_such(self, published: list[PublishedNumber]) -> None:
-        records = [ours(method=m) for m in ("hand_tuned (equal length)", "duccio")]
-        names = published_comparison(frame(records), published)["network"]
-        assert "hand_tuned (equal length); the reference network" in set(names)
-        assert "duccio" in set(names)
+        records = [ours(method=m) for m in ("hand_tuned", "duccio")]
+        table = format_published_comparison(published_comparison(report_frame(records), published))
+        assert list(table.loc[table["whose"] == "ours", "network"]) == [
+            "duccio, budget weights 25% + latency 50%",
+            "hand_tuned; the reference network, budget weights 25% + latency 50%",
+        ]
 
     def test_other_scores_have_a_block_where_both_sides_have_them(self, published: list[PublishedNumber]) -> None:
         scores = {"test": 0.86, "test/machine_mean_auc": 0.84, "test/partial_auc": 0.7, "test/auc_machine_1": 0.9}
-        table = published_comparison(frame([ours("anomaly_detection", score_name="auc", scores=scores)]), published)
+        table = published_comparison(
+            report_frame([ours("anomaly_detection", score_name="auc", scores=scores)]), published
+        )
         assert list(table["score_name"].unique()) == ["auc", "machine_mean_auc"]
         second = table[table["score_name"] == "machine_mean_auc"]
         assert list(second["score"])[:2] == [0.84, 0.8644]
         assert second["data"].str.contains("2,459").any()
 
     def test_presets_never_share_a_row(self, published: list[PublishedNumber]) -> None:
-        df = frame([ours(preset=p) for p in ("paper", "short")])
+        df = report_frame([ours(preset=p) for p in ("paper", "short")])
         table = published_comparison(df, published)
         mine = format_published_comparison(table).query("whose == 'ours'")
         assert len(mine) == 2
         assert mine["conditions"].str.contains("preset short").sum() == 1
 
     def test_footnotes_tell_length_data_and_numbered_sources(self, published: list[PublishedNumber]) -> None:
-        df = frame([ours(preset="short", data_note="a lossy copy")])
+        df = report_frame([ours(preset="short", data_note="a lossy copy")])
         table = published_comparison(df, published)
         first, *sources = comparison_footnotes(df, published, table)
         assert "preset short: 8 + 8 + 20 epochs, 10,000 training samples" in first
@@ -264,7 +268,9 @@ class TestBeside:
         assert cited == {s.split()[0] for s in sources}
 
     def test_readable_numbers_are_those_published(self, published: list[PublishedNumber]) -> None:
-        rows = format_published_comparison(published_comparison(frame([ours("keyword_spotting"), ours()]), published))
+        rows = format_published_comparison(
+            published_comparison(report_frame([ours("keyword_spotting"), ours()]), published)
+        )
         by_name = rows.groupby("network").first()
         assert by_name.loc["DUCCIO paper, example B", "weights"] == "9.96 k parameters"
         assert by_name.loc["DUCCIO paper, GAP8, deployed networks", "weights"] == "14.6 kB to 75.5 kB"
@@ -275,7 +281,7 @@ class TestBeside:
         )
 
     def test_footnotes_follow_the_table_in_markdown_and_latex(self, published: list[PublishedNumber]) -> None:
-        df = frame([ours()])
+        df = report_frame([ours()])
         table = published_comparison(df, published)
         notes = comparison_footnotes(df, published, table)
         assert (
@@ -287,7 +293,7 @@ class TestBeside:
         assert latex.index(r"\end{tabular}") == len(latex) - 1 - len(notes)
 
     def test_page_has_the_section_only_with_published_numbers(self, published: list[PublishedNumber]) -> None:
-        df, records = frame([ours()]), [ours()]
+        df, records = report_frame([ours()]), [ours()]
         store = Store(Path("nowhere"), "nothing")
         assert "Ours beside published" not in render_page(records, df, [], [], store)
         page = render_page(records, df, [], published, store)

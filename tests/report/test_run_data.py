@@ -7,18 +7,18 @@ import pytest
 from synthetic import make_many, make_record
 from synthetic_files import ARCHITECTURE, LAYERS, REFERENCE_WIDTHS, WIDTHS, short_history
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
+from suite.report.grouping import report_frame
 from suite.report.page import run_data
-from suite.report.page.layer_diagram import read_layer_diagram, reference_widths
+from suite.report.page.layer_diagram import layer_diagram, reference_widths
 from suite.report.page.run_data import collect_run_data, decode_column, embed_json, encode_column, shared_options
 
 
 def data_with(tmp_path: Path, record: RunRecord, **files: Any) -> dict[str, Any]:
     store = Store(tmp_path, "example")
     store.write(record, **files)
-    return collect_run_data([record], frame([record]), store)
+    return collect_run_data([record], report_frame([record]), store)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_column_takes_its_shortest_form_and_comes_back_whole(values: list[Any]
 
 def test_options_that_all_runs_share_are_held_once() -> None:
     records = [make_record(seed=seed) for seed in (0, 1)]
-    config = collect_run_data(records, frame(records), Store(Path("none"), "example"))["config"]
+    config = collect_run_data(records, report_frame(records), Store(Path("none"), "example"))["config"]
     assert shared_options(config)["benchmark.name"] == "digits"
     assert "seed" not in shared_options(config)
     assert config["seed"] == ["0", "1"]
@@ -56,7 +56,7 @@ def test_a_history_is_given_by_phase_without_what_was_not_measured(tmp_path: Pat
     record = make_record()
     table = short_history().assign(empty=float("nan"))
     found = data_with(tmp_path, record, history=table)["details"]["0"]["history"]
-    assert found["spans"] == [["warmup", "seed", 2], ["search", "search", 1]]
+    assert found["spans"] == [["warmup", "warm-up", 2], ["search", "search", 1]]
     assert found["columns"] == {"loss": [2, 1.23457, 0.5], "score": [0.1, 0.2, None]}
 
 
@@ -67,7 +67,7 @@ def test_torn_files_of_a_run_are_named_and_hide_nothing_else(tmp_path: Path) -> 
     for name in ("history.parquet", "architecture.json"):
         path = store.run_folder(record.id) / name
         path.write_bytes(path.read_bytes()[:40])
-    detail = collect_run_data([record], frame([record]), store)["details"]["0"]
+    detail = collect_run_data([record], report_frame([record]), store)["details"]["0"]
     assert "history.parquet cannot be read" in detail["trouble"]
     assert "architecture.json cannot be read" in detail["trouble"]
     assert detail["candidates"][0]["name"] == "result"
@@ -77,7 +77,7 @@ def test_details_are_held_for_the_first_seeds_of_every_group(monkeypatch: pytest
     records = make_many(48)
     groups = len({(r.benchmark, r.budget, r.method) for r in records})
     monkeypatch.setattr(run_data, "MOST_DETAILED_RUNS", groups)
-    data = collect_run_data(records, df := frame(records), Store(Path("none"), "example"))
+    data = collect_run_data(records, df := report_frame(records), Store(Path("none"), "example"))
     held = df.iloc[[int(place) for place in data["details"]]]
     assert data["detailed"] == groups
     assert len(held.groupby(["benchmark", "budget", "method"])) == groups
@@ -86,23 +86,20 @@ def test_details_are_held_for_the_first_seeds_of_every_group(monkeypatch: pytest
 
 def test_order_of_records_does_not_matter() -> None:
     records, store = make_many(30), Store(Path("none"), "example")
-    assert embed_json(collect_run_data(records, frame(records), store)) == embed_json(
-        collect_run_data(records[::-1], frame(records[::-1]), store)
+    assert embed_json(collect_run_data(records, report_frame(records), store)) == embed_json(
+        collect_run_data(records[::-1], report_frame(records[::-1]), store)
     )
 
 
 def test_a_layer_is_compared_with_the_reference_only_where_its_group_is_known() -> None:
     assert reference_widths(LAYERS, WIDTHS, REFERENCE_WIDTHS) == [16, 16, 32, 32, None]
-    # Two groups of the same width that differ in the seed: the shortcut may belong to either.
+    # Two groups of the same width that differ in the reference network: the shortcut may belong to either.
     assert reference_widths(LAYERS, {"stem": 12, "a.conv": 12}, REFERENCE_WIDTHS)[3] is None
 
 
-def test_chosen_branches_are_told(tmp_path: Path) -> None:
+def test_chosen_branches_are_in_the_layer_diagram() -> None:
     record = dataclasses.replace(make_record(), reference_widths=REFERENCE_WIDTHS)
-    path = tmp_path / "architecture.json"
-    path.write_text(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}))
-    found = read_layer_diagram(path, record)
-    assert found["choices"] == {"block": "identity"}
-    assert [layer["reference"] for layer in found["layers"]] == [16, 16, 32, 32, None]
-    path.write_text(json.dumps(ARCHITECTURE))
-    assert "choices" not in read_layer_diagram(path, record)
+    diagram = layer_diagram(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}).encode(), record)
+    assert diagram["choices"] == {"block": "identity"}
+    assert [layer["reference"] for layer in diagram["layers"]] == [16, 16, 32, 32, None]
+    assert "choices" not in layer_diagram(json.dumps(ARCHITECTURE).encode(), record)

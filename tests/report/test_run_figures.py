@@ -11,26 +11,27 @@ import pytest
 from figure_checks import check_panels, check_texts, render_figures, visible_texts
 from synthetic import make_record, with_chance
 
-from suite.records.frame import frame
+from suite import SuiteError
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.build import build_report
-from suite.report.figures.layer_memory import _build_reference_network, _layer_bytes
+from suite.report.figures.layer_memory import _layer_bytes
 from suite.report.figures.pages import RenderedFigure
+from suite.report.grouping import MethodVariant, report_frame
 
 RESULTS = Path(__file__).parents[2] / "results"
 RECORDED = sorted(path.parent.name for name in ("runs", "records.zip") for path in RESULTS.glob(f"*/{name}"))
-SEED = {"_target_": "suite.models.resnet8.ResNet8", "in_channels": 1, "classes": 10, "width": 16}
+REFERENCE_NETWORK = {"_target_": "suite.models.resnet8.ResNet8", "in_channels": 1, "classes": 10, "width": 16}
 # Not in the order of their names, which is how a record sorts them.
 WIDTHS = {"stem": 16, "block2.conv1": 32, "block10.conv1": 64, "block3.conv1": 64}
-LONG = "duccio (constant strengths, guarantee repair)"
+LONG = MethodVariant("duccio", (("guarantee", "repair"), ("penalty.schedule", "constant")))
 
 
 def history(seed: int, epochs: int = 4, *, refined: bool = False) -> pd.DataFrame:
     """Warm-up, search and final training of `epochs` each, the last one longer by `seed`."""
     rows: list[dict[str, Any]] = []
     for phase, label, count in (
-        ("warmup", "seed", epochs),
+        ("warmup", "warm-up", epochs),
         ("search", "search", epochs),
         ("finetune", "finetune", epochs + seed),
     ):
@@ -55,8 +56,14 @@ def write(store: Store, record: RunRecord, *, epochs: pd.DataFrame | None = None
     """A run whose network has half the reference network's widths."""
     half = {name: width // 2 + record.seed for name, width in WIDTHS.items()}
     record = dataclasses.replace(record, widths=half, reference_widths=WIDTHS)
-    found = {"seed": SEED, "input_shape": [1, 8, 8], "widths": half, "layers": [], **architecture}
-    store.write(record, history=epochs, architecture=found)
+    usual = {
+        "reference_network": REFERENCE_NETWORK,
+        "input_shape": [1, 8, 8],
+        "widths": half,
+        "layers": [],
+        **architecture,
+    }
+    store.write(record, history=epochs, architecture=usual)
 
 
 def usual_store(folder: Path) -> Store:
@@ -66,7 +73,12 @@ def usual_store(folder: Path) -> Store:
         write(store, with_chance(make_record(method="duccio", seed=seed)), epochs=history(seed))
         write(store, with_chance(make_record(method="random_search", seed=seed)))
         choices = {"blocks.0": "conv3x3" if seed else "identity", "blocks.1": "separable"}
-        write(store, with_chance(make_record(method=LONG, seed=seed)), epochs=history(seed), choices=choices)
+        write(
+            store,
+            with_chance(make_record(variant=dict(LONG.variant), seed=seed)),
+            epochs=history(seed),
+            choices=choices,
+        )
     return store
 
 
@@ -74,7 +86,8 @@ def usual_store(folder: Path) -> Store:
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderedFigure]:
     store = usual_store(tmp_path_factory.mktemp("results"))
     return {
-        p.name.removesuffix("_digits_paper_nucleo_l4r5zi"): p for p in render_figures(frame(store.records()), store)
+        p.name.removesuffix("_digits_paper_nucleo_l4r5zi"): p
+        for p in render_figures(report_frame(store.records()), store)
     }
 
 
@@ -91,7 +104,7 @@ def test_no_text_overlaps_and_no_panel_is_empty(found: dict[str, RenderedFigure]
 @pytest.mark.parametrize("experiment", RECORDED)  # without any pytest skips this and says so
 def test_recorded_experiments_have_no_overlapping_text_and_no_empty_panel(experiment: str) -> None:
     store = Store(RESULTS, experiment)
-    pictures = render_figures(frame(store.records()), store)
+    pictures = render_figures(report_frame(store.records()), store)
     assert pictures
     for picture in pictures:
         check_texts(picture)
@@ -122,17 +135,17 @@ def test_a_method_that_picks_no_strengths_has_a_trajectory_all_the_same(tmp_path
     store = Store(tmp_path, "example")
     epochs = history(0)
     write(store, make_record(method="taper"), epochs=epochs.drop(columns=[c for c in epochs if "strength" in c]))
-    (picture,) = render_figures(frame(store.records()), store, kind="trajectories")
+    (picture,) = render_figures(report_frame(store.records()), store, kind="trajectories")
     check_texts(picture)
     assert "none in this method" in [text for text, _ in visible_texts(picture.figure)]
 
 
 def test_methods_without_costs_by_epoch_have_no_trajectories(found: dict[str, RenderedFigure]) -> None:
     titles = {text.split(", budget")[0] for text, _ in visible_texts(found["trajectories"].figure) if "budget" in text}
-    assert titles == {"duccio", LONG}
+    assert titles == {"duccio", str(LONG)}
 
 
-def test_widths_are_in_percent_of_the_seed_from_input_to_output(found: dict[str, RenderedFigure]) -> None:
+def test_widths_are_in_percent_of_the_reference_from_input_to_output(found: dict[str, RenderedFigure]) -> None:
     ax = found["widths"].figure.axes[-1]
     assert [label.get_text().split()[0] for label in ax.get_xticklabels()] == list(WIDTHS)
     said = [text for text, _ in visible_texts(found["widths"].figure)]
@@ -148,8 +161,8 @@ def test_choices_name_the_branch_and_its_probability(found: dict[str, RenderedFi
 
 def test_a_torn_file_leaves_its_run_out_and_the_figures_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = usual_store(tmp_path)
-    df = frame(store.records())
-    torn = store.run_folder(str(df[df["method"] == "duccio"]["id"].iloc[0]))
+    df = report_frame(store.records())
+    torn = store.run_folder(str(df[df["method"] == MethodVariant("duccio")]["id"].iloc[0]))
     (torn / "history.parquet").write_bytes(b"PAR1 torn")
     (torn / "architecture.json").write_text("{")
     with caplog.at_level(logging.WARNING):
@@ -166,21 +179,20 @@ def test_memory_of_layers_is_that_of_the_traced_network() -> None:
 
     network = trace(ResNet8(in_channels=1, classes=10, width=16), (1, 8, 8))
     layers = [{"name": x.name, "in": x.in_channels, "out": x.channels} for x in network.weighted]
-    memory = _layer_bytes({"seed": SEED, "input_shape": [1, 8, 8], "layers": layers})
+    memory = _layer_bytes({"reference_network": REFERENCE_NETWORK, "input_shape": [1, 8, 8], "layers": layers})
     assert memory is not None
-    names, seed, same = memory
+    names, reference, same = memory
     expected = LayerMemory.of(network)
     assert names == list(expected.names)
     assert torch.tensor(same).equal(expected.bytes(expected.table.cin, expected.table.cout))
-    assert seed == same
+    assert reference == same
     assert same[0] == 8 * 8 * 1 + 8 * 8 * 16 + 9 * 16  # stem: input, output, weights
 
 
-@pytest.mark.parametrize(
-    "target", ["os.system", "suite.models.resnet8.nn", "suite.models.resnet8.trace", "suite.cli.main.main"]
-)
+@pytest.mark.parametrize("target", ["os.system", "suite.models.resnet8.nn", "suite.cli.main.main"])
 def test_nothing_but_the_suites_networks_is_built_from_a_record(target: str) -> None:
-    assert _build_reference_network({"_target_": target, "command": "true"}) is None
+    with pytest.raises(SuiteError, match="not a network of the suite"):
+        _layer_bytes({"reference_network": {"_target_": target, "command": "true"}, "input_shape": [1, 8, 8]})
 
 
 def test_layers_are_drawn_against_the_levels_that_they_were_thinned_to(tmp_path: Path) -> None:
@@ -189,7 +201,7 @@ def test_layers_are_drawn_against_the_levels_that_they_were_thinned_to(tmp_path:
     names += ("block3.conv1", "block3.conv2", "block3.shortcut", "fc")
     layers = [{"name": name, "in": 4, "out": 4} for name in names]
     write(store, make_record(method="duccio_layerwise"), epochs=history(0, refined=True), layers=layers)
-    (picture,) = render_figures(frame(store.records()), store, kind="layer_memory")
+    (picture,) = render_figures(report_frame(store.records()), store, kind="layer_memory")
     check_texts(picture)
     (ax,) = picture.figure.axes
     assert "L1\n8,192 B" in [text for text, _ in visible_texts(picture.figure)]
@@ -205,7 +217,7 @@ def test_runs_without_a_budget_have_no_trajectories_and_spoil_no_others(
     write(store, make_record(budget={}), epochs=history(0))
     if other is not None:
         write(store, make_record(budget=other), epochs=history(0))
-    pictures = render_figures(frame(store.records()), store, kind="trajectories")
+    pictures = render_figures(report_frame(store.records()), store, kind="trajectories")
     assert len(pictures) == (other is not None)
     for picture in pictures:
         assert len(picture.figure.axes) == 3
@@ -226,7 +238,7 @@ def odd(epochs: pd.DataFrame, kind: str) -> pd.DataFrame:
 def test_histories_that_lack_something_never_cost_the_report(kind: str, figures: int, tmp_path: Path) -> None:
     store = Store(tmp_path, "example")
     write(store, make_record(), epochs=odd(history(0), kind))
-    pictures = render_figures(frame(store.records()), store)
+    pictures = render_figures(report_frame(store.records()), store)
     assert sum(p.name.startswith("trajectories") for p in pictures) == figures
     assert any(p.name.startswith("score") for p in pictures)
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from synthetic import make_record
 
-from suite.records.frame import frame
 from suite.records.record import RunRecord
+from suite.report.grouping import report_frame
 from suite.report.statistics.intervals import interquartile_mean, wilson_interval
 from suite.report.tables.summary import format_summary_table, summary_table
 
@@ -17,15 +17,20 @@ def run(benchmark: str, method: str, score: float, seed: int = 0, **keys: object
 
 
 def summary(*records: RunRecord) -> pd.DataFrame:
-    df = frame(records)
+    df = report_frame(records)
     return summary_table(df.assign(chance=df["benchmark"].map(CHANCE)))
+
+
+def by_label(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the methods' labels as its index."""
+    return table.set_index(table["method"].map(str))
 
 
 def test_scores_are_normalised_between_chance_and_the_reference_network() -> None:
     records = [run(b, "hand_tuned", s) for b, s in (("digits", 0.9), ("keyword_spotting", 0.6))]
     records += [run("digits", "duccio", s, i) for i, s in enumerate((0.9, 0.5))]
     records += [run("keyword_spotting", "duccio", s, i) for i, s in enumerate((0.4, 0.8))]
-    table = summary(*records).set_index("method")
+    table = by_label(summary(*records))
     expected = interquartile_mean([[1.0, 0.5], [0.5, 1.5]])
     row = table.loc["duccio"]
     assert [row["iqm"], row["iqm_low"], row["iqm_high"]] == pytest.approx([expected.mean, expected.low, expected.high])
@@ -35,7 +40,7 @@ def test_scores_are_normalised_between_chance_and_the_reference_network() -> Non
 
 def test_without_a_reference_network_everywhere_the_reference_is_a_perfect_score() -> None:
     records = [run("digits", "hand_tuned", 0.9), run("digits", "duccio", 0.55), run("keyword_spotting", "duccio", 0.6)]
-    row = summary(*records).set_index("method").loc["duccio"]
+    row = by_label(summary(*records)).loc["duccio"]
     assert (row["reference"], row["iqm"]) == ("1", pytest.approx(0.5))
 
 
@@ -56,7 +61,7 @@ def test_share_that_fits_is_over_all_benchmarks() -> None:
 
 def test_one_benchmark_or_unknown_chance_scores_make_no_summary() -> None:
     assert summary(run("digits", "duccio", 0.8), run("digits", "nsga2", 0.8)).empty
-    unknown = frame([run(b, "duccio", 0.8) for b in CHANCE]).assign(chance=math.nan)
+    unknown = report_frame([run(b, "duccio", 0.8) for b in CHANCE]).assign(chance=math.nan)
     assert summary_table(unknown).empty
 
 
@@ -64,11 +69,11 @@ def test_order_is_that_of_names_where_no_score_can_be_normalised() -> None:
     names = ["d", "a", "c", "hand_tuned", "b"]
     table = summary(*(run(b, name, 0.05) for b in CHANCE for name in names))
     assert table["iqm"].isna().all()
-    assert list(table["method"]) == sorted(names)
+    assert list(by_label(table).index) == sorted(names)
 
 
 def test_the_reference_network_is_as_good_as_its_best_training() -> None:
-    lengths = {"hand_tuned (standard length)": 0.8, "hand_tuned (equal length)": 0.9}
-    records = [run(b, name, score) for b in CHANCE for name, score in lengths.items()]
-    table = summary(*records, *(run(b, "duccio", 0.9) for b in CHANCE)).set_index("method")
+    lengths = {"standard": 0.8, "equal": 0.9}
+    records = [run(b, "hand_tuned", score, variant={"length": x}) for b in CHANCE for x, score in lengths.items()]
+    table = by_label(summary(*records, *(run(b, "duccio", 0.9) for b in CHANCE)))
     assert table.loc["duccio", "iqm"] == pytest.approx(1)

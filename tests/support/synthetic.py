@@ -4,12 +4,13 @@ import dataclasses
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from suite.data.files import write_atomic
+from suite.records.plan_note import PlanNote
 from suite.records.record import RunRecord
+from suite.records.store import Store
 from suite.space.budget import Budget, parse_budget
 from suite.task.meter import Meter
 
@@ -36,6 +37,7 @@ OPTIONS: dict[str, dict[str, object]] = {"duccio": {"guarantee": "refill"}, "ran
 def make_record(
     *,
     method: str = "duccio",
+    variant: Mapping[str, object] | None = None,
     budget: dict[str, str] | None = None,
     seed: int = 0,
     benchmark: str = "digits",
@@ -43,10 +45,11 @@ def make_record(
     device: str = "nucleo_l4r5zi",
     **changes: object,
 ) -> RunRecord:
-    """One finished run; `changes` replace fields of the record."""
+    """One finished run; `variant` are its options other than the default, `changes` replace fields of the record."""
+    options = {**OPTIONS.get(method, {}), **(variant or {})}
     config: dict[str, Any] = {
         "benchmark": {"name": benchmark, "version": 1},
-        "method": {"name": method, "version": 1, **OPTIONS.get(method, {})},
+        "method": {"name": method, "version": 1, **options},
         "budget": BUDGETS[0] if budget is None else budget,
         "device": device,
         "preset": preset,
@@ -60,8 +63,8 @@ def make_record(
         status="done",
         benchmark=benchmark,
         method=method,
-        variant={},
-        options=OPTIONS.get(method, {}),
+        variant=variant or {},
+        options=options,
         device=device,
         preset=preset,
         seed=seed,
@@ -117,6 +120,12 @@ def make_failure(error: str = "RuntimeError: the loss is not finite at epoch 3",
     return dataclasses.replace(record, status="failed", feasible=False, error=error, **nothing)  # type: ignore[arg-type]
 
 
+def write_plan(store: Store, run_id: str, method: str = "duccio", preset: str = "paper") -> None:
+    """The note of a run that is planned but has not ended."""
+    note = PlanNote("digits", method, "weights 25%", 0, preset, "nucleo_l4r5zi")
+    write_atomic(store.run_folder(run_id) / "plan.json", note.to_json())
+
+
 def make_records(
     seeds: int = 3, budgets: Sequence[dict[str, str]] = BUDGETS, benchmarks: Sequence[str] = ("digits",)
 ) -> list[RunRecord]:
@@ -135,49 +144,6 @@ def make_many(count: int) -> list[RunRecord]:
     """`count` finished records of an experiment with several benchmarks and ever more budgets."""
     budgets = [{"weights": f"{20 + b}%", "latency": "50%"} for b in range(count // 24 + 1)]
     return make_records(3, budgets, ("digits", "keyword_spotting"))[:count]
-
-
-def make_large(count: int) -> Iterator[tuple[RunRecord, pd.DataFrame | None]]:
-    """`count` records of five benchmarks at ten budgets, about as long as real ones, every tenth with a history."""
-    benchmarks = ("anomaly_detection", "digits", "image_classification", "keyword_spotting", "visual_wake_words")
-    budgets = [{"weights": f"{percent}%", "latency": "50%"} for percent in range(10, 60, 5)]
-    groups = len(benchmarks) * len(budgets) * len(METHODS)
-    training = {
-        "optimiser": "adamw",
-        "lr": 0.002,
-        "momentum": 0.0,
-        "schedule": "cosine",
-        "milestones": [],
-        "gamma": 1.0,
-    }
-    recipe = {"epochs": 15, "batch": 32, "mask_lr": 0.01, "train_samples": None, "eval_samples": None}
-    recipe |= dict.fromkeys(("warmup", "search", "finetune"), training)
-    widths = {f"layers.{i}.conv": 16 + i % 48 for i in range(30)}
-    for i, record in enumerate(make_records(-(-count // groups), budgets, benchmarks)[:count]):
-        benchmark = {**record.config["benchmark"], "chance": 0.1}
-        config = {**record.config, "benchmark": benchmark, "recipe": recipe, "data": "0" * 64}
-        candidate = {"name": "result", "validation": 0.9, "costs": record.costs, "feasible": record.feasible}
-        more: dict[str, Any] = {"widths": widths, "reference_widths": widths, "candidates": (candidate,) * 5}
-        yield dataclasses.replace(record, config=config, **more), None if i % 10 else make_history(record)
-
-
-def make_history(record: RunRecord, epochs: int = 15) -> pd.DataFrame:
-    """A history as a search writes it: costs and strengths of the budgeted metrics while it searches."""
-    rows = []
-    for phase in ("warmup", "search", "finetune"):
-        for epoch in range(epochs):
-            row = {
-                "phase": phase,
-                "label": phase,
-                "epoch": epoch,
-                "loss": 1 / (epoch + 1),
-                "score": 0.9 - 0.3 / (epoch + 1),
-            }
-            if phase == "search":
-                row |= {f"cost/{m}": target * (2 - epoch / epochs) for m, target in record.targets.items()}
-                row |= {f"strength/{m}": epoch / target for m, target in record.targets.items()}
-            rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def _meter(benchmark: str, seed: int, search: float, networks: int, rng: random.Random) -> dict[str, object]:

@@ -17,4 +17,4 @@ def short_history() -> pd.DataFrame:
     """Two epochs of warm-up and one of the search, whose score is unknown."""
     phases = ["warmup", "warmup", "search"]
     numbers = {"epoch": [0, 1, 0], "loss": [2.0, 1.23456789, 0.5], "score": [0.1, 0.2, float("nan")]}
-    return pd.DataFrame({"phase": phases, "label": ["seed", "seed", "search"], **numbers})
+    return pd.DataFrame({"phase": phases, "label": ["warm-up", "warm-up", "search"], **numbers})

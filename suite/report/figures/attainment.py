@@ -15,6 +15,7 @@ from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, RenderedFigure, pair_metrics
 from suite.report.figures.panels import add_legend, add_panels, padded_limits
 from suite.report.figures.style import MethodStyle, new_figure
+from suite.report.grouping import MethodVariant
 from suite.report.statistics.fronts import WORST_COST, attainment
 from suite.report.statistics.intervals import Floats
 from suite.report.tables.text import score_label
@@ -52,7 +53,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     shown = metrics[:_MOST_PANELS]
     surfaces = {metric: _attainment_surfaces(page.runs, metric) for metric in shown}
     ranking = page.runs.groupby("method")["score"].mean().sort_values(ascending=False, kind="stable")
-    methods = [str(m) for m in ranking.index if any(m in by_method for by_method in surfaces.values())]
+    methods = [m for m in ranking.index if any(m in by_method for by_method in surfaces.values())]
     lines = pair_metrics(shown)
     figure = new_figure(0.9 + 0.1 * len(methods) + 2.6 * len(lines), page.style)
     for line, names in zip(add_panels(figure, [len(x) for x in lines], [1] * len(lines)), lines, strict=True):
@@ -61,7 +62,11 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
             ax.set_xlabel(f"{metric}, % of the reference's")
         line[0].set_ylabel(f"test {score_label(page.runs['score_name'].iloc[0])}")
     styles = [page.method_styles[m] for m in methods]
-    add_legend(figure, [Line2D([], [], color=x.colour, marker=x.marker, markersize=5) for x in styles], methods)
+    add_legend(
+        figure,
+        [Line2D([], [], color=x.colour, marker=x.marker, markersize=5) for x in styles],
+        [str(m) for m in methods],
+    )
     caption = _CAPTION.format(bands=_BANDS if len(methods) <= _MOST_BANDS else _NO_BANDS)
     if len(shown) < len(metrics):
         caption += f" Of {len(metrics)} budgeted metrics, {len(shown)} are drawn."
@@ -81,15 +86,15 @@ def _is_counted(runs: pd.DataFrame, metric: str) -> pd.Series:
     return runs[f"target/{metric}"].notna() & runs["feasible"] & better
 
 
-def _attainment_surfaces(runs: pd.DataFrame, metric: str) -> dict[str, list[Floats]]:
+def _attainment_surfaces(runs: pd.DataFrame, metric: str) -> dict[MethodVariant, list[Floats]]:
     """Method -> its best, median and worst surface (N, 2) of cost in % of the reference network's and score, by
     rising cost.
     """
     limited = runs[runs[f"target/{metric}"].notna() & runs["chance"].notna()]
     limited = limited.assign(score=limited["score"].where(_is_counted(limited, metric)))
     corner = np.array([[float(limited["chance"].iloc[0]), WORST_COST]])
-    by_method = {}
-    for method, own in limited.groupby("method"):
+    by_method: dict[MethodVariant, list[Floats]] = {}
+    for _, own in limited.groupby("method"):
         if own[f"target/{metric}"].nunique() > 1 and own["score"].notna().any():
             axes = own[["seed", "score", f"relative/{metric}"]].dropna()
             # The corner is attained by all, also by a seed that has nothing that counts.
@@ -98,7 +103,9 @@ def _attainment_surfaces(runs: pd.DataFrame, metric: str) -> dict[str, list[Floa
                 for seed in own["seed"].unique()
             ]
             surface = attainment(fronts, _PERCENTILES)
-            by_method[str(method)] = [_surface_steps(surface[surface[:, 2] == level]) for level in _PERCENTILES]
+            by_method[own["method"].iloc[0]] = [
+                _surface_steps(surface[surface[:, 2] == level]) for level in _PERCENTILES
+            ]
     return by_method
 
 
@@ -111,7 +118,11 @@ def _surface_steps(surface: Floats) -> Floats:
 
 
 def _draw_panel(
-    ax: Axes, surfaces: dict[str, list[Floats]], method_styles: dict[str, MethodStyle], *, bands: bool
+    ax: Axes,
+    surfaces: dict[MethodVariant, list[Floats]],
+    method_styles: dict[MethodVariant, MethodStyle],
+    *,
+    bands: bool,
 ) -> None:
     corners = np.concatenate([steps for levels in surfaces.values() for steps in levels])
     low, high = padded_limits(corners[:, 0].tolist(), 0.08, 1.0)

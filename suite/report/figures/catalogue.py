@@ -35,9 +35,6 @@ log = logging.getLogger(__name__)
 MOST_FIGURES = 48
 """Figures of one report: nobody looks at more."""
 
-MANY_RUNS, FEWER_FIGURES = 2_000, 6
-"""From so many runs on a figure takes seconds to draw: a report has the first ones, `--figure` draws any other."""
-
 DrawPage = Callable[[FigurePage, Store], RenderedFigure]
 SplitPage = Callable[[FigurePage, Store], Iterator[FigurePage]]
 
@@ -75,7 +72,7 @@ def plan_figures(
 ) -> list[PlannedFigure]:
     """The figures that the finished runs of `df` have data for; none is drawn yet.
 
-    At most `MOST_FIGURES`, of many runs `FEWER_FIGURES`: the first page of each comes before any second one; what is
+    At most `MOST_FIGURES`: the first page of each comes before any second one; what is
     left out is logged. With `names` those figures alone, as far as there are any, and no others are looked for.
 
     Raises:
@@ -91,11 +88,10 @@ def plan_figures(
     planned = _make_names_unique(planned)
     if names:
         return [figure for _, figure in planned if figure.name in names]
-    most = MOST_FIGURES if len(df) < MANY_RUNS else FEWER_FIGURES
     order = sorted(range(len(planned)), key=lambda i: planned[i][0].number)
-    if omitted := [planned[i][1].name for i in order[most:]]:
-        log.warning("%d of %d figures are drawn, left out: %s", most, len(planned), ", ".join(omitted))
-    return [planned[i][1] for i in sorted(order[:most])]
+    if omitted := [planned[i][1].name for i in order[MOST_FIGURES:]]:
+        log.warning("%d of %d figures are drawn, left out: %s", MOST_FIGURES, len(planned), ", ".join(omitted))
+    return [planned[i][1] for i in sorted(order[:MOST_FIGURES])]
 
 
 def _make_names_unique(planned: Sequence[tuple[FigurePage, PlannedFigure]]) -> list[tuple[FigurePage, PlannedFigure]]:

@@ -15,6 +15,7 @@ from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, RenderedFigure
 from suite.report.figures.panels import GREY_STYLE, add_legend, add_panels, marker_options, padded_limits
 from suite.report.figures.style import LIMIT_COLOUR, MethodStyle, new_figure
+from suite.report.grouping import MethodVariant
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.hypervolume import hypervolume_table
 
@@ -55,7 +56,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     shown = sorted(str(metrics) for metrics in sizes.index[:_MOST_PANELS])
     table = table[table["metrics"].isin(shown)]
     means = table.groupby("method")["hypervolume"].mean().sort_values(ascending=False, kind="stable")
-    methods = [str(method) for method in means.index]
+    methods = list(means.index)
     lines = [shown[i : i + 2] for i in range(0, len(shown), 2)]
     figure = new_figure(0.9 + 0.1 * len(methods) + 2.5 * len(lines), page.style)
     for line, names in zip(add_panels(figure, [len(x) for x in lines], [1] * len(lines)), lines, strict=True):
@@ -66,7 +67,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
         line[0].set_ylabel("hypervolume")
     handles: list[Artist] = [Line2D([], [], **marker_options(page.method_styles[m], 7)) for m in methods]
     handles += [Line2D([], [], **marker_options(GREY_STYLE, 3.5)), Line2D([], [], **_BEST_LINE)]
-    add_legend(figure, handles, [*methods, "small: one seed", "best mean at this cost or less"])
+    add_legend(figure, handles, [*map(str, methods), "small: one seed", "best mean at this cost or less"])
     left_out = f" Of {len(sizes)} sets of budgeted metrics, {len(shown)} are drawn." if len(shown) < len(sizes) else ""
     return page.render(KIND, "Search cost against hypervolume", _CAPTION + left_out, figure)
 
@@ -79,10 +80,14 @@ def _comparable_hypervolumes(runs: pd.DataFrame) -> pd.DataFrame:
     return table[table.groupby("metrics")["method"].transform("nunique").astype(int) > 1]
 
 
-def _draw_panel(ax: Axes, table: pd.DataFrame, method_styles: dict[str, MethodStyle]) -> None:
+def _draw_panel(ax: Axes, table: pd.DataFrame, method_styles: dict[MethodVariant, MethodStyle]) -> None:
     means = []
-    for method, own in table.groupby("method"):
-        style, cost, volume = method_styles[str(method)], own["trainings"].mean(), mean_interval(own["hypervolume"])
+    for _, own in table.groupby("method"):
+        style, cost, volume = (
+            method_styles[own["method"].iloc[0]],
+            own["trainings"].mean(),
+            mean_interval(own["hypervolume"]),
+        )
         bars = [[volume.mean - volume.low], [volume.high - volume.mean]] if np.isfinite(volume.low) else None
         options = marker_options(style, 8, ecolor=style.colour, elinewidth=1.3, capsize=2.5, zorder=3)
         ax.errorbar([cost], [volume.mean], yerr=bars, **(options | {"markerfacecolor": (style.colour, 0.45)}))

@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from suite import SuiteError
 from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, split_by_methods
 from suite.report.figures.panels import add_legend, add_panels, marker_options
@@ -18,9 +17,6 @@ from suite.report.figures.style import LIMIT_COLOUR, NEUTRAL_COLOUR, MethodStyle
 from suite.report.tables.text import format_quantity
 
 log = logging.getLogger(__name__)
-
-if TYPE_CHECKING:
-    from torch import nn
 
 KIND = "layer_memory"
 
@@ -55,7 +51,7 @@ _LAYERS_OVER_PREFIX = "layers_over/"
 """Prefix of the history's columns that count the layers above a level, whose bytes are the rest of the name."""
 
 _MODELS_PACKAGE = "suite.models."
-"""Networks that may be built from what a record names: records may come from another machine."""
+"""Only the suite's own networks are built from what a record names, which may come from another machine."""
 
 _CAPTION = (
     "Bytes of each layer's input, output and weights at int8, from input to output: what has to be in a memory level "
@@ -81,15 +77,11 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
         names = _draw_panel(ax, entry, store, page.method_styles[entry.method])
         ax.set_title(f"{entry.method}, budget: {entry.row.budget}", loc="left", fontweight="bold")
         ax.set_xticks(range(len(names)), names if ax is panels[-1] else [""] * len(names), rotation=90)
-    handles: list[Artist] = [
-        Line2D([], [], **_LEVEL_LINE),
-        Line2D([], [], **_REFERENCE_LINE),
-        Line2D([], [], **_FIRST_EPOCH_MARK),
-    ]
-    handles.append(Line2D([], [], **marker_options(page.method_styles[shown[0].method], 5)))
-    add_legend(
-        figure, handles, ["memory level", "reference network", "first epoch of the refinement", "returned network"]
-    )
+    returned = marker_options(page.method_styles[shown[0].method], 5)
+    entries = {"memory level": _LEVEL_LINE, "reference network": _REFERENCE_LINE, "returned network": returned}
+    if any(line.get_marker() == _FIRST_EPOCH_MARK["marker"] for ax in panels for line in ax.lines):
+        entries["first epoch of the refinement"] = _FIRST_EPOCH_MARK
+    add_legend(figure, [Line2D([], [], **options) for options in entries.values()], list(entries))
     return page.render(KIND, "Memory of single layers", _CAPTION + page.seed_limit_note(), figure)
 
 
@@ -98,7 +90,8 @@ def _has_layer_memory(store: Store, run: str) -> bool:
     architecture = read_architecture(store, run) if _memory_levels(store, run) else None
     if architecture is None or "choices" in architecture:
         return False
-    return str(architecture["seed"].get("_target_", "")).startswith(_MODELS_PACKAGE)
+    network = architecture.get("reference_network")
+    return isinstance(network, dict) and str(network.get("_target_")).startswith(_MODELS_PACKAGE)
 
 
 def _memory_levels(store: Store, run: str) -> list[float]:
@@ -117,7 +110,7 @@ def _draw_panel(ax: Axes, entry: MethodEntry, store: Store, style: MethodStyle) 
         architecture = read_architecture(store, run)
         try:
             memory = _layer_bytes(architecture) if architecture is not None else None
-        except (ImportError, KeyError, TypeError, ValueError) as error:
+        except (SuiteError, ImportError, KeyError, TypeError, ValueError) as error:
             log.warning("%s: left out of the layers' memory: %s", store.run_folder(run), error)
             memory = None
         if memory is None:
@@ -126,7 +119,8 @@ def _draw_panel(ax: Axes, entry: MethodEntry, store: Store, style: MethodStyle) 
         first_epoch = _first_epoch_bytes(store, run)
         ax.plot(range(len(names)), reference, **_REFERENCE_LINE)
         crosses = [(i, first_epoch[name]) for i, name in enumerate(names) if name in first_epoch]
-        ax.plot([x for x, _ in crosses], [y for _, y in crosses], zorder=3, **_FIRST_EPOCH_MARK)
+        if crosses:
+            ax.plot([x for x, _ in crosses], [y for _, y in crosses], zorder=3, **_FIRST_EPOCH_MARK)
         ax.plot(range(len(names)), returned, **marker_options(style, 4.5, zorder=4, alpha=0.75))
     for i, level in enumerate(_memory_levels(store, entry.run_ids[0]), 1):
         ax.axhline(level, **_LEVEL_LINE)
@@ -150,17 +144,16 @@ def _first_epoch_bytes(store: Store, run: str) -> dict[str, float]:
 
 
 def _layer_bytes(architecture: Mapping[str, Any]) -> tuple[list[str], list[float], list[float]] | None:
-    """Names of the layers, their bytes in the reference and in the returned network; None for other than our networks.
+    """Names of the layers, their bytes in the reference and in the returned network; None where these differ in layers.
 
     The returned network has the reference network's layers with fewer channels, and only a trace knows the size of a
     layer's input.
     """
+    from suite.config.build import build_network
     from suite.hardware.layer_memory import LayerMemory  # with torch, takes seconds that no other figure needs
     from suite.hardware.trace import trace
 
-    network = _build_reference_network(architecture["seed"])
-    if network is None:
-        return None
+    network = build_network(architecture["reference_network"], "reference_network", trusted=False)
     memory = LayerMemory.of(trace(network, tuple(architecture["input_shape"])))
     layers = {layer["name"]: layer for layer in architecture["layers"]}
     if set(layers) != set(memory.names):
@@ -168,18 +161,3 @@ def _layer_bytes(architecture: Mapping[str, Any]) -> tuple[list[str], list[float
     cin, cout = (memory.table.cin.new_tensor([layers[n][end] for n in memory.names]) for end in ("in", "out"))
     reference = memory.bytes(memory.table.cin, memory.table.cout)
     return list(memory.names), reference.tolist(), memory.bytes(cin, cout).tolist()
-
-
-def _build_reference_network(config: Mapping[str, Any]) -> "nn.Module | None":
-    """The suite's own network of that config; None for any other, of which nothing is imported or called."""
-    from torch import nn
-
-    module, _, name = str(config.get("_target_", "")).rpartition(".")
-    if not f"{module}.".startswith(_MODELS_PACKAGE):
-        return None
-    kind = getattr(import_module(module), name, None)
-    is_network = isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == module
-    if kind is None or not is_network:
-        return None
-    network: nn.Module = kind(**{k: v for k, v in config.items() if k != "_target_"})
-    return network

@@ -12,7 +12,7 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.report.figures.style import PAPER, MethodStyle, StyledFigure, freeze_layout, method_styles, page_format
-from suite.report.tables.ordering import SETTING, natural_key
+from suite.report.grouping import SETTING, MethodVariant, natural_key
 
 MOST_ENTRIES = 28
 """Methods times lines of panels in one figure, unless a single budget has more."""
@@ -29,14 +29,14 @@ class BudgetRow(NamedTuple):
 
     budget: str
     metrics: tuple[str, ...]
-    methods: tuple[str, ...]
+    methods: tuple[MethodVariant, ...]
 
 
 class MethodEntry(NamedTuple):
     """One method at one budget of a page, and its first `MOST_SEEDS` runs by seed."""
 
     row: BudgetRow
-    method: str
+    method: MethodVariant
     runs: pd.DataFrame
 
     @property
@@ -67,7 +67,7 @@ class FigurePage:
     number: int
     runs: pd.DataFrame
     rows: tuple[BudgetRow, ...]
-    method_styles: dict[str, MethodStyle]
+    method_styles: dict[MethodVariant, MethodStyle]
     style: str = PAPER
     reference_score: float = math.nan
     omission_note: str = ""
@@ -77,7 +77,7 @@ class FigurePage:
         return self.runs[self.runs["budget"] == budget]
 
     @property
-    def methods(self) -> tuple[str, ...]:
+    def methods(self) -> tuple[MethodVariant, ...]:
         """The methods of all rows, each once."""
         return tuple(dict.fromkeys(method for row in self.rows for method in row.methods))
 
@@ -141,7 +141,7 @@ def pages_by_setting(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePag
         if len(shown) < len(budgets):
             note = f"Of {len(budgets)} budgets, {len(shown)} evenly spread ones are drawn; the tables have all."
         ranking = runs.groupby(["budget", "method"])["score"].mean().groupby("method").mean()
-        order = [str(method) for method in ranking.sort_values(ascending=False, kind="stable").index]
+        order = list(ranking.sort_values(ascending=False, kind="stable").index)
         rows = tuple(_budget_row(budget, runs[runs["budget"] == budget], order) for budget in shown)
         reference_score = _mean_reference_score(runs)
         yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, style, reference_score, note)
@@ -156,7 +156,7 @@ def pages_across_benchmarks(df: pd.DataFrame, style: str = PAPER) -> Iterator[Fi
             yield FigurePage(("several benchmarks", str(preset), str(device)), 1, runs, (), styles, style)
 
 
-def _budget_row(budget: str, runs: pd.DataFrame, order: Sequence[str]) -> BudgetRow:
+def _budget_row(budget: str, runs: pd.DataFrame, order: Sequence[MethodVariant]) -> BudgetRow:
     present = set(runs["method"])
     return BudgetRow(budget, _axis_metrics(runs), tuple(method for method in order if method in present))
 

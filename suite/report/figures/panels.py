@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from suite.report.figures.pages import BudgetRow, FigurePage
 from suite.report.figures.style import NEUTRAL_COLOUR, MethodStyle, StyledFigure, new_figure
+from suite.report.grouping import MethodVariant
 
 GREY_STYLE = MethodStyle(NEUTRAL_COLOUR, "o")
 """The style of a legend's marks that stand for no method in particular."""
@@ -62,9 +63,9 @@ def add_budget_title(ax: Axes, budget: str) -> None:
     ax.set_title(textwrap.fill(f"budget: {budget}", 70), loc="left", fontweight="bold")
 
 
-def label_methods(ax: Axes, methods: Sequence[str], names: bool) -> None:
+def label_methods(ax: Axes, methods: Sequence[MethodVariant], names: bool) -> None:
     """One line per method, the first on top; names only where `names` says so."""
-    ax.set_yticks(range(len(methods)), [wrap_label(method, NAME_WIDTH) if names else "" for method in methods])
+    ax.set_yticks(range(len(methods)), [wrap_label(str(method), NAME_WIDTH) if names else "" for method in methods])
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
 
@@ -73,7 +74,7 @@ def new_stacked_figure(
     page: FigurePage, lines: Sequence[tuple[BudgetRow, int]]
 ) -> tuple[StyledFigure, list[list[Axes]]]:
     """A figure for lines of (row, number of panels), as high as there are methods and lines of their names."""
-    name = max(wrap_label(method, NAME_WIDTH).count("\n") for row, _ in lines for method in row.methods)
+    name = max(wrap_label(str(method), NAME_WIDTH).count("\n") for row, _ in lines for method in row.methods)
     heights = [0.25 + (0.3 + 0.12 * name) * len(row.methods) for row, _ in lines]
     figure = new_figure(0.75 + sum(heights) + 0.62 * len(lines), page.style)
     return figure, add_panels(figure, [panels for _, panels in lines], heights)

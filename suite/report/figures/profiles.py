@@ -48,7 +48,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """One panel, a line with a band per method."""
     scaled = scaled_scores(page.runs)
     order = scaled.fillna({"scaled": 0}).groupby("method")["scaled"].mean().sort_values(ascending=False, kind="stable")
-    methods = [str(method) for method in order.index]
+    methods = list(order.index)
     least = float(np.nanmin(scaled["scaled"]))
     thresholds = np.linspace(max(0.0, least - 0.05 * (1 - least)), 1, _THRESHOLDS)
     figure = new_figure(3.2 + 0.12 * len(methods), page.style)
@@ -67,7 +67,11 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     ax.set_ylabel("share of runs above")
     sns.despine(ax=ax)
     styles = [page.method_styles[m] for m in methods]
-    add_legend(figure, [Line2D([], [], color=s.colour, marker=s.marker, markersize=5) for s in styles], methods)
+    add_legend(
+        figure,
+        [Line2D([], [], color=s.colour, marker=s.marker, markersize=5) for s in styles],
+        [str(m) for m in methods],
+    )
     counts = scaled.groupby("method").size()
     names = sorted(scaled["benchmark"].unique())
     bands = _BANDS if len(methods) <= _MOST_BANDS else _NO_BANDS

@@ -10,6 +10,7 @@ from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, RenderedFigure
 from suite.report.figures.panels import NAME_WIDTH, add_panels, label_methods, marker_options, wrap_label
 from suite.report.figures.style import INK_COLOUR, new_figure
+from suite.report.grouping import MethodVariant
 from suite.report.statistics.across_benchmarks import LEVEL, mean_ranks, problem_scores
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,9 @@ def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """One panel: a line per method, its mean rank with half the critical difference to each side."""
     table = problem_scores(page.runs)
-    ranks = mean_ranks(table.to_numpy(dtype=float), [str(method) for method in table.columns])
-    name_lines = max(wrap_label(method, NAME_WIDTH).count("\n") for method in ranks.methods)
+    methods: list[MethodVariant] = list(table.columns)  # type: ignore[arg-type]
+    ranks = mean_ranks(table.to_numpy(dtype=float), methods)
+    name_lines = max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in ranks.methods)
     figure = new_figure(0.8 + (0.3 + 0.12 * name_lines) * len(ranks.methods), page.style)
     ax = add_panels(figure, [1], [1])[0][0]
     half = ranks.critical / 2

@@ -4,6 +4,7 @@ A figure shows a few runs of many, so files are read one run at a time and only 
 missing or cannot be read leaves its run out of the figure, never the figure out of the report.
 """
 
+import io
 import json
 import logging
 from typing import Any
@@ -15,18 +16,19 @@ from suite.records.store import Store
 
 log = logging.getLogger(__name__)
 
+HISTORY = "history.parquet"
+ARCHITECTURE = "architecture.json"
+
 _FILE_ERRORS = (OSError, ValueError, RecordError)
 
 
 def read_history(store: Store, run_id: str) -> pd.DataFrame | None:
     """The run's history, a row per epoch; None where it has none that can be read."""
-    path = store.run_folder(run_id) / "history.parquet"
-    if not path.exists():
-        return None
     try:
-        return pd.read_parquet(path)
+        content = store.read_file(run_id, HISTORY)
+        return None if content is None else pd.read_parquet(io.BytesIO(content))
     except _FILE_ERRORS as error:
-        log.warning("%s: unreadable, left out of the figures: %s", path, error)
+        _warn(store, run_id, HISTORY, error)
         return None
 
 
@@ -34,11 +36,11 @@ def read_history_columns(store: Store, run_id: str) -> list[str]:
     """The names of the history's columns, read without its values; none where it cannot be read, or is empty."""
     import pyarrow.parquet as pq  # only figures of epochs need it
 
-    path = store.run_folder(run_id) / "history.parquet"
-    if not path.exists():
-        return []
     try:
-        metadata = pq.read_metadata(path)
+        content = store.read_file(run_id, HISTORY)
+        if content is None:
+            return []
+        metadata = pq.read_metadata(io.BytesIO(content))
         return list(metadata.schema.to_arrow_schema().names) if metadata.num_rows else []
     except _FILE_ERRORS:
         return []
@@ -46,13 +48,11 @@ def read_history_columns(store: Store, run_id: str) -> list[str]:
 
 def read_architecture(store: Store, run_id: str) -> dict[str, Any] | None:
     """The returned network as the run's architecture.json has it; None where it has none that can be read."""
-    path = store.run_folder(run_id) / "architecture.json"
-    if not path.exists():
-        return None
     try:
-        architecture = json.loads(path.read_text())
+        content = store.read_file(run_id, ARCHITECTURE)
+        architecture = None if content is None else json.loads(content)
     except _FILE_ERRORS as error:
-        log.warning("%s: unreadable, left out of the figures: %s", path, error)
+        _warn(store, run_id, ARCHITECTURE, error)
         return None
     return architecture if isinstance(architecture, dict) else None
 
@@ -63,3 +63,7 @@ def read_record(store: Store, run_id: str) -> RunRecord | None:
         return store.read(run_id)
     except _FILE_ERRORS:
         return None
+
+
+def _warn(store: Store, run_id: str, name: str, error: Exception) -> None:
+    log.warning("%s: unreadable, left out of the figures: %s", store.run_folder(run_id) / name, error)

@@ -93,7 +93,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
 def _legend_entries(page: FigurePage, published: int) -> tuple[list[Artist], list[str]]:
     """Handles and labels of the legend."""
     handles: list[Artist] = [Line2D([], [], **marker_options(page.method_styles[m], 7)) for m in page.methods]
-    labels = list(page.methods)
+    labels = [str(method) for method in page.methods]
     keys = [
         marker_options(GREY_STYLE, 3.5),
         marker_options(GREY_STYLE, 8, markerfacecolor=(GREY_STYLE.colour, _MEAN_ALPHA)),
@@ -122,8 +122,8 @@ def _published_points(page: FigurePage, store: Store) -> dict[str, np.ndarray]:
     theirs = table[(table["whose"] == "published") & (table["score_name"] == page.runs["score_name"].iloc[0])]
     points = {}
     for metric in ("weights", "macs"):
-        if f"seed/{metric}" in page.runs:
-            percent = theirs[metric].astype(float) / page.runs[f"seed/{metric}"].median() * 100
+        if f"reference/{metric}" in page.runs:
+            percent = theirs[metric].astype(float) / page.runs[f"reference/{metric}"].median() * 100
             pairs = np.column_stack([percent, theirs["score"].astype(float)])
             points[metric] = pairs[np.isfinite(pairs).all(axis=1) & (pairs[:, 0] <= 100)]
     return points
@@ -165,7 +165,7 @@ def _draw_method(ax: Axes, own: pd.DataFrame, metric: str, style: MethodStyle) -
 def _set_cost_axis(ax: Axes, runs: pd.DataFrame, metric: str, published: np.ndarray) -> None:
     """Limit the cost axis to the data and the budget, and hatch what lies over the budget."""
     costs = [*runs[f"relative/{metric}"] * 100, *published]
-    reference, unit = runs[f"seed/{metric}"].median(), str(runs[f"unit/{metric}"].iloc[0])
+    reference, unit = runs[f"reference/{metric}"].median(), str(runs[f"unit/{metric}"].iloc[0])
     label = f"{metric}, % of the reference's {format_quantity(reference, unit)}"
     if metric not in by_metric(runs, "target"):
         ax.set_xlabel(label)

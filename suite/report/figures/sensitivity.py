@@ -15,10 +15,8 @@ from suite.records.frame import flatten
 from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, RenderedFigure, split_rows
 from suite.report.figures.panels import TEXT_BACKGROUND, add_panels, padded_limits
-from suite.report.figures.run_files import read_record
 from suite.report.figures.style import new_figure
 from suite.report.statistics.intervals import mean_interval
-from suite.report.tables.ordering import base_method
 
 KIND = "sensitivity"
 
@@ -47,7 +45,7 @@ _COST_TEXT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class OptionCurve:
-    """The runs of one method at one budget, by the value of one option, `value` in `runs`."""
+    """The runs of variants of one method at one budget, by the value of one option, `value` in `runs`."""
 
     budget: str
     method: str
@@ -55,16 +53,16 @@ class OptionCurve:
     runs: pd.DataFrame
 
 
-def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
+def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of the budgets at which some option has a curve."""
-    counts = {row.budget: len(find_curves(replace(page, rows=(row,)), store)) for row in page.rows}
+    counts = {row.budget: len(find_curves(replace(page, rows=(row,)))) for row in page.rows}
     rows = [row for row in page.rows if counts[row.budget]]
     yield from split_rows(page, rows, _MOST_PANELS, lambda row: counts[row.budget])
 
 
-def draw(page: FigurePage, store: Store) -> RenderedFigure:
+def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """Two panels in a line, one per curve."""
-    curves = find_curves(page, store)
+    curves = find_curves(page)
     lines = [curves[i : i + 2] for i in range(0, len(curves), 2)]
     figure = new_figure(0.5 + 2.5 * len(lines), page.style)
     panels = add_panels(figure, [len(line) for line in lines], [1] * len(lines))
@@ -75,21 +73,19 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     return page.render(KIND, "Sensitivity to options", _CAPTION, figure)
 
 
-def find_curves(page: FigurePage, store: Store) -> list[OptionCurve]:
+def find_curves(page: FigurePage) -> list[OptionCurve]:
     """Every numeric option with enough values among runs that agree in all other options."""
     curves = []
     for row in page.rows:
         runs = page.runs_at(row.budget)
-        bases = runs["method"].map(base_method)
-        for base, own in runs.groupby(bases, sort=True):
+        for name, own in runs.groupby(runs["method"].map(lambda method: method.method)):
             if own["method"].nunique() >= _FEWEST_VALUES:
-                by_option = _curves_by_option(own, store)
-                curves += [OptionCurve(row.budget, str(base), option, part) for option, part in by_option]
+                curves += [OptionCurve(row.budget, str(name), option, part) for option, part in _curves_by_option(own)]
     return curves
 
 
-def _curves_by_option(runs: pd.DataFrame, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
-    options = pd.DataFrame([_method_options(store, str(run)) for run in runs["id"]], index=runs.index).fillna("unset")
+def _curves_by_option(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    options = pd.DataFrame([flatten(json.loads(text)) for text in runs["options"]], index=runs.index).fillna("unset")
     options = options.loc[:, options.nunique() > 1]
     for option in options.columns:
         values = pd.to_numeric(options[option], errors="coerce")
@@ -99,12 +95,6 @@ def _curves_by_option(runs: pd.DataFrame, store: Store) -> Iterator[tuple[str, p
             numbers = values[index].dropna()
             if numbers.nunique() >= _FEWEST_VALUES:
                 yield str(option), runs.loc[numbers.index].assign(value=numbers)
-
-
-def _method_options(store: Store, run_id: str) -> dict[str, Any]:
-    """The options of a run's method by dotted key."""
-    record = read_record(store, run_id)
-    return flatten(record.config.get("method", {})) if record is not None else {}
 
 
 def _draw_panel(ax: Axes, curve: OptionCurve, page: FigurePage) -> None:

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from suite import SuiteError
+from suite.report.grouping import MethodVariant
 
 DPI = 300
 
@@ -96,20 +97,19 @@ class MethodStyle:
     marker: str
 
 
-def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
-    """A style for each method: known ones have the same in every report, others the next free ones by name.
+def method_styles(methods: Iterable[MethodVariant]) -> dict[MethodVariant, MethodStyle]:
+    """A style for each method: known ones have the same in every report, others the next free ones in order.
 
-    "hand_tuned (equal length)" is drawn as hand_tuned is elsewhere; a second variant beside it is drawn differently.
+    The first variant of a known method (its default, if that ran) has the method's style; others have free ones.
     """
-    names = sorted(set(methods))
-    numbers: dict[str, int] = {}
-    for name in names:
-        base = name.split(" ")[0]
-        if base in KNOWN_METHODS and KNOWN_METHODS.index(base) not in numbers.values():
-            numbers[name] = KNOWN_METHODS.index(base)
+    ordered = sorted(set(methods))
+    numbers: dict[MethodVariant, int] = {}
+    for method in ordered:
+        if method.method in KNOWN_METHODS and KNOWN_METHODS.index(method.method) not in numbers.values():
+            numbers[method] = KNOWN_METHODS.index(method.method)
     free = (i for i in count() if i not in set(numbers.values()))
-    numbers |= dict(zip((name for name in names if name not in numbers), free, strict=False))
-    return {name: MethodStyle(_COLOURS[i % len(_COLOURS)], _numbered_marker(i)) for name, i in numbers.items()}
+    numbers |= dict(zip((method for method in ordered if method not in numbers), free, strict=False))
+    return {method: MethodStyle(_COLOURS[i % len(_COLOURS)], _numbered_marker(i)) for method, i in numbers.items()}
 
 
 def _numbered_marker(number: int) -> str:

@@ -13,7 +13,7 @@ from suite.report.figures.pages import MOST_SEEDS, FigurePage, MethodEntry, Rend
 from suite.report.figures.panels import NAME_WIDTH, add_cell_text, add_panels, wrap_label
 from suite.report.figures.run_files import read_architecture, read_record
 from suite.report.figures.style import INK_COLOUR, new_figure
-from suite.report.tables.ordering import natural_key
+from suite.report.grouping import natural_key
 
 KIND = "widths"
 
@@ -88,7 +88,7 @@ def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: Sequence[str], st
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a method without such networks is an empty line
         mean, low, high = np.nanmean(cells, axis=2), np.nanmin(cells, axis=2), np.nanmax(cells, axis=2)
-    methods = [wrap_label(entry.method, NAME_WIDTH) for entry in shown]
+    methods = [wrap_label(str(entry.method), NAME_WIDTH) for entry in shown]
     options = {"cmap": "cividis", "vmin": 0, "vmax": 100, "linewidths": 0.6, "linecolor": "white"}
     sns.heatmap(mean, ax=ax, cbar=False, xticklabels=False, yticklabels=methods, **options)
     ax.tick_params(axis="both", length=0, rotation=0)

@@ -2,19 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from suite.records.record import RunRecord
 
 
-def read_layer_diagram(path: Path, record: RunRecord) -> dict[str, Any]:
+def layer_diagram(content: bytes, record: RunRecord) -> dict[str, Any]:
     """`layers`, `input` shape and, where there are any, the chosen branches (`choices`) of an architecture.json.
 
     Raises:
         ValueError, KeyError or TypeError: the file is torn or not an architecture.
     """
-    architecture = json.loads(path.read_text())
+    architecture = json.loads(content)
     layers = architecture["layers"]
     references = reference_widths(layers, architecture["widths"], record.reference_widths)
     diagram = {

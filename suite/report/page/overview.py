@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from suite.report.grouping import natural_key
 from suite.report.tables.noninferiority import NOT_SHOWN
-from suite.report.tables.ordering import natural_key
 from suite.report.tables.text import format_percent, score_label
 
 MOST_NUMBERS = 8
@@ -50,7 +50,8 @@ def _reduction_numbers(headline: pd.DataFrame) -> list[HeadlineNumber]:
             best = rows.iloc[0]
             reduction = f"{best['metric']} \u2212{format_percent(best['unproved_reduction_percent'])} %"
             note = f"{reduction} by {best['unproved_method']}: {best['unproved_why']}"
-            numbers.append(HeadlineNumber(f"{where}reduction at non-inferior score", "none shown", note))
+            heading = f"{where}reduction at non-inferior score" if several else "Reduction at non-inferior score"
+            numbers.append(HeadlineNumber(heading, "none shown", note))
     return numbers
 
 
@@ -74,14 +75,14 @@ def describe_experiment(df: pd.DataFrame) -> list[tuple[str, str]]:
 def count_fitting_runs(df: pd.DataFrame) -> list[tuple[str, int, int]]:
     """Method, runs that meet every constraint, finished runs; the most reliable first. Presets are kept apart."""
     limited = df[(df["status"] == "done") & (df["budget"] != "none")]
-    names = limited["method"]
-    if df["preset"].nunique() > 1:
-        names = names + " (preset " + limited["preset"] + ")"
-    counts = limited.groupby(names)["feasible"].agg(["sum", "size"])
-    rows = [
-        (str(method), int(fit), int(size)) for method, (fit, size) in zip(counts.index, counts.to_numpy(), strict=True)
+    several_presets = df["preset"].nunique() > 1
+    counts = limited.groupby(["method", "preset"])["feasible"].agg(["sum", "size"]).reset_index()
+    counts = counts.assign(missed=1 - counts["sum"] / counts["size"])
+    ordered = counts.sort_values(["missed", "method", "preset"], kind="stable")[["method", "preset", "sum", "size"]]
+    return [
+        (f"{method} (preset {preset})" if several_presets else str(method), int(fit), int(size))
+        for method, preset, fit, size in ordered.to_numpy().tolist()
     ]
-    return sorted(rows, key=lambda row: (-row[1] / row[2], row[0]))
 
 
 def selection_notes(df: pd.DataFrame) -> list[str]:

@@ -10,10 +10,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from suite.records.frame import GROUP
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
+from suite.report.grouping import GROUP, natural_key
 from suite.report.page.overview import count_fitting_runs, describe_experiment, headline_numbers
 from suite.report.page.page_tables import PageTable
 from suite.report.page.run_data import Column, collect_run_data, decode_column, embed_json, shared_options
@@ -21,7 +21,6 @@ from suite.report.page.sections import ABOVE_FIGURES, build_sections
 from suite.report.tables.absent_runs import absent_runs_table
 from suite.report.tables.contents import Tables, build_tables
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import natural_key
 from suite.report.tables.published_numbers import PublishedNumber
 from suite.report.tables.text import format_number, format_percent, score_label, shared_setting
 

@@ -1,29 +1,31 @@
 """What the page's script needs to show each run: columns over all runs, details of some, as one compact JSON."""
 
+import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 from pyarrow.parquet import ParquetFile
 
-from suite.records.frame import GROUP, flatten, in_order
+from suite.records.frame import flatten, in_order
 from suite.records.record import RunRecord
 from suite.records.store import Store
+from suite.report.figures.run_files import ARCHITECTURE, HISTORY
 from suite.report.figures.style import method_styles
-from suite.report.page.layer_diagram import read_layer_diagram
+from suite.report.grouping import GROUP, MethodVariant
+from suite.report.page.layer_diagram import layer_diagram
 from suite.report.tables.text import PHASE_LABELS
 
 MOST_DETAILED_RUNS = 400
-"""Runs whose history and architecture the page holds; those of further runs stay in their folders."""
+"""Runs whose history and architecture the page holds; those of further runs stay in their files."""
 
 _DIGITS = 6
 _IGNORED_KEYS = {"_target_", "name", "version"}
 # These stand in the run's configuration and environment.
-_OMITTED_COLUMNS = {"experiment", "threads", "dtype", "length"}
+_OMITTED_COLUMNS = {"experiment", "options", "threads", "dtype", "length"}
 
 Column = list[Any] | dict[str, Any]
 """Values over runs: themselves, {"all": value}, or {"of": distinct values, "at": an index into these per run}."""
@@ -52,7 +54,7 @@ def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Stor
         "metrics": in_order(name.removeprefix("cost/") for name in shown if name.startswith("cost/")),
         "phases": list(PHASE_LABELS.items()),
         "method_styles": [
-            {"method": method, "colour": style.colour, "marker": style.marker}
+            {"method": str(method), "colour": style.colour, "marker": style.marker}
             for method, style in method_styles(df["method"]).items()
         ],
         "details": {str(i): _read_detail(ordered[i], store) for i in chosen},
@@ -111,8 +113,8 @@ def _encode_columns(flat: Sequence[Mapping[str, str]]) -> dict[str, Column]:
 
 
 def _plain_values(values: Iterable[Any]) -> list[Any]:
-    """Numbers to six digits, what is not a number as None."""
-    return [_short_number(v) if isinstance(v, float) else v for v in values]
+    """Numbers to six digits, what is not a number as None, methods as their labels."""
+    return [_short_number(v) if isinstance(v, float) else str(v) if isinstance(v, MethodVariant) else v for v in values]
 
 
 def _short_number(value: float) -> float | int | None:
@@ -135,20 +137,20 @@ def _read_detail(record: RunRecord, store: Store) -> dict[str, Any]:
     if record.candidates:
         names = ("name", "validation", "feasible", "costs")
         detail["candidates"] = [_clean_value({k: c.get(k) for k in names if k in c}) for c in record.candidates]
-    folder = store.run_folder(record.id)
     trouble = []
-    for name, read in (("history.parquet", _read_history), ("architecture.json", read_layer_diagram)):
+    for name, convert in ((HISTORY, _history), (ARCHITECTURE, layer_diagram)):
         try:
-            detail |= read(folder / name, record) if (folder / name).exists() else {}
+            content = store.read_file(record.id, name)
+            detail |= {} if content is None else convert(content, record)
         except (OSError, ValueError, KeyError, TypeError) as error:  # a torn file hides nothing else
             trouble.append(f"{name} cannot be read: {error}")
     return detail | ({"trouble": "; ".join(trouble)} if trouble else {})
 
 
-def _read_history(path: Path, record: RunRecord) -> dict[str, Any]:
+def _history(content: bytes, _: RunRecord) -> dict[str, Any]:
     """`spans` of phase, network and number of epochs, and `columns` of a number per epoch."""
     # Without threads and pandas a file of some rows is read five times as fast.
-    table = ParquetFile(path).read(use_threads=False).to_pydict()
+    table = ParquetFile(io.BytesIO(content)).read(use_threads=False).to_pydict()
     spans: list[list[Any]] = []
     for phase, label in zip(table.pop("phase"), table.pop("label"), strict=True):
         if spans and spans[-1][:2] == [phase, label]:

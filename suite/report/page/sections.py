@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from suite.records.frame import GROUP
+from suite.report.grouping import GROUP
 from suite.report.page.overview import selection_notes
 from suite.report.page.page_tables import PageTable
 from suite.report.tables.contents import TABLE_NOTES, Tables

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
+from suite.report.grouping import MethodVariant
+
 LEVEL = 0.05
 """Probability at which two methods are said to differ though they do not."""
 
@@ -14,14 +16,14 @@ LEVEL = 0.05
 class Ranks:
     """Mean ranks of methods (K,), best first, over `n` problems, Friedman's p and Nemenyi's critical difference."""
 
-    methods: tuple[str, ...]
+    methods: tuple[MethodVariant, ...]
     means: tuple[float, ...]
     n: int
     p: float
     critical: float
 
 
-def mean_ranks(scores: np.ndarray, methods: list[str]) -> Ranks:
+def mean_ranks(scores: np.ndarray, methods: list[MethodVariant]) -> Ranks:
     """Ranks of `scores` (N, K), higher is better, ties sharing their mean rank.
 
     Friedman's test, and Nemenyi's critical difference q sqrt(K (K + 1) / (6 N)) with q the studentised range's 95 %

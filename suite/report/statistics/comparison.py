@@ -1,5 +1,6 @@
 """Whether a method's test score is non-inferior to another's: paired, from the predictions beside the records."""
 
+import io
 import math
 import zipfile
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, t
 
-from suite.records.frame import GROUP
 from suite.records.store import Store
+from suite.report.grouping import GROUP, Group, MethodVariant
 from suite.report.statistics.intervals import RESAMPLES, Floats
 
 MARGIN = 0.01
@@ -34,7 +35,7 @@ class IncomparableRunsError(ValueError):
 class MethodRuns:
     """The finished runs of one method at one budget: ids and test scores, in the order of `seeds`, each seed once."""
 
-    method: str
+    method: MethodVariant
     score_name: str
     seeds: tuple[int, ...]
     ids: tuple[str, ...]
@@ -103,7 +104,7 @@ class Comparer:
         """McNemar's p for the one seed that both sides share.
 
         Raises:
-            Incomparable: as above, or they share several seeds, or the score is no accuracy.
+            IncomparableRunsError: as above, or they share several seeds, or the score is no accuracy.
         """
         (first, *more), (second, *_) = self._paired_predictions(method, reference)
         if more or not method.score_name.endswith("accuracy"):
@@ -135,7 +136,10 @@ class Comparer:
 
     def _load_predictions(self, run_id: str) -> Predictions | None:
         try:
-            with np.load(self._store.run_folder(run_id) / "predictions.npz", allow_pickle=False) as file:
+            content = self._store.read_file(run_id, "predictions.npz")
+            if content is None:
+                return None
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 target = file["target"]
                 value = file["error"] if "error" in file else file["predicted"] == target
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -143,17 +147,16 @@ class Comparer:
         return Predictions(target, value.astype(float))
 
 
-def runs_by_group(df: pd.DataFrame) -> dict[tuple[str, ...], MethodRuns]:
-    """The runs of each GROUP of `frame` that finished with a score; of several of one seed the first counts."""
+def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
+    """The runs of each GROUP of `report_frame` that finished with a score; of several of one seed the first counts."""
     done = df[(df["status"] == "done") & df["score"].notna()].drop_duplicates([*GROUP, "seed"])
     done = done.sort_values([*GROUP, "seed"], kind="stable")
     columns = [done[name].to_numpy() for name in ("score_name", "seed", "id", "score")]
-    by_group = {}
+    by_group: dict[Group, MethodRuns] = {}
     groups: dict[Any, Any] = done.groupby(GROUP).indices  # a frame for each group would take ten times as long
     for key, members in groups.items():
         names, seeds, ids, scores = (column[np.asarray(members)].tolist() for column in columns)
-        group = tuple(map(str, key))
-        by_group[group] = MethodRuns(group[-1], names[0], tuple(seeds), tuple(ids), tuple(scores))
+        by_group[key] = MethodRuns(key[-1], names[0], tuple(seeds), tuple(ids), tuple(scores))
     return by_group
 
 
@@ -171,7 +174,7 @@ def non_inferiority(
     simulation 1 to 3 % of methods at the margin pass in place of 5 %.
 
     Raises:
-        Incomparable: the score is none of accuracy, balanced_accuracy and auc.
+        IncomparableRunsError: the score is none of accuracy, balanced_accuracy and auc.
     """
     labels = np.asarray(target)
     a, b = (np.array(runs, dtype=float) for runs in (first, second))

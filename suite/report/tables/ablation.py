@@ -1,17 +1,18 @@
-"""The arms of a method against its plain form, paired by seed."""
+"""The variants of a method against its default, paired by seed."""
 
 import pandas as pd
 
-from suite.records.frame import GROUP, by_metric
+from suite.records.frame import by_metric
+from suite.report.grouping import GROUP
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
     add_difference_columns,
     add_difference_intervals,
     compare_runs,
-    plain_arm,
+    plain_variant,
     runs_by_budget,
 )
-from suite.report.tables.ordering import base_method, sort_as_main_table
+from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import (
     format_fit_shares,
     format_interval,
@@ -23,18 +24,18 @@ from suite.report.tables.text import (
 
 
 def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
-    """The arms of a method, "duccio (guarantee off)", against its plain form, wherever a budget has more than one.
+    """The variants of a method, "duccio (guarantee=off)", against its default, wherever a budget has more than one.
 
     `main` is the `main_table` of `df`; its scores, fits, violations and trainings are repeated here. `against` is the
-    method without an arm, or where it did not run the arm with the shortest label; its own row has no difference and
-    comes first. `difference` and `improvement` are those of `pairs_table`.
+    method's default, or where it did not run the variant in which the fewest settings differ from it; its own row has
+    no difference and comes first. `difference` and `improvement` are those of `pairs_table`.
     """
     rows = []
     for budget, methods in runs_by_budget(df).items():
-        for base in {base_method(label) for label in methods}:
-            arms = [label for label in methods if base_method(label) == base]
-            plain = methods[plain_arm(arms)]
-            rows += [compare_runs(budget, methods[label], plain) for label in arms if len(arms) > 1]
+        for name in {method.method for method in methods}:
+            variants = [method for method in methods if method.method == name]
+            plain = methods[plain_variant(variants)]
+            rows += [compare_runs(budget, methods[variant], plain) for variant in variants if len(variants) > 1]
     table = add_difference_intervals(rows, [*GROUP, "against", "pairs", *DIFFERENCE_COLUMNS])
     table.loc[table["method"] == table["against"], DIFFERENCE_COLUMNS] = float("nan")
     scores = ["score_name", "score", "score_low", "score_high", "fits", "fits_low", "fits_high"]
@@ -42,9 +43,10 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     costs = [f"reference_percent/{m}" for m in by_metric(main, "reference_percent") if m in limited]
     effort = ["max_violation", "max_search_violation", *costs, "trainings"]
     joined = sort_as_main_table(table.merge(main[[*GROUP, *scores, *effort]], on=GROUP), main)
-    joined = joined.assign(_base=joined["method"].map(base_method), _arm=joined["method"] != joined["against"])
-    blocks = joined.groupby([*GROUP[:4], "_base"], sort=False).ngroup()
-    ordered = joined.assign(_block=blocks).sort_values(["_block", "_arm"], kind="stable", ignore_index=True)
+    names = [method.method for method in joined["method"]]
+    joined = joined.assign(_name=names, _differs=joined["method"] != joined["against"])
+    blocks = joined.groupby([*GROUP[:4], "_name"], sort=False).ngroup()
+    ordered = joined.assign(_block=blocks).sort_values(["_block", "_differs"], kind="stable", ignore_index=True)
     return ordered[[*GROUP, "against", "pairs", *scores, *DIFFERENCE_COLUMNS, *effort]]
 
 

@@ -9,9 +9,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from suite.report.grouping import SETTING
 from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import SETTING
 from suite.report.tables.text import (
     describe_setting,
     format_interval,

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from suite.records.frame import GROUP
 from suite.records.record import PHASES
+from suite.report.grouping import GROUP
 from suite.report.tables.main import main_table
 from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import (

@@ -1,12 +1,13 @@
-"""Differences of test scores between two methods, by seed: what the tables of pairs, arms and pools share."""
+"""Differences of test scores between two methods, by seed: what the tables of pairs, variants and pools share."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from suite.records.frame import GROUP
+from suite.report.grouping import GROUP, MethodVariant
 from suite.report.statistics.comparison import MethodRuns, runs_by_group
 from suite.report.statistics.intervals import mean_intervals, probability_of_improvement
 from suite.report.tables.text import format_interval, format_points, numeric_rows
@@ -17,20 +18,24 @@ DIFFERENCE_COLUMNS = [
 ]
 
 
-def runs_by_budget(df: pd.DataFrame) -> dict[tuple[str, ...], dict[str, MethodRuns]]:
+Budget = tuple[str, str, str, str]
+"""Benchmark, preset, device and budget."""
+
+
+def runs_by_budget(df: pd.DataFrame) -> dict[Budget, dict[MethodVariant, MethodRuns]]:
     """Benchmark, preset, device and budget -> method -> its finished runs."""
-    budgets: dict[tuple[str, ...], dict[str, MethodRuns]] = defaultdict(dict)
+    budgets: dict[Budget, dict[MethodVariant, MethodRuns]] = defaultdict(dict)
     for group, runs in runs_by_group(df).items():
         budgets[group[:4]][group[4]] = runs
     return budgets
 
 
-def plain_arm(arms: list[str]) -> str:
-    """The method without an arm, else the arm with the shortest label."""
-    return min(arms, key=lambda label: (len(label), label))
+def plain_variant(variants: Iterable[MethodVariant]) -> MethodVariant:
+    """The default among variants of one method, else the one in which the fewest settings differ from it."""
+    return min(variants, key=lambda variant: (len(variant.variant), variant))
 
 
-def compare_runs(budget: tuple[str, ...], method: MethodRuns, other: MethodRuns) -> dict[str, Any]:
+def compare_runs(budget: Budget, method: MethodRuns, other: MethodRuns) -> dict[str, Any]:
     """A row for `add_difference_intervals`: `improvement`, and in `_by_seed` the differences over paired seeds."""
     ours, theirs = method.paired(other)
     chance = probability_of_improvement(method.scores, other.scores)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from suite.records.frame import GROUP
+from suite.report.grouping import GROUP
 from suite.report.tables.ordering import sort_by_setting
 from suite.report.tables.text import leading_columns
 

@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 
 from suite.records.frame import by_metric
+from suite.report.grouping import SETTING
 from suite.report.tables.markup import MISSING
 from suite.report.tables.noninferiority import NOT_SHOWN, add_test_columns
-from suite.report.tables.ordering import SETTING
 from suite.report.tables.text import format_number, format_percent, leading_columns
 
 _COLUMNS = [
@@ -61,7 +61,7 @@ def format_headline_table(table: pd.DataFrame) -> pd.DataFrame:
     out["cost"] = table["metric"]
     out["largest reduction shown, %"] = [format_percent(v) for v in table["reduction_percent"]]
     for name in ("method", "budget"):
-        out[name] = table[name].astype(object).fillna(MISSING)
+        out[name] = table[name].astype(object).fillna(MISSING).map(str)
     out["score"] = [format_number(v, 3) for v in table["score"]]
     add_test_columns(out, table)
     out["larger, but not shown"] = [

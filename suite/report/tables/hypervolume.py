@@ -1,14 +1,15 @@
 """The hypervolume of each method's front of score against budgeted costs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
+from suite.report.grouping import SETTING
 from suite.report.statistics.fronts import hypervolume
 from suite.report.statistics.intervals import mean_intervals
-from suite.report.tables.ordering import SETTING
 from suite.report.tables.text import format_interval, format_number, leading_columns
 
 _GROUP = [*SETTING, "metrics", "method", "seed"]
@@ -28,16 +29,18 @@ def hypervolume_table(df: pd.DataFrame) -> pd.DataFrame:
     limits = by_metric(df, "target")
     done = df[(df["status"] == "done") & df["chance"].notna()]
     limited = done[[f"target/{metric}" for metric in limits]].notna().to_numpy()
-    names = pd.Series([" + ".join(m for m, used in zip(limits, row, strict=True) if used) for row in limited])
-    done = done.reset_index(drop=True).assign(metrics=names)
-    tables = [_hypervolumes(str(name), runs) for name, runs in done[names != ""].groupby("metrics")]
+    chosen = [tuple(m for m, used in zip(limits, row, strict=True) if used) for row in limited]
+    tables = []
+    for metrics in sorted(set(chosen) - {()}):
+        runs = done[np.array([of_run == metrics for of_run in chosen])]
+        tables.append(_hypervolumes(metrics, runs.assign(metrics=" + ".join(metrics))))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=HYPERVOLUME_COLUMNS)
     return table.sort_values(_GROUP, ignore_index=True)
 
 
-def _hypervolumes(metrics: str, runs: pd.DataFrame) -> pd.DataFrame:
+def _hypervolumes(metrics: Sequence[str], runs: pd.DataFrame) -> pd.DataFrame:
     """The rows of runs that all have the same metrics budgeted."""
-    axes = runs[["score", *(f"relative/{metric}" for metric in metrics.split(" + "))]].to_numpy(dtype=float)
+    axes = runs[["score", *(f"relative/{metric}" for metric in metrics)]].to_numpy(dtype=float)
     feasible, chance = runs["feasible"].to_numpy(dtype=bool), runs["chance"].to_numpy(dtype=float)
     trainings = runs["trainings"].to_numpy(dtype=float)
     rows: list[dict[str, Any]] = []

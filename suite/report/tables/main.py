@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.records.frame import GROUP, by_metric
+from suite.records.frame import by_metric
+from suite.report.grouping import GROUP, natural_key
 from suite.report.statistics.intervals import Interval, mean_intervals, wilson_interval
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import natural_key
 from suite.report.tables.text import (
     format_fit_shares,
     format_interval,
@@ -34,7 +34,7 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     and `trainings` (mean, in standard trainings).
 
     Order: benchmark, preset, device, budget (numbers by size); in a budget the methods that fit most often
-    first, then by falling mean score, then by name. A method whose runs all failed keeps its row, last.
+    first, then by falling mean score, then by method. A method whose runs all failed keeps its row, last.
     """
     done = df[df["status"] == "done"]
     groups = done.groupby(GROUP)
@@ -113,10 +113,10 @@ def _meets_target(score: float, target: float) -> str:
 
 
 def _sort_by_success(table: pd.DataFrame, fit_shares: pd.Series) -> pd.DataFrame:
-    """Rows by benchmark, preset, device and budget, there by falling share of runs that fit, score, and name."""
+    """Rows by benchmark, preset, device and budget, there by falling share of runs that fit, score, and method."""
     budgets = [tuple(natural_key(str(part)) for part in key[:-1]) for key in table.index]
-    names = [str(key[-1]) for key in table.index]
+    methods = [key[-1] for key in table.index]
     columns = (fit_shares.reindex(table.index), table["score"])
     share, score = (-column.fillna(-np.inf).to_numpy(dtype=float) for column in columns)
-    order = sorted(range(len(table)), key=lambda i: (budgets[i], share[i], score[i], names[i]))
+    order = sorted(range(len(table)), key=lambda i: (budgets[i], share[i], score[i], methods[i]))
     return table.iloc[order]

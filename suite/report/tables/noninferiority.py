@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.records.frame import GROUP, by_metric
+from suite.records.frame import by_metric
 from suite.records.store import Store
+from suite.report.grouping import GROUP, REFERENCE_METHOD, Group
 from suite.report.statistics.comparison import MARGIN, Comparer, IncomparableRunsError, MethodRuns, runs_by_group
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import base_method, sort_by_setting
+from suite.report.tables.ordering import sort_by_setting
 from suite.report.tables.text import format_number, format_percent, format_points, leading_columns
-
-REFERENCE_METHOD = "hand_tuned"
-"""The method that trains the benchmark's reference network unchanged, for as long as the other methods train."""
 
 REDUCED_METRICS = ("weights", "ram", "latency")
 """The costs whose reduction is reported: memory for the network and for its activations, and latency."""
@@ -25,9 +23,6 @@ SHOWN_FOR_NETWORKS = "these networks"
 NOT_SHOWN = "not shown"
 
 _TEST_COLUMNS = ["against", "difference", "low", "low_seeds", "margin", "pairs", "examples", "shown", "why"]
-
-_Group = tuple[str, ...]
-"""Benchmark, preset, device, budget and method."""
 
 
 def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN) -> pd.DataFrame:
@@ -61,28 +56,28 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
     return sort_by_setting(pd.DataFrame(rows, columns=columns))
 
 
-def _reference_groups(groups: dict[_Group, MethodRuns]) -> dict[_Group, list[_Group]]:
+def _reference_groups(groups: dict[Group, MethodRuns]) -> dict[tuple[str, ...], list[Group]]:
     """The groups that trained the reference network, by benchmark, preset and device, and by these and the budget."""
-    references: dict[_Group, list[_Group]] = defaultdict(list)
+    references: dict[tuple[str, ...], list[Group]] = defaultdict(list)
     for group in groups:
-        if base_method(group[-1]) == REFERENCE_METHOD:
+        if group[-1].method == REFERENCE_METHOD:
             references[group[:3]].append(group)
             references[group[:4]].append(group)
     return references
 
 
 def _choose_reference(
-    group: _Group, groups: dict[_Group, MethodRuns], references: dict[_Group, list[_Group]]
-) -> _Group | None:
+    group: Group, groups: dict[Group, MethodRuns], references: dict[tuple[str, ...], list[Group]]
+) -> Group | None:
     """The group to compare with: at the same budget, else at any; None for the reference network's own groups.
 
     Of several the one with most seeds in common is taken, then the one with the best mean score.
     """
-    if group[:3] not in references or base_method(group[-1]) == REFERENCE_METHOD:
+    if group[:3] not in references or group[-1].method == REFERENCE_METHOD:
         return None
     seeds = set(groups[group].seeds)
 
-    def preference(other: _Group) -> tuple[int, float]:
+    def preference(other: Group) -> tuple[int, float]:
         return len(set(groups[other].seeds) & seeds), float(np.mean(groups[other].scores))
 
     return max(references.get(group[:4]) or references[group[:3]], key=preference)

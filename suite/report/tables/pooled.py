@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from suite.report.grouping import SETTING, natural_key
 from suite.report.tables.differences import add_difference_intervals, format_differences
-from suite.report.tables.ordering import SETTING, natural_key
 from suite.report.tables.text import leading_columns
 
 _COLUMNS = [
@@ -45,7 +45,7 @@ def _compare_methods(runs: pd.DataFrame) -> list[dict[str, Any]]:
     scores = runs.pivot_table(index=index, columns="method", values="score")
     fits = runs.pivot_table(index=index, columns="method", values="feasible", aggfunc="min").reindex(scores.index)
     budgets = scores.index.get_level_values("budget").to_numpy()
-    methods = [str(m) for m in scores.mean().sort_values(ascending=False, kind="stable").index]
+    methods = list(scores.mean().sort_values(ascending=False, kind="stable").index)
     ran, score = scores[methods].notna().to_numpy(), scores[methods].to_numpy(dtype=float)
     feasible = fits[methods].to_numpy(dtype=float)
     rows = []

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from suite.records.frame import GROUP, by_metric
+from suite.records.frame import by_metric
+from suite.report.grouping import GROUP, REFERENCE_METHOD, MethodVariant
 from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
-from suite.report.tables.noninferiority import REFERENCE_METHOD
 from suite.report.tables.published_numbers import PublishedNumber
 from suite.report.tables.text import format_interval, format_quantity, score_label
 
@@ -26,11 +26,11 @@ _SINGLE_MACHINE_PREFIX = "auc_machine_"
 def published_comparison(df: pd.DataFrame, published: Sequence[PublishedNumber]) -> pd.DataFrame:
     """Ours and published numbers of the same quantities: test score, weights and MACs, one block per score.
 
-    A row is a method at a budget (`whose` = "ours": means over seeds, the score with its interval) or a published item
-    ("published": values or ranges). Benchmarks without finished runs or without published numbers have no rows. A
-    block is a benchmark and score: first the one that methods are compared by, at its end with those items that have
-    costs alone, then other test scores that both sides have. `data` says what a score was measured on, for ours after
-    the preset's length.
+    A row is a method at a budget (`whose` = "ours": means over seeds, the score with its interval, `network` the
+    method) or a published item ("published": values or ranges, `network` its name). Benchmarks without finished runs or
+    without published numbers have no rows. A block is a benchmark and score: first the one that methods are compared
+    by, at its end with those items that have costs alone, then other test scores that both sides have. `data` says
+    what a score was measured on, for ours after the preset's length.
     """
     rows: list[dict[str, Any]] = []
     done = df[(df["status"] == "done") & df["score"].notna()]
@@ -52,11 +52,10 @@ def _our_rows(runs: pd.DataFrame, score: str, is_main: bool) -> list[dict[str, A
     rows = []
     for row in main_table(scored).to_dict("records"):
         group = groups[tuple(row[key] for key in GROUP)]
-        reference = "; the reference network" if str(row["method"]).startswith(REFERENCE_METHOD) else ""
         lengths_and_data = (_join_distinct(group["length"]), _join_distinct(group["data_note"]))
         ours: dict[str, Any] = {key: row[key] for key in copied}
         ours |= {m: group[f"cost/{m}"].mean() for m in ("weights", "macs") if f"cost/{m}" in group}
-        ours |= {"score_name": score, "whose": "ours", "network": f"{row['method']}{reference}", "weights_unit": "B"}
+        ours |= {"score_name": score, "whose": "ours", "network": row["method"], "weights_unit": "B"}
         rows.append(ours | {"data": "; ".join(filter(None, lengths_and_data))})
     return rows
 
@@ -80,8 +79,7 @@ def _published_rows(
         for name, p in shown.items():
             row |= {name: p.value, f"{name}_low": p.low, f"{name}_high": p.high}
         row["weights_unit"] = shown["weights"].unit if "weights" in shown else ""
-        # Fragment by fragment, so that what two numbers have in common is said once.
-        notes = dict.fromkeys(part for p in shown.values() if p.note for part in p.note.split("; "))
+        notes = dict.fromkeys(note for p in shown.values() for note in p.notes)  # what two have in common once
         rows.append(row | {"note": "; ".join(notes)})
     return sorted(rows, key=lambda row: "score" not in row)  # those without a score last
 
@@ -135,9 +133,11 @@ def format_published_comparison(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _format_network(row: Mapping[Hashable, Any], with_device: bool) -> str:
-    if row["whose"] != "ours":
-        return str(row["network"])
-    return f"{row['network']}, budget {row['budget']}" + (f", device {row['device']}" if with_device else "")
+    network = row["network"]
+    if not isinstance(network, MethodVariant):
+        return str(network)
+    reference = "; the reference network" if network.method == REFERENCE_METHOD else ""
+    return f"{network}{reference}, budget {row['budget']}" + (f", device {row['device']}" if with_device else "")
 
 
 def _format_score(row: Mapping[Hashable, Any]) -> str:
@@ -149,9 +149,8 @@ def _format_score(row: Mapping[Hashable, Any]) -> str:
 
 def _format_cost(row: Mapping[Hashable, Any], metric: str, unit: str) -> str:
     """A cost, or the range or bound that is published in its place."""
-    unit = " parameters" if unit == "parameters" else unit
     numbers = [float(row[name]) for name in (metric, f"{metric}_low", f"{metric}_high")]
-    return _format_range(*(" ".join(format_quantity(v, unit).split()) if math.isfinite(v) else "" for v in numbers))
+    return _format_range(*(format_quantity(v, unit) if math.isfinite(v) else "" for v in numbers))
 
 
 def _format_range(value: str, low: str, high: str) -> str:

@@ -39,6 +39,7 @@ _COLUMNS = ("benchmark", "item", "metric", "value", "low", "high", "unit", "data
 @dataclass(frozen=True)
 class PublishedNumber:
     """One published number; `value` is NaN where there is a range, `low` or `high` where it is open.
+    `notes` are parted by "; " in the file.
 
     Numbers are in the unit that they are compared in: bytes, MAC, seconds, fractions.
     """
@@ -53,7 +54,7 @@ class PublishedNumber:
     data: str
     source: str
     reliability: str
-    note: str
+    notes: tuple[str, ...]
     channels: tuple[int, ...] = ()
 
 
@@ -92,5 +93,6 @@ def _parse_row(raw: Mapping[str, str]) -> PublishedNumber:
     if math.isnan(numbers["value"]) == (math.isnan(numbers["low"]) and math.isnan(numbers["high"])):
         raise ValueError("a row has either a value or a range")
     channels = tuple(int(c) for c in (raw.get("channels") or "").split())
-    texts: dict[str, Any] = {n: raw[n] for n in _COLUMNS if n not in ("value", "low", "high", "unit")}
-    return PublishedNumber(unit=unit, channels=channels, **{**texts, **numbers})
+    notes = tuple(filter(None, (raw["note"] or "").split("; ")))
+    texts: dict[str, Any] = {n: raw[n] for n in _COLUMNS if n not in ("value", "low", "high", "unit", "note")}
+    return PublishedNumber(unit=unit, notes=notes, channels=channels, **{**texts, **numbers})

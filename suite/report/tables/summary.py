@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from suite.report.grouping import REFERENCE_METHOD, MethodVariant, natural_key
 from suite.report.statistics.intervals import Floats, interquartile_mean, wilson_interval
-from suite.report.tables.noninferiority import REFERENCE_METHOD
-from suite.report.tables.ordering import base_method, natural_key
 from suite.report.tables.text import format_fit_shares, format_interval, leading_columns, numeric_rows
 
 _GROUP = ["preset", "device", "budget", "method"]
 _COLUMNS = [
-    *(*_GROUP, "benchmarks", "of_benchmarks", "reference", "runs"),
+    *(*_GROUP, "benchmarks", "n_benchmarks", "of_benchmarks", "reference", "runs"),
     *("iqm", "iqm_low", "iqm_high", "fits", "fits_low", "fits_high"),
 ]
 
@@ -23,9 +22,10 @@ _COLUMNS = [
 def summary_table(df: pd.DataFrame) -> pd.DataFrame:
     """Methods at the same budget over all benchmarks that ran it, where these are several.
 
-    Columns: preset, device, budget, method, `benchmarks` (names) and `of_benchmarks` (how many the budget ran on: a
-    method that misses one is not comparable with the others), `reference`, `runs`, `iqm` (interquartile mean of
-    normalised scores with its interval, see `statistics.interquartile_mean`), `fits` with Wilson's bounds.
+    Columns: preset, device, budget, method, `benchmarks` (names), `n_benchmarks` (their number) and `of_benchmarks`
+    (how many the budget ran on: a method that misses one is not comparable with the others), `reference`, `runs`,
+    `iqm` (interquartile mean of normalised scores with its interval, see `intervals.interquartile_mean`), `fits` with
+    Wilson's bounds.
 
     A score is normalised per benchmark as (score - chance) / (reference - chance). The reference is the reference
     network's mean score at that preset and device, the best one if it was trained in several ways ("hand_tuned": 1 is
@@ -35,7 +35,7 @@ def summary_table(df: pd.DataFrame) -> pd.DataFrame:
     done = df[(df["status"] == "done") & df["score"].notna() & df["chance"].notna()].reset_index(drop=True)
     references = _reference_scores(done)
     scores, chances, fits = (done[name].to_numpy(dtype=float) for name in ("score", "chance", "feasible"))
-    budgets: dict[Any, dict[tuple[str, str], Any]] = defaultdict(dict)
+    budgets: dict[Any, dict[tuple[str, MethodVariant], Any]] = defaultdict(dict)
     groups: dict[Any, Any] = done.groupby([*_GROUP[:3], "benchmark", "method"]).indices
     for key, members in groups.items():
         budgets[key[:3]][key[3:]] = members
@@ -55,9 +55,9 @@ def summary_table(df: pd.DataFrame) -> pd.DataFrame:
 
 def _reference_scores(done: pd.DataFrame) -> pd.Series:
     """The reference network's mean score by preset, device and benchmark, that of its best way of training."""
-    of_reference = done[done["method"].map(base_method) == REFERENCE_METHOD]
-    by_arm = of_reference.groupby([*_GROUP[:2], "benchmark", "method"])["score"].mean()
-    return by_arm.groupby(level=[*_GROUP[:2], "benchmark"]).max()
+    of_reference = done[done["method"].map(lambda method: method.method == REFERENCE_METHOD).astype(bool)]
+    by_variant = of_reference.groupby([*_GROUP[:2], "benchmark", "method"])["score"].mean()
+    return by_variant.groupby(level=[*_GROUP[:2], "benchmark"]).max()
 
 
 def _summarise_method(
@@ -74,6 +74,7 @@ def _summarise_method(
     share = wilson_interval(int(flags.sum()), len(flags))
     return {
         "benchmarks": ", ".join(members),
+        "n_benchmarks": len(members),
         "reference": REFERENCE_METHOD if has_references else "1",
         "runs": len(flags),
         **{"iqm": mean.mean, "iqm_low": mean.low, "iqm_high": mean.high},
@@ -84,8 +85,8 @@ def _summarise_method(
 def format_summary_table(table: pd.DataFrame) -> pd.DataFrame:
     """`summary_table` as rounded text."""
     out = leading_columns(table)
-    counts = zip(table["benchmarks"], table["of_benchmarks"], strict=True)
-    out["benchmarks"] = [f"{len(names.split(', '))} of {all_of_them}" for names, all_of_them in counts]
+    counts = zip(table["n_benchmarks"], table["of_benchmarks"], strict=True)
+    out["benchmarks"] = [f"{n} of {all_of_them}" for n, all_of_them in counts]
     bounds = numeric_rows(table, "iqm", "iqm_low", "iqm_high")
     out["interquartile mean [95%]"] = [format_interval(*row) for row in bounds]
     is_reference = table["reference"] == REFERENCE_METHOD

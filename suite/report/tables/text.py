@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from suite.report.grouping import SETTING
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import SETTING
 
 PHASE_LABELS = {
     "warmup": "warm-up",
@@ -17,6 +17,7 @@ PHASE_LABELS = {
 """A phase of a run in the record -> how tables and figures write it."""
 
 _PREFIXED = {"B": (1024.0, ("B", "kB", "MB")), "MAC": (1e3, ("MAC", "kMAC", "MMAC", "GMAC"))}
+_PREFIXED["parameters"] = (1e3, ("parameters", "k parameters", "M parameters"))
 _SMALL_UNITS = {"s": ("s", "ms", "us"), "J": ("J", "mJ", "uJ")}
 
 
@@ -77,14 +78,11 @@ def _format_signed(difference: float) -> str:
 
 def format_fit_shares(table: pd.DataFrame) -> list[str]:
     """For each row the runs that fit, "2/3", with the bounds of their share in whole %: "2/3 [21, 94]"."""
-    shares = table[["fits", "fits_low", "fits_high"]].itertuples(index=False)
-    return [_format_fit_share(*share) for share in shares]
-
-
-def _format_fit_share(fits: str, low: float, high: float) -> str:
-    if fits == "0/0":
-        return MISSING
-    return f"{fits} [{100 * low:.0f}, {100 * high:.0f}]" if math.isfinite(low) else fits
+    bounds = numeric_rows(table, "fits_low", "fits_high")
+    return [
+        f"{fits} [{100 * low:.0f}, {100 * high:.0f}]" if math.isfinite(low) else MISSING  # without runs no bounds
+        for fits, (low, high) in zip(table["fits"], bounds, strict=True)
+    ]
 
 
 def score_label(name: str) -> str:

@@ -80,7 +80,7 @@ function historyCharts(history, run) {
     const target = kind === "cost" ? (RUNS[`target/${metric}`] || [])[run] ?? null : null;
     if (kind === "strength") strengths.push([metric, columns[name]]);
     else if (target !== null) against.push([metric, columns[name].map((v) => (v === null ? null : v / target))]);
-    else if (kind === "cost" && RUNS[`seed/${metric}`]?.[run]) plain.push([metric, columns[name].map((v) => (v === null ? null : v / RUNS[`seed/${metric}`][run]))]);
+    else if (kind === "cost" && RUNS[`reference/${metric}`]?.[run]) plain.push([metric, columns[name].map((v) => (v === null ? null : v / RUNS[`reference/${metric}`][run]))]);
   }
   const score = words(RUNS.selection_name[run]);
   const charts = [

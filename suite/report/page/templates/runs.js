@@ -17,9 +17,9 @@ function settingsAt(columns, i, differing) {
 }
 
 function costTable(i) {
-  const rows = DATA.metrics.filter((m) => RUNS[`cost/${m}`][i] !== null || RUNS[`seed/${m}`][i] !== null).map((metric) => {
+  const rows = DATA.metrics.filter((m) => RUNS[`cost/${m}`][i] !== null || RUNS[`reference/${m}`][i] !== null).map((metric) => {
     const at = (prefix) => (RUNS[`${prefix}/${metric}`] || [])[i] ?? null;
-    const [cost, reference, target, unit] = [at("cost"), at("seed"), at("target"), RUNS[`unit/${metric}`][i] || ""];
+    const [cost, reference, target, unit] = [at("cost"), at("reference"), at("target"), RUNS[`unit/${metric}`][i] || ""];
     const share = (whole) => (cost === null || !whole ? DASH : `${percent((100 * cost) / whole)} %`);
     const over = at("violation");
     const verdict = target === null || over === null ? DASH : over > 0 ? `over by ${percent(100 * over)} %` : "fits";
@@ -96,11 +96,11 @@ function runPage(i) {
   const environment = settingsAt(DATA.environment, i, false);
   const differing = settingsAt(DATA.config, i, true);
   const absent = make("p", { class: "soft" }, DATA.detailed < DATA.count
-    ? `This page holds history and architecture of ${DATA.detailed} of ${DATA.count} runs; this run's are in its folder.` : "This run left no history and no architecture.");
+    ? `This page holds history and architecture of ${DATA.detailed} of ${DATA.count} runs; this run's are in its files.` : "This run left no history and no architecture.");
   return [
     make("p", {}, make("a", { href: "#runs", class: "back" }, "\u2190 Back to the report")),
     make("h1", { tabindex: "-1" }, `${RUNS.method[i]}, ${RUNS.budget[i]}, seed ${RUNS.seed[i]}`),
-    make("p", { class: "soft" }, "Run ", make("code", {}, id), ". Its folder: ", file("record.json"), ...(done ? [", ", file("architecture.json"), ", ", file("history.parquet")] : []), "."),
+    make("p", { class: "soft" }, "Run ", make("code", {}, id), ". Its files, unless they lie in records.zip: ", file("record.json"), ...(done ? [", ", file("architecture.json"), ", ", file("history.parquet")] : []), "."),
     pairs(facts), siblings(i),
     ...section("Error", RUNS.error[i] ? make("pre", { class: "scroll pre", tabindex: "0" }, RUNS.error[i]) : null),
     ...section("Costs against targets", costTable(i)),

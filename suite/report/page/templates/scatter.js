@@ -29,7 +29,7 @@ function describeRun(i) {
   const lines = [["budget", RUNS.budget[i]], ["seed", String(RUNS.seed[i])]];
   lines.push([`test ${words(RUNS.score_name[i])}`, fixed(RUNS.score[i], 4)]);
   for (const metric of DATA.metrics) {
-    const cost = RUNS[`cost/${metric}`][i], whole = RUNS[`seed/${metric}`][i], limit = (RUNS[`target/${metric}`] || [])[i] ?? null;
+    const cost = RUNS[`cost/${metric}`][i], whole = RUNS[`reference/${metric}`][i], limit = (RUNS[`target/${metric}`] || [])[i] ?? null;
     if (cost === null) continue;
     const parts = whole ? [`${percent((100 * cost) / whole)} % of reference`] : [];
     if (limit !== null) parts.push(`${percent((100 * cost) / limit)} % of target`);
@@ -120,7 +120,7 @@ class Scatter {
     for (const { i, x, y } of this.points) {
       const name = JSON.stringify([RUNS.method[i], RUNS.feasible[i]]);
       const path = MARKERS[METHOD_STYLES.get(RUNS.method[i]).marker] || MARKERS.o;
-      // One path for a method's runs: ten thousand markers are then a handful of elements.
+      // One path for a method's runs: a thousand markers are then a handful of elements.
       marks.set(name, (marks.get(name) || "") + `M${x.toFixed(1)} ${y.toFixed(1)}` + path);
     }
     const shapes = Array.from(marks, ([name, d]) => {

@@ -1,0 +1,66 @@
+"""What runs are grouped by: a method with its variant, at a budget, in a setting of benchmark, preset and device."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import total_ordering
+
+import pandas as pd
+
+from suite.records.frame import frame
+from suite.records.labels import method_label
+from suite.records.record import RunRecord
+
+SETTING = ["benchmark", "preset", "device"]
+"""Runs that differ in one of these columns are never compared with each other."""
+
+GROUP = [*SETTING, "budget", "method"]
+"""The columns that runs must share to be averaged over random seeds, `method` as a `MethodVariant`."""
+
+REFERENCE_METHOD = "hand_tuned"
+"""The method that trains the benchmark's reference network unchanged, for as long as the other methods train."""
+
+
+@total_ordering
+@dataclass(frozen=True)
+class MethodVariant:
+    """A method, and the settings (option, value as text) in which it differs from its default; () for the default.
+
+    Tables are grouped and compared by this value. Its `str()` is made where something is printed, and never read.
+    Sorted by method, the default first, then by options with numbers by size.
+
+    >>> str(MethodVariant("duccio", (("guarantee", "off"),)))
+    'duccio (guarantee=off)'
+    """
+
+    method: str
+    variant: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return method_label(self.method, dict(self.variant))
+
+    def __lt__(self, other: "MethodVariant") -> bool:
+        return self._sorting_key() < other._sorting_key()
+
+    def _sorting_key(self) -> tuple[object, ...]:
+        return self.method, [(option, natural_key(value)) for option, value in self.variant]
+
+
+Group = tuple[str, str, str, str, MethodVariant]
+"""Values of the columns `GROUP`."""
+
+
+def report_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """`suite.records.frame.frame` with a `MethodVariant` in column `method`, in place of its method and variant."""
+    table = frame(records)
+    distinct: dict[tuple[str, tuple[tuple[str, str], ...]], MethodVariant] = {}
+    pairs = zip(table["method"], table["variant"], strict=True)
+    methods = [distinct.setdefault(pair, MethodVariant(*pair)) for pair in pairs]
+    table["method"] = pd.Series(methods, index=table.index, dtype=object)
+    return table.drop(columns="variant")
+
+
+def natural_key(text: str) -> tuple[tuple[int, float, str], ...]:
+    """A sorting key under which "weights 5%" comes before "weights 25%"."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", text)
+    return tuple((1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts))
