@@ -31,7 +31,7 @@ def test_what_changes_results_changes_the_id(change: str) -> None:
 
 
 def test_a_method_of_a_new_version_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    from suite.dnas.search import Duccio
+    from suite.dnas.duccio import Duccio
 
     before = plan().id
     monkeypatch.setattr(Duccio, "version", 99)

@@ -11,8 +11,8 @@ from suite import SuiteError
 from suite.deploy.load import load_network
 from suite.dnas.branch_mixing import ChoiceRule
 from suite.dnas.choice_search import ChoiceObjective, make_mixed_network
+from suite.dnas.duccio import Duccio
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.dnas.search import Duccio
 from suite.engine.harness import execute
 from suite.records.store import Store
 from suite.task.cost_limit import Lengths, lengths_within

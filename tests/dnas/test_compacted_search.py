@@ -8,9 +8,9 @@ import pytest
 import torch
 from tasks import task
 
+from suite.dnas.duccio import Duccio
 from suite.dnas.objective import MaskObjective
 from suite.dnas.penalty import PenaltyRule
-from suite.dnas.search import Duccio
 from suite.task.meter import Meter
 from suite.task.task import SearchResult
 

@@ -12,9 +12,9 @@ from tasks import task
 from torch import nn
 
 import suite.space.width_space as space_module
+from suite.dnas.duccio import Duccio
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import PenaltyRule
-from suite.dnas.search import Duccio
 from suite.hardware.ram import ALIGNMENT
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn

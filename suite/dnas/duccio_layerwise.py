@@ -20,11 +20,11 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from suite.dnas.duccio import Duccio
 from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.dnas.search import Duccio
 from suite.hardware.trace import trace
 from suite.space.budget import Budget
 from suite.space.groups import count_open

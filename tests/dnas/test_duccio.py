@@ -7,9 +7,9 @@ import pytest
 import torch
 from tasks import task, without_examples
 
-from suite.dnas.layerwise import DuccioLayerwise
+from suite.dnas.duccio import Duccio
+from suite.dnas.duccio_layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
-from suite.dnas.search import Duccio
 from suite.task.meter import Meter
 from suite.task.recipe import Optimisation
 from suite.task.reference_training import train_reference

@@ -15,10 +15,10 @@ from networks import shaped_networks
 from tasks import plan, task
 from torch import nn
 
+from suite.dnas.duccio import Duccio
+from suite.dnas.duccio_layerwise import DuccioLayerwise
 from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
-from suite.dnas.layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
-from suite.dnas.search import Duccio
 from suite.engine.harness import execute
 from suite.hardware.trace import trace
 from suite.models.mobilenet_v1 import MobileNetV1
