@@ -18,6 +18,9 @@ from suite.config import CONF
 from suite.config.build import build, plain
 from suite.hardware.layers import Layer
 
+OWN_PACKAGES = ("suite.", "baselines.")
+"""Where the classes of the suite itself are."""
+
 _ABSENT = object()
 
 
@@ -31,7 +34,9 @@ def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str
     """
     settings = _options(instance, node)
     considered: dict[str, Any] = _without_null({k: v for k, v in settings.items() if k not in set(ignored)})
-    return {"_target_": node["_target_"]} | considered
+    target = str(node["_target_"])
+    # The suite's own classes are told apart by name and version, so that code may move without changing ids.
+    return {"class": target.rpartition(".")[2] if target.startswith(OWN_PACKAGES) else target} | considered
 
 
 def settings_of(instance: Any) -> dict[str, Any]:

@@ -69,4 +69,10 @@ def test_the_defaults_of_a_foreign_method_are_those_of_its_class() -> None:
 def test_null_and_ignored_options_are_not_in_what_is_hashed() -> None:
     node = {"_target_": "pkg.Foreign", "name": "foreign"}
     settings = typed_settings(Foreign(workers=8), node, Foreign.ignored_in_id)
-    assert settings == {"_target_": "pkg.Foreign", "name": "foreign", "rule": {"power": 2}}
+    assert settings == {"class": "pkg.Foreign", "name": "foreign", "rule": {"power": 2}}
+
+
+def test_code_of_the_suite_may_move_without_changing_what_is_hashed() -> None:
+    here, there = ({"_target_": f"suite.{module}.Foreign"} for module in ("one", "two"))
+    assert typed_settings(Foreign(), here) == typed_settings(Foreign(), there)
+    assert typed_settings(Foreign(), {"_target_": "pkg.Foreign"}) != typed_settings(Foreign(), here)

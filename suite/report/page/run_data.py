@@ -23,7 +23,7 @@ MOST_DETAILED_RUNS = 400
 """Runs whose history and architecture the page holds; those of further runs stay in their files."""
 
 _DIGITS = 6
-_IGNORED_KEYS = {"_target_", "name", "version"}
+_IGNORED_KEYS = {"_target_", "class", "name", "version"}
 # These stand in the run's configuration and environment.
 _OMITTED_COLUMNS = {"experiment", "options", "threads", "dtype", "length"}
 
