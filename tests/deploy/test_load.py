@@ -66,6 +66,15 @@ def test_what_is_no_network_class_of_the_suite_is_not_called(key: str, target: s
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_foreign_class_that_a_module_of_the_suite_imports_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suite.models.resnet8.Foreign", torch.nn.Identity, raising=False)
+    folder = record(tmp_path / "run", plan(), reference_network={"_target_": "suite.models.resnet8.Foreign"})
+    with pytest.raises(SuiteError, match=r"trusted=True"):
+        load_network(folder)
+
+
 def test_os_system_is_not_run_though_it_is_trusted_to_be_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
