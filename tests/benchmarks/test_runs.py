@@ -22,7 +22,8 @@ def _records(folder: Path) -> dict[str, tuple[dict, Path]]:
 def test_one_sweep_over_three_benchmarks(packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUITE_DATA_DIR", str(packs))
     names = "keyword_spotting,visual_wake_words,anomaly_detection"
-    assert cli.main(["run", "-m", f"benchmark={names}", "preset=smoke", BUDGET, f"results_dir={tmp_path}"]) == 0
+    short = ["preset=smoke", "threads=1", "recipe.train_samples=64", BUDGET, f"results_dir={tmp_path}"]
+    assert cli.main(["run", "-m", f"benchmark={names}", *short]) == 0
     records = _records(tmp_path)
     assert sorted(records) == sorted(names.split(","))
     assert all(record["feasible"] for record, _ in records.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import make_failure, make_history, make_record, make_records
+from synthetic import make_failure, make_record, make_records
 
 from suite import SuiteError
 from suite.cli.main import main
@@ -20,6 +20,8 @@ from suite.records.record import RecordError, RunRecord
 from suite.records.status import run_states
 from suite.records.store import Store, save_tensors
 
+HISTORY = pd.DataFrame({"phase": ["search", "search"], "epoch": [0, 1], "score": [0.5, 0.6]})
+
 
 def experiment(folder: Path, *records: RunRecord, name: str = "example") -> Store:
     """An experiment with these records, each with all files that a run leaves."""
@@ -28,7 +30,7 @@ def experiment(folder: Path, *records: RunRecord, name: str = "example") -> Stor
         note_plan(store, record.id, record.seed)
         store.write(
             record,
-            history=make_history(record, epochs=2),
+            history=HISTORY,
             predictions={"predicted": np.arange(9)},
             architecture={"widths": {"stem": 3}},
         )
@@ -91,12 +93,11 @@ class TestReading:
     def test_an_archive_that_is_replaced_is_read_again(self, tmp_path: Path) -> None:
         store = experiment(tmp_path, make_record(seed=0))
         archive_experiment(store)
-        state = store.state()
+        assert {r.seed for r in store.records()} == {0}
         other = experiment(tmp_path / "other", make_record(seed=0), make_record(seed=1))
         archive_experiment(other)
         other.archive.path.replace(store.archive.path)
         assert {r.seed for r in store.records()} == {0, 1}
-        assert store.state() != state
 
     def test_status_of_a_partial_experiment(self, tmp_path: Path) -> None:
         store = experiment(tmp_path, make_record(seed=0), make_failure(seed=1))
@@ -274,8 +275,7 @@ class TestVerbs:
         assert (merged.copied, merged.same, merged.planned) == (2, 1, 1)
         assert {r.seed for r in into.records()} == {0, 1, 2, 3}
         copied = into.run_folder(make_record(seed=2).id)
-        expected = make_history(make_record(seed=2), epochs=2)
-        assert pd.read_parquet(copied / "history.parquet").equals(expected)
+        assert pd.read_parquet(copied / "history.parquet").equals(HISTORY)
         assert (into.run_folder("planned") / PLAN_NOTE).exists()
 
     def test_merge_finds_different_results_in_archives(self, tmp_path: Path) -> None:
