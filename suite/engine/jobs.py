@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from suite import SuiteError
 from suite.config.build import plain
 from suite.config.plan import Plan, make_plan
+from suite.data.base import Data
 from suite.data.files import write_atomic
 from suite.engine.harness import RunningElsewhere, execute, load_data, make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
@@ -104,6 +105,7 @@ def announce(configs: Iterable[DictConfig]) -> None:
     Raises:
         SuiteError: the first job that cannot work.
     """
+    sizes: dict[str, Data] = {}
     later = 0
     for config in _with_references(configs):
         store = store_of(config)
@@ -118,10 +120,12 @@ def announce(configs: Iterable[DictConfig]) -> None:
         if _has_ended(session.register(store, plan), config):
             continue
         session.left += 1
-        data = load_data(plan.benchmark, store)  # a damaged file is found now, not after hours
-        check_outputs(plan, data)
+        key = plan.task.shared_key["data"]
+        if key not in sizes:  # a damaged file is found now, not after hours
+            sizes[key] = without_examples(load_data(plan.benchmark, store))
+        check_outputs(plan, sizes[key])
         workspace = Workspace(store.run_folder(plan.id), store)
-        check_method(plan, make_task(plan, without_examples(data), workspace, Progress()))
+        check_method(plan, make_task(plan, sizes[key], workspace, Progress()))
     session.left += later
     log.info("%d runs planned, %d left to do", len(session.before) + later, session.left)
 

@@ -8,15 +8,11 @@ def method_label(method: str, variant: Mapping[str, Any]) -> str:
     """The method and what differs from its default.
 
     >>> method_label("duccio", {"guarantee": "off", "penalty.shape": "abs"})
-    'duccio (guarantee=off, shape=abs)'
+    'duccio (guarantee=off, penalty.shape=abs)'
     """
     if not variant:
         return method
-    last = [key.rpartition(".")[2] for key in variant]
-    names = [short if last.count(short) == 1 else key for key, short in zip(variant, last, strict=True)]
-    return (
-        f"{method} ({', '.join(f'{name}={option_text(v)}' for name, v in zip(names, variant.values(), strict=True))})"
-    )
+    return f"{method} ({', '.join(f'{key}={option_text(value)}' for key, value in variant.items())})"
 
 
 def run_label(benchmark: str, method: str, variant: Mapping[str, Any], budget: str, seed: int) -> str:
