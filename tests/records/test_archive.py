@@ -1,12 +1,11 @@
-"""An experiment in one file, `records.zip`: every verb reads it as it reads the folders of the runs."""
+"""An experiment in one file, `records.zip`: made, read and damaged."""
 
 import os
 import zipfile
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
+from experiments import archived, experiment, files, note_plan
 from synthetic import make_failure, make_record, make_records
 
 from suite import SuiteError
@@ -14,44 +13,9 @@ from suite.cli.main import main
 from suite.records.archiving import archive_experiment
 from suite.records.claims import claimed
 from suite.records.frame import frame
-from suite.records.merge import merge
-from suite.records.plan_note import PLAN_NOTE, PlanNote
-from suite.records.record import RecordError, RunRecord
+from suite.records.record import RecordError
 from suite.records.status import run_states
-from suite.records.store import Store, save_tensors
-
-HISTORY = pd.DataFrame({"phase": ["search", "search"], "epoch": [0, 1], "score": [0.5, 0.6]})
-
-
-def experiment(folder: Path, *records: RunRecord, name: str = "example") -> Store:
-    """An experiment with these records, each with all files that a run leaves."""
-    store = Store(folder, name)
-    for record in records:
-        note_plan(store, record.id, record.seed)
-        store.write(
-            record,
-            history=HISTORY,
-            predictions={"predicted": np.arange(9)},
-            architecture={"widths": {"stem": 3}},
-        )
-        save_tensors(store.run_folder(record.id) / "weights.pt", {})
-    return store
-
-
-def note_plan(store: Store, run: str, seed: int) -> None:
-    folder = store.run_folder(run)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / PLAN_NOTE).write_bytes(PlanNote("digits", "duccio", "weights 25%", seed, "paper", "gap8").to_json())
-
-
-def archived(store: Store) -> Store:
-    """The experiment with nothing but its archive left, as in a fresh clone."""
-    archive_experiment(store, remove=True)
-    return Store(store.root, store.experiment)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+from suite.records.store import Store
 
 
 class TestReading:
@@ -243,69 +207,3 @@ class TestMaking:
         assert main(["archive", str(store.folder), "--remove"]) == 0
         assert not store.run_folder(make_record().id).exists()
         assert main(["archive", str(tmp_path / "nothing")]) == 2
-
-
-class TestVerbs:
-    """What reads an experiment reads its archive."""
-
-    def test_export_gives_the_same_bytes(self, tmp_path: Path) -> None:
-        store = experiment(tmp_path, *make_records(seeds=1))
-        assert main(["export", str(store.folder), str(tmp_path / "before.csv")]) == 0
-        archived(store)
-        assert main(["export", str(store.folder), str(tmp_path / "after.csv")]) == 0
-        assert (tmp_path / "after.csv").read_bytes() == (tmp_path / "before.csv").read_bytes()
-
-    def test_status(self, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-        store = experiment(tmp_path, make_record(seed=0))
-        note_plan(store, "planned", 1)
-        archived(store)
-        assert main(["status", str(store.folder)]) == 0
-        assert "1 of 2 runs done, 1 missing" in capsys.readouterr().out
-
-    @pytest.mark.parametrize("which", ["from", "into", "both"])
-    def test_merge(self, which: str, tmp_path: Path) -> None:
-        into = experiment(tmp_path / "a", make_record(seed=0), make_record(seed=1))
-        source = experiment(tmp_path / "b", make_record(seed=1), make_record(seed=2), make_failure(seed=3))
-        note_plan(source, "planned", 4)
-        if which != "from":
-            into = archived(into)
-        if which != "into":
-            source = archived(source)
-        merged = merge(into, [source])
-        assert (merged.copied, merged.same, merged.planned) == (2, 1, 1)
-        assert {r.seed for r in into.records()} == {0, 1, 2, 3}
-        copied = into.run_folder(make_record(seed=2).id)
-        assert pd.read_parquet(copied / "history.parquet").equals(HISTORY)
-        assert (into.run_folder("planned") / PLAN_NOTE).exists()
-
-    def test_merge_finds_different_results_in_archives(self, tmp_path: Path) -> None:
-        into = archived(experiment(tmp_path / "a", make_record()))
-        source = archived(experiment(tmp_path / "b", make_record(scores={"test": 0.1})))
-        with pytest.raises(SuiteError, match="differ in scores"):
-            merge(into, [source])
-
-    def test_report(self, tmp_path: Path) -> None:
-        store = experiment(tmp_path, *make_records(seeds=2))
-        assert main(["report", str(store.folder), "--only", "tables,page"]) == 0
-        before = files(store.folder / "report")
-        archived(store)
-        assert main(["report", str(store.folder), "--only", "tables,page"]) == 0
-        assert files(store.folder / "report") == before
-
-    def test_run_knows_what_is_done_and_what_is_not(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level("INFO")
-        monkeypatch.chdir(tmp_path)
-        sweep = ["run", "-m", "preset=smoke", "threads=1", "method=hand_tuned", "recipe.epochs=1", "name=e"]
-        assert main([*sweep, "seed=0"]) == 0
-        store = archived(Store(tmp_path / "results", "e"))
-        (done,) = store.records()
-        caplog.clear()
-        assert main([*sweep, "seed=0"]) == 0
-        assert "1 already done; nothing was trained" in caplog.text
-        assert files(store.folder / "runs") == {}, "no folder comes back"
-        assert main([*sweep, "seed=0,1"]) == 0
-        assert "2 runs: 1 run now, 1 already done" in caplog.text
-        assert done in store.records()
-        assert len(store.records()) == 2
