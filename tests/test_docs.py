@@ -49,3 +49,25 @@ def test_limits_that_the_guide_states() -> None:
     assert len(method) <= 30
     for device in (ROOT / "suite" / "config" / "conf" / "device").glob("*.yaml"):
         assert len(device.read_text().splitlines()) <= 15
+
+
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("results/**/README.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_is_there(page: Path) -> None:
+    """Files and folders of the repository, links, and modules."""
+    text = page.read_text()
+    paths = re.findall(r"`((?:suite|baselines|tests|docs)/[\w./-]+)`", text)
+    links = re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", text)
+    modules = re.findall(r"`(suite(?:\.[a-z_]+)+)", text)
+    missing = [path for path in paths if not (ROOT / path).exists()]
+    missing += [link for link in links if not (page.parent / link).exists()]
+    missing += [module for module in modules if not _is_module_or_member(module)]
+    assert missing == []
+
+
+def _is_module_or_member(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    modules = [ROOT.joinpath(*parts) for parts in (name.split("."), name.split(".")[:-1]) if len(parts) > 1]
+    return any(path.with_suffix(".py").is_file() or path.is_dir() for path in modules)
