@@ -1,4 +1,4 @@
-# Everything a fresh machine needs is Python 3.11 or newer; each target sets up .venv by itself.
+# Everything a fresh machine needs is Python 3.11.4 or newer; each target sets up .venv by itself.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -117,9 +117,9 @@ class StudyLoop:
             result = _evaluate_safely(evaluate, Proposal(len(finished), trial.params, finished))
         else:
             result = _repeat_result(first)
-        return self._tell(trial, result, start)
+        return self._log_result(trial, result, start)
 
-    def _tell(self, trial: Trial, result: TrialResult, start: float) -> FrozenTrial:
+    def _log_result(self, trial: Trial, result: TrialResult, start: float) -> FrozenTrial:
         """Tell the sampler the result and store the trial; `start` is when it began, by `time.perf_counter`."""
         for name, violation in result.violations.items():
             trial.set_constraint(name, violation)

@@ -63,7 +63,7 @@ class UnconstrainedDnas:
     choices: how branches are drawn and trained, where the space has layer choices, as in DUCCIO.
     cost_limit: in standard trainings of the reference network. Strengths are then taken from the middle of the grid
         outwards, the stronger first, as many as fit; where not even `fewest` do, all phases are shortened until they
-        do. (Two, because the middle alone left 57 % of the digits network's weights, too many for most budgets.)
+        do.
     """
 
     version: ClassVar[int] = 2

@@ -83,13 +83,13 @@ class AnomalyDetection:
     @property
     def input_shape(self) -> Sequence[int]:
         """As the data has it: 5 frames of 128 bands, or the bins of a clip's spectrum."""
-        pack = self.data.found_pack(self.name)
+        pack = self.data.locate_pack(self.name)
         stored = PackSource(pack, self.name).example_shape() if pack else (200, 128)
         return stored if len(stored) == 1 else (self.frames * stored[-1],)
 
     def source(self) -> Source:
         """The windows of the pack that is named, of one in SUITE_DATA_DIR, or of the official data."""
-        pack = self.data.found_pack(self.name)
+        pack = self.data.locate_pack(self.name)
         return self.official() if pack is None else WindowSource(PackSource(pack, self.name), self.frames)
 
     def official(self) -> Source:

@@ -86,7 +86,7 @@ class DataSettings:
     folder: str | None = None
     download: bool = True
 
-    def found_pack(self, benchmark: str) -> Path | None:
+    def locate_pack(self, benchmark: str) -> Path | None:
         """The pack that is named, or else `<benchmark>.npz` in SUITE_DATA_DIR if it is there."""
         if self.pack is not None:
             return Path(self.pack).expanduser()
@@ -133,7 +133,7 @@ class Classification:
         Raises:
             SuiteError: this benchmark has no official data and no pack was named.
         """
-        pack = self.data.found_pack(self.name)
+        pack = self.data.locate_pack(self.name)
         return self.official() if pack is None else PackSource(pack, self.name)
 
     def official(self) -> Source:

@@ -1,1 +1,1 @@
-"""Differentiable architecture search: channel groups, masks, penalties, discretisation, export."""
+"""Differentiable searches: DUCCIO, its layer-wise refinement and taper; masks, branch sampling, penalty, compaction."""

@@ -74,7 +74,7 @@ class ChoiceObjective(PenaltyObjective):
         return total if total.requires_grad else None
 
     def macs(self, *, training: bool) -> float | None:
-        """Of the branches that are computed."""
+        """Forward MACs of one example in the branches that are computed."""
         return self.mixed.macs if training else self.mixed.evaluation_macs()
 
     def costs(self) -> dict[str, float]:

@@ -60,7 +60,7 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("ones", torch.ones_like(cast(Tensor, inner.running_var)), persistent=False)
 
     def vectors(self) -> list[Tensor]:
-        """What theta multiplies: scale (ones where there is none) and shift."""
+        """The tensors that theta multiplies: batch norm's scale (ones where it has none) and shift."""
         weight, bias = self.inner.weight, self.inner.bias
         return [self.ones if weight is None else weight, *([] if bias is None else [bias])]
 

@@ -40,7 +40,7 @@ def _is_open(alpha: Tensor, locked: Tensor) -> Tensor:
 
 
 class _KnownGradient(torch.autograd.Function):
-    """A number with a given gradient in alpha."""
+    """A term of the loss whose gradient with respect to alpha was computed beforehand."""
 
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, gradient: Tensor, value: float) -> Tensor:
@@ -192,7 +192,7 @@ class MaskedNetwork(nn.Module):
             write_back(self._computed, self._whole, self._indices)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Of the whole network."""
+        """The state of the full network, closed channels included, even after `compact`."""
         self._write_back()
         computed, self.network = self.network, self._whole.network
         try:

@@ -96,7 +96,7 @@ class MaskObjective(PenaltyObjective):
         yield group | ({"betas": (0.0, 0.999)} if self.cost_penalty.rule.schedule == "dual" else {})
 
     def penalty(self, epoch: float) -> Tensor | None:
-        """Of the relaxed costs at the masks of the last pass, its gradient in closed form."""
+        """The penalty on the relaxed costs; its gradient comes from `CostGradients`, not from autograd."""
         costs, slopes = self._cost_gradients.evaluate(self.masked.masks, self.masked.last_open)
         value, weights = self.cost_penalty.evaluate(costs, epoch)
         if not any(weights.values()):
@@ -105,7 +105,7 @@ class MaskObjective(PenaltyObjective):
         return self.masked.masks.make_loss_term(value, gradient)
 
     def macs(self, *, training: bool) -> float | None:
-        """Of the channels that are computed."""
+        """Forward MACs of one example in the network as it is computed now, without the channels taken out of it."""
         widths = self.masked.computed_widths
         if widths not in self._macs:  # called in each step
             self._macs = {widths: self.task.space.exact(widths)["macs"]}

@@ -151,7 +151,7 @@ class Penalty:
         return value, slopes
 
     def _ascend(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
-        """The Lagrangian's term, after each strength has risen or fallen with its constraint's relative violation.
+        """Dual ascent: move each strength by its constraint's relative violation, then return penalty and slopes.
 
         A multiplier of the relative violation C/T - 1 needs no scale of its own: it grows by the task loss times the
         violation in each epoch.

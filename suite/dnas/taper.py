@@ -204,7 +204,7 @@ def least_macs(task: Task, warmup: int) -> float:
 
 
 def _predict_widths(space: WidthSpace, budget: Budget) -> list[int]:
-    """About the widths that a search ends with: those of a projection with all channels equally important."""
+    """Estimated widths of the result: the reference network projected with all channels equally important."""
     return count_open(project(space, budget, space.groups.open_all(), _uniform_importance(space), "refill"))
 
 

@@ -78,7 +78,7 @@ class Gap8(Board):
 
     As in eml-eda/plinio at 3d6b5e0, plinio/cost/gap8_latency.py: with c(x,n) = ceil(x/n), output H x W, kernel area K,
     convolution c(H,2) c(W,8) [2 K Cin + c(Cout,4) (5 + 14 c(K Cin,4) + 10)]; depthwise 4 c(Cout,4) H W K; linear
-    c(Cin,2) c(Cout,4). DMA, tiling, pooling and addition are left out: 3 to 5 times below silicon.
+    c(Cin,2) c(Cout,4). DMA, tiling, pooling and addition are left out, so that cycles are too few.
 
     ceil_slope: gradient of the relaxed ceiling, whose value stays exact. "mean" is 1/n, the ceiling's own on average;
     "unit" is 1, as in PLiNIO, which makes a channel look four times as costly as it is.

@@ -117,7 +117,7 @@ class _Tracer(fx.Tracer):
 
 
 class _Reader:
-    """Walks the fx graph once. `alias` maps each node to its layer; what does nothing at inference, to its input's."""
+    """Walks the fx graph once. `alias` maps a node to its layer, one without effect at inference to its input's."""
 
     def __init__(self, modules: dict[str, nn.Module], graph: fx.Graph) -> None:
         self.modules = modules

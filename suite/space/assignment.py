@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 Limit = tuple[float, Sequence[Sequence[float]], float]
-"""What is spent in any case, the cost of each branch of each position, and the target."""
+"""(cost of the layers outside all choices, cost of each branch at each position, target), for one metric."""
 
 
 def best_assignment(

@@ -19,7 +19,7 @@ from suite.hardware.layers import Layer, Network
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of features of one group: `repeat` features for each channel (H x W after a flatten, 1 elsewhere)."""
+    """Consecutive features of one group; each channel makes `repeat` of them (H x W after a flatten, 1 elsewhere)."""
 
     group: int
     repeat: int = 1

@@ -150,7 +150,7 @@ class WidthSpace:
             raise SuiteError("; ".join(unreachable))
 
     def sample(self, rng: torch.Generator, budget: Budget, tries: int = 100_000) -> Widths:
-        """Random widths that fit: one scale for all groups, uniform, then each group's width up to that share, uniform.
+        """Draw random widths that fit: a scale s uniform in [0, 1), then each width uniform between 1 and s x full.
 
         Raises:
             SuiteError: none of `tries` draws fits.

@@ -59,6 +59,7 @@ def train_reference(task: Task, meter: Meter, epochs: int, *, phase: str = "warm
 def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> Meter:
     meter = Meter(task.standard_macs, task.compute)
     workspace = replace(workspace, checkpoint_seconds=task.workspace.checkpoint_seconds)
+    # The name of the random streams is fixed: another one would change the numbers of every warm-up.
     phase = Phase("warmup", task.recipe.warmup, epochs, label="warm-up", streams="seed")
     macs = searched_macs(task)
     result = fit(replace(task, workspace=workspace), network, meter, phase, macs=macs)

@@ -235,7 +235,7 @@ def _resampled_differences(score_name: str, target: NDArray[np.int16], a: Floats
 
 
 def _strata(score_name: str, target: NDArray[np.int16]) -> list[NDArray[np.intp]]:
-    """The examples whose mean the score is, or the mean of whose means."""
+    """Groups of examples to resample: all of them (accuracy), each class (balanced accuracy), normal and not (AUC)."""
     if score_name == "accuracy":
         return [np.arange(len(target))]
     if score_name == "balanced_accuracy":

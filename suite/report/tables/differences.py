@@ -45,7 +45,7 @@ def compare_runs(budget: Budget, method: MethodRuns, other: MethodRuns) -> dict[
 
 
 def add_difference_intervals(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """The table of rows of differences `_by_seed`; all intervals at once, which takes a tenth of the time."""
+    """Replace each row's differences `_by_seed` by their mean and bootstrap interval, all computed in one batch."""
     intervals = mean_intervals([row.pop("_by_seed") for row in rows])
     for row, mean in zip(rows, intervals, strict=True):
         row |= {"difference": mean.mean, "difference_low": mean.low, "difference_high": mean.high}
