@@ -169,6 +169,6 @@ def _evaluate_safely(evaluate: Callable[[Proposal], TrialResult], proposal: Prop
 def _repeat_result(first: FrozenTrial) -> TrialResult:
     """The result of the earlier trial with the same parameters."""
     attributes: dict[str, Any] = {
-        name: first.user_attrs[name] for name in ("widths", "costs") if name in first.user_attrs
+        name: first.user_attrs[name] for name in ("choices", "widths", "costs") if name in first.user_attrs
     }
     return TrialResult(REPEATED, first.values, first.constraints, {"repeats": first.number, **attributes})

@@ -225,7 +225,7 @@ class Sweep:
             "lengths": asdict(self.lengths),
             "share": share,
             "warmup": self.warmup.artefact,
-            "device": [type(device).__qualname__, repr(sorted(vars(device).items()))],
+            "device": [type(device).__module__, type(device).__qualname__, repr(sorted(vars(device).items()))],
             **self.task.shared_key,
             "recipe": asdict(self.task.recipe),
         }

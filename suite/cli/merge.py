@@ -5,7 +5,7 @@ from pathlib import Path
 
 from suite.cli.console import existing_store, log, verb_parser
 from suite.records.merge import merge
-from suite.records.store import Store
+from suite.records.store import Store, check_experiment_name
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,6 +20,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="join all of them in this folder instead")
     options = parser.parse_args(arguments)
     stores = [existing_store(name) for name in (options.experiment, *options.others)]
+    if options.into is not None:
+        check_experiment_name(options.into.resolve().name, "--into")
     into = stores[0] if options.into is None else Store(options.into.resolve().parent, options.into.resolve().name)
     merged = merge(into, stores if options.into else stores[1:])
     for line in merged.left_out:

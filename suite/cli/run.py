@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         # 1 is Hydra's code for a configuration that it refuses, and ours for fail_fast; the rest passes.
         return 1 if jobs.session.summary()[1] else 2 if stop.code else 0
-    if not jobs.session.before:  # --help, --cfg and the like
+    if not jobs.session.status_before:  # --help, --cfg and the like
         return 0
     summary, failed = jobs.session.summary()
     log.info(summary)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_object
 from omegaconf import OmegaConf
-from torch import nn
 
 from suite.config import CONF
 from suite.config.build import build, plain
@@ -20,6 +20,9 @@ from suite.hardware.layers import Layer
 
 OWN_PACKAGES = ("suite.", "baselines.")
 """Where the classes of the suite itself are."""
+
+CODE_KEY = "_code_"
+"""Where a network's identity holds the hashes of its code, beside its settings."""
 
 _ABSENT = object()
 
@@ -76,22 +79,22 @@ def flat_options(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
     return flat
 
 
-def network_identity(node: Mapping[str, Any], network: nn.Module, layers: Sequence[Layer]) -> dict[str, Any]:
+def network_identity(node: Mapping[str, Any], layers: Sequence[Layer]) -> dict[str, Any]:
     """What identifies a network: its configuration; of one that is not the suite's own also its code.
 
     The suite's own networks change with the version of their benchmark. Of others the traced layers are hashed, and the
-    source file of their class, so that edited code is another run.
+    source file of the class or function that makes them, so that edited code is another run.
     """
     if str(node["_target_"]).startswith("suite."):
         return dict(_plain_value(node))
-    identity = {**_plain_value(node), "layers": hashlib.sha256(repr(tuple(layers)).encode()).hexdigest()}
+    code = {"layers": hashlib.sha256(repr(tuple(layers)).encode()).hexdigest()}
     try:
-        source = inspect.getsourcefile(type(network))
+        source = inspect.getsourcefile(get_object(str(node["_target_"])))
     except TypeError:  # of a class that was made in an interactive session
         source = None
     if source and Path(source).is_file():
-        identity["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    return identity
+        code["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return {**_plain_value(node), CODE_KEY: code}
 
 
 def _options(instance: Any, node: Mapping[str, Any]) -> dict[str, Any]:

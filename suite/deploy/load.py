@@ -10,6 +10,7 @@ from torch import nn
 
 from suite import SuiteError
 from suite.config.build import build_network
+from suite.config.identity import CODE_KEY
 from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
 from suite.records.store import load_tensors
@@ -35,8 +36,17 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
     folder = Path(run_folder)
     for name in ("architecture.json", "weights.pt"):
         if not (folder / name).exists():
-            raise SuiteError(f"{folder / name}: not there; weights stay where the run was made, they are not in git")
-    architecture = json.loads((folder / "architecture.json").read_text())
+            raise SuiteError(
+                f"{folder / name}: not there; weights stay where the run was made, neither git nor an archive has them"
+            )
+    try:
+        return _load(folder, json.loads((folder / "architecture.json").read_text()), trusted)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise SuiteError(f"{folder}: architecture.json and weights.pt do not make a network ({text})") from error
+
+
+def _load(folder: Path, architecture: Mapping[str, Any], trusted: bool) -> nn.Module:
     shape = tuple(architecture["input_shape"])
     if "choices" in architecture:
         supernet = _build(architecture, "supernet", trusted)
@@ -58,5 +68,5 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
 
 def _build(architecture: Mapping[str, Any], key: str, trusted: bool) -> nn.Module:
     """The untrained network of architecture.json's node `key`, which also holds hashes of a user's own network."""
-    node = {name: value for name, value in architecture[key].items() if name not in ("layers", "source")}
+    node = {name: value for name, value in architecture[key].items() if name != CODE_KEY}
     return build_network(node, f"architecture.json: {key}", trusted=trusted)

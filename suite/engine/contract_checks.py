@@ -20,9 +20,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from suite import SuiteError
 from suite.benchmarks.base import benchmark_settings
-from suite.config.build import build, plain
+from suite.config.build import build, build_network, plain
 from suite.config.catalogue import Entry, catalogue
-from suite.config.plan import Plan, make_plan, network_node
+from suite.config.networks import network_node
+from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.engine.harness import execute, load_data
 from suite.hardware.costs import HardwareModel
@@ -127,8 +128,7 @@ def _device_relaxed_equals_exact(entry: Entry) -> None:
 
 
 def _plan_of(entry: Entry, overrides: Sequence[str] = ()) -> tuple[Plan, DictConfig]:
-    key = {"benchmark": "benchmark", "method": "method"}[entry.group]
-    config = _config(["preset=smoke", "threads=1", *overrides], **{key: entry.node})
+    config = _config(["preset=smoke", "threads=1", *overrides], **{entry.group: entry.node})
     return make_plan(config), config
 
 
@@ -169,7 +169,7 @@ def _benchmark_loads(entry: Entry) -> None:
 def _reference_network_is_traced(entry: Entry) -> None:
     node = plain(entry.node)
     shape = tuple(build(benchmark_settings(node), "benchmark").input_shape)
-    traced = trace(build(network_node(node, shape), "benchmark.network"), shape)
+    traced = trace(build_network(network_node(node, shape), "benchmark.network"), shape)
     _require(len(traced.weighted) > 0, "the reference network has no weighted layer")
 
 

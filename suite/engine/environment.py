@@ -83,7 +83,7 @@ def _code() -> dict[str, Any]:
     if commit is None:
         return {"commit": None, "clean": None}
     changes = _git(
-        folder, "status", "--porcelain", "--untracked-files=no", "--", "suite", "baselines", "pyproject.toml"
+        folder, "status", "--porcelain", "--untracked-files=normal", "--", "suite", "baselines", "pyproject.toml"
     )
     return {"commit": commit, "clean": None if changes is None else changes == ""}
 

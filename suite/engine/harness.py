@@ -86,11 +86,13 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
         result = plan.method.search(task, plan.budget, meter)
         record, files = _conclude(plan, store, task, data, result, meter)
     except Exception as error:
-        log.error("%s failed: %s\n%s", plan.label, error, traceback.format_exc())
-        text = f"{type(error).__name__}: {error}"
-        record = _record(plan, store, data, status="failed", error=text, meter=meter.report())
+        record = _failed_record(plan, store, data, meter, error)
     record = replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()})
-    store.write(record, **files)
+    try:
+        store.write(record, **files)
+    except (TypeError, ValueError, NotImplementedError) as error:  # a history or a name that no file format holds
+        record = _failed_record(plan, store, data, meter, error)
+        store.write(record)
     if record.status == "done":
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return record
@@ -180,7 +182,7 @@ def _conclude(
         candidates=tuple(summarise_candidate(plan.budget, c) for c in candidates),
         widths=widths,
         meter=method_effort,
-        artefacts=tuple(result.artefacts),
+        artefacts=tuple(_checked_artefacts(result)),
     )
     files = {
         "history": pd.DataFrame(list(result.history)) if result.history else None,
@@ -189,6 +191,12 @@ def _conclude(
         "weights": network.cpu().state_dict(),
     }
     return record, files
+
+
+def _checked_artefacts(result: SearchResult) -> Sequence[str]:
+    if wrong := [artefact for artefact in result.artefacts if not isinstance(artefact, str)]:
+        raise TypeError(f"SearchResult.artefacts: ids of artefacts, as text; not {wrong[0]!r}")
+    return result.artefacts
 
 
 def _test_scores(plan: Plan, predictions: Tensor, test: Split) -> dict[str, float]:
@@ -222,6 +230,12 @@ def architecture(
             for x in layers
         ],
     }
+
+
+def _failed_record(plan: Plan, store: Store, data: Data, meter: Meter, error: Exception) -> RunRecord:
+    log.error("%s failed: %s\n%s", plan.label, error, "".join(traceback.format_exception(error)))
+    text = f"{type(error).__name__}: {error}"
+    return _record(plan, store, data, status="failed", error=text, meter=meter.report())
 
 
 def _record(plan: Plan, store: Store, data: Data, **results: Any) -> RunRecord:

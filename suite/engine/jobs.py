@@ -18,7 +18,7 @@ from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.engine.solutions import references, resolved_plan, without_solutions
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, check_experiment_name
 from suite.task.progress import Progress
 from suite.task.task import Workspace
 
@@ -30,41 +30,41 @@ class Session:
     """One call of `suite run`: its progress display, its runs and how each stood before."""
 
     progress: Progress = field(default_factory=Progress)
-    before: dict[str, tuple[Store, str | None]] = field(default_factory=dict)
-    left: int = 0
-    ended: int = 0
-    left_out: int = 0
+    status_before: dict[str, tuple[Store, str | None]] = field(default_factory=dict)
+    runs_to_do: int = 0
+    runs_ended: int = 0
+    runs_impossible: int = 0
     seconds: float = 0.0
 
     @property
     def position(self) -> str:
         """ "[3/24] " for the third of the 24 runs that this call has left to do; nothing where there is one."""
-        return f"[{self.ended + 1}/{self.left}] " if self.left > 1 else ""
+        return f"[{self.runs_ended + 1}/{self.runs_to_do}] " if self.runs_to_do > 1 else ""
 
     @property
     def time_left(self) -> str:
         """The rest of a sweep at its mean pace so far."""
-        if self.ended >= self.left:
+        if self.runs_ended >= self.runs_to_do:
             return ""
-        minutes = self.seconds / self.ended * (self.left - self.ended) / 60
+        minutes = self.seconds / self.runs_ended * (self.runs_to_do - self.runs_ended) / 60
         return f"; about {minutes:.0f} min left" if minutes >= 1 else "; less than a minute left"
 
     def register(self, store: Store, plan: Plan) -> RunRecord | None:
         """Remember a run of this call and how it stands; its record if it has ended."""
         record = store.read(plan.id)
-        self.before.setdefault(plan.id, (store, record.status if record else None))
+        self.status_before.setdefault(plan.id, (store, record.status if record else None))
         return record
 
     def leave_out(self, reason: str) -> None:
         """Leave out a run that turned out to be impossible."""
         log.error("left out: %s", reason)
-        self.left_out += 1
-        self.ended += 1
+        self.runs_impossible += 1
+        self.runs_ended += 1
 
     def summary(self) -> tuple[str, int]:
         """A line on how the call ended, read from the records, and how many of its runs are failed or left out."""
         counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
-        for run_id, (store, status) in self.before.items():
+        for run_id, (store, status) in self.status_before.items():
             record = store.read(run_id)
             if record is None:
                 counts["not run"] += 1
@@ -72,12 +72,12 @@ class Session:
                 counts["failed"] += 1
             else:
                 counts["already done" if status == "done" else "run now"] += 1
-        counts["left out"] = self.left_out
+        counts["left out"] = self.runs_impossible
         parts = [f"{count} {name}" for name, count in counts.items() if count]
-        nothing = "; nothing was trained" if counts["already done"] == len(self.before) else ""
+        nothing = "; nothing was trained" if counts["already done"] == len(self.status_before) else ""
         retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
-        total = len(self.before) + self.left_out
-        return f"{total} runs: {', '.join(parts)}{nothing}{retry}", counts["failed"] + self.left_out
+        total = len(self.status_before) + self.runs_impossible
+        return f"{total} runs: {', '.join(parts)}{nothing}{retry}", counts["failed"] + self.runs_impossible
 
 
 session = Session()
@@ -90,10 +90,7 @@ def store_of(config: DictConfig) -> Store:
         SuiteError: the experiment's name is not a plain folder name, or the folder cannot be written.
     """
     name = config.name
-    if not name or name.startswith(".") or set(name) & set("/\\\0") or name in ("artefacts", "published"):
-        raise SuiteError(
-            f"name={name}: must be a plain folder name without a leading dot, other than artefacts and published"
-        )
+    check_experiment_name(name, "name")
     store = Store(Path(config.results_dir).expanduser(), name)
     store.check_writable()
     return store
@@ -114,20 +111,20 @@ def announce(configs: Iterable[DictConfig]) -> None:
             make_plan(without_solutions(config))  # what can be checked before the solution is known
             later += 1
             continue
-        if plan.id in session.before:
+        if plan.id in session.status_before:
             continue
         _write_plan_note(store, plan)
         if _has_ended(session.register(store, plan), config):
             continue
-        session.left += 1
+        session.runs_to_do += 1
         key = plan.task.shared_key["data"]
         if key not in sizes:  # a damaged file is found now, not after hours
             sizes[key] = without_examples(load_data(plan.benchmark, store))
         check_outputs(plan, sizes[key])
         workspace = Workspace(store.run_folder(plan.id), store)
         check_method(plan, make_task(plan, sizes[key], workspace, Progress()))
-    session.left += later
-    log.info("%d runs planned, %d left to do", len(session.before) + later, session.left)
+    session.runs_to_do += later
+    log.info("%d runs planned, %d left to do", len(session.status_before) + later, session.runs_to_do)
 
 
 def _with_references(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
@@ -177,9 +174,10 @@ def run_job(config: DictConfig, wait: bool = False) -> None:
         record = execute(plan, store, session.progress, config.checkpoint_seconds, wait=wait)
     except RunningElsewhere:
         log.info("%s: running in another process", plan.label)
+        session.runs_ended += 1
         return
     position = session.position
-    session.ended += 1
+    session.runs_ended += 1
     session.seconds += time.monotonic() - start
     if record.status == "done":
         _log_result(record, position + plan.label)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from suite.engine.allocator import release_freed_memory
+
 _RESET = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 _RESET_PEAK = "5"  # Linux, proc(5): sets the peak resident set size (VmHWM) to the present size
@@ -23,6 +25,7 @@ class PeakMemory:
 
             torch.cuda.reset_peak_memory_stats()
             return True
+        release_freed_memory()  # what an earlier run freed and the process kept is not this run's
         try:
             _RESET.write_text(_RESET_PEAK)
         except OSError:

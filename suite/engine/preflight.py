@@ -38,6 +38,10 @@ def check_method(plan: Plan, task: Task) -> None:
         check(task, plan.budget)
     except ValueError as error:
         raise SuiteError(str(error)) from error
+    except SuiteError:
+        raise
+    except Exception as error:  # whatever a plug-in raises
+        raise SuiteError(f"method {plan.method.name}: its check failed: {type(error).__name__}: {error}") from error
 
 
 def without_examples(data: Data) -> Data:

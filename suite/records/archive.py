@@ -13,11 +13,18 @@ from suite import SuiteError
 from suite.data.files import replacing
 
 ARCHIVE_NAME = "records.zip"
-ARCHIVED_FILES = ("record.json", "history.parquet", "predictions.npz", "architecture.json", "plan.json", "deploy.json")
+ARCHIVED_FILES = ("record.json", "history.parquet", "predictions.npz", "architecture.json", "plan.json")
 """What an archive holds of a run: not its weights or checkpoints."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same records give the same bytes
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError)
+"""What zipfile raises on damaged bytes; RuntimeError where they look encrypted, or of a newer version."""
+
 Signature = tuple[int, int, int]
+
+
+class ArchiveError(SuiteError, OSError):
+    """An archive that is damaged."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,8 @@ class Archive:
             return None
         try:
             return _open(self.path, signature(self.path)).read(f"runs/{run_id}/{name}")
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-            raise OSError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
+        except _DAMAGED as error:
+            raise ArchiveError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
 
     def write(self, files: Mapping[str, Mapping[str, bytes]]) -> None:
         """Replace the archive by one with these files, run id -> name -> content; atomically."""
@@ -87,8 +94,8 @@ def _list(path: Path, now: Signature) -> Mapping[str, Sequence[str]]:
     files = defaultdict(list)
     try:
         names = _open(path, now).namelist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise SuiteError(f"{path}: not a readable archive ({error})") from error
+    except (*_DAMAGED, OSError) as error:
+        raise ArchiveError(f"{path}: not a readable archive ({error})") from error
     for name in names:
         parts = name.split("/")
         if len(parts) == 3 and parts[0] == "runs" and parts[2] in ARCHIVED_FILES:

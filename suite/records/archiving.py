@@ -1,7 +1,10 @@
 """Making an experiment's archive from its run folders."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
+
+from filelock import Timeout
 
 from suite import SuiteError
 from suite.records.archive import ARCHIVED_FILES
@@ -26,7 +29,7 @@ def archive_experiment(store: Store, *, remove: bool = False) -> Archived:
         remove: afterwards remove the folders of the runs, weights and checkpoints included.
 
     Raises:
-        SuiteError: a run is at work, or a record is torn or of another schema.
+        SuiteError: there is no run, one is at work, or a record is torn or of another schema.
     """
     ids = store.run_ids()
     if busy := [run_id for run_id in ids if is_claimed(store.run_folder(run_id))]:
@@ -40,6 +43,8 @@ def archive_experiment(store: Store, *, remove: bool = False) -> Archived:
         files = {name: store.read_file(run_id, name) for name in store.run_files(run_id) if name in ARCHIVED_FILES}
         if present := {name: content for name, content in files.items() if content is not None}:
             contents[run_id] = present
+    if not contents:
+        raise SuiteError(f"{store.folder}: no runs to archive")
     store.archive.write(contents)
     if remove:
         _remove_folders(store, contents)
@@ -47,8 +52,19 @@ def archive_experiment(store: Store, *, remove: bool = False) -> Archived:
 
 
 def _remove_folders(store: Store, contents: dict[str, dict[str, bytes]]) -> None:
+    """Remove the folders whose files are in the archive as they are; those of runs that went on meanwhile stay.
+
+    Raises:
+        SuiteError: the archive does not hold what was written to it; no folder was removed.
+    """
     for run_id, files in contents.items():
         if any(store.archive.read(run_id, name) != content for name, content in files.items()):
             raise SuiteError(f"{store.archive.path}: run {run_id} was not written as it is; no folder was removed")
-    for run_id in contents:
-        shutil.rmtree(store.run_folder(run_id), ignore_errors=True)
+    for run_id, files in contents.items():
+        folder = store.run_folder(run_id)
+        if not folder.is_dir():
+            continue
+        with suppress(Timeout), store.lock(folder).acquire(timeout=0):
+            now = {path.name: path.read_bytes() for path in folder.iterdir() if path.name in ARCHIVED_FILES}
+            if now.items() <= files.items():
+                shutil.rmtree(folder, ignore_errors=True)

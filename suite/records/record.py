@@ -116,6 +116,7 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     for name in _COUNTS:
         _check(name, raw.get(name) or {}, int)
     _check("candidates", dict(enumerate(raw.get("candidates", ()))), dict)
+    _check("artefacts", dict(enumerate(raw.get("artefacts", ()))), str)
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
         _check(name, {part: node[part] for part in parts if part in node}, dict)

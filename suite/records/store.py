@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # readers of records do not wait for torch
     import pandas as pd
     import torch
 
+RESERVED_NAMES = ("artefacts", "published")
+"""Folders of results/ that are no experiments."""
+
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +57,19 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
     state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     return state
+
+
+def check_experiment_name(name: str, key: str) -> None:
+    """Refuse a name that would not be a folder of its own in the folder of results; `key` is where it was given.
+
+    Raises:
+        SuiteError: it is empty, leads elsewhere, or is one that the suite uses itself.
+    """
+    if not name or name.startswith(".") or set(name) & set("/\\\0") or name in RESERVED_NAMES:
+        raise SuiteError(
+            f"{key}={name}: must be a plain folder name without a leading dot, "
+            f"other than {' and '.join(RESERVED_NAMES)}"
+        )
 
 
 class Broken(NamedTuple):

@@ -34,8 +34,8 @@ class Optimisation:
         _choice("schedule", self.schedule, SCHEDULES)
         _positive("lr", self.lr)
         for name, low in (("weight_decay", 0.0), ("momentum", 0.0), ("gamma", 0.0)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least {low:g}")
+            if not low <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}: must be a number, at least {low:g}")
 
     def lr_factor(self, epoch: float, epochs: int) -> float:
         """Learning rate at `epoch` of `epochs`, relative to `lr`; within an epoch `epoch` is fractional."""
@@ -112,5 +112,5 @@ def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{name}={value}: must be positive")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name}={value}: must be a positive number")

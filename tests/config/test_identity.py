@@ -65,6 +65,19 @@ class TestNetworksOfAUser:
             ids.append(plan(nodes=OWN).id if of_benchmark else plan("network=own_net.Net").id)
         assert ids[0] != ids[1]
 
+    def test_edited_code_of_a_function_that_makes_the_network_is_another_run(self, own_code: OwnCode) -> None:
+        make = "def make():\n    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.{}(), nn.Flatten(), nn.Linear(144, 10))\n"
+        ids = []
+        for activation in ("ReLU", "ReLU6"):
+            own_code.write("own_net", "from torch import nn\n\n" + make.format(activation))
+            ids.append(plan("network=own_net.make").id)
+        assert ids[0] != ids[1]
+
+    def test_settings_called_like_our_hashes_stay_settings(self, own_code: OwnCode) -> None:
+        own_code.write("own_net", NETWORK.replace("width=8", "layers=8").replace("width", "layers"))
+        node = {"_target_": "own_net.Net", "layers": 6}
+        assert plan(nodes={"benchmark.network": node}).identity["benchmark"]["network"]["layers"] == 6
+
     def test_other_layers_are_another_run_wherever_they_come_from(self, own_code: OwnCode) -> None:
         ids = []
         for width in (8, 12):

@@ -45,9 +45,10 @@ class TestNetworksThatDoNotFit:
         [
             (("nn.Conv2d(1,", "nn.Conv2d(3,"), r"network=own_net\.Net: .*3 channels, but got 1"),
             (("width * 36", "width * 100"), r"network=own_net\.Net: .*2x288 and 800x10"),
-            (("classes=10", "classes=12"), r"network=own_net\.Net: gives 12 outputs, benchmark digits needs 10"),
+            (("classes=10", "classes=12"), r"gives outputs of shape \[12\], benchmark digits needs \[10\]"),
+            (("self.fc(self.act(self.conv(x)).flatten(1))", "self.act(self.conv(x))"), r"needs \[10\]"),
         ],
-        ids=["channels", "size", "outputs"],
+        ids=["channels", "size", "outputs", "map"],
     )
     def test_ones_own_network(self, edit: tuple[str, str], named: str, own_code: OwnCode) -> None:
         own_code.write("own_net", NETWORK.replace(*edit))

@@ -38,13 +38,24 @@ class Broken:
             network = 7
         if self.returns == "nothing":
             return None
-        return SearchResult([Candidate(network)])
+        if self.returns == "odd history":
+            return SearchResult([Candidate(network)], [{"phase": "search", "x": 1}, {"phase": "search", "x": "one"}])
+        if self.returns == "odd artefact":
+            return SearchResult([Candidate(network)], artefacts=[1])
+        return SearchResult([Candidate(network, name=b"bytes")])
 '''
 
 
 @pytest.mark.parametrize(
     ("returns", "reason"),
-    [("branching", "cannot be traced"), ("no module", ""), ("nothing", "NoneType")],
+    [
+        ("branching", "cannot be traced"),
+        ("no module", ""),
+        ("nothing", "NoneType"),
+        ("odd history", "x"),
+        ("odd artefact", "SearchResult.artefacts"),
+        ("odd name", "bytes"),
+    ],
 )
 def test_a_method_that_returns_what_is_no_network_leaves_a_failed_row_and_the_sweep_goes_on(
     returns: str, reason: str, own_code: OwnCode, tmp_path: Path, capsys: pytest.CaptureFixture[str]

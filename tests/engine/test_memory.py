@@ -8,6 +8,7 @@ import torch
 from tasks import plan
 
 import suite.engine.memory
+from suite.engine.allocator import keep_freed_memory
 from suite.engine.harness import execute
 from suite.engine.memory import PeakMemory
 from suite.records.store import Store
@@ -64,3 +65,15 @@ def test_on_a_gpu_it_is_the_gpus_since_the_run_began(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: peak.append(7))
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: peak[-1])
     assert PeakMemory(cuda=True).read() == 7
+
+
+@can_reset
+def test_what_an_earlier_run_freed_and_the_allocator_kept_does_not_count() -> None:
+    before = PeakMemory().read()
+    assert before is not None
+    keep_freed_memory()
+    blocks = [torch.ones(MB // 4) for _ in range(300)]
+    del blocks
+    after = PeakMemory().read()
+    assert after is not None
+    assert after < before + 100 * MB

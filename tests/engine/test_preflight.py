@@ -1,12 +1,16 @@
 """What cannot work is refused before the first run of a sweep trains."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tasks import task
 
+from suite import SuiteError
 from suite.cli.main import main
 from suite.config.catalogue import catalogue
+from suite.engine.preflight import check_method
 
 LIMITED = sorted(e.name for e in catalogue() if e.group == "method" and "cost_limit" in e.node)
 
@@ -39,3 +43,16 @@ def test_a_single_run_is_refused_as_well_and_the_limit_that_is_named_suffices(
     assert least is not None
     assert not list(tmp_path.rglob("*.pt"))
     assert main([*job, f"method.cost_limit={least[1]}"]) == 0
+
+
+def test_a_check_that_fails_itself_is_named(tmp_path: Path) -> None:
+    class Odd:
+        version = 1
+        name = "odd"
+
+        def check(self, task: object, budget: object) -> None:
+            raise KeyError("limit")
+
+    of, made = task(tmp_path)
+    with pytest.raises(SuiteError, match="method odd: its check failed: KeyError"):
+        check_method(replace(made, method=Odd()), of)  # type: ignore[arg-type]

@@ -207,3 +207,35 @@ class TestMaking:
         assert main(["archive", str(store.folder), "--remove"]) == 0
         assert not store.run_folder(make_record().id).exists()
         assert main(["archive", str(tmp_path / "nothing")]) == 2
+
+
+class TestRemoving:
+    """Folders go only when everything in them is in the archive."""
+
+    def test_a_run_that_finishes_meanwhile_keeps_its_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = experiment(tmp_path, make_record(seed=0))
+        late = make_record(seed=1)
+        note_plan(store, late.id, 1)
+        write = type(store.archive).write
+
+        def write_and_finish(archive: object, contents: object) -> None:
+            write(archive, contents)  # type: ignore[arg-type]
+            store.write(late)
+
+        monkeypatch.setattr(type(store.archive), "write", write_and_finish)
+        archive_experiment(store, remove=True)
+        assert store.read(late.id) == late
+        assert not store.run_folder(make_record(seed=0).id).exists()
+
+    def test_a_run_that_begins_meanwhile_keeps_its_folder(self, tmp_path: Path) -> None:
+        store = experiment(tmp_path, make_record())
+        with store.lock(store.run_folder(make_record().id)):
+            archive_experiment(store, remove=True)
+        assert store.run_folder(make_record().id).exists()
+
+    def test_an_experiment_without_runs_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "example" / "runs").mkdir(parents=True)
+        with pytest.raises(SuiteError, match="no runs"):
+            archive_experiment(Store(tmp_path, "example"))

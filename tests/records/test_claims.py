@@ -62,12 +62,6 @@ def test_a_claim_of_another_machine_expires_without_signs_of_life(tmp_path: Path
     assert is_claimed(folder)
     age(folder / CLAIM, 3600)
     assert not is_claimed(folder)
-    (folder / "checkpoints").mkdir()
-    beat = folder / "checkpoints" / "search.beat"
-    beat.write_bytes(b"")
-    assert is_claimed(folder)
-    age(beat, 3600)
-    assert not is_claimed(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"7", b'{"host": 1}', b'{"host": "x", "pid": "y", "started": null}'])
@@ -120,3 +114,25 @@ def test_a_run_that_starts_while_somebody_looks_is_done(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def test_a_killed_process_that_its_parent_has_not_asked_after_claims_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not is_claimed(write_claim(tmp_path, pid=process.pid, started=started))
+    process.wait()
+
+
+def test_a_claim_is_renewed_while_the_run_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suite.records.claims._RENEWED_S", 0.01)
+    with claimed(tmp_path):
+        path = tmp_path / CLAIM
+        age(path, 1000)
+        deadline = time.monotonic() + 20
+        while time.time() - path.stat().st_mtime > 500:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)

@@ -202,3 +202,14 @@ def test_what_only_puts_settings_in_words_is_no_result(tmp_path: Path) -> None:
     ours = make_record()
     theirs = dataclasses.replace(ours, selection_name="another", quality_target=0.9, variant={"guarantee": "off"})
     assert merge(machine(tmp_path / "a", ours), [machine(tmp_path / "b", theirs)]).same == 1
+
+
+@pytest.mark.parametrize("name", ["artefacts", "published", ".hidden"])
+def test_experiments_are_not_joined_in_a_folder_that_is_none(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stores = [machine(tmp_path / side / "example", make_record()) for side in "ab"]
+    folders = [str(store.folder) for store in stores]
+    assert main(["merge", *folders, "--into", str(tmp_path / name)]) == 2
+    assert f"--into={name}" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()

@@ -210,7 +210,16 @@ class TestRecipe:
             Recipe(**values)
 
     @pytest.mark.parametrize(
-        ("key", "value"), [("lr", 0), ("optimiser", "lion"), ("schedule", "linear"), ("gamma", -1)]
+        ("key", "value"),
+        [
+            ("lr", 0),
+            ("optimiser", "lion"),
+            ("schedule", "linear"),
+            ("gamma", -1),
+            ("lr", math.inf),
+            ("weight_decay", math.nan),
+            ("gamma", math.nan),
+        ],
     )
     def test_optimiser_ranges(self, key: str, value: object) -> None:
         with pytest.raises(ValueError, match=key):
