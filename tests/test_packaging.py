@@ -32,7 +32,6 @@ def test_a_run_and_a_report_from_the_wheel_alone(tmp_path: Path) -> None:
 
 _MAIN = """
 import os, sys
-sys.path.insert(0, os.environ["PYTHONPATH"])
 import suite
 assert suite.__file__.startswith(os.environ["PYTHONPATH"]), suite.__file__
 from suite.cli.main import main

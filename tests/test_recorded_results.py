@@ -57,6 +57,18 @@ class TestReadme:
         table = pd.read_csv(RESULTS / "digits" / "report" / "tables" / "main.csv")
         assert "\n".join(readme_lines(table)) in self.TEXT
 
+    def test_what_it_says_that_the_quickstart_prints_is_what_the_report_prints(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "quickstart").mkdir()
+        shutil.copy(RESULTS / "digits" / ARCHIVE_NAME, tmp_path / "quickstart" / ARCHIVE_NAME)
+        assert main(["report", str(tmp_path / "quickstart")]) == 0
+        printed = capsys.readouterr().out.replace(f"{tmp_path}/", "results/")
+        (block,) = re.findall(r"^```\n(.*?)^```", self.TEXT, re.MULTILINE | re.DOTALL)
+        shown = [line.rstrip() for line in block.splitlines() if line.strip() != "..."]
+        assert len(shown) > 8
+        assert [line for line in shown if line not in {line.rstrip() for line in printed.splitlines()}] == []
+
     def test_its_figure_is_there(self) -> None:
         (figure,) = re.findall(r"!\[[^]]*\]\(([^)]+)\)", self.TEXT)
         assert (ROOT / figure).is_file()

@@ -31,7 +31,7 @@ from suite.hardware.layers import Layer
 from suite.hardware.trace import trace
 from suite.records.claims import claimed
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.space.groups import channel_groups
 from suite.task.evaluation import predict_split, to_device
 from suite.task.meter import Meter
@@ -81,18 +81,16 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
     task = make_task(plan, data, Workspace(folder, store, checkpoint_seconds), progress)
     check_method(plan, task)
     meter, memory = Meter(task.standard_macs, task.compute), PeakMemory(cuda=task.compute == "cuda")
-    files: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
     try:
         result = plan.method.search(task, plan.budget, meter)
-        record, files = _conclude(plan, store, task, data, result, meter)
+        record, outputs = _conclude(plan, store, task, data, result, meter)
+        record.to_json()  # a history or a name that no file format holds is the method's failure, too
+        files = encode_run_files(**outputs)
     except Exception as error:
-        record = _failed_record(plan, store, data, meter, error)
+        record, files = _failed_record(plan, store, data, meter, error), {}
     record = replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()})
-    try:
-        store.write(record, **files)
-    except (TypeError, ValueError, NotImplementedError) as error:  # a history or a name that no file format holds
-        record = _failed_record(plan, store, data, meter, error)
-        store.write(record)
+    store.write(record, files)
     if record.status == "done":
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return record
@@ -154,7 +152,7 @@ def load_data(benchmark: Benchmark, store: Store) -> Data:
 def _conclude(
     plan: Plan, store: Store, task: Task, data: Data, result: SearchResult, meter: Meter
 ) -> tuple[RunRecord, dict[str, Any]]:
-    """Evaluate the candidates, read the test split once with the chosen one, and make record and files."""
+    """Evaluate the candidates, read the test split once with the chosen one; the record, and what lies beside it."""
     if not result.candidates:
         raise RuntimeError(f"method {plan.method.name} returned no candidate")
     candidates = [evaluate_candidate(task, candidate, meter) for candidate in result.candidates]

@@ -44,11 +44,41 @@ def content_id(config: Mapping[str, Any]) -> str:
 
 def save_tensors(path: Path, state: Mapping[str, Any]) -> None:
     """Save a dict of tensors and plain values atomically."""
+    write_atomic(path, _encode_tensors(state))
+
+
+def _encode_tensors(state: Mapping[str, Any]) -> bytes:
     import torch
 
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def encode_run_files(
+    *,
+    history: "pd.DataFrame | None" = None,
+    predictions: "Mapping[str, np.ndarray] | None" = None,
+    architecture: Mapping[str, Any] | None = None,
+    weights: "Mapping[str, torch.Tensor] | None" = None,
+) -> dict[str, bytes]:
+    """The files that lie beside a run's record, name -> content; nothing is written."""
+    import numpy as np
+
+    files = {}
+    if history is not None:
+        buffer = io.BytesIO()
+        history.to_parquet(buffer, index=False)
+        files["history.parquet"] = buffer.getvalue()
+    if predictions is not None:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **dict(predictions))  # type: ignore[arg-type]
+        files["predictions.npz"] = buffer.getvalue()
+    if architecture is not None:
+        files["architecture.json"] = (json.dumps(architecture, indent=1) + "\n").encode()
+    if weights is not None:
+        files["weights.pt"] = _encode_tensors(weights)
+    return files
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
@@ -169,32 +199,12 @@ class Store:
             raise RecordError(f"{entry.path}: {entry.reason}")
         return entry
 
-    def write(
-        self,
-        record: RunRecord,
-        *,
-        history: "pd.DataFrame | None" = None,
-        predictions: "Mapping[str, np.ndarray] | None" = None,
-        architecture: Mapping[str, Any] | None = None,
-        weights: "Mapping[str, torch.Tensor] | None" = None,
-    ) -> None:
-        """Write a run's files, `record.json` last."""
-        import numpy as np
-
-        folder = self.run_folder(record.id)
-        if history is not None:
-            buffer = io.BytesIO()
-            history.to_parquet(buffer, index=False)
-            write_atomic(folder / "history.parquet", buffer.getvalue())
-        if predictions is not None:
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, **dict(predictions))  # type: ignore[arg-type]
-            write_atomic(folder / "predictions.npz", buffer.getvalue())
-        if architecture is not None:
-            write_atomic(folder / "architecture.json", (json.dumps(architecture, indent=1) + "\n").encode())
-        if weights is not None:
-            save_tensors(folder / "weights.pt", weights)
-        write_atomic(folder / "record.json", record.to_json().encode())
+    def write(self, record: RunRecord, files: Mapping[str, bytes] | None = None) -> None:
+        """Write a run's files, name -> content as `encode_run_files` gives them, and `record.json` last."""
+        folder, encoded = self.run_folder(record.id), record.to_json().encode()
+        for name, content in (files or {}).items():
+            write_atomic(folder / name, content)
+        write_atomic(folder / "record.json", encoded)
 
     def records(self) -> list[RunRecord]:
         """All usable records of the experiment, by id; those of `broken` are logged and left out."""

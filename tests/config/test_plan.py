@@ -84,3 +84,9 @@ def test_a_name_that_is_no_plain_folder_writes_nothing_anywhere(
     assert "name=" in capsys.readouterr().err
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert list(tmp_path.iterdir()) == [home]
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf"])
+def test_a_score_of_guessing_that_is_no_number_is_refused(value: str) -> None:
+    with pytest.raises(SuiteError, match=r"benchmark\.chance="):
+        plan(f"benchmark.chance={value}")

@@ -105,3 +105,11 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
     (folder / name).unlink()
     with pytest.raises(SuiteError, match=name):
         load_network(folder)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"input_shape": [1, 8, 8], "reference_network": {}}'])
+def test_an_architecture_that_is_damaged_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "architecture.json").write_text(content)
+    (tmp_path / "weights.pt").write_bytes(b"")
+    with pytest.raises(SuiteError, match="architecture"):
+        load_network(tmp_path)

@@ -99,6 +99,9 @@ def test_the_commit_is_told_and_whether_the_code_was_changed_since(checkout: Pat
     git(checkout, "commit", "-qm", "first")
     (checkout / "results" / "note").write_text("results are no code")
     assert commit_and_clean() == (git(checkout, "rev-parse", "HEAD"), True)
+    (checkout / "suite" / "new.py").write_text("a module that nobody committed")
+    assert commit_and_clean() == (git(checkout, "rev-parse", "HEAD"), False)
+    (checkout / "suite" / "new.py").unlink()
     (checkout / "suite" / "__init__.py").write_text("changed = True\n")
     assert commit_and_clean() == (git(checkout, "rev-parse", "HEAD"), False)
 

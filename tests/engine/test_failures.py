@@ -69,6 +69,10 @@ def test_a_method_that_returns_what_is_no_network_leaves_a_failed_row_and_the_sw
     records = {r["method"]: r for p in tmp_path.glob("e/runs/*/record.json") for r in [json.loads(p.read_text())]}
     assert records["broken"]["status"] == "failed"
     assert reason in records["broken"]["error"]
+    assert "peak_memory_bytes" in records["broken"]["meter"]
+    assert {p.name for p in next(tmp_path.glob(f"e/runs/{records['broken']['id']}")).glob("*.*")} <= {
+        "record.json", "plan.json", ".lock"
+    }  # fmt: skip
     assert records["hand_tuned"]["status"] == "done"
     assert main(["status", str(tmp_path / "e")]) == 0
     assert "1 of 2 runs done, 1 failed" in capsys.readouterr().out

@@ -102,6 +102,12 @@ def test_a_supernet_has_no_cost_of_its_own() -> None:
         trace(DsCnnChoices(), (1, 49, 10))
 
 
+def test_all_branches_of_ds_cnn_have_27_times_its_macs() -> None:
+    """As docs/method.md says: what a warm-up of the supernet costs."""
+    space = ChoiceSpace(trace_supernet(DsCnnChoices(), (1, 49, 10)), device("gap8"), masked=False)
+    assert round(space.all_branches_macs / 2_656_768) == 27
+
+
 def test_a_choice_needs_two_branches() -> None:
     with pytest.raises(ValueError, match="at least two"):
         LayerChoice({"only": nn.Identity()})

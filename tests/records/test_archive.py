@@ -115,6 +115,19 @@ class TestDamage:
         with pytest.raises(RecordError, match="damaged"):
             store.read(run)
 
+    @pytest.mark.parametrize(
+        ("offset", "value"), [(6, 1), (4, 99)], ids=["as if encrypted", "as if of a newer version"]
+    )
+    def test_one_flipped_number_is_a_clear_error(self, offset: int, value: int, tmp_path: Path) -> None:
+        store = archived(experiment(tmp_path, make_record()))
+        content = bytearray(store.archive.path.read_bytes())
+        for start, shift in ((content.index(b"PK\x03\x04"), 0), (content.index(b"PK\x01\x02"), 2)):
+            content[start + offset + shift] = value
+        store.archive.path.write_bytes(content)
+        first = make_record().id, "architecture.json"
+        with pytest.raises(SuiteError, match=r"records\.zip"):
+            Store(tmp_path, "example").archive.read(*first)
+
     @pytest.mark.parametrize("verb", ["report", "status", "export", "archive"])
     def test_every_verb_says_so_in_one_line(self, verb: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         store = archived(experiment(tmp_path, make_record()))

@@ -14,7 +14,7 @@ from suite.data.files import write_atomic
 from suite.records.merge import merge
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 
 HISTORY = pd.DataFrame({"epoch": [0, 1], "loss": [1.0, 0.5]})
 
@@ -24,7 +24,7 @@ def machine(folder: Path, *records: RunRecord) -> Store:
     store = Store(folder, "example")
     for record in records:
         plan(store, record.id)
-        store.write(record, history=HISTORY)
+        store.write(record, encode_run_files(history=HISTORY))
     (store.folder / "runs").mkdir(parents=True, exist_ok=True)
     return store
 

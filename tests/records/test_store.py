@@ -14,7 +14,7 @@ import pytest
 from suite import SuiteError
 from suite.data.files import write_atomic
 from suite.records.record import RecordError, RunRecord
-from suite.records.store import Store, content_id, load_tensors, save_tensors
+from suite.records.store import Store, content_id, encode_run_files, load_tensors, save_tensors
 
 RECORD = RunRecord(
     id="abc", experiment="e", status="done", benchmark="digits", method="duccio", variant={"guarantee": "off"},
@@ -65,6 +65,7 @@ def test_what_is_no_record_is_refused(text: str) -> None:
         ({"meter": {"standard_trainings": {"total": 1.0}}}, r"meter\.standard_macs"),
         ({"meter": {"shared": {"warm-up": {}}}}, r"meter\.shared\.warm-up"),
         ({"candidates": [None]}, "candidates"),
+        ({"artefacts": [1]}, "artefacts"),
     ],
 )
 def test_a_field_of_the_wrong_kind_is_refused_by_its_name(change: dict, told: str) -> None:
@@ -96,7 +97,9 @@ def test_a_run_without_record_never_happened(tmp_path: Path) -> None:
 def test_all_files_of_a_run(tmp_path: Path) -> None:
     store = Store(tmp_path, "e")
     history = pd.DataFrame({"epoch": [0, 1], "loss": [1.0, 0.5]})
-    store.write(RECORD, history=history, predictions={"predicted": np.arange(3)}, architecture={"widths": {}})
+    store.write(
+        RECORD, encode_run_files(history=history, predictions={"predicted": np.arange(3)}, architecture={"widths": {}})
+    )
     folder = store.run_folder("abc")
     assert pd.read_parquet(folder / "history.parquet").equals(history)
     assert np.load(folder / "predictions.npz")["predicted"].tolist() == [0, 1, 2]

@@ -18,7 +18,7 @@ from suite import SuiteError
 from suite.cli.main import main
 from suite.data.files import write_atomic
 from suite.records.archiving import archive_experiment
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.report.build import Report, build_report
 from suite.report.figures.catalogue import PlannedFigure, plan_figures
 from suite.report.figures.drawing import EncodedFigure, draw_figures
@@ -37,7 +37,7 @@ HISTORY = pd.DataFrame(
 def fill(root: Path, records: Sequence) -> Store:
     store = Store(root, "example")
     for record in records:
-        store.write(record, history=HISTORY if record.method == "duccio" else None)
+        store.write(record, encode_run_files(history=HISTORY if record.method == "duccio" else None))
     return store
 
 
@@ -240,7 +240,7 @@ def test_an_archive_alone_gives_the_report_of_its_folders_byte_for_byte(tmp_path
             )  # fmt: skip
             architecture = ARCHITECTURE | {"choices": {"block": "identity"}}
             predictions = {"predicted": np.where(right, target, -1).astype(np.int16), "target": target}
-            store.write(record, history=HISTORY, predictions=predictions, architecture=architecture)
+            store.write(record, encode_run_files(history=HISTORY, predictions=predictions, architecture=architecture))
     write_plan(store, "planned", method="planned_method")
     request = ReportRequest.from_options(only=["tables", "page"], formats=["csv"])
     build_report(store, request)

@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from synthetic import make_record
 
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.statistics.comparison import (
     Comparer,
@@ -144,7 +144,7 @@ def stored(store: Store, method: str, seed: int, correct: Array, **changes: obje
     target = np.arange(len(correct)) % 10
     record = make_record(method=method, seed=seed, scores={"test": float(correct.mean())}, **changes)  # type: ignore[arg-type]
     predicted = np.where(correct > 0, target, (target + 1) % 10).astype(np.int16)
-    store.write(record, predictions={"predicted": predicted, "target": target.astype(np.int16)})
+    store.write(record, encode_run_files(predictions={"predicted": predicted, "target": target.astype(np.int16)}))
     return record
 
 
@@ -175,7 +175,7 @@ def test_anomaly_scores_are_read_as_such(store: Store) -> None:
         error = (target + rng.normal(size=100)).astype(np.float32)
         scores = {"test": float(roc_auc_score(target, error))}
         records.append(make_record(method=method, score_name="auc", scores=scores))
-        store.write(records[-1], predictions={"error": error, "target": target})
+        store.write(records[-1], encode_run_files(predictions={"error": error, "target": target}))
     comparer, (duccio, reference) = both(store, *records)
     found = comparer.non_inferiority(duccio, reference)
     assert found.difference == pytest.approx(records[0].scores["test"] - records[1].scores["test"])

@@ -7,7 +7,7 @@ import pytest
 from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record
 
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.tables.headline import format_headline_table, headline_table
 from suite.report.tables.noninferiority import (
@@ -33,7 +33,7 @@ def run(store: Store, method: str, wrong: int, share: float = 1.0, seed: int = 0
     costs = {metric: cost * share for metric, cost in REFERENCE_COSTS.items()}
     score = {"test": float((predicted == TARGET).mean())}
     record = make_record(method=method, seed=seed, scores=score, costs=costs, **keys)  # type: ignore[arg-type]
-    store.write(record, predictions={"predicted": predicted, "target": TARGET})
+    store.write(record, encode_run_files(predictions={"predicted": predicted, "target": TARGET}))
     return record
 
 

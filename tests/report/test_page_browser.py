@@ -13,7 +13,7 @@ from synthetic import make_failure, make_many, make_record, make_records, write_
 from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, short_history
 
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
@@ -27,7 +27,7 @@ def write_page(folder: Path, records: list[RunRecord]) -> Path:
     """A page with histories, architectures, a figure and a missing run, beside its runs."""
     store = Store(folder, "example")
     for record in records[:8]:
-        store.write(record, history=short_history(), architecture=ARCHITECTURE)
+        store.write(record, encode_run_files(history=short_history(), architecture=ARCHITECTURE))
     write_plan(store, "absent", method="a_long_name_of_a_method_" * 5)
     buffer = io.BytesIO()
     Image.new("RGB", (2160, 1200), "white").save(buffer, "PNG")

@@ -8,7 +8,7 @@ import pytest
 from synthetic import BUDGETS, make_failure, make_record, make_records
 
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.report.grouping import MethodVariant, report_frame
 from suite.report.statistics.comparison import mcnemar
 from suite.report.statistics.intervals import mean_interval, probability_of_improvement
@@ -71,7 +71,9 @@ def test_two_single_runs_are_compared_by_mcnemar(tmp_path: Path) -> None:
     records = []
     for method, correct in right.items():
         records.append(make_record(method=method, scores={"test": float(correct.mean())}))
-        store.write(records[-1], predictions={"predicted": np.where(correct, target, -1), "target": target})
+        store.write(
+            records[-1], encode_run_files(predictions={"predicted": np.where(correct, target, -1), "target": target})
+        )
     table = pairs(records, store)
     assert table["mcnemar_p"].item() == mcnemar(right["duccio"], right["nsga2"])
     assert format_pairs_table(table)["McNemar p"].item() == "0.099"
@@ -84,7 +86,7 @@ def test_one_shared_seed_of_several_is_no_mcnemar(tmp_path: Path) -> None:
         make_record(method=m, seed=s, scores={"test": 1.0}) for m, s in (("duccio", 0), ("nsga2", 0), ("nsga2", 1))
     ]
     for record in records:
-        store.write(record, predictions={"predicted": target, "target": target})
+        store.write(record, encode_run_files(predictions={"predicted": target, "target": target}))
     table = pairs(records, store)
     assert table["pairs"].item() == 1
     assert math.isnan(table["mcnemar_p"].item())

@@ -8,7 +8,7 @@ from synthetic import make_many, make_record
 from synthetic_files import ARCHITECTURE, LAYERS, REFERENCE_WIDTHS, WIDTHS, short_history
 
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.page import run_data
 from suite.report.page.layer_diagram import layer_diagram, reference_widths
@@ -17,7 +17,7 @@ from suite.report.page.run_data import collect_run_data, decode_column, embed_js
 
 def data_with(tmp_path: Path, record: RunRecord, **files: Any) -> dict[str, Any]:
     store = Store(tmp_path, "example")
-    store.write(record, **files)
+    store.write(record, encode_run_files(**files))
     return collect_run_data([record], report_frame([record]), store)
 
 
@@ -63,7 +63,7 @@ def test_a_history_is_given_by_phase_without_what_was_not_measured(tmp_path: Pat
 def test_torn_files_of_a_run_are_named_and_hide_nothing_else(tmp_path: Path) -> None:
     record = make_record(candidates=({"name": "result", "validation": 0.5, "feasible": True, "costs": {}},))
     store = Store(tmp_path, "example")
-    store.write(record, history=short_history(), architecture=ARCHITECTURE)
+    store.write(record, encode_run_files(history=short_history(), architecture=ARCHITECTURE))
     for name in ("history.parquet", "architecture.json"):
         path = store.run_folder(record.id) / name
         path.write_bytes(path.read_bytes()[:40])

@@ -13,7 +13,7 @@ from synthetic import make_record, with_chance
 
 from suite import SuiteError
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import Store, encode_run_files
 from suite.report.build import build_report
 from suite.report.figures.layer_memory import _layer_bytes
 from suite.report.figures.pages import RenderedFigure
@@ -63,7 +63,7 @@ def write(store: Store, record: RunRecord, *, epochs: pd.DataFrame | None = None
         "layers": [],
         **architecture,
     }
-    store.write(record, history=epochs, architecture=usual)
+    store.write(record, encode_run_files(history=epochs, architecture=usual))
 
 
 def usual_store(folder: Path) -> Store:

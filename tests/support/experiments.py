@@ -8,7 +8,7 @@ import pandas as pd
 from suite.records.archiving import archive_experiment
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
-from suite.records.store import Store, save_tensors
+from suite.records.store import Store, encode_run_files, save_tensors
 
 HISTORY = pd.DataFrame({"phase": ["search", "search"], "epoch": [0, 1], "score": [0.5, 0.6]})
 
@@ -20,9 +20,9 @@ def experiment(folder: Path, *records: RunRecord, name: str = "example") -> Stor
         note_plan(store, record.id, record.seed)
         store.write(
             record,
-            history=HISTORY,
-            predictions={"predicted": np.arange(9)},
-            architecture={"widths": {"stem": 3}},
+            encode_run_files(
+                history=HISTORY, predictions={"predicted": np.arange(9)}, architecture={"widths": {"stem": 3}}
+            ),
         )
         save_tensors(store.run_folder(record.id) / "weights.pt", {})
     return store
