@@ -56,6 +56,12 @@ class TestNetworksThatDoNotFit:
             plan("network=own_net.Net")
         assert len(str(refused.value).splitlines()) == 1
 
+    def test_a_map_of_the_right_number_of_channels_is_no_vector_of_classes(self, own_code: OwnCode) -> None:
+        source = NETWORK.replace("width=8", "width=10")
+        own_code.write("own_net", source.replace("self.fc(self.act(self.conv(x)).flatten(1))", "self.conv(x)"))
+        with pytest.raises(SuiteError, match=r"gives outputs of shape \[10, 6, 6\], benchmark digits needs \[10\]"):
+            plan("network=own_net.Net")
+
     def test_a_supernet_with_other_outputs_than_the_reference_network(self) -> None:
         with pytest.raises(SuiteError, match=r"benchmark\.supernet=.*gives 12 outputs, the reference network 10"):
             plan("space=choices", "benchmark.supernet.classes=12")
@@ -86,7 +92,7 @@ def test_a_name_that_is_no_plain_folder_writes_nothing_anywhere(
     assert list(tmp_path.iterdir()) == [home]
 
 
-@pytest.mark.parametrize("value", [".nan", ".inf"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_score_of_guessing_that_is_no_number_is_refused(value: str) -> None:
     with pytest.raises(SuiteError, match=r"benchmark\.chance="):
         plan(f"benchmark.chance={value}")
