@@ -13,7 +13,7 @@ from suite.data.official import OfficialSource
 class ImageClassification(Classification):
     """CIFAR-10 from the official python archive: downloaded, or in the folder that `data.folder` names."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def official(self) -> Source:
         """The archive of Krizhevsky 2009; validation is a fixed stratified tenth of its training set."""

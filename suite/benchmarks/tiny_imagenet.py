@@ -13,7 +13,7 @@ from suite.data.tiny_imagenet import TinyImageNet as Archives
 class TinyImageNet(Classification):
     """Stanford's archive: downloaded, or in the folder that `data.folder` names."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def official(self) -> Source:
         """The labelled validation images test; a tenth of each training class validates."""

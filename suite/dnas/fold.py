@@ -94,8 +94,7 @@ class MaskedWeights(nn.Module):
         bias = None if inner.bias is None else vectors[self.first + 1]
         if isinstance(inner, nn.Linear):
             return F.linear(x, weight, bias)
-        convolve: Any = F.conv1d if isinstance(inner, nn.Conv1d) else F.conv2d
-        result: Tensor = convolve(x, weight, bias, inner.stride, inner.padding, inner.dilation, inner.groups)
+        result: Tensor = inner._conv_forward(x, weight, bias)  # pads as the layer's class does
         return result
 
 

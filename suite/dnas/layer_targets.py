@@ -25,9 +25,13 @@ class LayerSpace(WidthSpace):
     def _memory(self) -> LayerMemory:
         return LayerMemory.of(self.network)
 
+    def _bytes(self, counts: Tensor) -> Tensor:
+        cin, cout = self.layer_features(counts)
+        return self._memory.bytes(cin[self._memory.rows], cout[self._memory.rows])
+
     def layer_bytes(self, widths: Sequence[int]) -> dict[str, float]:
         """The memory of each weighted layer at these widths."""
-        sizes: list[int] = self._memory.bytes(*self.layer_features(torch.tensor(widths))).tolist()
+        sizes: list[int] = self._bytes(torch.tensor(widths)).tolist()
         return {f"{_PREFIX}{name}": float(size) for name, size in zip(self._memory.names, sizes, strict=True)}
 
     def exact(self, widths: Sequence[int]) -> dict[str, float]:
@@ -38,7 +42,7 @@ class LayerSpace(WidthSpace):
         """Differentiable costs (0-d float64 tensors) from channel counts (G,) that carry gradients."""
         metrics = list(metrics)
         costs = super().relaxed(counts, [metric for metric in metrics if not metric.startswith(_PREFIX)])
-        sizes = self._memory.bytes(*self.layer_features(counts.double()))
+        sizes = self._bytes(counts.double())
         costs |= {f"{_PREFIX}{name}": size for name, size in zip(self._memory.names, sizes, strict=True)}
         return {metric: costs[metric] for metric in metrics}
 

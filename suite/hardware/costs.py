@@ -57,7 +57,7 @@ class HardwareModel:
 
     def exact(self, network: Network) -> dict[str, float]:
         """Exact costs of a traced network."""
-        table = LayerTable.of(network.weighted)
+        table = LayerTable.of(network.operators)
         costs = {m: float(v) for m, v in self.layer_costs(table, table.cin, table.cout, self.additive)}
         costs["ram"] = float(peak_bytes(activation_buffers(network)))
         return {metric: costs[metric] for metric in self.units}
@@ -73,7 +73,8 @@ class HardwareModel:
 
         A depthwise convolution of one channel is priced as a standard one: in the exported network it is one.
         """
-        table = replace(table, depthwise=table.depthwise & (cout > 1))
+        single = table.depthwise & (cout <= 1)
+        table = replace(table, depthwise=table.depthwise & ~single, conv=table.conv | single)
         if metric in _PER_LAYER:
             return _PER_LAYER[metric](table, cin, cout)
         cycles = self.device.layer_cycles(table, cin, cout)

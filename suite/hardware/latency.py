@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, where
 
 from suite.hardware.layers import LayerTable
+from suite.hardware.macs import macs
 
 
 class Device(Protocol):
@@ -20,7 +21,10 @@ class Device(Protocol):
     power_mw: float | None
 
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
-        """Cycles of each layer, shape (L,), from integer or relaxed channel counts `cin`, `cout` (L,)."""
+        """Cycles of each operator, shape (L,), from integer or relaxed channel counts `cin`, `cout` (L,).
+
+        0 for kinds of operators that the model leaves out.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +69,10 @@ class KernelLibrary(Board):
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each layer, shape (L,), float64."""
         # double first: an int64 tensor times a Python float would be float32
-        macs = (where(table.depthwise, 1, cin) * cout * table.kernel_area * table.area).double()
+        work = macs(table, cin, cout).double()
         outputs = (cout * table.area).double()
-        dense = ~(table.depthwise | table.linear)
-        weighted = where(table.depthwise, self.depthwise * macs, where(table.linear, self.linear * macs, macs))
-        return self.cycles_per_mac * (weighted + where(dense, self.conv_output * outputs, 0.0))
+        weighted = where(table.depthwise, self.depthwise * work, where(table.linear, self.linear * work, work))
+        return self.cycles_per_mac * (weighted + where(table.conv, self.conv_output * outputs, 0.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,7 @@ class Gap8(Board):
         conv = tiles * (2 * kernel * cin + quads * (15 + 14 * self._ceil(kernel * cin, 4)))
         depthwise = 4 * quads * area * kernel
         linear = self._ceil(cin, 2) * quads
-        return where(table.depthwise, depthwise, where(table.linear, linear, conv))
+        return where(table.depthwise, depthwise, where(table.linear, linear, where(table.conv, conv, 0)))
 
     def _ceil(self, x: Tensor, n: int) -> Tensor:
         if not x.is_floating_point():

@@ -16,21 +16,26 @@ from suite.hardware.weights import weight_bytes
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """The weighted layers of a network: names, shapes, and the area H x W of each layer's input, shape (L,)."""
+    """The weighted layers of a network: names, shapes, the area H x W of each layer's input, shape (L,).
+
+    rows: which of the network's operators they are, shape (L,).
+    """
 
     names: tuple[str, ...]
     table: LayerTable
     input_area: Tensor
+    rows: Tensor
 
     @classmethod
     def of(cls, network: Network) -> "LayerMemory":
-        """The layers of a traced network."""
-        sizes = [network.by_name[layer.inputs[0]].size for layer in network.weighted]
-        return cls(
-            names=tuple(layer.name for layer in network.weighted),
-            table=LayerTable.of(network.weighted),
-            input_area=torch.tensor([height * width for height, width in sizes]),
-        )
+        """The layers of a traced network; zeros around an input are not counted with it."""
+        layers = network.weighted
+        names = tuple(layer.name for layer in layers)
+        sources = [network.by_name[layer.inputs[0]] for layer in layers]
+        sizes = [(s if s.kind == "pad" else x).in_size for x, s in zip(layers, sources, strict=True)]
+        rows = [i for i, layer in enumerate(network.operators) if layer.name in names]
+        areas = torch.tensor([height * width for height, width in sizes])
+        return cls(names, LayerTable.of(layers), areas, torch.tensor(rows))
 
     def bytes(self, cin: Tensor, cout: Tensor) -> Tensor:
         """M_l = H_in W_in Cin + H_out W_out Cout + weights of each layer, shape (L,); relaxed where the counts are.

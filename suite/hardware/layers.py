@@ -9,9 +9,24 @@ import torch
 from torch import Tensor
 
 Kind = Literal[
-    "input", "conv", "depthwise", "linear", "batch_norm", "activation", "add", "concat", "pool", "flatten", "choice"
+    "input",
+    "conv",
+    "depthwise",
+    "linear",
+    "batch_norm",
+    "activation",
+    "add",
+    "concat",
+    "average_pool",
+    "max_pool",
+    "mean",
+    "flatten",
+    "pad",
+    "choice",
 ]
 WEIGHTED: tuple[Kind, ...] = ("conv", "depthwise", "linear")
+Padding = tuple[int, int, int, int]
+"""Zeros around a map: (top, bottom, left, right)."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +36,11 @@ class Layer:
     name: module path or, for operations without a module, the name of the fx node.
     inputs: names of the layers whose outputs it reads.
     channels, size: of its output; size is (H, W), (1, L) for sequences, (1, 1) for features.
+    in_channels, in_size: of its (first) input; without the padding that the layer adds itself.
+    padding: zeros that the layer adds around its input.
     bias: whether the deployed kernel has one, be it only because a batch norm is folded into it.
     fused: whether an int8 kernel does it on the fly, without a buffer of its own: batch norm folded into the weights,
-        ReLU in the producer's output stage.
+        ReLU in the producer's output stage, zeros that the next convolution adds itself.
     branch: path of the candidate block that the layer is part of, if the network is a supernet.
     """
 
@@ -33,8 +50,11 @@ class Layer:
     channels: int
     size: tuple[int, int] = (1, 1)
     in_channels: int = 0
+    in_size: tuple[int, int] = (1, 1)
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = (0, 0, 0, 0)
     bias: bool = False
     fused: bool = False
     branch: str | None = None
@@ -61,14 +81,34 @@ class Network:
         """The layers that hold weights, in order of execution."""
         return tuple(layer for layer in self.layers if layer.kind in WEIGHTED)
 
+    @cached_property
+    def operators(self) -> tuple[Layer, ...]:
+        """What the int8 network executes, one operator a layer, in order: all that is not fused into another."""
+        return tuple(layer for layer in self.layers if layer.kind not in ("input", "choice") and not layer.fused)
+
 
 @dataclass(frozen=True)
 class LayerTable:
-    """The weighted layers as columns, each an int64 or bool tensor of shape (L,)."""
+    """Operators of a network as columns of shape (L,): which kind each is (bool), and its geometry (int64).
 
+    A row that is none of the kinds (a reshape, say) does not occur in any law of the devices. Pools over the whole map
+    are average pools. Cost models take channel counts as arguments; `cin` and `cout` are the network's own.
+    """
+
+    conv: Tensor
     depthwise: Tensor
     linear: Tensor
-    kernel_area: Tensor
+    add: Tensor
+    average_pool: Tensor
+    max_pool: Tensor
+    kernel_height: Tensor
+    kernel_width: Tensor
+    stride_height: Tensor
+    stride_width: Tensor
+    in_height: Tensor
+    in_width: Tensor
+    pad_top: Tensor
+    pad_left: Tensor
     height: Tensor
     width: Tensor
     bias: Tensor
@@ -77,17 +117,34 @@ class LayerTable:
 
     @classmethod
     def of(cls, layers: Sequence[Layer]) -> "LayerTable":
-        """Columns of the given conv, depthwise and linear layers."""
+        """Columns of the given layers: `Network.operators`, or some of them."""
+
+        def is_one_of(*kinds: Kind) -> Tensor:
+            return torch.tensor([layer.kind in kinds for layer in layers], dtype=torch.bool)
+
+        rows = [
+            (*x.kernel, *x.stride, *x.in_size, x.padding[0], x.padding[2], *x.size, x.bias, x.in_channels, x.channels)
+            for x in layers
+        ]
         return cls(
-            depthwise=torch.tensor([x.kind == "depthwise" for x in layers]),
-            linear=torch.tensor([x.kind == "linear" for x in layers]),
-            kernel_area=torch.tensor([x.kernel[0] * x.kernel[1] for x in layers]),
-            height=torch.tensor([x.size[0] for x in layers]),
-            width=torch.tensor([x.size[1] for x in layers]),
-            bias=torch.tensor([int(x.bias) for x in layers]),
-            cin=torch.tensor([x.in_channels for x in layers]),
-            cout=torch.tensor([x.channels for x in layers]),
+            is_one_of("conv"),
+            is_one_of("depthwise"),
+            is_one_of("linear"),
+            is_one_of("add"),
+            is_one_of("average_pool", "mean"),
+            is_one_of("max_pool"),
+            *torch.tensor(rows, dtype=torch.int64).reshape(-1, 13).T,
         )
+
+    @cached_property
+    def weighted(self) -> Tensor:
+        """Layers with weights: convolutions and linear layers."""
+        return self.conv | self.depthwise | self.linear
+
+    @cached_property
+    def kernel_area(self) -> Tensor:
+        """Taps of each kernel."""
+        return self.kernel_height * self.kernel_width
 
     @cached_property
     def area(self) -> Tensor:

@@ -12,7 +12,8 @@ from torch import nn
 
 from suite import SuiteError
 from suite.hardware.layers import Layer, Network
-from suite.hardware.trace import read_layers, with_fusion
+from suite.hardware.operators import as_deployed
+from suite.hardware.trace import read_layers
 from suite.models.layer_choice import LayerChoice
 
 Selection = tuple[int, ...]
@@ -31,7 +32,7 @@ class Position:
 class SupernetGraph:
     """All layers of a supernet, whatever branch they belong to, and its layer choices.
 
-    raw: layers in order of execution, batch norms and ReLUs not yet fused into their producers.
+    raw: layers in order of execution, before any is fused into another.
     positions: layer choices in the same order.
     """
 
@@ -41,7 +42,7 @@ class SupernetGraph:
     @cached_property
     def network(self) -> Network:
         """All branches as one network; a layer of kind "choice" joins the outputs of each position's branches."""
-        return Network(with_fusion(self.raw))
+        return Network(as_deployed(self.raw))
 
     @cached_property
     def branch_of(self) -> dict[str, tuple[int, int]]:
@@ -51,7 +52,7 @@ class SupernetGraph:
             for i, position in enumerate(self.positions)
             for k, branch in enumerate(position.branches)
         }
-        return {layer.name: paths[layer.branch] for layer in self.raw if layer.branch is not None}
+        return {layer.name: paths[layer.branch] for layer in self.network.layers if layer.branch is not None}
 
     def select(self, selection: Sequence[int]) -> Network:
         """The network of the chosen branches; its layers keep their names in the supernet."""
@@ -67,7 +68,7 @@ class SupernetGraph:
                 layers[layer.name] = replace(layer, inputs=inputs)
         output = replacement.get(self.raw[-1].name, self.raw[-1].name)
         layers[output] = layers.pop(output)  # the last layer is the output by definition
-        return Network(with_fusion(tuple(layers.values())))
+        return Network(as_deployed(tuple(layers.values())))
 
 
 def trace_supernet(module: nn.Module, input_shape: tuple[int, ...]) -> SupernetGraph:

@@ -14,10 +14,15 @@ from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from suite import SuiteError
+from suite.hardware.geometry import Geometry, convolution_geometry, pad_geometry, pool_geometry
 from suite.hardware.layers import WEIGHTED, Layer, Network
+from suite.hardware.operators import as_deployed
 from suite.models.layer_choice import LayerChoice, Mix
+from suite.models.same_conv import SameConv2d
 
 _BRANCH = re.compile(r"(?:(.+)\.)?branches\.\w+")
+
+_POOLS = ("average_pool", "max_pool", "mean")
 
 # Two examples, not one, so that an axis of length one is never mistaken for the batch.
 _BATCH = 2
@@ -26,6 +31,7 @@ _BATCH = 2
 _MODULES: dict[type[nn.Module], str] = {
     nn.Conv1d: "conv",
     nn.Conv2d: "conv",
+    SameConv2d: "conv",
     nn.Linear: "linear",
     nn.BatchNorm2d: "batch_norm",
     nn.BatchNorm1d: "batch_norm",
@@ -35,13 +41,15 @@ _MODULES: dict[type[nn.Module], str] = {
     nn.Tanh: "activation",
     nn.Hardswish: "activation",
     nn.SiLU: "activation",
-    nn.AvgPool1d: "pool",
-    nn.MaxPool1d: "pool",
-    nn.AdaptiveAvgPool1d: "pool",
-    nn.AvgPool2d: "pool",
-    nn.MaxPool2d: "pool",
-    nn.AdaptiveAvgPool2d: "pool",
+    nn.AvgPool1d: "average_pool",
+    nn.MaxPool1d: "max_pool",
+    nn.AdaptiveAvgPool1d: "average_pool",
+    nn.AvgPool2d: "average_pool",
+    nn.MaxPool2d: "max_pool",
+    nn.AdaptiveAvgPool2d: "average_pool",
     nn.Flatten: "flatten",
+    nn.ZeroPad2d: "pad",
+    nn.ConstantPad2d: "pad",
     Mix: "choice",
     nn.Dropout: "alias",
     nn.Dropout1d: "alias",
@@ -62,12 +70,13 @@ _FUNCTIONS: dict[Callable[..., Any], str] = {
     torch.concat: "concat",
     torch.concatenate: "concat",
     torch.flatten: "flatten",
-    F.avg_pool1d: "pool",
-    F.max_pool1d: "pool",
-    F.adaptive_avg_pool1d: "pool",
-    F.avg_pool2d: "pool",
-    F.max_pool2d: "pool",
-    F.adaptive_avg_pool2d: "pool",
+    F.avg_pool1d: "average_pool",
+    F.max_pool1d: "max_pool",
+    F.adaptive_avg_pool1d: "average_pool",
+    F.avg_pool2d: "average_pool",
+    F.max_pool2d: "max_pool",
+    F.adaptive_avg_pool2d: "average_pool",
+    F.pad: "pad",
     F.dropout: "alias",
 }
 # What an operation with such a name expects: with one axis less, torch takes the batch for the channels.
@@ -85,7 +94,7 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
     for layer in layers:
         if layer.kind == "choice":
             raise SuiteError(f"layer {layer.name} is a choice between blocks: only one network has a cost, not a space")
-    return Network(with_fusion(layers))
+    return Network(as_deployed(layers))
 
 
 def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer, ...]:
@@ -110,10 +119,10 @@ def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer,
 
 
 class _Tracer(fx.Tracer):
-    """As torch.fx traces, but a layer choice's `Mix` is one operation."""
+    """As torch.fx traces, but a layer choice's `Mix` and a padded convolution are one operation each."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Mix) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Mix | SameConv2d) or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Reader:
@@ -143,12 +152,8 @@ class _Reader:
         if name in self.layers:
             raise SuiteError(f"layer {name} is called twice: shared layers have no cost model")
         self._check_axes(node, name, kind)
-        channels, size = _output_shape(node)
-        if kind in WEIGHTED:
-            layer = self._weighted_layer(node, name, kind, sources, channels, size)
-        else:
-            layer = Layer(name, kind, sources, channels, size)  # type: ignore[arg-type]
-            self._check_known(layer, node)
+        layer = self._layer(node, name, kind, sources)
+        self._check_known(layer, node)
         self.layers[name] = replace(layer, branch=self._branch_of(node))
         self.alias[node] = name
 
@@ -167,37 +172,49 @@ class _Reader:
             kind = _FUNCTIONS.get(node.target) if callable(node.target) else None
             described = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
         if node.op != "call_module" and node.target in ("mean", torch.mean) and _is_global_mean(node):
-            kind = "pool"
+            kind = "mean"
         if kind is None:
             operations = ["add", "concat", "flatten", "mean over all positions"]
             known = [*sorted({t.__name__ for t in _MODULES} - {"Mix"}), *operations]
             raise SuiteError(f"{described} has no cost model. Known: {', '.join(known)}")
         return kind
 
-    def _weighted_layer(
-        self, node: fx.Node, name: str, kind: str, sources: tuple[str, ...], channels: int, size: tuple[int, int]
-    ) -> Layer:
-        module = self.modules[str(node.target)]
-        if isinstance(module, nn.Linear):
-            if _rank(node) != 2:
-                raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
-            return Layer(name, "linear", sources, channels, size, module.in_features, bias=module.bias is not None)
-        assert isinstance(module, nn.Conv1d | nn.Conv2d)
-        operation = type(module).__name__
-        if kind == "depthwise" and not module.groups == module.in_channels == module.out_channels:
-            raise SuiteError(
-                f"layer {name} ({operation}, groups={module.groups}) is neither dense nor depthwise "
-                f"(groups = in_channels = out_channels): no cost model"
-            )
-        if module.padding_mode != "zeros":
-            raise SuiteError(f"layer {name} ({operation}, padding_mode={module.padding_mode}): only zeros is modelled")
-        kernel = (1, module.kernel_size[0]) if operation == "Conv1d" else module.kernel_size
-        stride = (1, module.stride[0]) if operation == "Conv1d" else module.stride
-        return Layer(name, kind, sources, channels, size, module.in_channels, kernel, stride, module.bias is not None)  # type: ignore[arg-type]
+    def _layer(self, node: fx.Node, name: str, kind: str, sources: tuple[str, ...]) -> Layer:
+        channels, size = _output_shape(node)
+        first = self.layers[sources[0]] if sources else None
+        in_size = first.size if first else size
+        module = self.modules[str(node.target)] if node.op == "call_module" else None
+        bias = getattr(module, "bias", None) is not None and kind in WEIGHTED
+        if isinstance(module, nn.Linear) and _rank(node) != 2:
+            raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
+        geometry = Geometry()
+        if isinstance(module, nn.Conv1d | nn.Conv2d):
+            _check_convolution(module, name, kind)
+            geometry = convolution_geometry(module, in_size)
+        elif kind in _POOLS:
+            geometry = pool_geometry(node, module, in_size, size)
+            if kind == "average_pool" and geometry.kernel == in_size and _is_adaptive(node, module):
+                kind = "mean"
+        elif kind == "pad":
+            geometry = pad_geometry(node, module)
+        return Layer(
+            name,
+            kind,  # type: ignore[arg-type]
+            sources,
+            channels,
+            size,
+            in_channels=first.channels if first else channels,
+            in_size=in_size,
+            kernel=geometry.kernel,
+            stride=geometry.stride,
+            dilation=geometry.dilation,
+            padding=geometry.padding,
+            bias=bias,
+        )
 
     def _check_axes(self, node: fx.Node, name: str, kind: str) -> None:
         """Refuse what works along other axes than (N, C, positions...): it would mix channels, or examples."""
-        if kind in (*WEIGHTED, "pool"):
+        if kind in (*WEIGHTED, *_POOLS):
             module = self.modules.get(str(node.target)) if node.op == "call_module" else None
             operation = type(module).__name__ if module else str(getattr(node.target, "__name__", node.target))
             given = _rank(node.all_input_nodes[0])
@@ -281,23 +298,17 @@ def _concatenated(node: fx.Node) -> list[fx.Node]:
     return parts
 
 
-def with_fusion(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """Mark batch norms and ReLUs that an int8 kernel folds into their producer; a folded batch norm gives it a bias."""
-    users: dict[str, int] = {}
-    for layer in layers:
-        for source in layer.inputs:
-            users[source] = users.get(source, 0) + 1
-    result: dict[str, Layer] = {}
-    for layer in layers:
-        producer = result[layer.inputs[0]] if layer.inputs else layer
-        one_user = users.get(producer.name) == 1
-        if layer.kind == "batch_norm":
-            if not one_user:
-                raise SuiteError(f"layer {layer.name} (batch norm): {producer.name} has other users, no folding")
-            result[producer.name] = replace(producer, bias=True)
-            layer = replace(layer, fused=True)
-        elif str(layer.kind) == "relu":
-            fusable = producer.kind in (*WEIGHTED, "add", "batch_norm") and one_user
-            layer = replace(layer, kind="activation", fused=fusable)
-        result[layer.name] = layer
-    return tuple(result.values())
+def _check_convolution(module: nn.Conv1d | nn.Conv2d, name: str, kind: str) -> None:
+    operation = type(module).__name__
+    if kind == "depthwise" and not module.groups == module.in_channels == module.out_channels:
+        raise SuiteError(
+            f"layer {name} ({operation}, groups={module.groups}) is neither dense nor depthwise "
+            f"(groups = in_channels = out_channels): no cost model"
+        )
+    if module.padding_mode != "zeros":
+        raise SuiteError(f"layer {name} ({operation}, padding_mode={module.padding_mode}): only zeros is modelled")
+
+
+def _is_adaptive(node: fx.Node, module: nn.Module | None) -> bool:
+    name = type(module).__name__ if module is not None else str(getattr(node.target, "__name__", ""))
+    return name.lower().startswith("adaptive")

@@ -8,8 +8,8 @@ BIAS_BYTES = 4
 
 
 def weight_bytes(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
-    """Bytes of each layer's weights, without biases, shape (L,)."""
-    return where(table.depthwise, 1, cin) * cout * table.kernel_area
+    """Bytes of each layer's weights, without biases, shape (L,); 0 for layers without."""
+    return where(table.depthwise, 1, cin) * cout * table.kernel_area * table.weighted
 
 
 def full_weight_bytes(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """DS-CNN of MLPerf Tiny (keyword spotting): 22,016 weights, 2,656,768 MACs for 49 frames of 10 MFCCs.
 
 As in eml-eda/pytorch-benchmarks at 509401c, pytorch_benchmarks/keyword_spotting/model.py: all convolutions have a bias,
-the first is padded symmetrically by (5, 1), and the pool covers the whole 25x5 map. (MLPerf Tiny's own Keras model pads
-more at the end than at the start, and its pool's window is 24x5.)
+and the pool covers the whole 25x5 map. Padding is TensorFlow's "same", as in MLPerf Tiny's own Keras model (its pool's
+window is 24x5); pytorch-benchmarks pads the first convolution symmetrically by (5, 1).
 """
 
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from suite.models.initialise import he_initialise
 from suite.models.mobilenet_v1 import SeparableBlock
+from suite.models.same_conv import SameConv2d
 
 BLOCKS = 4
 
@@ -23,7 +24,7 @@ class DsCnn(nn.Module):
 
     def __init__(self, in_channels: int = 1, classes: int = 12, width: int = 64) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, (10, 4), 2, padding=(5, 1))
+        self.stem = SameConv2d(in_channels, width, (10, 4), 2)
         # Momentum is PyTorch's default 0.1, the weight of the *new* batch, here and in the blocks. Keras' 0.99 is the
         # weight of the old average; pytorch-benchmarks copies the number, so that its running statistics are 99 % those
         # of the last batch.

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models.initialise import he_initialise
+from suite.models.same_conv import SameConv2d
 
 # Output channels of the 13 blocks in units of the stem's, and their strides.
 BLOCKS = (
@@ -21,7 +22,7 @@ class SeparableBlock(nn.Module):
 
     def __init__(self, cin: int, cout: int, stride: int = 1, bias: bool = False) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(cin, cin, 3, stride, padding=1, groups=cin, bias=bias)
+        self.depthwise = SameConv2d(cin, cin, 3, stride, groups=cin, bias=bias)
         self.bn1 = nn.BatchNorm2d(cin)
         self.pointwise = nn.Conv2d(cin, cout, 1, bias=bias)
         self.bn2 = nn.BatchNorm2d(cout)
@@ -41,7 +42,7 @@ class MobileNetV1(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 2, width: int = 8) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, 3, 2, padding=1, bias=False)
+        self.stem = SameConv2d(in_channels, width, 3, 2, bias=False)
         self.bn = nn.BatchNorm2d(width)
         blocks, cin = [], width
         for factor, stride in BLOCKS:

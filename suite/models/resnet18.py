@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models.initialise import he_initialise
+from suite.models.same_conv import SameConv2d
 
 
 class BasicBlock(nn.Module):
@@ -16,9 +17,9 @@ class BasicBlock(nn.Module):
 
     def __init__(self, cin: int, cout: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(cin, cout, 3, stride, padding=1, bias=False)
+        self.conv1 = SameConv2d(cin, cout, 3, stride, bias=False)
         self.bn1 = nn.BatchNorm2d(cout)
-        self.conv2 = nn.Conv2d(cout, cout, 3, padding=1, bias=False)
+        self.conv2 = SameConv2d(cout, cout, 3, bias=False)
         self.bn2 = nn.BatchNorm2d(cout)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or cin != cout:
@@ -41,7 +42,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 200, width: int = 64) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        self.stem = SameConv2d(in_channels, width, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.layer1 = _stage(width, width, 1)
         self.layer2 = _stage(width, 2 * width, 2)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models.initialise import he_initialise
+from suite.models.same_conv import SameConv2d
 
 
 class Block(nn.Module):
@@ -15,9 +16,9 @@ class Block(nn.Module):
 
     def __init__(self, cin: int, cout: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(cin, cout, 3, stride, padding=1, bias=False)
+        self.conv1 = SameConv2d(cin, cout, 3, stride, bias=False)
         self.bn1 = nn.BatchNorm2d(cout)
-        self.conv2 = nn.Conv2d(cout, cout, 3, padding=1)
+        self.conv2 = SameConv2d(cout, cout, 3)
         self.bn2 = nn.BatchNorm2d(cout)
         same = stride == 1 and cin == cout
         self.shortcut: nn.Module = nn.Identity() if same else nn.Conv2d(cin, cout, 1, stride)
@@ -34,7 +35,7 @@ class ResNet8(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10, width: int = 16) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        self.stem = SameConv2d(in_channels, width, 3, bias=False)
         self.bn = nn.BatchNorm2d(width)
         self.block1 = Block(width, width, 1)
         self.block2 = Block(width, 2 * width, 2)

@@ -16,6 +16,7 @@ from suite.models.ds_cnn import BLOCKS as DS_CNN_BLOCKS
 from suite.models.initialise import he_initialise
 from suite.models.layer_choice import LayerChoice
 from suite.models.mobilenet_v1 import BLOCKS as MOBILENET_BLOCKS
+from suite.models.same_conv import SameConv2d
 
 
 def blocks(
@@ -37,7 +38,7 @@ def blocks(
     candidates: dict[str, nn.Module] = {
         f"conv{k}x{k}": nn.Sequential(*_conv(cin, cout, k, stride, bias, relu)) for k in (3, 5)
     }
-    depthwise = nn.Conv2d(cin, cin, 3, stride, padding=1, groups=cin, bias=bias)
+    depthwise = SameConv2d(cin, cin, 3, stride, groups=cin, bias=bias)
     candidates["separable"] = nn.Sequential(
         depthwise, nn.BatchNorm2d(cin), nn.ReLU(), *_conv(cin, cout, 1, 1, bias, relu)
     )
@@ -47,7 +48,7 @@ def blocks(
 
 
 def _conv(cin: int, cout: int, kernel: int, stride: int, bias: bool, relu: bool) -> list[nn.Module]:
-    conv = nn.Conv2d(cin, cout, kernel, stride, padding=kernel // 2, bias=bias)
+    conv = SameConv2d(cin, cout, kernel, stride, bias=bias)
     return [conv, nn.BatchNorm2d(cout), *([nn.ReLU()] if relu else [])]
 
 
@@ -93,7 +94,7 @@ class DsCnnChoices(nn.Module):
 
     def __init__(self, in_channels: int = 1, classes: int = 12, width: int = 64) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, (10, 4), 2, padding=(5, 1))
+        self.stem = SameConv2d(in_channels, width, (10, 4), 2)
         self.bn = nn.BatchNorm2d(width)
         self.dropout1 = nn.Dropout(0.2)
         self.blocks = nn.Sequential(
@@ -116,7 +117,7 @@ class MobileNetV1Choices(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 2, width: int = 8) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, 3, 2, padding=1, bias=False)
+        self.stem = SameConv2d(in_channels, width, 3, 2, bias=False)
         self.bn = nn.BatchNorm2d(width)
         positions, cin = [], width
         for factor, stride in MOBILENET_BLOCKS:

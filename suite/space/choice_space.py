@@ -98,12 +98,12 @@ class ChoiceSpace:
 
     @cached_property
     def _share_index(self) -> Tensor:
-        """For each weighted layer the number of its branch, counted over all positions; one more for layers outside."""
+        """For each operator the number of its branch, counted over all positions; one more for layers outside."""
         starts = [0]
         for position in self.positions:
             starts.append(starts[-1] + len(position.branches))
         index = []
-        for layer in self.supernet_graph.network.weighted:
+        for layer in self.supernet_graph.network.operators:
             owner = self.supernet_graph.branch_of.get(layer.name)
             index.append(starts[-1] if owner is None else starts[owner[0]] + owner[1])
         return torch.tensor(index)
@@ -176,14 +176,15 @@ class ChoiceSpace:
         buffers = lifetimes(space.network)
         buffer_bytes = space.buffer_bytes([widths[g] for g in self.groups_of_selection(selection)])
         sizes = {name: size for (name, _, _), size in zip(buffers, buffer_bytes, strict=True)}
-        order = {layer.name: i for i, layer in enumerate(self.supernet_graph.raw)}
+        layers = self.supernet_graph.network.layers
+        order = {layer.name: i for i, layer in enumerate(layers)}
         for step in sorted({first for _, first, _ in buffers}):
             live = [name for name, first, last in buffers if first <= step <= last]
             if sum(sizes[name] for name in live) > target:
                 low, high = min(order[n] for n in live), max(order[n] for n in live)
                 between = {
                     owner[0]
-                    for layer in self.supernet_graph.raw[low : high + 1]
+                    for layer in layers[low : high + 1]
                     if (owner := self.supernet_graph.branch_of.get(layer.name)) is not None
                 }
                 return [(i, selection[i]) for i in sorted(between)]

@@ -57,12 +57,12 @@ class WidthSpace:
 
     @cached_property
     def _table(self) -> LayerTable:
-        return LayerTable.of(self.network.weighted)
+        return LayerTable.of(self.network.operators)
 
     @cached_property
     def _features(self) -> tuple[Tensor, Tensor]:
-        """How many features of each weighted layer's input and output one channel of each group makes, (L, G) each."""
-        layers = self.network.weighted
+        """How many features of each operator's first input and output one channel of each group makes, (L, G) each."""
+        layers = self.network.operators
         return self.groups.features([x.inputs[0] for x in layers]), self.groups.features([x.name for x in layers])
 
     @cached_property
@@ -105,12 +105,12 @@ class WidthSpace:
         return sizes
 
     def layer_features(self, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of the input and of the output of each weighted layer, (L,) each, from channel counts (G,)."""
+        """Features of the first input and of the output of each operator, (L,) each, from channel counts (G,)."""
         cin, cout = (features.to(counts.dtype) @ counts for features in self._features)
         return cin, cout
 
     def per_layer(self, counts: Tensor, metric: str) -> Tensor:
-        """One metric that is a sum over layers, of each weighted layer (L,), from channel counts (G,)."""
+        """One metric that is a sum over layers, of each operator (L,), from channel counts (G,)."""
         return self.hardware.per_layer(metric, self._table, *self.layer_features(counts))
 
     def relaxed(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from tasks import task, without_examples
 from suite.dnas.duccio import Duccio
 from suite.dnas.duccio_layerwise import DuccioLayerwise
 from suite.dnas.penalty import PenaltyRule
+from suite.models.same_conv import SameConv2d
 from suite.task.meter import Meter
 from suite.task.recipe import Optimisation
 from suite.task.reference_training import train_reference
@@ -139,7 +140,8 @@ def test_the_returned_network_is_plain(tmp_path: Path) -> None:
     of, _, result, _ = _search(tmp_path, Duccio(), *BUDGET)
     network = result.candidates[0].network
     assert {type(m) for m in network.modules() if not list(m.children())} <= {
-        torch.nn.Conv2d, torch.nn.BatchNorm2d, torch.nn.Linear, torch.nn.AdaptiveAvgPool2d, torch.nn.Identity
+        torch.nn.Conv2d, SameConv2d, torch.nn.BatchNorm2d, torch.nn.Linear, torch.nn.AdaptiveAvgPool2d,
+        torch.nn.Identity,
     }  # fmt: skip
     assert network(torch.zeros(2, *of.input_shape)).shape == (2, 10)
 

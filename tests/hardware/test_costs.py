@@ -78,7 +78,7 @@ def test_published_architectures(
 
 
 def _with(layer: Layer, cin: int, cout: int) -> Layer:
-    return Layer(layer.name, layer.kind, (), cout, layer.size, cin, layer.kernel)
+    return replace(layer, in_channels=cin, channels=cout)
 
 
 def _resize_mobilenet(layers: Sequence[Layer], channels: tuple[int, ...]) -> list[Layer]:

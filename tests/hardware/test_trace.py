@@ -213,4 +213,4 @@ def test_a_sequence_is_a_map_of_height_one() -> None:
 )
 def test_mean_over_a_sequence_is_a_pool(mean: Callable[[Tensor], Tensor]) -> None:
     traced = trace(_Joins(lambda x, y: mean(y)), (2, 8))
-    assert (traced.output.kind, traced.output.channels, traced.output.size) == ("pool", 2, (1, 1))
+    assert (traced.output.kind, traced.output.channels, traced.output.size) == ("mean", 2, (1, 1))

@@ -25,7 +25,7 @@ def layer_lists() -> dict[str, tuple[Layer, ...]]:
         size = int(row["out_height"]), int(row["out_width"])
         kernel = int(row["kernel_height"]), int(row["kernel_width"])
         channels, in_channels = int(row["out_channels"]), int(row["in_channels"])
-        layers.append(Layer(str(len(layers)), row["kind"], (), channels, size, in_channels, kernel, bias=True))
+        layers.append(Layer(str(len(layers)), row["kind"], (), channels, size, in_channels, kernel=kernel, bias=True))
     return {network: tuple(layers) for network, layers in lists.items()}
 
 

@@ -1,0 +1,97 @@
+"""From the layers of a torch network to the operators that an int8 interpreter runs.
+
+Batch norms, ReLUs and zeros around a map are not operators of their own where the converter folds them into a
+neighbour. TensorFlow Lite's convolutions know two paddings, none and "same"; any other becomes an operator PAD with a
+buffer of its own before the convolution. Checked against exported files by tests/deploy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from suite import SuiteError
+from suite.hardware.layers import WEIGHTED, Layer, Padding
+from suite.models.same_conv import same_padding
+
+NO_PADDING: Padding = (0, 0, 0, 0)
+_CONVOLUTIONS = ("conv", "depthwise")
+
+
+def as_deployed(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers with `fused` set on those that are no operators, and an operator "pad" where padding needs one.
+
+    Raises:
+        SuiteError: a batch norm that cannot be folded.
+    """
+    return _with_pads(_with_fusion(layers))
+
+
+def _with_fusion(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Mark batch norms and ReLUs that an int8 kernel folds into their producer; a folded batch norm gives it a bias."""
+    users = _count_users(layers)
+    result: dict[str, Layer] = {}
+    for layer in layers:
+        producer = result[layer.inputs[0]] if layer.inputs else layer
+        one_user = users.get(producer.name) == 1
+        if layer.kind == "batch_norm":
+            if not one_user:
+                raise SuiteError(f"layer {layer.name} (batch norm): {producer.name} has other users, no folding")
+            result[producer.name] = replace(producer, bias=True)
+            layer = replace(layer, fused=True)
+        elif str(layer.kind) == "relu":
+            fusable = producer.kind in (*WEIGHTED, "add", "batch_norm") and one_user
+            layer = replace(layer, kind="activation", fused=fusable)
+        result[layer.name] = layer
+    return tuple(result.values())
+
+
+def _with_pads(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Zeros before a convolution become its own where TensorFlow's "same" places them so, else an operator."""
+    users = _count_users(layers)
+    result: dict[str, Layer] = {}
+    for layer in layers:
+        if layer.kind in _CONVOLUTIONS:
+            source = result[layer.inputs[0]]
+            if source.kind == "pad" and users[source.name] == 1 and layer.padding == NO_PADDING:
+                unpadded = replace(layer, padding=source.padding, in_size=source.in_size)
+                if _is_same(unpadded):
+                    result[source.name] = replace(source, fused=True)
+                    layer = unpadded
+            if layer.padding != NO_PADDING and not _is_same(layer):
+                pad = _pad_before(layer)
+                result[pad.name] = pad
+                layer = replace(layer, inputs=(pad.name,), in_size=pad.size, padding=NO_PADDING)
+        result[layer.name] = layer
+    return tuple(result.values())
+
+
+def _pad_before(layer: Layer) -> Layer:
+    top, bottom, left, right = layer.padding
+    height, width = layer.in_size
+    return Layer(
+        name=f"{layer.name}.pad",
+        kind="pad",
+        inputs=layer.inputs,
+        channels=layer.in_channels,
+        size=(height + top + bottom, width + left + right),
+        in_channels=layer.in_channels,
+        in_size=layer.in_size,
+        padding=layer.padding,
+        branch=layer.branch,
+    )
+
+
+def _is_same(layer: Layer) -> bool:
+    """Whether the convolution's padding is TensorFlow's "same"."""
+    vertical, horizontal = (
+        same_padding(layer.in_size[axis], layer.kernel[axis], layer.stride[axis], layer.dilation[axis])
+        for axis in (0, 1)
+    )
+    return layer.padding == vertical + horizontal
+
+
+def _count_users(layers: Sequence[Layer]) -> dict[str, int]:
+    users: dict[str, int] = {}
+    for layer in layers:
+        for source in layer.inputs:
+            users[source] = users.get(source, 0) + 1
+    return users
