@@ -25,7 +25,7 @@ from suite.config.catalogue import Entry, catalogue
 from suite.config.networks import network_node
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
-from suite.engine.harness import execute, load_data
+from suite.engine.harness import execute
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable
 from suite.hardware.trace import trace
@@ -33,6 +33,7 @@ from suite.models.resnet8 import ResNet8
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.task.progress import Progress
+from suite.task.splits import load_data
 
 
 @dataclass(frozen=True)

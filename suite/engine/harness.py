@@ -18,8 +18,6 @@ import torch
 from filelock import Timeout
 from torch import Tensor
 
-from suite import SuiteError
-from suite.benchmarks.base import Benchmark
 from suite.config.plan import Plan
 from suite.data.base import Data, Split
 from suite.engine.allocator import keep_freed_memory
@@ -36,12 +34,10 @@ from suite.space.groups import channel_groups
 from suite.task.evaluation import predict_split, to_device
 from suite.task.meter import Meter
 from suite.task.progress import Progress
+from suite.task.splits import load_data, subset
 from suite.task.task import SearchResult, Task, Workspace
 
 log = logging.getLogger(__name__)
-
-_SUBSET_SEED = 20231011
-_LOADED: dict[str, Data] = {}
 
 
 class RunningElsewhere(Exception):
@@ -119,34 +115,6 @@ def _to_device(split: Split, compute: str) -> Split:
     """
     x = split.x.to(compute)
     return replace(split, x=x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x)
-
-
-def subset(split: Split, samples: int | None) -> Split:
-    """The same `samples` examples for every method and random seed, drawn once; all of them where None."""
-    if samples is None or samples >= len(split):
-        return split
-    return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(_SUBSET_SEED))[:samples])
-
-
-def load_data(benchmark: Benchmark, store: Store) -> Data:
-    """Load the benchmark's data, cached in memory for the next run of this process.
-
-    Raises:
-        SuiteError: the data is missing or damaged, or its examples are not of the benchmark's shape.
-    """
-    source = benchmark.source()
-    key = source.fingerprint()
-    if key not in _LOADED:
-        _LOADED.clear()  # one data set at a time: some fill a good part of the memory
-        _LOADED[key] = source.load(store.root / "artefacts" / "data")
-    data = _LOADED[key]
-    shape = tuple(benchmark.fit_preprocessing(data).preprocess(data.train.x[:2]).shape[1:])
-    if shape != tuple(benchmark.input_shape):
-        raise SuiteError(
-            f"benchmark.input_shape={list(benchmark.input_shape)}: the data of {benchmark.name} has examples of shape "
-            f"{list(shape)}"
-        )
-    return data
 
 
 def _conclude(

@@ -13,13 +13,14 @@ from suite.config.build import plain
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.data.files import write_atomic
-from suite.engine.harness import RunningElsewhere, execute, load_data, make_task
+from suite.engine.harness import RunningElsewhere, execute, make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.engine.solutions import references, resolved_plan, without_solutions
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store, check_experiment_name
 from suite.task.progress import Progress
+from suite.task.splits import load_data
 from suite.task.task import Workspace
 
 log = logging.getLogger(__name__)

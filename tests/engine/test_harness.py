@@ -16,12 +16,13 @@ from suite.config.plan import Plan
 from suite.data.base import Split
 from suite.deploy.load import load_network
 from suite.engine.candidates import EvaluatedCandidate, choose_candidate
-from suite.engine.harness import RunningElsewhere, execute, load_data, subset
+from suite.engine.harness import RunningElsewhere, execute
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
 from suite.task.progress import Progress
+from suite.task.splits import load_data, subset
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
 

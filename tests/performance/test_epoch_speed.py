@@ -24,11 +24,12 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from suite.config.plan import Plan, make_plan
 from suite.engine.allocator import keep_freed_memory
-from suite.engine.harness import load_data, make_task
+from suite.engine.harness import make_task
 from suite.records.store import Store
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.recipe import DTYPES, Optimisation
+from suite.task.splits import load_data
 from suite.task.task import Task, Workspace
 from suite.task.training import Phase, fit
 

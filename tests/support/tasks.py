@@ -12,9 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Split
-from suite.engine.harness import load_data, make_task
+from suite.engine.harness import make_task
 from suite.records.store import Store
 from suite.task.progress import Progress
+from suite.task.splits import load_data
 from suite.task.task import Task, Workspace
 
 
