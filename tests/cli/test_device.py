@@ -78,7 +78,21 @@ def test_four_networks_with_ratios_of_a_device_give_its_coefficients_again(run: 
 
 
 def test_a_fitted_device_can_limit_a_run(run: Callable[..., str], tmp_path: Path) -> None:
-    run("fit", _write(MEASURED), "--power-mw", "40", "--ram-kib", "64", "--out", "own/device/my_board.yaml")
+    run(
+        "fit",
+        _write(MEASURED),
+        "--power-mw",
+        "40",
+        "--ram-kib",
+        "64",
+        "--flash-kib",
+        "256",
+        "--out",
+        "own/device/my_board.yaml",
+    )
+    fitted = load_device("my_board", Path("own"))
+    assert isinstance(fitted, KernelLibrary)
+    assert (fitted.power_mw, fitted.ram_kib, fitted.flash_kib) == (40, 64, 256)
     settings = ["preset=smoke", "threads=1", "method=hand_tuned", "budget.energy=60%"]
     assert main(["run", "--config-dir", "own", "device=my_board", *settings]) == 0
     assert list(tmp_path.glob("results/default/runs/*/record.json"))

@@ -42,14 +42,14 @@ def extrapolations(layers: Sequence[Layer]) -> tuple[str, ...]:
         reasons.append(f"{macs / 1e6:.4g} million MACs are more than {LARGEST_MACS / 1e6:g} million")
     for kind in sorted({layer.kind for layer in layers} - MEASURED_KINDS):
         reasons.append(f"layers of kind {kind} were never measured")
-    if any(_is_sequence_convolution(layer) for layer in layers):
+    if any(_is_along_a_sequence(layer) for layer in layers):
         reasons.append("convolutions of sequences were never measured")
-    kernels = {layer.kernel for layer in layers if layer.kind == "depthwise" and layer.size[0] > 1}
+    kernels = {layer.kernel for layer in layers if layer.kind == "depthwise" and not _is_along_a_sequence(layer)}
     for height, width in sorted(kernels - {MEASURED_DEPTHWISE}):
         reasons.append(f"depthwise {height}x{width} was measured in no network that was predicted well")
     return tuple(reasons)
 
 
-def _is_sequence_convolution(layer: Layer) -> bool:
+def _is_along_a_sequence(layer: Layer) -> bool:
     """Whether the layer is a convolution along one axis: the tracer gives those a height of 1."""
     return layer.kind in ("conv", "depthwise") and layer.size[0] == layer.kernel[0] == 1 and layer.kernel[1] > 1

@@ -62,7 +62,6 @@ def compare(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSy
     out_of_sample = not system.fitted and bool(fitted_on)
     left_out = errors(predicted, system.latencies_ms) if out_of_sample else _left_out(device, system, systems)
     macs_only = _macs_at_rate_of(fitted_on[0], system) if out_of_sample else _macs_left_out(system)
-    power = device.power_mw if system.fitted else None  # another board has another power
     return [
         Comparison(
             network=network.name,
@@ -73,7 +72,7 @@ def compare(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSy
             leave_one_out=float(left_out[i]),
             macs_only=float(macs_only[i]),
             measured_uj=network.energy_uj,
-            predicted_uj=power * predicted[i] if power and network.energy_uj else None,
+            predicted_uj=device.power_mw * predicted[i] if device.power_mw and network.energy_uj else None,
         )
         for i, network in enumerate(system.networks)
     ]

@@ -44,6 +44,11 @@ def test_sequences_and_unknown_kinds_are_named() -> None:
     )
 
 
+def test_a_depthwise_convolution_of_a_sequence_has_one_reason() -> None:
+    layers = [Layer("s", "depthwise", (), 64, (1, 1000), 64, (1, 9))]
+    assert extrapolations(layers) == ("convolutions of sequences were never measured",)
+
+
 def test_traced_networks_are_judged_with_all_their_layers() -> None:
     assert extrapolations(trace(ResNet18(), (3, 64, 64)).layers) == ("2222 million MACs are more than 300 million",)
     sequence = nn.Sequential(nn.Conv1d(8, 64, 9), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, 2))
