@@ -14,6 +14,7 @@ VERBS = {
     "export": "all runs as one CSV or Parquet file",
     "archive": "keep an experiment's records as one file",
     "merge": "join the records of several machines",
+    "device": "a device against measurements; fit one; the recorded tables",
     "list": "benchmarks, methods, devices, presets, experiments",
     "data": "where each benchmark's data is; prepare or verify it",
     "check": "contract tests over all of them, yours included",

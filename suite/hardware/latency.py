@@ -57,8 +57,8 @@ class KernelLibrary(Board):
 
     M_conv, M_dw, M_fc are the MACs of standard (1x1 included), depthwise and linear layers, O_conv the output elements
     of standard convolutions: requantisation and loop set-up cost about 20 MACs an output. The ratios rho belong to the
-    kernel library, a (`cycles_per_mac`) to the board. Measured against predicted: tests/hardware/test_boards.py.
-    Below about 1 and above 300 million MACs expect errors of more than 10 %.
+    kernel library, a (`cycles_per_mac`) to the board. The fit: suite/hardware/calibration/; measured against predicted,
+    and where to trust it: `suite device show`.
     """
 
     cycles_per_mac: float

@@ -1,12 +1,15 @@
-"""Golden latencies and energies of the measured boards, for MLPerf Tiny's four reference networks."""
+"""The measured boards: facts and coefficients of their files against the published measurements."""
 
 from dataclasses import dataclass
 
 import pytest
 from checkout import CONF
 from devices import device
-from mlperf_tiny import layer_lists, read_table, total_cost
+from mlperf_tiny import PUBLISHED_DEVICES, total_cost
 
+from suite.hardware.calibration.coefficients import fit_coefficients
+from suite.hardware.calibration.device_file import format_errors
+from suite.hardware.calibration.validation import Comparison, compare
 from suite.hardware.latency import KernelLibrary
 
 
@@ -15,7 +18,7 @@ class Board:
     """Facts of a board under MLPerf Tiny, and where its results stand: repository and folder of a round."""
 
     clock_mhz: float
-    power_mw: float | None  # median of energy / latency over the networks; None where no energy was measured
+    power_mw: float | None  # None where no energy was measured
     ram_kib: int
     flash_kib: int
     software: str
@@ -64,44 +67,46 @@ BOARDS = {
     ),
 }  # fmt: skip
 NETWORKS = ("ic01", "kws01", "vww01", "ad01")
-MEASUREMENTS = {(row["board"], row["network"]): row for row in read_table("board_measurements.csv")}
-WITH_ENERGY = [key for key, row in MEASUREMENTS.items() if row["measured_uj"]]
+SYSTEMS = {name: system for system in PUBLISHED_DEVICES.systems if system.fitted for name in system.devices}
 
 
-def _predict(board: str, network: str, metric: str) -> float:
-    """Seconds or joules of a reference network on a built-in board."""
-    live = network == "vww01" and BOARDS[board].skips_dead_channels
-    return total_cost(device(board), layer_lists()["vww01_live" if live else network], metric)
+def _comparisons(name: str) -> list[Comparison]:
+    return compare(device(name).device, SYSTEMS[name], PUBLISHED_DEVICES.systems)
 
 
-def test_each_board_is_measured_with_the_four_networks_and_no_board_lacks_its_measurements() -> None:
-    assert set(MEASUREMENTS) == {(board, network) for board in BOARDS for network in NETWORKS}
-    built_in = {path.stem for path in (CONF / "device").glob("*.yaml")}
-    assert built_in == {*BOARDS, "gap8"}
+def test_each_board_is_measured_with_the_four_networks() -> None:
+    assert {name: tuple(n.name for n in system.networks) for name, system in SYSTEMS.items()} == dict.fromkeys(
+        BOARDS, NETWORKS
+    )
 
 
-@pytest.mark.parametrize(("board", "network"), MEASUREMENTS)
-def test_latency_equals_the_fitted_prediction(board: str, network: str) -> None:
-    row = MEASUREMENTS[board, network]
-    assert device(board).units["latency"] == "s"
-    milliseconds = _predict(board, network, "latency") * 1e3
-    assert milliseconds == pytest.approx(float(row["predicted_ms"]), rel=1e-3)
-    error = 100 * (milliseconds / float(row["measured_ms"]) - 1)
-    assert error == pytest.approx(float(row["latency_error_pct"]), abs=0.06)
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_shipped_coefficients_are_those_fitted_on_the_published_measurements(name: str) -> None:
+    board = device(name).device
+    fitted = fit_coefficients(SYSTEMS[name], PUBLISHED_DEVICES.systems).rounded()
+    assert {key: getattr(board, key) for key in fitted} == fitted
 
 
-@pytest.mark.parametrize(("board", "network"), WITH_ENERGY)
-def test_energy_has_the_fitted_error(board: str, network: str) -> None:
-    row, power = MEASUREMENTS[board, network], BOARDS[board].power_mw
-    assert power is not None
-    error = 100 * (_predict(board, network, "energy") * 1e6 / float(row["measured_uj"]) - 1)
-    assert error == pytest.approx(float(row["energy_error_pct"]), abs=0.06 + 0.5 / power)  # power in hundredths of a mW
+@pytest.mark.parametrize("name", BOARDS)
+def test_costs_of_a_layer_list_are_the_predictions(name: str) -> None:
+    for network, comparison in zip(SYSTEMS[name].networks, _comparisons(name), strict=True):
+        seconds = total_cost(device(name), network.layers, "latency")
+        assert seconds * 1e3 == pytest.approx(comparison.predicted_ms, rel=1e-9)
+        if comparison.predicted_uj:
+            joules = total_cost(device(name), network.layers, "energy")
+            assert joules * 1e6 == pytest.approx(comparison.predicted_uj, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_whose_tool_skips_dead_channels_is_fitted_on_the_live_layers(name: str) -> None:
+    live = PUBLISHED_DEVICES.mlperf_tiny_layers["vww01_live" if BOARDS[name].skips_dead_channels else "vww01"]
+    assert SYSTEMS[name].networks[2].layers == live
 
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_energy_exists_where_it_was_measured(name: str) -> None:
     assert ("energy" in device(name).units) == (BOARDS[name].power_mw is not None)
-    assert any(board == name for board, _ in WITH_ENERGY) == (BOARDS[name].power_mw is not None)
+    assert any(n.energy_uj for n in SYSTEMS[name].networks) == (BOARDS[name].power_mw is not None)
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -116,17 +121,17 @@ def test_facts_of_a_board_are_those_of_its_results(name: str) -> None:
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_first_line_of_a_boards_file_states_its_errors(name: str) -> None:
-    errors = "/".join(f"{float(MEASUREMENTS[name, network]['latency_error_pct']):+.1f}" for network in NETWORKS)
+    errors = format_errors([comparison.error for comparison in _comparisons(name)])
     text = (CONF / "device" / f"{name}.yaml").read_text()
-    assert text.splitlines()[0].endswith(f": {errors} %")
+    assert text.splitlines()[0].endswith(f": {errors}")
 
 
-def test_boards_of_one_kernel_library_share_their_ratios() -> None:
-    families = [
-        ("nucleo_l4r5zi", "nucleo_h7a3zi", "nucleo_u575zi"),
-        ("nucleo_l4r5zi_cmsisnn", "nrf5340dk"),
-        ("nucleo_l4r5zi_xcube9", "nucleo_u385rg"),
-    ]
-    for family in families:
-        boards = [device(name).device for name in family]
-        assert len({(b.conv_output, b.depthwise, b.linear) for b in boards if isinstance(b, KernelLibrary)}) == 1
+@pytest.mark.parametrize("name", BOARDS)
+def test_measurements_of_a_board_are_from_its_results(name: str) -> None:
+    repository, folder = BOARDS[name].results.split()
+    assert SYSTEMS[name].clock_mhz == BOARDS[name].clock_mhz
+    for network in SYSTEMS[name].networks:
+        source, commit, file = network.source.split()
+        assert source == repository
+        assert len(commit) == 7
+        assert file.startswith(f"{folder}/{network.name[:2]}")

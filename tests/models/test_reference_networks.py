@@ -45,7 +45,7 @@ class Reference:
     ram: int
     layer_parameters: int  # weights and biases of convolutions and linear layers: PLiNIO's cost "params"
     norm_parameters: int  # affine parameters of batch norm, and as many statistics
-    milliseconds: float | None  # on nucleo_l4r5zi, as tests/hardware/board_measurements.csv predicts
+    milliseconds: float | None  # on nucleo_l4r5zi, as results/devices/mlperf_tiny.csv predicts
 
 
 REFERENCES = {

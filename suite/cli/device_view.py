@@ -1,0 +1,97 @@
+"""A device on the terminal: its facts, its model against measurements, and where it is to be trusted."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from suite.hardware.calibration.domain import describe_domain
+from suite.hardware.calibration.measurements import MeasuredSystem
+from suite.hardware.calibration.tables import PublishedDevices, systems_of
+from suite.hardware.calibration.validation import Comparison, compare, summarise
+from suite.hardware.latency import Device
+
+_UNKNOWN = "unknown"
+
+
+def device_view(device: Device, published: PublishedDevices) -> RenderableType:
+    """What `suite device show` prints.
+
+    Raises:
+        SuiteError: the published measurements are not there.
+    """
+    parts: list[RenderableType] = [Text(device.name, style="bold"), _facts(device)]
+    systems = systems_of(device.name, published.systems)
+    for system in systems:
+        comparisons = compare(device, system, published.systems)
+        parts += [
+            Text(),
+            Text(_heading(system)),
+            _comparison_table(system, comparisons),
+            *map(Text, _summary(system, comparisons)),
+        ]
+    parts += [Text(), Text(describe_domain() if systems else _not_measured(device))]
+    return Group(*parts)
+
+
+def _not_measured(device: Device) -> str:
+    absolute = "" if device.clock_mhz else " Without a clock only ratios of its cycles mean anything."
+    return f"No published measurement belongs to this device: its errors are unknown.{absolute}"
+
+
+def _facts(device: Device) -> Table:
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in _fact_rows(device):
+        table.add_row(label, Text(value))
+    return table
+
+
+def _fact_rows(device: Device) -> Iterator[tuple[str, str]]:
+    facts = vars(device)
+    units = {"clock_mhz": "MHz", "ram_kib": "KiB", "flash_kib": "KiB", "power_mw": "mW"}
+    for key, label in (("board", "board"), ("software", "software"), ("source", "source")):
+        if facts.get(key):
+            yield label, str(facts[key])
+    for key, label in (("clock_mhz", "clock"), ("ram_kib", "RAM"), ("flash_kib", "flash"), ("power_mw", "power")):
+        value = facts.get(key)
+        yield label, _UNKNOWN if value is None else f"{value:g} {units[key]}"
+    others = {"name", "board", "software", "source", *units}
+    yield "model", type(device).__name__
+    yield from ((key, str(value)) for key, value in facts.items() if key not in others)
+    yield "energy", "power x latency, not measured network by network" if device.power_mw else "none: power unknown"
+
+
+def _heading(system: MeasuredSystem) -> str:
+    role = "fitted on" if system.fitted else "a check, nothing was fitted on it"
+    return f"{system.board}, {system.clock_mhz:g} MHz, {system.software} ({role})"
+
+
+def _comparison_table(system: MeasuredSystem, comparisons: Sequence[Comparison]) -> Table:
+    energy = any(c.predicted_uj for c in comparisons)
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("network", no_wrap=True)
+    columns = ["MMAC", "measured ms", "predicted ms", *(f"{label} %" for label in _error_columns(system))]
+    for column in columns + (["measured uJ", "power x latency uJ"] if energy else []):
+        table.add_column(column, justify="right")
+    for c in comparisons:
+        signed = (f"{100 * getattr(c, field):+.1f}" for field in _error_columns(system).values())
+        cells = [f"{c.macs / 1e6:.3g}", f"{c.measured_ms:.4g}", f"{c.predicted_ms:.4g}", *signed]
+        joules = [f"{value:.4g}" if value else "" for value in (c.measured_uj, c.predicted_uj)] if energy else []
+        table.add_row(c.network, *cells, *joules)
+    return table
+
+
+def _error_columns(system: MeasuredSystem) -> dict[str, str]:
+    """Label -> field of `Comparison`; of a check there is nothing to leave out."""
+    left_out = {"left out": "leave_one_out"} if system.fitted else {}
+    return {"error": "error", **left_out, "MACs alone": "macs_only"}
+
+
+def _summary(system: MeasuredSystem, comparisons: Sequence[Comparison]) -> Iterator[str]:
+    measured = [c.measured_ms for c in comparisons]
+    for label, field in _error_columns(system).items():
+        s = summarise([c.measured_ms * (1 + getattr(c, field)) for c in comparisons], measured)
+        yield f"{label}: mean {100 * s.mean:.1f} %, largest {100 * s.largest:.1f} %, Spearman {s.spearman:.3f}"

@@ -1,0 +1,1 @@
+"""How device models are fitted on measured networks, and how well they predict them."""

@@ -1,0 +1,123 @@
+"""The published measurements that devices are fitted on, read from `results/published/devices/` of the repository."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+
+from suite import SuiteError
+from suite.hardware.calibration.measurements import MeasuredNetwork, MeasuredSystem
+from suite.hardware.layers import Layer
+
+PUBLISHED_DEVICES = Path(__file__).parents[3] / "results" / "published" / "devices"
+"""The tables of this checkout; a wheel has none."""
+
+ALIASES = {"resnet8": "ic01", "ds_cnn": "kws01", "mobilenet_v1": "vww01", "autoencoder": "ad01"}
+"""The suite's name of a reference network -> MLPerf Tiny's."""
+
+
+@dataclass(frozen=True)
+class PublishedDevices:
+    """The tables in `folder`; results/published/README.md has their columns and sources."""
+
+    folder: Path = PUBLISHED_DEVICES
+
+    @cached_property
+    def systems(self) -> tuple[MeasuredSystem, ...]:
+        """Systems measured with MLPerf Tiny's networks, then those that only check coefficients.
+
+        Raises:
+            SuiteError: the folder or one of its tables is not there.
+        """
+        return (*self._mlperf_tiny(), self._stm32h747())
+
+    @cached_property
+    def mlperf_tiny_layers(self) -> dict[str, tuple[Layer, ...]]:
+        """Weighted layers of ic01, kws01, vww01, ad01, and of vww01_live: vww01 without its filters of zeros."""
+        return self._layers("mlperf_tiny_layers.csv")
+
+    @cached_property
+    def stm32h747_layers(self) -> dict[str, tuple[Layer, ...]]:
+        """Weighted layers of the networks measured on the STM32H747I-DISCO."""
+        return self._layers("stm32h747_layers.csv")
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """The rows of one table.
+
+        Raises:
+            SuiteError: it is not there.
+        """
+        path = self.folder / name
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                return list(csv.DictReader(file))
+        except FileNotFoundError as error:
+            raise SuiteError(
+                f"{path}: no such table. Measurements are part of the repository, not of a wheel: name the folder "
+                "results/published/devices of a checkout with --published"
+            ) from error
+
+    def _mlperf_tiny(self) -> list[MeasuredSystem]:
+        rows = self.rows("mlperf_tiny.csv")
+        systems = groupby(rows, key=lambda row: (row["library"], row["round"], row["submitter"], row["system"]))
+        return [_system(list(group), self.mlperf_tiny_layers, fitted=True) for _, group in systems]
+
+    def _stm32h747(self) -> MeasuredSystem:
+        rows = [row | {"layers": row["network"]} for row in self.rows("stm32h747.csv")]
+        return _system(rows, self.stm32h747_layers, fitted=False)
+
+    def _layers(self, name: str) -> dict[str, tuple[Layer, ...]]:
+        groups = groupby(self.rows(name), key=lambda row: row["network"])
+        return {network: tuple(_layer(row, index) for index, row in enumerate(group)) for network, group in groups}
+
+
+def _system(rows: list[dict[str, str]], layers: dict[str, tuple[Layer, ...]], *, fitted: bool) -> MeasuredSystem:
+    first = rows[0]
+    return MeasuredSystem(
+        devices=tuple(first["devices"].split()),
+        library=first["library"],
+        board=first["board"],
+        software=first["software"],
+        clock_mhz=float(first["clock_mhz"]),
+        fitted=fitted,
+        networks=tuple(
+            MeasuredNetwork(
+                name=row["network"],
+                layers=layers[row["layers"]],
+                latency_ms=float(row["latency_ms"]),
+                energy_uj=_optional(row, "energy_uj"),
+                energy_run_ms=_optional(row, "energy_run_latency_ms"),
+                source=row["source"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def _optional(row: dict[str, str], column: str) -> float | None:
+    return float(row[column]) if row.get(column) else None
+
+
+def _layer(row: dict[str, str], index: int) -> Layer:
+    number = {column: int(value) for column, value in row.items() if column not in ("network", "kind")}
+    top, left = number["pad_top"], number["pad_left"]
+    return Layer(
+        name=str(index),
+        kind=row["kind"],  # type: ignore[arg-type]
+        inputs=(),
+        channels=number["out_channels"],
+        size=(number["out_height"], number["out_width"]),
+        in_channels=number["in_channels"],
+        in_size=(number["in_height"], number["in_width"]),
+        kernel=(number["kernel_height"], number["kernel_width"]),
+        stride=(number["stride"], number["stride"]),
+        padding=(top, top, left, left),  # only what lies before the first row and column matters to a cost
+        bias=True,
+    )
+
+
+def systems_of(device: str, systems: Iterable[MeasuredSystem]) -> list[MeasuredSystem]:
+    """The systems that the device of this name describes or is checked on."""
+    return [system for system in systems if device in system.devices]

@@ -1,0 +1,113 @@
+"""A device model against measurements: errors, errors of networks left out, and what MACs alone would predict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import kendalltau, spearmanr
+
+from suite.hardware.calibration.coefficients import library_ratios, other_systems
+from suite.hardware.calibration.measurements import MeasuredSystem
+from suite.hardware.calibration.ratios import Floats, errors, fit_scale, leave_one_out_errors
+from suite.hardware.latency import Device, KernelLibrary
+from suite.hardware.layers import Layer, LayerTable
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One network on a system: latencies in ms, energies in uJ, errors as fractions, predicted / measured - 1.
+
+    leave_one_out: of a prediction whose scale does not know this network, nor the ratios its board; on a system that
+        nothing was fitted on it is the error itself.
+    macs_only: the same for milliseconds in proportion to MACs.
+    """
+
+    network: str
+    macs: float
+    measured_ms: float
+    predicted_ms: float
+    error: float
+    leave_one_out: float
+    macs_only: float
+    measured_uj: float | None = None
+    predicted_uj: float | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Errors over several networks, as fractions, and rank correlations of predicted with measured latencies."""
+
+    networks: int
+    mean: float
+    median: float
+    largest: float
+    bias: float
+    spearman: float
+    kendall: float
+
+
+def network_cycles(device: Device, layers: Sequence[Layer]) -> float:
+    """Cycles of a network on a device of any kind."""
+    table = LayerTable.of(layers)
+    return float(device.layer_cycles(table, table.cin, table.cout).sum())
+
+
+def compare(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSystem]) -> list[Comparison]:
+    """The device's predictions beside the measurements of `system`, at the system's clock.
+
+    systems: all measured ones: ratios for a left-out board, and the rate of MACs for a system that was not fitted on.
+    """
+    predicted = [network_cycles(device, n.layers) / (1e3 * system.clock_mhz) for n in system.networks]
+    fitted_on = [s for s in systems if s.fitted and device.name in s.devices]
+    out_of_sample = not system.fitted and bool(fitted_on)
+    left_out = errors(predicted, system.latencies_ms) if out_of_sample else _left_out(device, system, systems)
+    macs_only = _macs_at_rate_of(fitted_on[0], system) if out_of_sample else _macs_left_out(system)
+    return [
+        Comparison(
+            network=network.name,
+            macs=network.work.macs,
+            measured_ms=network.latency_ms,
+            predicted_ms=predicted[i],
+            error=predicted[i] / network.latency_ms - 1,
+            leave_one_out=float(left_out[i]),
+            macs_only=float(macs_only[i]),
+            measured_uj=network.energy_uj,
+            predicted_uj=device.power_mw * predicted[i] if device.power_mw and network.energy_uj else None,
+        )
+        for i, network in enumerate(system.networks)
+    ]
+
+
+def _left_out(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSystem]) -> Floats:
+    """Errors of each network with a scale from the system's others, and ratios, if the device has any, from others."""
+    if isinstance(device, KernelLibrary) and (others := other_systems(system, systems)):
+        ratios = library_ratios(others)
+        device = replace(device, depthwise=ratios.depthwise, linear=ratios.linear)
+    cycles = [network_cycles(device, network.layers) for network in system.networks]
+    return leave_one_out_errors(cycles, system.latencies_ms)
+
+
+def _macs_left_out(system: MeasuredSystem) -> Floats:
+    return leave_one_out_errors([work.macs for work in system.works], system.latencies_ms)
+
+
+def _macs_at_rate_of(reference: MeasuredSystem, system: MeasuredSystem) -> Floats:
+    """Errors of MACs at the reference's cycles a MAC, in the geometric mean over its networks."""
+    rate = fit_scale([work.macs for work in reference.works], reference.latencies_ms)
+    scale = rate * reference.clock_mhz / system.clock_mhz
+    return errors([scale * work.macs for work in system.works], system.latencies_ms)
+
+
+def summarise(predicted: Sequence[float], measured: Sequence[float]) -> Summary:
+    """Errors and rank correlations over the networks; correlations are NaN for fewer than two."""
+    signed = errors(predicted, measured)
+    ranked = len(measured) > 1
+    return Summary(
+        networks=len(measured),
+        mean=float(np.abs(signed).mean()),
+        median=float(np.median(np.abs(signed))),
+        largest=float(np.abs(signed).max()),
+        bias=float(signed.mean()),
+        spearman=float(spearmanr(predicted, measured).statistic) if ranked else np.nan,
+        kendall=float(kendalltau(predicted, measured).statistic) if ranked else np.nan,
+    )
