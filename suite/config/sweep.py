@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from suite import SuiteError
 from suite.config import CONF
 from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 
@@ -53,6 +54,18 @@ def parts(arguments: Sequence[str]) -> list[list[str]]:
     files = {p.stem for root in roots for p in (root / "experiment" / named).glob("*.yaml")}
     chosen = [f"{named}/{name}" for name in sorted(files)] or [named]
     return [[f"{prefix}{choice}" if a == prefix + named else a for a in arguments] for choice in chosen]
+
+
+def compose_job(overrides: Sequence[str]) -> DictConfig:
+    """One job's configuration, composed as `suite run OVERRIDES` would.
+
+    Raises:
+        SuiteError: Hydra refuses an override, or a group has no such choice.
+    """
+    try:
+        return _compose(overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SuiteError(" ".join(str(error).split())) from error
 
 
 def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:

@@ -1,0 +1,66 @@
+"""`suite deploy`: a recorded network as files for a board, and what an interpreter says of it."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor
+
+from suite.cli.console import output_console, verb_parser
+from suite.config.recorded import benchmark_of
+from suite.deploy.deployment import deploy
+from suite.deploy.extras import require_extra
+from suite.deploy.find_run import FoundRun, find_run
+from suite.records.deployment import Deployed
+
+log = logging.getLogger("suite")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Deploy one run."""
+    parser = verb_parser(
+        "deploy",
+        "Write RUN/deploy: the network as .pt2, .onnx and int8 .tflite, and a bundle for TensorFlow Lite Micro; "
+        "then run it in two interpreters, and compare with what was predicted.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a run's folder or id; with --best an experiment")
+    parser.add_argument("overrides", nargs="*", help="where the data is, such as benchmark.data.pack=FILE")
+    parser.add_argument("--best", action="store_true", help="the experiment's best run within its budget (validation)")
+    parser.add_argument("--results-dir", type=Path, default=Path("results"), help="the folder of experiments")
+    parser.add_argument("--config-dir", type=Path, help="a folder with YAML files of your own")
+    parser.add_argument("--trusted", action="store_true", help="build a network class that is not the suite's own")
+    options = parser.parse_args(arguments)
+    require_extra("deploy", "suite deploy")
+    run = find_run(options.run, options.results_dir, best=options.best)
+    benchmark = benchmark_of(run.record, options.overrides, options.config_dir)
+    deployed = deploy(run, benchmark, show_progress, trusted=options.trusted)
+    output_console().print(deployment_table(run, deployed))
+    log.info("%s", run.folder / "deploy")
+    return 0
+
+
+def show_progress(batches: Sequence[Tensor], description: str) -> Iterable[Tensor]:
+    """A bar with the time left."""
+    return track(batches, description, transient=True)
+
+
+def deployment_table(run: FoundRun, deployed: Deployed) -> Table:
+    """Target, prediction and what came out."""
+    record = run.record
+    table = Table(
+        title=f"{record.benchmark}, {record.method}, {record.budget}, seed {record.seed}", title_justify="left"
+    )
+    for column in ("", "limit", "predicted", "int8 network", ""):
+        table.add_column(column, justify="right" if column else "left")
+    for metric, actual in (("ram", deployed.ram), ("flash", deployed.flash)):
+        target, predicted = record.targets.get(metric), record.costs[metric]
+        fits = "" if target is None else "fits" if actual <= target else "does NOT fit"
+        limit = "" if target is None else f"{target:,.0f} B"
+        table.add_row(metric, limit, f"{predicted:,.0f} B", f"{actual:,} B", fits)
+    table.add_row(record.score_name, "", f"{record.scores['test']:.4f} (float)", f"{deployed.score:.4f}", "")
+    micro = deployed.micro
+    same = f"differs by at most {micro.largest_difference}" if micro.largest_difference else "the same"
+    table.add_row("TFLM's output", "", "", f"{same} on {micro.examples} examples", "")
+    return table

@@ -1,0 +1,35 @@
+"""The benchmark of a recorded run, with its data, as it was when the run was made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from suite import SuiteError
+from suite.benchmarks.base import Benchmark, benchmark_settings
+from suite.config.build import build
+from suite.config.presets import apply_preset
+from suite.config.sweep import compose_job
+from suite.records.record import RunRecord
+
+
+def benchmark_of(record: RunRecord, overrides: Sequence[str] = (), config_dir: Path | None = None) -> Benchmark:
+    """The benchmark that a record names, built from its YAML file.
+
+    Args:
+        record: of a run.
+        overrides: Hydra's, such as `benchmark.data.pack=FILE` where the data lies elsewhere now.
+        config_dir: a folder with YAML files, for a benchmark of one's own.
+
+    Raises:
+        SuiteError: there is no such benchmark here, or its data is not what the run was trained on.
+    """
+    where = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
+    preset = record.preset.removesuffix(" (changed)")
+    config = compose_job([f"benchmark={record.benchmark}", f"preset={preset}", *overrides, *where])
+    benchmark: Benchmark = build(benchmark_settings(apply_preset(config)[0]), "benchmark")
+    data, recorded = benchmark.source().fingerprint(), record.config.get("data")
+    if data != recorded:
+        raise SuiteError(
+            f"run {record.id} was trained on data {recorded}, what is found here for {record.benchmark} is {data}: "
+            "name the run's data with benchmark.data.pack=FILE or SUITE_DATA_DIR"
+        )
+    return benchmark

@@ -1,0 +1,119 @@
+"""From a finished run to files for a board, and to what an interpreter says of them.
+
+`RUN/deploy/` gets the float network (.pt2, and .onnx with its extra), the int8 network (.tflite) and a bundle for
+firmware; `RUN/deploy.json` what was predicted and what came out.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from suite.benchmarks.base import Benchmark
+from suite.data.base import Split
+from suite.data.files import write_atomic
+from suite.deploy.bundle import Bundle
+from suite.deploy.convert import CALIBRATION_EXAMPLES, channels_last, convert
+from suite.deploy.extras import missing_modules, require_extra
+from suite.deploy.find_run import FoundRun
+from suite.deploy.float_exports import export_onnx, export_torch
+from suite.deploy.load import load_network
+from suite.deploy.micro import run_micro
+from suite.records.deployment import DEPLOYMENT, Deployed, MicroCheck
+from suite.task.splits import load_data, subset
+
+log = logging.getLogger(__name__)
+
+MICRO_EXAMPLES = 100
+"""Examples of the test split on which TensorFlow Lite Micro is compared with the reference interpreter."""
+
+_BATCH = 100
+_VERSIONS = ("litert-torch", "ai-edge-quantizer", "ai-edge-litert", "tflite-micro", "torch")
+
+Progress = Callable[[Sequence[Tensor], str], Iterable[Tensor]]
+"""Wraps what is iterated over, with a description of it, to show how far it is."""
+
+
+def deploy(run: FoundRun, benchmark: Benchmark, progress: Progress, *, trusted: bool = False) -> Deployed:
+    """Convert a run's network, run it in both interpreters, and write `deploy/` and `deploy.json`.
+
+    Args:
+        run: a finished run with its weights.
+        benchmark: the run's, with its data.
+        progress: shows how far the int8 network is with the test split.
+        trusted: whether a network class outside the suite may be built.
+
+    Raises:
+        SuiteError: the extra is missing, the run has no weights, or its network cannot be converted.
+    """
+    from suite.deploy.flatbuffer import operator_names
+    from suite.deploy.reference import Int8Network, ReferenceInterpreter
+
+    require_extra("deploy", "suite deploy")
+    network = load_network(run.folder, trusted=trusted)
+    data = load_data(benchmark, run.store)
+    fitted = benchmark.fit_preprocessing(data)
+    recipe = run.record.config.get("recipe", {})
+    training = subset(subset(data.train, recipe.get("train_samples")), CALIBRATION_EXAMPLES)
+    test = subset(data.test, recipe.get("eval_samples"))
+    examples = fitted.preprocess(training.x)
+    _write_float(run.folder / "deploy", network, examples[:1])
+    content = convert(network, examples)
+    write_atomic(run.folder / "deploy" / "network.tflite", content)
+    reference = ReferenceInterpreter(content)
+    score = _score(fitted, Int8Network(reference), test, progress)
+    first = reference.input.quantise(channels_last(fitted.preprocess(test.x[:MICRO_EXAMPLES])))
+    micro = run_micro(content, first)
+    expected = np.stack([reference.invoke(example) for example in first])
+    operators = operator_names(content)
+    arena = micro.head + micro.tail
+    bundle = Bundle(_title(run), content, operators, reference.input, reference.output, arena, first[0], expected[0])
+    bundle.write(run.folder / "deploy" / "bundle")
+    deployed = Deployed(
+        run=run.record.id,
+        ram=micro.head,
+        arena=arena,
+        flash=len(content),
+        score=score,
+        examples=len(test),
+        calibration_examples=len(examples),
+        micro=MicroCheck(
+            examples=len(first),
+            largest_difference=int(np.abs(micro.outputs.astype(int) - expected).max()),
+            operators=[
+                {"operator": name, "largest_difference": difference}
+                for name, difference in zip(operators, micro.differences, strict=True)
+            ],
+        ),
+        versions={name: version(name) for name in _VERSIONS},
+    )
+    write_atomic(run.folder / DEPLOYMENT, deployed.to_json().encode())
+    return deployed
+
+
+def _write_float(folder: Path, network: torch.nn.Module, example: Tensor) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    export_torch(network, example, folder / "network.pt2")
+    if missing := missing_modules("onnx"):
+        log.info("network.onnx is left out: %s not installed (the extra onnx)", ", ".join(missing))
+    else:
+        export_onnx(network, example, folder / "network.onnx")
+
+
+@torch.no_grad()
+def _score(benchmark: Benchmark, network: torch.nn.Module, test: Split, progress: Progress) -> float:
+    """The benchmark's score of the test split."""
+    parts = []
+    for index in progress(torch.split(torch.arange(len(test)), _BATCH), f"int8, {len(test):,} test examples"):
+        x = benchmark.preprocess(test.x[index])
+        parts.append(benchmark.predict(network(x), x))
+    return benchmark.scores(torch.cat(parts), test)[benchmark.score_name]
+
+
+def _title(run: FoundRun) -> str:
+    record = run.record
+    return f"{record.benchmark}, {record.method}, {record.budget}, seed {record.seed}: run {record.id}"

@@ -1,0 +1,68 @@
+"""The run that a person means: a folder, an id or the start of one, or the best run of an experiment."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from suite import SuiteError
+from suite.records.record import RunRecord
+from suite.records.store import Store
+
+
+class FoundRun(NamedTuple):
+    """A finished run and where it lies."""
+
+    store: Store
+    record: RunRecord
+
+    @property
+    def folder(self) -> Path:
+        """results/<experiment>/runs/<id>."""
+        return self.store.run_folder(self.record.id)
+
+
+def find_run(text: str, results: Path, *, best: bool = False) -> FoundRun:
+    """The finished run that `text` names.
+
+    Args:
+        text: a run's folder, its id or the first digits of it, or with `best` an experiment's name or folder.
+        results: the folder of experiments.
+        best: of an experiment, the run with the best validation score among those within their budget.
+
+    Raises:
+        SuiteError: no run, or more than one, is meant; or it is not finished.
+    """
+    if best:
+        return _best_of(text, results)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        if path.parent.name != "runs":
+            raise SuiteError(f"{text}: not a run's folder (results/EXPERIMENT/runs/ID); of an experiment, add --best")
+        return _finished(Store(path.resolve().parents[2], path.resolve().parents[1].name), path.name)
+    found = [(folder.parents[1].name, folder.name) for folder in sorted(results.glob(f"*/runs/{text}*/"))]
+    if not found:
+        raise SuiteError(f"{text}: no such run in {results}, and no folder; `suite status EXPERIMENT` lists runs")
+    if len(found) > 1:
+        places = ", ".join(f"{experiment}/runs/{run}" for experiment, run in found[:5])
+        raise SuiteError(f"{text}: {len(found)} runs in {results} begin so: {places}")
+    return _finished(Store(results, found[0][0]), found[0][1])
+
+
+def _finished(store: Store, run_id: str) -> FoundRun:
+    record = store.read(run_id)
+    if record is None or record.status != "done":
+        state = "has not ended" if record is None else f"failed ({record.error})"
+        raise SuiteError(f"run {run_id} of experiment {store.experiment} {state}: there is no network to deploy")
+    return FoundRun(store, record)
+
+
+def _best_of(text: str, results: Path) -> FoundRun:
+    folder = Path(text).expanduser() if Path(text).expanduser().is_dir() else results / text
+    if not (folder / "runs").is_dir():
+        raise SuiteError(f"{text}: no experiment with runs in {results}; `suite run name={text}` would make them")
+    store = Store(folder.resolve().parent, folder.resolve().name)
+    records = [r for r in store.records() if r.status == "done" and r.feasible]
+    if not records:
+        raise SuiteError(f"{text}: no finished run of it is within its budget")
+    if len(benchmarks := sorted({r.benchmark for r in records})) > 1:
+        raise SuiteError(f"{text}: runs of several benchmarks ({', '.join(benchmarks)}) have no best; name a run")
+    return FoundRun(store, max(records, key=lambda r: (r.scores["validation"], r.id)))

@@ -1,0 +1,74 @@
+"""What interpreters said of a run's int8 network: `deploy.json` beside the record."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from suite.records.record import RecordError
+
+DEPLOYMENT = "deploy.json"
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class MicroCheck:
+    """TensorFlow Lite Micro beside TensorFlow Lite's reference interpreter.
+
+    examples: of the test split, on which both ran.
+    largest_difference: of their outputs, in units of the last place.
+    operators: each operator and its largest difference on inputs that were the same in both.
+    """
+
+    examples: int
+    largest_difference: int
+    operators: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The int8 network of a run, measured.
+
+    ram: bytes of the arena's head, where activations lie; arena: head and tail, as on a 64-bit host.
+    flash: bytes of the .tflite file.
+    score: of the test split, in the reference interpreter; `examples` of it.
+    calibration_examples: training examples from which the ranges of activations were taken.
+    versions: of the converter and the interpreters.
+    """
+
+    run: str
+    ram: int
+    arena: int
+    flash: int
+    score: float
+    examples: int
+    calibration_examples: int
+    micro: MicroCheck
+    versions: Mapping[str, str]
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """As JSON with sorted keys, ending in a newline."""
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Deployed":
+        """Read what `to_json` wrote.
+
+        Raises:
+            RecordError: it is torn, or of another schema.
+        """
+        try:
+            raw = json.loads(text)
+            if raw["schema"] != SCHEMA:
+                raise RecordError(f"{DEPLOYMENT} of schema {raw['schema']}, this suite reads {SCHEMA}")
+            values = {**raw, "micro": MicroCheck(**raw["micro"])}
+            for name in ("ram", "arena", "flash", "examples", "calibration_examples", "score"):
+                values[name] = (float if name == "score" else int)(values[name])
+            return cls(**values)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if isinstance(error, RecordError):
+                raise
+            raise RecordError(f"{DEPLOYMENT}: torn, or not written by this suite ({error})") from error
