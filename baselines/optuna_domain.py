@@ -14,10 +14,10 @@ from suite.hardware.trace import trace
 from suite.space.branches import select_branches
 from suite.space.budget import Budget
 from suite.space.choice_space import ChoiceSpace
-from suite.space.groups import Groups
+from suite.space.groups import Groups, Widths
 from suite.space.importance import channel_importance
 from suite.space.slicing import slice_channels
-from suite.space.width_space import Widths, WidthSpace
+from suite.space.width_space import WidthSpace
 from suite.task.task import Task
 
 
@@ -142,8 +142,10 @@ class WidthDomain:
         return _keep_first(warmed_up, space, self._orders[id(warmed_up)], architecture.widths)
 
     def smallest(self, budget: Budget) -> Architecture:
-        """One channel in each group."""
-        return Architecture(self.task.space.smallest)
+        """The widths that showed planning that the budget can be met: mostly one channel in each group."""
+        widths = self.task.space.find_fitting(budget)
+        assert widths is not None
+        return Architecture(widths)
 
     def largest_fitting(self, budget: Budget) -> Architecture:
         """The reference network thinned by one factor, the largest that meets the budget."""
@@ -215,11 +217,11 @@ class ChoiceDomain:
         return widths
 
     def smallest(self, budget: Budget) -> Architecture:
-        """Branches that meet the budget at the fewest channels; planning has checked that there are some."""
-        no_preference = [[0.0] * len(p.branches) for p in self.space.positions]
-        selection = self.space.find_best(no_preference, budget, self.space.smallest)
-        assert selection is not None
-        return Architecture(self.space.smallest, selection)
+        """Branches that meet the budget at few channels; planning has checked that there are some."""
+        fitting = self.space.find_any_fitting(budget)
+        assert fitting is not None
+        selection, widths = fitting
+        return Architecture(widths, selection)
 
     def largest_fitting(self, budget: Budget) -> Architecture:
         """The branches with the most MACs that meet the budget at all channels; else the smallest architecture."""

@@ -8,13 +8,13 @@ violated cost, by the same exact projection that guarantees a search's result; t
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import nn
 
 from baselines.fixed_length import FixedLength
 from suite.space.budget import Budget
 from suite.space.importance import channel_importance
 from suite.space.projection import project
+from suite.space.refill import FreeChannels
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
 from suite.task.cost_limit import Lengths, epochs_within, lengths_within
@@ -48,24 +48,27 @@ class PruneToBudget(FixedLength):
         """Train the reference network, prune it, fine-tune; one candidate, which meets the budget."""
         lengths = lengths_within(task, self.cost_limit, self._designed_lengths(task.recipe))
         warmup = train_reference(task, meter, lengths.warmup)
-        network = prune(warmup.network, task.space, budget)
+        network, free_channels = prune(warmup.network, task.space, budget)
         macs = task.hardware.measure(network, task.input_shape)["macs"]
         epochs = lengths.finetune
         if self.cost_limit is not None:
             epochs = epochs_within(task, meter, macs, self.cost_limit)
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=task.recipe.patience)
         tuned = fit(task, to_device(network, task.compute), meter, phase, macs=macs)
-        return SearchResult([Candidate(network)], [*warmup.history, *tuned.rows], artefacts=[warmup.artefact])
+        history = [*warmup.history, *(row | free_channels.columns for row in tuned.rows)]
+        return SearchResult([Candidate(network)], history, artefacts=[warmup.artefact])
 
     def _designed_lengths(self, recipe: Recipe) -> Lengths:
         full = Lengths.of(recipe)
         return Lengths(full.warmup, 0, full.finetune if self.length == "standard" else full.search + full.finetune)
 
 
-def prune(network: nn.Module, space: WidthSpace, budget: Budget) -> nn.Module:
-    """A copy of the trained reference network on the CPU, without the channels that the budget has no room for."""
+def prune(network: nn.Module, space: WidthSpace, budget: Budget) -> tuple[nn.Module, FreeChannels]:
+    """A copy of the trained reference network on the CPU, without the channels that the budget has no room for.
+
+    And how many of its channels the last step, refill, gave back at no cost.
+    """
     network = network.cpu()
     importance = channel_importance(network, space.network, space.groups)
-    all_channels = [torch.ones(size, dtype=torch.bool) for size in space.groups.sizes]
-    open_channels = project(space, budget, all_channels, importance, "refill")
-    return slice_channels(network, space.network, space.groups, open_channels)
+    projected = project(space, budget, space.groups.open_all(), importance, "refill")
+    return slice_channels(network, space.network, space.groups, projected.open_channels), projected.free_channels

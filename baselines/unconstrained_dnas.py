@@ -270,8 +270,8 @@ class Sweep:
             mixed = make_mixed_network(task, network, self.method.choices)
             with_choices = ChoiceObjective(task, mixed, penalty, no_budget, feasible_first=False, compaction=compaction)
             searched = fit(task, mixed, meter, phase, objective=with_choices, macs=mixed.macs)
-            plain, selection = discretise_choices(task.choices, no_budget, mixed.cpu(), "off", task.input_shape)
-            return plain, list(selection), searched
+            result = discretise_choices(task.choices, no_budget, mixed.cpu(), "off", task.input_shape)
+            return result.network, list(result.selection), searched
         masked = MaskedNetwork(network, task.space.network, task.space.groups)
         objective = MaskObjective(task, masked, penalty, no_budget, feasible_first=False, compaction=compaction)
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])

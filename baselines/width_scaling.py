@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
 from suite.space.budget import Budget
-from suite.space.width_space import Widths, WidthSpace
+from suite.space.groups import Widths
+from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
@@ -36,13 +37,18 @@ class WidthScaling(FixedLength):
 def largest_scaled_widths(space: WidthSpace, budget: Budget, steps: int = 1000) -> Widths:
     """Widths round(k/steps x full), at least 1, for the largest k that meets the budget.
 
-    Where none does, one channel in each group, which meets every budget that planning has accepted.
+    All factors are tried from the largest on, since costs need not be monotone. Where none meets the budget, the widths
+    that showed planning that it can be met.
+
+    Raises:
+        ValueError: no network is known to meet the budget; planning refuses such budgets.
     """
-    for k in range(steps, 0, -1):
-        widths = tuple(
-            n if frozen else max(1, round(n * k / steps))
-            for n, frozen in zip(space.groups.sizes, space.groups.frozen, strict=True)
-        )
-        if budget.fits(space.exact(widths)):
+    groups = list(zip(space.groups.sizes, space.groups.frozen, strict=True))
+    scaled = (tuple(n if frozen else max(1, round(n * k / steps)) for n, frozen in groups) for k in range(steps, 0, -1))
+    for widths in dict.fromkeys(scaled):
+        if budget.fits(space.exact(widths, budget.targets)):
             return widths
-    return space.smallest
+    fitting = space.find_fitting(budget)
+    if fitting is None:
+        raise ValueError(f"no network of this space meets the budget ({budget.label})")
+    return fitting

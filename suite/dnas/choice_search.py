@@ -1,6 +1,7 @@
 """Search over layer choices: its objective, its checkpoint rule, and the plain network that it ends with."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,8 +14,10 @@ from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
 from suite.space.budget import Budget
 from suite.space.choice_space import ChoiceSpace
+from suite.space.groups import Widths
 from suite.space.importance import channel_importance
 from suite.space.projection import project
+from suite.space.refill import FreeChannels
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
 from suite.task.task import Task
@@ -104,48 +107,62 @@ def make_mixed_network(task: Task, supernet: nn.Module, rule: ChoiceRule) -> Mix
     return MixedNetwork(supernet, space.supernet_graph, space.groups, rule, space.branch_costs("macs", space.full))
 
 
+@dataclass(frozen=True)
+class DiscretisedChoices:
+    """The plain network that a search ends with, its branches, and which channels refill gave back at no cost."""
+
+    network: nn.Module
+    selection: Selection
+    free_channels: FreeChannels
+
+
 def discretise_choices(
     space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, guarantee: str, shape: tuple[int, ...]
-) -> tuple[nn.Module, Selection]:
-    """The plain network of the likeliest branches, and these; with a guarantee, of the likeliest ones that fit.
+) -> DiscretisedChoices:
+    """The plain network of the likeliest branches; with a guarantee, of the likeliest ones that fit.
 
     Where masks are searched too, channels are removed first, and branches replaced only where that is not enough.
     """
-    selection, widths = mixed.sampler.selection(), mixed.widths()
-    if guarantee != "off":
-        smallest = space.smallest if space.masked else widths
-        if not budget.fits(space.exact(selection, smallest)):
-            selection = find_likeliest_fit(space, budget, mixed, smallest)
-    network = mixed.copy_selection(selection)
-    if space.masked:
-        network = _thin_channels(space, budget, mixed, network, selection, guarantee, shape)
-    return network, selection
+    selection, floor = mixed.sampler.selection(), None
+    if guarantee != "off" and not space.can_meet(selection, budget):
+        selection, floor = find_likeliest_fit(space, budget, mixed)
+    result = DiscretisedChoices(mixed.copy_selection(selection), selection, FreeChannels())
+    return _thin_channels(space, budget, mixed, result, guarantee, shape, floor) if space.masked else result
 
 
-def find_likeliest_fit(space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, widths: Sequence[int]) -> Selection:
-    """The selection with the largest product of probabilities that fits at these widths.
+def find_likeliest_fit(space: ChoiceSpace, budget: Budget, mixed: MixedNetwork) -> tuple[Selection, Widths]:
+    """The selection with the largest product of probabilities that fits at few channels, and these widths.
 
     Raises:
         RuntimeError: there is none, though `ChoiceSpace.check_reachable` accepted the budget.
     """
     log_probabilities = [p.log().clamp(min=_NEVER).tolist() for p in mixed.sampler.probabilities()]
-    selection = space.find_best(log_probabilities, budget, widths)
-    if selection is None:
+    fitting = space.find_fitting(log_probabilities, budget)
+    if fitting is None:
         raise RuntimeError(f"no selection of branches meets the budget ({budget.label})")
-    return selection
+    return fitting
 
 
 def _thin_channels(
-    space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, network: nn.Module, selection: Selection, guarantee: str,
-    shape: tuple[int, ...],
-) -> nn.Module:  # fmt: skip
-    """`network` without the channels whose masks are closed, projected onto the budget as `guarantee` says."""
-    own = WidthSpace(trace(network, shape), space.hardware)
-    in_supernet = space.supernet_graph.select(selection).weighted  # the same layers in the same order, with other names
+    space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, whole: DiscretisedChoices, guarantee: str,
+    shape: tuple[int, ...], floor: Widths | None,
+) -> DiscretisedChoices:  # fmt: skip
+    """`whole` without the channels whose masks are closed, projected onto the budget as `guarantee` says.
+
+    `floor`: widths of the groups of `space` at which these branches fit; None where those of their own groups do.
+    """
+    own = WidthSpace(trace(whole.network, shape), space.hardware)
+    # the same layers in the same order, with other names
+    in_supernet = space.supernet_graph.select(whole.selection).weighted
     masks = mixed.masks.open_channels()
-    open_channels = own.groups.open_all()
+    open_channels, own_floor = own.groups.open_all(), list(own.full)
     for layer, counterpart in zip(own.network.weighted, in_supernet, strict=True):
-        open_channels[own.groups.of[layer.name]] = masks[space.groups.of[counterpart.name]].cpu()
-    importance = channel_importance(network, own.network, own.groups)
-    projected = project(own, budget, open_channels, importance, guarantee)
-    return slice_channels(network, own.network, own.groups, projected)
+        group, in_space = own.groups.of[layer.name], space.groups.of[counterpart.name]
+        open_channels[group] = masks[in_space].cpu()
+        if floor is not None:
+            own_floor[group] = floor[in_space]
+    importance = channel_importance(whole.network, own.network, own.groups)
+    known_to_fit = None if floor is None else tuple(own_floor)
+    projected = project(own, budget, open_channels, importance, guarantee, known_to_fit)
+    network = slice_channels(whole.network, own.network, own.groups, projected.open_channels)
+    return replace(whole, network=network, free_channels=projected.free_channels)

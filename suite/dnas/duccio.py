@@ -9,8 +9,6 @@ best feasible checkpoint is taken, and where none is feasible, the least violati
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
-from torch import nn
-
 from suite.dnas.branch_mixing import ChoiceRule
 from suite.dnas.choice_search import ChoiceObjective, discretise_choices, make_mixed_network
 from suite.dnas.masks import MaskedNetwork
@@ -18,7 +16,8 @@ from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.space.budget import Budget
 from suite.space.importance import channel_importance
-from suite.space.projection import GUARANTEES, project
+from suite.space.projection import GUARANTEES, Projected, project
+from suite.space.refill import FreeChannels
 from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
@@ -77,7 +76,7 @@ class Duccio:
         phase = Phase(
             "search", task.recipe.search, lengths.search, patience=patience, patience_from=int(LATE * lengths.search)
         )
-        candidate, searched = self._search_network(task, budget, warm, meter, phase)
+        candidate, searched, free_channels = self._search_network(task, budget, warm, meter, phase)
         network = candidate.network
         macs = task.hardware.measure(network, task.input_shape)["macs"]
         limit = self.cost_limit
@@ -86,7 +85,7 @@ class Duccio:
         tuned = fit(task, to_device(network, task.compute), meter, phase, macs=macs)
         return SearchResult(
             candidates=[candidate],
-            history=[*warm.history, *searched.rows, *tuned.rows],
+            history=[*warm.history, *searched.rows, *(row | free_channels.columns for row in tuned.rows)],
             search_costs=_last_costs(searched, task),
             artefacts=[warm.artefact],
         )
@@ -96,8 +95,8 @@ class Duccio:
 
     def _search_network(
         self, task: Task, budget: Budget, warm: TrainedReference, meter: Meter, phase: Phase
-    ) -> tuple[Candidate, Fit]:
-        """The discretised network that the search ends with, on the CPU, and the history of the search."""
+    ) -> tuple[Candidate, Fit, FreeChannels]:
+        """The discretised network that the search ends with, on the CPU, the search's history, and what was free."""
         penalty = self._start_penalty(task, budget, warm, phase)
         feasible_first = self.guarantee != "off"
         if task.choices is not None:
@@ -106,14 +105,16 @@ class Duccio:
                 task, mixed, penalty, budget, feasible_first=feasible_first, compaction=self.compaction
             )
             searched = fit(task, mixed, meter, phase, objective=objective, macs=mixed.macs)
-            network, selection = discretise_choices(task.choices, budget, mixed.cpu(), self.guarantee, task.input_shape)
-            return Candidate(network, choices=task.choices.named(selection)), searched
+            result = discretise_choices(task.choices, budget, mixed.cpu(), self.guarantee, task.input_shape)
+            branches = task.choices.named(result.selection)
+            return Candidate(result.network, choices=branches), searched, result.free_channels
         masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
         objective = MaskObjective(
             task, masked, penalty, budget, feasible_first=feasible_first, compaction=self.compaction
         )
         searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])
-        return Candidate(self._discretise(task, budget, masked.cpu())), searched
+        projected = self._project(task, budget, masked.cpu())
+        return Candidate(masked.export(projected.open_channels)), searched, projected.free_channels
 
     def _start_penalty(self, task: Task, budget: Budget, warm: TrainedReference, phase: Phase) -> Penalty:
         rule = self.penalty.with_default_multiplier(task.recipe.penalty_multiplier)
@@ -122,9 +123,9 @@ class Duccio:
         penalty.start(warm.loss, task.space.reference_costs if task.choices is None else task.choices.uniform_costs)
         return penalty
 
-    def _discretise(self, task: Task, budget: Budget, masked: MaskedNetwork) -> nn.Module:
+    def _project(self, task: Task, budget: Budget, masked: MaskedNetwork) -> Projected:
         importance = channel_importance(masked.copy_plain(), task.space.network, task.space.groups)
-        return masked.export(project(task.space, budget, masked.masks.open_channels(), importance, self.guarantee))
+        return project(task.space, budget, masked.masks.open_channels(), importance, self.guarantee)
 
 
 def _last_costs(searched: Fit, task: Task) -> dict[str, float]:

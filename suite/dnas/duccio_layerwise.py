@@ -150,7 +150,8 @@ class Refinement:
         """
         space = self.task.space
         importance = channel_importance(masked.copy_plain(), space.network, space.groups)
-        channels = project(space, self.budget, masked.masks.open_channels(), importance, self.method.guarantee)
+        masks = masked.masks.open_channels()
+        channels = project(space, self.budget, masks, importance, self.method.guarantee).open_channels
         return masked.export(channels), space.exact(count_open(channels))
 
 

@@ -34,9 +34,14 @@ class LayerSpace(WidthSpace):
         sizes: list[int] = self._bytes(torch.tensor(widths)).tolist()
         return {f"{_PREFIX}{name}": float(size) for name, size in zip(self._memory.names, sizes, strict=True)}
 
-    def exact(self, widths: Sequence[int]) -> dict[str, float]:
-        """Exact costs, every metric and each layer's memory, of the network with these widths (one per group)."""
-        return super().exact(widths) | self.layer_bytes(widths)
+    def exact(self, widths: Sequence[int], metrics: Iterable[str] | None = None) -> dict[str, float]:
+        """Exact costs, every metric and each layer's memory, or only `metrics`, at these widths (one per group)."""
+        memory = self.layer_bytes(widths)
+        if metrics is None:
+            return super().exact(widths) | memory
+        metrics = list(metrics)
+        costs = super().exact(widths, [metric for metric in metrics if metric not in memory]) | memory
+        return {metric: costs[metric] for metric in metrics}
 
     def relaxed(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
         """Differentiable costs (0-d float64 tensors) from channel counts (G,) that carry gradients."""

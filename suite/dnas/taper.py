@@ -21,6 +21,7 @@ from suite.space.budget import Budget, Constraint
 from suite.space.groups import count_open
 from suite.space.importance import channel_importance
 from suite.space.projection import project
+from suite.space.refill import FreeChannels
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
 from suite.task.cost_limit import check_cost_limit, epoch_macs, epochs_within, macs_left, too_small, validation_macs
@@ -80,9 +81,9 @@ class Taper:
         network, rows, last = warm.network.cpu(), list[dict[str, Any]](), False
         while not last:
             stage = len(rows)
-            network, last = self._project_stage(task, network, budget, meter, stage, tighten)
+            network, free_channels, last = self._project_stage(task, network, budget, meter, stage, tighten)
             network, row = _train_stage(task, network, meter, stage)
-            rows.append(row)
+            rows.append(row | free_channels.columns)
         costs = {metric: rows[-1][f"cost/{metric}"] for metric in task.hardware.units}
         epochs = task.recipe.total_epochs - warmup - len(rows)
         if self.cost_limit is not None:
@@ -116,20 +117,22 @@ class Taper:
 
     def _project_stage(
         self, task: Task, network: nn.Module, budget: Budget, meter: Meter, stage: int, stages: int
-    ) -> tuple[nn.Module, bool]:
-        """A copy of `network` projected onto the budget of this stage, and whether it is the last stage.
+    ) -> tuple[nn.Module, FreeChannels, bool]:
+        """A copy of `network` projected onto the budget of this stage, what came free, and whether it is the last.
 
         The last stage has the real budget. It comes as planned, or as soon as the limit would not pay for another one.
         """
         space = WidthSpace(trace(network, task.input_shape), task.hardware)
         importance = self._rank_channels(replace(task, space=space), network, meter, stage)
         stage_budget = tighten_budget(budget, task.space.reference_costs, (stage + 1) / stages)
-        open_channels = project(space, stage_budget, space.groups.open_all(), importance, "refill")
-        macs = space.exact(count_open(open_channels))["macs"]
+        floor = space.find_fitting(budget)  # kept in all stages, so that the last one has a network that fits
+        projected = project(space, stage_budget, space.groups.open_all(), importance, "refill", floor)
+        macs = space.exact(count_open(projected.open_channels))["macs"]
         last = stage + 1 == stages or not self._pays_for_another_stage(task, meter, macs)
         if last and stage_budget != budget:
-            open_channels = project(space, budget, space.groups.open_all(), importance, "refill")
-        return slice_channels(network, space.network, space.groups, open_channels), last
+            projected = project(space, budget, space.groups.open_all(), importance, "refill", floor)
+        network = slice_channels(network, space.network, space.groups, projected.open_channels)
+        return network, projected.free_channels, last
 
     def _pays_for_another_stage(self, task: Task, meter: Meter, macs: float) -> bool:
         """Whether the limit pays for this stage (a network of `macs`), another one and an epoch of fine-tuning."""
@@ -205,7 +208,8 @@ def least_macs(task: Task, warmup: int) -> float:
 
 def _predict_widths(space: WidthSpace, budget: Budget) -> list[int]:
     """Estimated widths of the result: the reference network projected with all channels equally important."""
-    return count_open(project(space, budget, space.groups.open_all(), _uniform_importance(space), "refill"))
+    projected = project(space, budget, space.groups.open_all(), _uniform_importance(space), "refill")
+    return count_open(projected.open_channels)
 
 
 def _uniform_importance(space: WidthSpace) -> list[Tensor]:

@@ -47,6 +47,12 @@ class HardwareModel:
         """The metrics that are sums over the layers: all but the RAM peak."""
         return tuple(metric for metric in self.units if metric != "ram")
 
+    @property
+    def non_monotone(self) -> tuple[str, ...]:
+        """The metrics that may fall when a channel is added: RAM, and latency and energy on devices that say so."""
+        metrics = ("ram",) if self.device.monotone else ("ram", "latency", "energy")
+        return tuple(metric for metric in self.units if metric in metrics)
+
     def measure(self, module: nn.Module, input_shape: tuple[int, ...]) -> dict[str, float]:
         """Exact costs of a plain network: every metric, in the units of `units`.
 

@@ -4,7 +4,7 @@ A device is one YAML file: one of the classes here and its coefficients.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, where
@@ -14,8 +14,13 @@ from suite.hardware.macs import macs
 
 
 class Device(Protocol):
-    """What the cost model needs to know of a target board; clock in MHz, power in mW, None where unknown."""
+    """What the cost model needs to know of a target board; clock in MHz, power in mW, None where unknown.
 
+    `monotone` says that a layer with more channels is never faster. Kernels that take channels in groups are not
+    monotone where they do the channels left over one by one: 32 channels can be faster than 31.
+    """
+
+    monotone: ClassVar[bool]
     name: str
     clock_mhz: float | None
     power_mw: float | None
@@ -34,6 +39,8 @@ class Board:
     power_mw: while it computes, as energy / latency of MLPerf Tiny results.
     source: where the coefficients come from.
     """
+
+    monotone: ClassVar[bool] = True
 
     name: str
     board: str

@@ -1,7 +1,7 @@
 """A network as the cost models see it: a list of layers with shapes, producers and consumers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Literal
 
@@ -135,6 +135,10 @@ class LayerTable:
             is_one_of("max_pool"),
             *torch.tensor(rows, dtype=torch.int64).reshape(-1, 13).T,
         )
+
+    def take(self, rows: Tensor) -> "LayerTable":
+        """The layers with the indices `rows`, shape (R,), in this order; an index may occur more than once."""
+        return LayerTable(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
     @cached_property
     def weighted(self) -> Tensor:

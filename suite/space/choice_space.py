@@ -5,7 +5,7 @@ probabilities of the branches.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,8 +18,9 @@ from suite.hardware.ram import lifetimes
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.space.assignment import best_assignment
 from suite.space.budget import Budget
-from suite.space.groups import Groups
-from suite.space.width_space import Widths, WidthSpace
+from suite.space.descent import FloatArray, descend, uniform_starts
+from suite.space.groups import Groups, Widths
+from suite.space.width_space import WidthSpace
 
 _MAX_CACHED_SPACES = 4096
 _MAX_RAM_CUTS = 300
@@ -124,9 +125,14 @@ class ChoiceSpace:
     def branch_costs(self, metric: str, widths: Sequence[int]) -> tuple[float, list[list[float]]]:
         """A metric that is a sum over layers, at these widths: of the layers outside choices, and of each branch."""
         layers = self._all_branches.per_layer(torch.tensor(widths), metric).double()
+        fixed, branches = self._sum_by_branch(layers)
+        return float(fixed), [costs.tolist() for costs in branches]
+
+    def _sum_by_branch(self, layers: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """Costs of layers (..., layers) summed: (...) outside choices, and (..., branches) at each position."""
         sizes = [len(position.branches) for position in self.positions]
-        totals = torch.zeros(sum(sizes) + 1, dtype=torch.float64).index_add(0, self._share_index, layers)
-        return float(totals[-1]), [part.tolist() for part in torch.split(totals[:-1], sizes)]
+        totals = layers.new_zeros(*layers.shape[:-1], sum(sizes) + 1).index_add(-1, self._share_index, layers)
+        return totals[..., -1], torch.split(totals[..., :-1], sizes, dim=-1)
 
     @cached_property
     def all_branches_macs(self) -> float:
@@ -190,18 +196,61 @@ class ChoiceSpace:
                 return [(i, selection[i]) for i in sorted(between)]
         return list(enumerate(selection))
 
+    def can_meet(self, selection: Selection, budget: Budget) -> bool:
+        """Whether these branches are known to meet a budget, at some widths where widths are searched."""
+        if self.masked:
+            return self.width_space(selection).find_fitting(budget) is not None
+        return budget.fits(self.exact(selection))
+
+    def find_fitting(self, preferences: Sequence[Sequence[float]], budget: Budget) -> tuple[Selection, Widths] | None:
+        """The selection with the largest sum of `preferences` that fits at few channels, and these widths.
+
+        None where none is found: there is none if only monotone metrics are limited. Else several widths are tried,
+        at which metrics that are not monotone are small.
+        """
+        for widths in self._narrow_widths(budget):
+            selection = self.find_best(preferences, budget, widths)
+            if selection is not None:
+                return selection, widths
+        return None
+
+    def find_any_fitting(self, budget: Budget) -> tuple[Selection, Widths] | None:
+        """As `find_fitting`, all branches alike."""
+        return self.find_fitting([[0.0] * len(position.branches) for position in self.positions], budget)
+
+    def _narrow_widths(self, budget: Budget) -> Iterator[Widths]:
+        """One channel in each group; for limits on metrics that are not monotone also widths at which they are low."""
+        yield self.smallest
+        if irregular := set(budget.targets) & set(self.hardware.additive) & set(self.hardware.non_monotone):
+            others = [*map(self._find_smallest, sorted(irregular)), *uniform_starts(self.smallest, self.full)]
+            yield from (widths for widths in dict.fromkeys(others) if widths != self.smallest)
+
+    def _find_smallest(self, metric: str) -> Widths:
+        """Widths at which a metric is least, with the best branches for each: see `descend`."""
+        if metric not in self.hardware.non_monotone:
+            return self.smallest
+
+        def cost(widths: Sequence[int], group: int) -> FloatArray:
+            layers = self._all_branches.all_layer_curves(widths, group, metric).double()
+            fixed, branches = self._sum_by_branch(layers)
+            return (fixed + sum(costs.min(1).values for costs in branches)).numpy()
+
+        free = [group for group, frozen in enumerate(self.groups.frozen) if not frozen]
+        return min(descend(cost, free, start) for start in uniform_starts(self.smallest, self.full))[1]
+
     def check_reachable(self, budget: Budget) -> None:
         """Refuse a budget that no network of this space meets, before anything is trained.
+
+        What is accepted can be met; for what is refused see `find_fitting`.
 
         Raises:
             SuiteError: naming each target and its smallest value, or that they cannot be met together.
         """
-        no_preference = [[0.0] * len(position.branches) for position in self.positions]
-        if self.find_best(no_preference, budget, self.smallest) is not None:
+        if self.find_any_fitting(budget) is not None:
             return
         unreachable = []
         for constraint in budget.constraints:
-            if self.find_best(no_preference, Budget((constraint,)), self.smallest) is None:
+            if self.find_any_fitting(Budget((constraint,))) is None:
                 smallest = f" ({self._smallest_cost(constraint.metric):.6g})" if constraint.metric != "ram" else ""
                 unreachable.append(
                     f"budget.{constraint.metric}={constraint.text} ({constraint.target:.6g} "
@@ -211,7 +260,7 @@ class ChoiceSpace:
         raise SuiteError(text)
 
     def _smallest_cost(self, metric: str) -> float:
-        fixed, branches = self.branch_costs(metric, self.smallest)
+        fixed, branches = self.branch_costs(metric, self._find_smallest(metric))
         return fixed + sum(map(min, branches))
 
     def named(self, selection: Selection) -> dict[str, str]:

@@ -16,6 +16,9 @@ from torch import Tensor
 from suite import SuiteError
 from suite.hardware.layers import Layer, Network
 
+Widths = tuple[int, ...]
+"""Number of channels of each group."""
+
 
 @dataclass(frozen=True)
 class Segment:

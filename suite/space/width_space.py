@@ -8,18 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from suite import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable, Network
-from suite.hardware.ram import Buffer, MemoryPlan, lifetimes, plan_memory
+from suite.hardware.ram import Buffer, MemoryPlan, align, lifetimes, plan_memory
 from suite.space.budget import Budget
-from suite.space.groups import Groups, channel_groups
+from suite.space.descent import FloatArray, descend, uniform_starts
+from suite.space.groups import Groups, Widths, channel_groups
 from suite.space.slicing import slice_channels
 
-Widths = tuple[int, ...]
 _MAX_CACHED_PLANS = 1000
 
 
@@ -74,12 +75,11 @@ class WidthSpace:
         elements = self.groups.features([name for name, _, _ in tensors]) * area[:, None]
         return elements, [(first, last) for _, first, last in tensors]
 
-    def exact(self, widths: Sequence[int]) -> dict[str, float]:
-        """Exact costs, every metric, of the network with these widths (one per group)."""
-        counts = torch.tensor(widths)
-        values = {m: float(cost) for m, cost in self._costs(counts, self.hardware.additive).items()}
-        values["ram"] = self.ram(widths)
-        return {metric: values[metric] for metric in self.hardware.units}
+    def exact(self, widths: Sequence[int], metrics: Iterable[str] | None = None) -> dict[str, float]:
+        """Exact costs of the network with these widths (one per group); `metrics`: which of them, None for all."""
+        metrics = list(self.hardware.units if metrics is None else metrics)
+        costs = self._costs(torch.tensor(widths), [metric for metric in metrics if metric != "ram"])
+        return {metric: self.ram(widths) if metric == "ram" else float(costs[metric]) for metric in metrics}
 
     def ram(self, widths: Sequence[int]) -> float:
         """Peak activation memory in bytes at these widths."""
@@ -113,6 +113,39 @@ class WidthSpace:
         """One metric that is a sum over layers, of each operator (L,), from channel counts (G,)."""
         return self.hardware.per_layer(metric, self._table, *self.layer_features(counts))
 
+    def layers_of_group(self, group: int) -> Tensor:
+        """Indices of the layers whose input or output has channels of a group."""
+        inputs, outputs = self._features
+        return torch.nonzero(inputs[:, group] + outputs[:, group]).flatten()
+
+    def layer_curves(self, widths: Sequence[int], group: int, metric: str) -> Tensor:
+        """A metric that is a sum over layers at each width of one group, the other groups as in `widths`.
+
+        Shape (size of the group, layers): row n - 1 has n channels; columns are the layers of `layers_of_group`.
+        """
+        rows, size = self.layers_of_group(group), self.full[group]
+        counts = torch.tensor(widths).repeat(size, 1)
+        counts[:, group] = torch.arange(1, size + 1)
+        cin, cout = ((counts @ features[rows].T).flatten() for features in self._features)
+        table = self._table.take(rows.repeat(size))
+        return self.hardware.per_layer(metric, table, cin, cout).view(size, len(rows))
+
+    def all_layer_curves(self, widths: Sequence[int], group: int, metric: str) -> Tensor:
+        """As `layer_curves`, with a column for each layer: those without the group have the same in all rows."""
+        layers = self.per_layer(torch.tensor(widths), metric).repeat(self.full[group], 1)
+        layers[:, self.layers_of_group(group)] = self.layer_curves(widths, group, metric)
+        return layers
+
+    def cost_curve(self, widths: Sequence[int], group: int, metric: str) -> FloatArray:
+        """One exact cost at each width of a group, the other groups as in `widths`, shape (size of the group,).
+
+        Its numbers are those of `exact` to the last bit. Metrics that are no sums cost an evaluation for each width.
+        """
+        if metric in self.hardware.additive:
+            return self.all_layer_curves(widths, group, metric).sum(1).double().numpy()
+        candidates = ((*widths[:group], n, *widths[group + 1 :]) for n in range(1, self.full[group] + 1))
+        return np.array([self.exact(candidate, [metric])[metric] for candidate in candidates])
+
     def relaxed(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
         """Differentiable costs (0-d float64 tensors) from channel counts (G,) that carry gradients."""
         counts, metrics = counts.double(), list(metrics)
@@ -130,24 +163,70 @@ class WidthSpace:
     def _costs(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
         return dict(self.hardware.layer_costs(self._table, *self.layer_features(counts), metrics))
 
+    def find_smallest(self, metric: str) -> Widths:
+        """Widths of the least cost: one channel in each group, or where `metric` is not monotone see `descend`."""
+        if metric not in self.hardware.non_monotone:
+            return self.smallest
+
+        def cost(widths: Sequence[int], group: int) -> FloatArray:
+            return self.cost_curve(widths, group, metric)
+
+        starts = uniform_starts(self.smallest, self.full) if metric in self.hardware.additive else [self.smallest]
+        return min(descend(cost, self.free, start) for start in starts)[1]
+
+    def find_fitting(self, budget: Budget) -> Widths | None:
+        """Widths that meet a budget: one channel in each group where that does; None where none are found.
+
+        They always fit. With limits on monotone metrics alone, None means that there are none; with others, that
+        descents (see `descend`) on the total violation, from several starts, end in none.
+        """
+        if budget.fits(self.exact(self.smallest, budget.targets)):
+            return self.smallest
+        limited = [c for c in budget.constraints if c.metric in self.hardware.non_monotone]
+        if any(self._lowest_cost(c.metric) > c.target for c in budget.constraints):
+            return None
+
+        def violation(widths: Sequence[int], group: int) -> FloatArray:
+            curves = [self.cost_curve(widths, group, c.metric) / c.target - 1 for c in budget.constraints]
+            violations: FloatArray = np.maximum(curves, 0).sum(0)
+            return violations
+
+        starts = [*(self.find_smallest(c.metric) for c in limited), *uniform_starts(self.smallest, self.full)]
+        for start in starts:
+            _, widths = descend(violation, self.free, start)
+            if budget.fits(self.exact(widths, budget.targets)):
+                return widths
+        return None
+
+    def _lowest_cost(self, metric: str) -> float:
+        """What no network of the space undercuts: of RAM the buffers that live at once, with one channel each."""
+        if metric != "ram":
+            return self.exact(self.find_smallest(metric), [metric])[metric]
+        sizes = zip(self.buffer_bytes(self.smallest), self._buffers[1], strict=True)
+        buffers = [(align(size), first, last) for size, (first, last) in sizes]
+        return max(sum(size for size, first, last in buffers if first <= step <= last) for _, step, _ in buffers)
+
     def check_reachable(self, budget: Budget) -> None:
         """Refuse a budget that no network of this space meets, before anything is trained.
 
-        All metrics are smallest with one channel in each group (`ram`: up to the planner's fragmentation), so that
-        single and joint reachability are the same question.
+        What is accepted can be met. Where only monotone metrics are limited, all are least with one channel in each
+        group, so that single and joint reachability are the same question; for others see `find_fitting`.
 
         Raises:
-            SuiteError: naming each unreachable target and the smallest reachable value.
+            SuiteError: naming each unreachable target and the smallest reachable value, or that limits which can be met
+                one by one cannot be met together.
         """
-        smallest = self.exact(self.smallest)
+        if self.find_fitting(budget) is not None:
+            return
+        smallest = {c.metric: self.exact(self.find_smallest(c.metric))[c.metric] for c in budget.constraints}
         unreachable = [
             f"budget.{c.metric}={c.text} ({c.target:.6g} {self.hardware.units[c.metric]}) is below the smallest "
             f"network of this space ({smallest[c.metric]:.6g})"
             for c in budget.constraints
             if smallest[c.metric] > c.target
         ]
-        if unreachable:
-            raise SuiteError("; ".join(unreachable))
+        together = f"no network of this space meets all limits together ({budget.label})"
+        raise SuiteError("; ".join(unreachable) or together)
 
     def sample(self, rng: torch.Generator, budget: Budget, tries: int = 100_000) -> Widths:
         """Draw random widths that fit: a scale s uniform in [0, 1), then each width uniform between 1 and s x full.

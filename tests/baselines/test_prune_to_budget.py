@@ -18,13 +18,13 @@ BUDGET = ("budget.weights=25%", "budget.latency=50%")
 def test_before_fine_tuning_the_function_is_that_of_the_trained_network_with_channels_masked(tmp_path: Path) -> None:
     of, plan = task(tmp_path, *BUDGET)
     trained = train_reference(of, Meter(of.standard_macs), 2).network
-    pruned = prune(trained, of.space, plan.budget).eval()
+    pruned = prune(trained, of.space, plan.budget)[0].eval()
     assert plan.budget.fits(of.hardware.measure(pruned, of.input_shape))
 
     groups = of.space.groups
     importance = channel_importance(trained, of.space.network, groups)
     all_channels = [torch.ones(n, dtype=torch.bool) for n in groups.sizes]
-    open_channels = torch.cat(project(of.space, plan.budget, all_channels, importance, "refill"))
+    open_channels = torch.cat(project(of.space, plan.budget, all_channels, importance, "refill").open_channels)
     masked = MaskedNetwork(trained, of.space.network, groups).eval()
     frozen = torch.cat([torch.full((n,), f) for n, f in zip(groups.sizes, groups.frozen, strict=True)])
     masked.masks.locked = frozen  # a search never closes the last channel of a group, pruning may
@@ -39,7 +39,7 @@ def test_before_fine_tuning_the_function_is_that_of_the_trained_network_with_cha
 def test_the_reference_network_stays_whole_where_it_fits(tmp_path: Path) -> None:
     of, plan = task(tmp_path, "budget.weights=100%")
     trained = train_reference(of, Meter(of.standard_macs), 2).network
-    pruned = prune(trained, of.space, plan.budget)
+    pruned, _ = prune(trained, of.space, plan.budget)
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), pruned.parameters(), strict=True))
 
 

@@ -56,7 +56,8 @@ def test_exported_network_computes_the_same_function(
     x = torch.randn(2, *shape)
     with torch.no_grad():
         expected = mixed(x)
-        exported, selection = discretise_choices(space, Budget(), mixed, "off", shape)
+        result = discretise_choices(space, Budget(), mixed, "off", shape)
+        exported, selection = result.network, result.selection
         smaller = exported.eval()(x)
     assert torch.allclose(smaller, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
     assert space.hardware.measure(exported, shape) == space.exact(selection, mixed.widths())
@@ -72,7 +73,7 @@ def test_masks_and_choices_together_export_the_same_function(seed: int) -> None:
     x = torch.randn(4, *ToyChoices.SHAPE)
     with torch.no_grad():
         expected = mixed.eval()(x)
-        exported, _ = discretise_choices(space, Budget(), mixed, "off", ToyChoices.SHAPE)
+        exported = discretise_choices(space, Budget(), mixed, "off", ToyChoices.SHAPE).network
         assert torch.allclose(exported.eval()(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
@@ -174,12 +175,12 @@ def test_switching_branches_makes_the_likeliest_network_fit() -> None:
     with torch.no_grad():  # 5x5 everywhere, then in order 3x3, separable, identity
         mixed.sampler.logits.copy_(torch.tensor([2.0, 3.0, 1.0, 0.0] * 4))
     budget = Budget((Constraint("weights", 120_000.0, "120000"),))
-    free, likeliest = discretise_choices(space, budget, mixed, "off", (1, 49, 10))
-    fitting, selection = discretise_choices(space, budget, mixed, "repair", (1, 49, 10))
-    assert likeliest == (1, 1, 1, 1)
-    assert not budget.fits(space.hardware.measure(free, (1, 49, 10)))
-    assert budget.fits(space.hardware.measure(fitting, (1, 49, 10)))
-    assert selection != likeliest
+    likeliest = discretise_choices(space, budget, mixed, "off", (1, 49, 10))
+    fitting = discretise_choices(space, budget, mixed, "repair", (1, 49, 10))
+    assert likeliest.selection == (1, 1, 1, 1)
+    assert not budget.fits(space.hardware.measure(likeliest.network, (1, 49, 10)))
+    assert budget.fits(space.hardware.measure(fitting.network, (1, 49, 10)))
+    assert fitting.selection != likeliest.selection
 
 
 def test_where_masks_are_searched_too_channels_go_before_branches_are_switched() -> None:
@@ -188,9 +189,9 @@ def test_where_masks_are_searched_too_channels_go_before_branches_are_switched()
         mixed.sampler.logits.copy_(torch.tensor([1.0, 2.0, 0.0] + [1.0, 2.0, 0.0, 0.0] * 2))
     cost = space.exact((1, 1, 1))["weights"]
     budget = Budget((Constraint("weights", 0.5 * cost, "50%"),))
-    network, selection = discretise_choices(space, budget, mixed, "refill", ToyChoices.SHAPE)
-    assert selection == (1, 1, 1)
-    assert budget.fits(space.hardware.measure(network, ToyChoices.SHAPE))
+    result = discretise_choices(space, budget, mixed, "refill", ToyChoices.SHAPE)
+    assert result.selection == (1, 1, 1)
+    assert budget.fits(space.hardware.measure(result.network, ToyChoices.SHAPE))
 
 
 def test_a_network_under_search_can_be_copied() -> None:

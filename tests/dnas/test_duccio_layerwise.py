@@ -96,7 +96,7 @@ class TestLayerTargets:
         ram = least["ram"] + share * max(space.reference_costs["ram"] - least["ram"], 0)
         budget = layer_targets.add_to(Budget((Constraint("ram", ram, "some"),)))
         importance = [torch.rand(n, generator=torch.Generator().manual_seed(seed)) for n in space.full]
-        open_channels = project(space, budget, space.groups.open_all(), importance, "repair")
+        open_channels = project(space, budget, space.groups.open_all(), importance, "repair").open_channels
         costs = space.exact(count_open(open_channels))
         assert costs["ram"] <= ram
         assert all(costs[metric] <= target for metric, target in layer_targets.targets.items())

@@ -22,7 +22,7 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
 from suite.space.groups import count_open
-from suite.space.projection import Projection, project
+from suite.space.projection import project
 from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 
@@ -149,7 +149,7 @@ class TestGuarantee:
         budget = Budget(tuple(constraints))
         generator = torch.Generator().manual_seed(seed)
         importance = [torch.rand(n, generator=generator) for n in space.full]
-        open_channels = project(space, budget, space.groups.open_all(), importance, "refill")
+        open_channels = project(space, budget, space.groups.open_all(), importance, "refill").open_channels
         widths = count_open(open_channels)
         assert budget.fits(space.exact(widths))
         for group in space.free:
@@ -161,7 +161,7 @@ class TestGuarantee:
         space = _space("ds_cnn")
         budget = Budget((Constraint("ram", 0.5 * space.reference_costs["ram"], "50%"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
-        open_channels = project(space, budget, space.groups.open_all(), even, "refill")
+        open_channels = project(space, budget, space.groups.open_all(), even, "refill").open_channels
         assert [count_open(open_channels)[g] for g in space.free] == [32] * 5
         assert space.exact(count_open(open_channels))["ram"] == 0.5 * space.reference_costs["ram"]
 
@@ -170,7 +170,7 @@ class TestGuarantee:
         space = _space("resnet8")
         budget = Budget((Constraint("ram", 0.5 * space.reference_costs["ram"], "50%"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
-        open_channels = project(space, budget, space.groups.open_all(), even, "refill")
+        open_channels = project(space, budget, space.groups.open_all(), even, "refill").open_channels
         shares = [float(open_channels[g].double().mean()) for g in space.free]
         assert min(shares) > 0.3
 
@@ -180,7 +180,7 @@ class TestGuarantee:
         budget = Budget((Constraint("ram", 760.0, "760"),))
         even = [torch.ones(n, dtype=torch.float64) for n in space.full]
         with pytest.raises(ValueError, match="760"):
-            Projection(space, budget, space.groups.open_all(), even).repair()
+            project(space, budget, space.groups.open_all(), even, "repair")
 
 
 def _search(folder: Path, method: Duccio, *overrides: str):

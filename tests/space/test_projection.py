@@ -10,6 +10,8 @@ from torch import nn
 
 from suite import SuiteError
 from suite.hardware.trace import trace
+from suite.models.ds_cnn import DsCnn
+from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
 from suite.space.groups import count_open
@@ -30,6 +32,31 @@ def budgets(draw: st.DrawFn, space: WidthSpace) -> Budget:
     return Budget(
         tuple(Constraint(m, s * space.reference_costs[m], f"{s:.2%}") for m, s in zip(metrics, shares, strict=True))
     )
+
+
+# Widths after refill from all channels, where channel i of n has the importance i * 37 mod n + 1. They are those of the
+# projection at 812dd72, which evaluated exact costs for each channel that it considered: recorded runs keep their
+# meaning.
+GOLDEN_WIDTHS = [
+    (MobileNetV1, "nucleo_l4r5zi", {"weights": 0.25, "latency": 0.5},
+     [3, 5, 12, 21, 24, 43, 44, 74, 66, 68, 68, 66, 72, 69, 153, 2]),
+    (DsCnn, "gap8", {"latency": 0.25}, [1, 16, 20, 20, 20, 64, 12]),
+    (DsCnn, "nucleo_l4r5zi", {"ram": 0.5, "weights": 0.25}, [1, 30, 31, 32, 17, 29, 12]),
+    (ResNet8, "gap8", {"weights": 0.25, "latency": 0.5}, [3, 11, 12, 22, 18, 21, 33, 10]),
+    (ResNet8, "nucleo_l4r5zi", {"energy": 0.3, "macs": 0.4}, [3, 5, 10, 21, 17, 36, 42, 10]),
+]  # fmt: skip
+SHAPES = {MobileNetV1: (3, 96, 96), DsCnn: (1, 49, 10), ResNet8: (3, 32, 32)}
+
+
+@pytest.mark.parametrize(("network", "board", "shares", "widths"), GOLDEN_WIDTHS)
+def test_on_monotone_devices_widths_are_those_of_recorded_runs(
+    network: type[nn.Module], board: str, shares: dict[str, float], widths: list[int]
+) -> None:
+    space = WidthSpace(trace(network(), SHAPES[network]), device(board))
+    budget = Budget(tuple(Constraint(m, s * space.reference_costs[m], f"{s:%}") for m, s in shares.items()))
+    importance = [(torch.arange(n) * 37 % n).double() + 1 for n in space.full]
+    projected = project(space, budget, space.groups.open_all(), importance, "refill")
+    assert count_open(projected.open_channels) == widths
 
 
 def _random_masks(space: WidthSpace, generator: torch.Generator) -> list[torch.Tensor]:
@@ -65,7 +92,7 @@ def test_every_result_fits_exactly_or_the_budget_is_refused_with_the_minimum(dat
         return
     space.check_reachable(budget)
     importance = [torch.rand(n, generator=generator) for n in space.groups.sizes]
-    open_channels = project(space, budget, _random_masks(space, generator), importance, "refill")
+    open_channels = project(space, budget, _random_masks(space, generator), importance, "refill").open_channels
     widths = count_open(open_channels)
     assert min(widths) >= 1
     assert all(w == n for w, n, f in zip(widths, space.full, space.groups.frozen, strict=True) if f)
@@ -81,7 +108,7 @@ def test_the_exported_network_itself_fits(network: nn.Module, share: float, metr
     if not budget.fits(space.exact(space.smallest)):
         return
     importance = channel_importance(network, space.network, space.groups)
-    open_channels = project(space, budget, space.groups.open_all(), importance, "repair")
+    open_channels = project(space, budget, space.groups.open_all(), importance, "repair").open_channels
     thinned = space.thin(network, count_open(open_channels))
     assert budget.fits(space.hardware.measure(thinned, SHAPE))
 
@@ -90,7 +117,7 @@ def test_off_changes_nothing() -> None:
     space = SPACES[0]
     masks = _random_masks(space, torch.Generator().manual_seed(0))
     budget = Budget((Constraint("weights", 100.0, "100"),))
-    open_channels = project(space, budget, masks, [m.float() for m in masks], "off")
+    open_channels = project(space, budget, masks, [m.float() for m in masks], "off").open_channels
     assert all(torch.equal(a, b) for a, b in zip(open_channels, masks, strict=True))
 
 
@@ -98,7 +125,8 @@ def test_repair_only_removes_and_removes_the_unimportant_first() -> None:
     space = SPACES[1]
     importance = [torch.arange(n, dtype=torch.float64) + 1 for n in space.groups.sizes]
     budget = Budget((Constraint("weights", 0.4 * space.reference_costs["weights"], "40%"),))
-    for group, mask in enumerate(project(space, budget, space.groups.open_all(), importance, "repair")):
+    open_channels = project(space, budget, space.groups.open_all(), importance, "repair").open_channels
+    for group, mask in enumerate(open_channels):
         closed = torch.nonzero(~mask).flatten().tolist()
         assert closed == list(range(len(closed))), f"group {group} lost others than its least important channels"
 
@@ -108,7 +136,7 @@ def test_repair_on_gap8_removes_whole_quads_where_only_they_help() -> None:
     budget = Budget((Constraint("latency", 0.999 * space.reference_costs["latency"], "99.9%"),))
     open_channels = project(
         space, budget, space.groups.open_all(), [m.double() for m in space.groups.open_all()], "repair"
-    )
+    ).open_channels
     before = space.exact(space.full)["latency"]
     after = space.exact(count_open(open_channels))["latency"]
     assert after < before
@@ -120,7 +148,7 @@ def test_no_group_is_starved() -> None:
     space = SPACES[1]
     importance = [torch.ones(n, dtype=torch.float64) for n in space.groups.sizes]
     budget = Budget((Constraint("weights", 0.25 * space.reference_costs["weights"], "25%"),))
-    open_channels = project(space, budget, space.groups.open_all(), importance, "refill")
+    open_channels = project(space, budget, space.groups.open_all(), importance, "refill").open_channels
     shares = [int(m.sum()) / len(m) for i, m in enumerate(open_channels) if i in space.free]
     assert min(shares) > 0.1
 

@@ -1,0 +1,146 @@
+"""Repair and refill under a latency that is not monotone in channels: the guarantee, blocks, free channels."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from leftovers import leftover_device
+from networks import SHAPE, networks
+from torch import Tensor, nn
+
+from baselines.width_scaling import largest_scaled_widths
+from suite import SuiteError
+from suite.hardware.trace import trace
+from suite.models.ds_cnn import DsCnn
+from suite.space.budget import Budget, Constraint
+from suite.space.channel_state import ChannelState
+from suite.space.groups import count_open
+from suite.space.projection import project
+from suite.space.refill import refill
+from suite.space.repair import repair
+from suite.space.width_space import WidthSpace
+
+METRICS = [("latency",), ("weights", "latency"), ("ram", "latency"), ("macs", "energy", "ram")]
+DS_CNN = WidthSpace(trace(DsCnn(), (1, 49, 10)), leftover_device(8.0))
+
+
+def _masks(space: WidthSpace, generator: torch.Generator) -> list[Tensor]:
+    """Random open channels, at least one in each group, all in frozen ones."""
+    masks = []
+    for size, frozen in zip(space.full, space.groups.frozen, strict=True):
+        mask = torch.rand(size, generator=generator) < torch.rand((), generator=generator)
+        mask[-1] = True
+        masks.append(torch.ones(size, dtype=torch.bool) if frozen else mask)
+    return masks
+
+
+def _reachable_budget(space: WidthSpace, data: st.DataObject) -> Budget | None:
+    """Random limits between half the smallest and the largest cost; None where no network meets them."""
+    constraints = []
+    for metric in data.draw(st.sampled_from(METRICS)):
+        low = space.exact(space.find_smallest(metric))[metric]
+        target = 0.5 * low + data.draw(st.floats(0, 1)) ** 2 * space.reference_costs[metric]
+        constraints.append(Constraint(metric, target, "some"))
+    budget = Budget(tuple(constraints))
+    try:
+        space.check_reachable(budget)
+    except SuiteError:
+        return None
+    return budget
+
+
+def _assert_no_group_can_grow(space: WidthSpace, budget: Budget, widths: list[int]) -> None:
+    for group in space.free:
+        for width in range(widths[group] + 1, space.full[group] + 1):
+            larger = [width if g == group else w for g, w in enumerate(widths)]
+            assert not budget.fits(space.exact(larger)), f"group {group} has room for {width} channels"
+
+
+@settings(max_examples=80, deadline=None)
+@given(network=networks(), leftover=st.floats(1, 40), odd=st.floats(1, 5), seed=st.integers(0, 999), data=st.data())
+def test_whatever_planning_accepts_is_met_and_used_up(
+    network: nn.Module, leftover: float, odd: float, seed: int, data: st.DataObject
+) -> None:
+    space = WidthSpace(trace(network, SHAPE), leftover_device(leftover, odd))
+    budget = _reachable_budget(space, data)
+    if budget is None:
+        return
+    generator = torch.Generator().manual_seed(seed)
+    masks = _masks(space, generator)
+    importance = [torch.rand(n, generator=generator, dtype=torch.float64) for n in space.full]
+    repaired = project(space, budget, masks, importance, "repair").open_channels
+    assert budget.fits(space.exact(count_open(repaired)))
+    refilled = project(space, budget, masks, importance, "refill").open_channels
+    widths = count_open(refilled)
+    assert min(widths) >= 1
+    assert all(w == n for w, n, f in zip(widths, space.full, space.groups.frozen, strict=True) if f)
+    assert budget.fits(space.exact(widths))
+    _assert_no_group_can_grow(space, budget, widths)
+
+
+def test_repair_ends_at_the_floor_though_the_search_closed_channels_of_it() -> None:
+    """One channel in each group is too slow, and removing channels cannot mend that."""
+    space = WidthSpace(trace(DsCnn(), (1, 49, 10)), leftover_device(20.0))
+    floor = space.find_smallest("latency")
+    limit = Constraint("latency", space.exact(floor)["latency"], "the least")
+    masks = [torch.arange(n) < (n if f else 1) for n, f in zip(space.full, space.groups.frozen, strict=True)]
+    assert not Budget((limit,)).fits(space.exact(count_open(masks)))
+    state = ChannelState(space, Budget((limit,)), masks, [torch.ones(n) for n in space.full])
+    repair(state)
+    assert tuple(state.widths) == floor
+
+
+def test_repair_takes_whole_groups_of_four_where_one_channel_less_is_slower() -> None:
+    limit = Constraint("latency", 0.97 * DS_CNN.reference_costs["latency"], "97%")
+    even = [torch.ones(n, dtype=torch.float64) for n in DS_CNN.full]
+    repaired = count_open(project(DS_CNN, Budget((limit,)), DS_CNN.groups.open_all(), even, "repair").open_channels)
+    assert {repaired[group] % 4 for group in DS_CNN.free} == {0}
+
+
+def _thinned(width: int) -> list[Tensor]:
+    """All groups of DS-CNN's network at `width` channels."""
+    return [torch.arange(n) < (n if f else width) for n, f in zip(DS_CNN.full, DS_CNN.groups.frozen, strict=True)]
+
+
+@pytest.mark.parametrize("width", [29, 30, 31])
+def test_what_makes_the_network_faster_is_given_back_and_counted_as_free(width: int) -> None:
+    """Exactly the latency that the network has is allowed, and it is faster with 32 channels in most groups alone."""
+    masks = _thinned(width)
+    latency = DS_CNN.exact(count_open(masks))["latency"]
+    faster = [g for g in DS_CNN.free if DS_CNN.cost_curve(count_open(masks), g, "latency")[31] < latency]
+    assert len(faster) >= 3
+    even = [torch.ones(n, dtype=torch.float64) for n in DS_CNN.full]
+    state = ChannelState(DS_CNN, Budget((Constraint("latency", latency, "x"),)), masks, even)
+    free_channels = refill(state)
+    assert all(state.widths[group] >= 32 for group in faster)
+    assert state.costs.present["latency"] <= latency
+    assert free_channels.total == free_channels.by_metric["latency"] >= (32 - width) * len(faster)
+
+
+def test_what_is_free_in_latency_is_not_free_where_weights_are_limited() -> None:
+    masks = _thinned(29)
+    costs = DS_CNN.exact(count_open(_thinned(32)))
+    limits = [Constraint(metric, 1.001 * costs[metric], metric) for metric in ("weights", "latency")]
+    even = [torch.ones(n, dtype=torch.float64) for n in DS_CNN.full]
+    free_channels = project(DS_CNN, Budget(tuple(limits)), masks, even, "refill").free_channels
+    assert free_channels.total == free_channels.by_metric["weights"] == 0
+    assert free_channels.by_metric["latency"] > 0
+    assert free_channels.columns == {
+        "free_channels": 0,
+        "free_channels/weights": 0,
+        "free_channels/latency": free_channels.by_metric["latency"],
+    }
+
+
+@settings(max_examples=30, deadline=None)
+@given(share=st.floats(0.002, 1), leftover=st.floats(1, 40))
+def test_width_scaling_takes_the_largest_factor_that_fits(share: float, leftover: float) -> None:
+    space = WidthSpace(trace(DsCnn(), (1, 49, 10)), leftover_device(leftover))
+    budget = Budget((Constraint("latency", share * space.reference_costs["latency"], "share"),))
+    if space.find_fitting(budget) is None:
+        return
+    widths = largest_scaled_widths(space, budget)
+    assert budget.fits(space.exact(widths))
+    for channels in range(widths[space.free[0]] + 1, 65):
+        uniform = [n if f else channels for n, f in zip(space.full, space.groups.frozen, strict=True)]
+        assert not budget.fits(space.exact(uniform))
