@@ -13,6 +13,7 @@ class BudgetNode:
 
     weights: Any = None
     weights_full: Any = None
+    flash: Any = None
     macs: Any = None
     ram: Any = None
     latency: Any = None

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
+from suite.hardware.flash import flash_bytes
 from suite.hardware.latency import Device
-from suite.hardware.layers import LayerTable, Network
+from suite.hardware.layers import KINDS, LayerTable, Network
 from suite.hardware.macs import macs
 from suite.hardware.ram import activation_buffers, peak_bytes
 from suite.hardware.trace import trace
 from suite.hardware.weights import full_weight_bytes, weight_bytes
 
-_PER_LAYER = {"weights": weight_bytes, "weights_full": full_weight_bytes, "macs": macs}
+_PER_LAYER = {"weights": weight_bytes, "weights_full": full_weight_bytes, "flash": flash_bytes, "macs": macs}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class HardwareModel:
     @property
     def units(self) -> dict[str, str]:
         """Metric -> unit, in the order of tables; energy only where the board's power was measured."""
-        units = {"weights": "B", "weights_full": "B", "macs": "MAC", "ram": "B"}
+        units = {"weights": "B", "weights_full": "B", "flash": "B", "macs": "MAC", "ram": "B"}
         units["latency"] = "s" if self.device.clock_mhz else "cycles"
         if self.device.clock_mhz and self.device.power_mw:
             units["energy"] = "J"
@@ -63,7 +64,7 @@ class HardwareModel:
 
     def exact(self, network: Network) -> dict[str, float]:
         """Exact costs of a traced network."""
-        table = LayerTable.of(network.operators)
+        table = LayerTable.of(network.parts)
         costs = {m: float(v) for m, v in self.layer_costs(table, table.cin, table.cout, self.additive)}
         costs["ram"] = float(peak_bytes(activation_buffers(network)))
         return {metric: costs[metric] for metric in self.units}
@@ -80,7 +81,7 @@ class HardwareModel:
         A depthwise convolution of one channel is priced as a standard one: in the exported network it is one.
         """
         single = table.depthwise & (cout <= 1)
-        table = replace(table, depthwise=table.depthwise & ~single, conv=table.conv | single)
+        table = replace(table, kind=table.kind.where(~single, KINDS.index("conv")))
         if metric in _PER_LAYER:
             return _PER_LAYER[metric](table, cin, cout)
         cycles = self.device.layer_cycles(table, cin, cout)

@@ -18,7 +18,7 @@ from suite.hardware.weights import weight_bytes
 class LayerMemory:
     """The weighted layers of a network: names, shapes, the area H x W of each layer's input, shape (L,).
 
-    rows: which of the network's operators they are, shape (L,).
+    rows: which of the network's parts they are, shape (L,).
     """
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class LayerMemory:
         names = tuple(layer.name for layer in layers)
         sources = [network.by_name[layer.inputs[0]] for layer in layers]
         sizes = [(s if s.kind == "pad" else x).in_size for x, s in zip(layers, sources, strict=True)]
-        rows = [i for i, layer in enumerate(network.operators) if layer.name in names]
+        rows = [i for i, layer in enumerate(network.parts) if layer.name in names]
         areas = torch.tensor([height * width for height, width in sizes])
         return cls(names, LayerTable.of(layers), areas, torch.tensor(rows))
 

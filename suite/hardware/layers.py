@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -84,23 +84,26 @@ class Network:
     @cached_property
     def operators(self) -> tuple[Layer, ...]:
         """What the int8 network executes, one operator a layer, in order: all that is not fused into another."""
-        return tuple(layer for layer in self.layers if layer.kind not in ("input", "choice") and not layer.fused)
+        return tuple(layer for layer in self.parts if layer.kind != "input")
+
+    @cached_property
+    def parts(self) -> tuple[Layer, ...]:
+        """What the int8 network consists of and costs are sums over: its input, then its operators, in order."""
+        return tuple(layer for layer in self.layers if layer.kind != "choice" and not layer.fused)
+
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Every kind; a table numbers them by their place here."""
 
 
 @dataclass(frozen=True)
 class LayerTable:
-    """Operators of a network as columns of shape (L,): which kind each is (bool), and its geometry (int64).
+    """Parts of a network as int64 columns of shape (L,): the kind of each, as an index of `KINDS`, and its geometry.
 
-    A row that is none of the kinds (a reshape, say) does not occur in any law of the devices. Pools over the whole map
-    are average pools. Cost models take channel counts as arguments; `cin` and `cout` are the network's own.
+    Cost models take channel counts as arguments; `cin` and `cout` are the network's own.
     """
 
-    conv: Tensor
-    depthwise: Tensor
-    linear: Tensor
-    add: Tensor
-    average_pool: Tensor
-    max_pool: Tensor
+    kind: Tensor
     kernel_height: Tensor
     kernel_width: Tensor
     stride_height: Tensor
@@ -117,33 +120,58 @@ class LayerTable:
 
     @classmethod
     def of(cls, layers: Sequence[Layer]) -> "LayerTable":
-        """Columns of the given layers: `Network.operators`, or some of them."""
-
-        def is_one_of(*kinds: Kind) -> Tensor:
-            return torch.tensor([layer.kind in kinds for layer in layers], dtype=torch.bool)
-
+        """Columns of the given layers: `Network.parts`, or some of them."""
         rows = [
-            (*x.kernel, *x.stride, *x.in_size, x.padding[0], x.padding[2], *x.size, x.bias, x.in_channels, x.channels)
+            (
+                KINDS.index(x.kind), *x.kernel, *x.stride, *x.in_size, x.padding[0], x.padding[2], *x.size, x.bias,
+                x.in_channels, x.channels,
+            )
             for x in layers
-        ]
-        return cls(
-            is_one_of("conv"),
-            is_one_of("depthwise"),
-            is_one_of("linear"),
-            is_one_of("add"),
-            is_one_of("average_pool", "mean"),
-            is_one_of("max_pool"),
-            *torch.tensor(rows, dtype=torch.int64).reshape(-1, 13).T,
-        )
+        ]  # fmt: skip
+        return cls(*torch.tensor(rows, dtype=torch.int64).reshape(-1, 14).T)
 
     def take(self, rows: Tensor) -> "LayerTable":
         """The layers with the indices `rows`, shape (R,), in this order; an index may occur more than once."""
         return LayerTable(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
+    def is_kind(self, *kinds: Kind) -> Tensor:
+        """Which rows are of these kinds, bool (L,)."""
+        return torch.isin(self.kind, torch.tensor([KINDS.index(kind) for kind in kinds]))
+
+    @cached_property
+    def conv(self) -> Tensor:
+        """Standard convolutions, bool (L,)."""
+        return self.is_kind("conv")
+
+    @cached_property
+    def depthwise(self) -> Tensor:
+        """Depthwise convolutions, bool (L,)."""
+        return self.is_kind("depthwise")
+
+    @cached_property
+    def linear(self) -> Tensor:
+        """Linear layers, bool (L,)."""
+        return self.is_kind("linear")
+
+    @cached_property
+    def add(self) -> Tensor:
+        """Sums of two maps, bool (L,)."""
+        return self.is_kind("add")
+
+    @cached_property
+    def average_pool(self) -> Tensor:
+        """Average pools, those over the whole map included, bool (L,)."""
+        return self.is_kind("average_pool", "mean")
+
+    @cached_property
+    def max_pool(self) -> Tensor:
+        """Max pools, bool (L,)."""
+        return self.is_kind("max_pool")
+
     @cached_property
     def weighted(self) -> Tensor:
-        """Layers with weights: convolutions and linear layers."""
-        return self.conv | self.depthwise | self.linear
+        """Layers with weights, bool (L,)."""
+        return self.is_kind(*WEIGHTED)
 
     @cached_property
     def kernel_area(self) -> Tensor:

@@ -40,6 +40,8 @@ def _with_fusion(layers: Sequence[Layer]) -> tuple[Layer, ...]:
         elif str(layer.kind) == "relu":
             fusable = producer.kind in (*WEIGHTED, "add", "batch_norm") and one_user
             layer = replace(layer, kind="activation", fused=fusable)
+        elif layer.kind == "flatten":
+            layer = replace(layer, fused=layer.in_size == (1, 1))  # a map of one position is flat already
         result[layer.name] = layer
     return tuple(result.values())
 

@@ -3,6 +3,9 @@
 The plan (tensorflow/tflite-micro at 8a1225b, tensorflow/lite/micro/memory_planner/greedy_memory_planner.cc) places
 buffers by falling size, of equal sizes the one whose use begins later first, each at the lowest 16-byte aligned offset
 that is free while it lives. It is not monotone: a smaller network can need more.
+
+Buffers are the activation tensors and what the portable kernels ask for while they run: sums in 32 bits of a mean over
+all positions, and two lists of axes (reduce_common.cc there). Optimised kernels ask for more: `suite.hardware.arena`.
 """
 
 from bisect import insort
@@ -59,8 +62,30 @@ class MemoryPlan:
         return tuple(slopes)
 
 
-def lifetimes(network: Network) -> list[tuple[str, int, int]]:
-    """(layer, first operation, last operation) of each activation tensor of the int8 network, in order of creation.
+@dataclass(frozen=True)
+class Allocation:
+    """A buffer of the int8 network: `per_channel` bytes for each channel of a layer's output, and `constant` bytes.
+
+    It is alive from operation `first` to operation `last`, both included. `layer` names the layer.
+    """
+
+    layer: str
+    per_channel: int
+    constant: int
+    first: int
+    last: int
+
+    def buffer(self, channels: int) -> Buffer:
+        """The buffer where the layer has so many channels."""
+        return Buffer(self.per_channel * channels + self.constant, self.first, self.last)
+
+
+_AXES_BYTES = (16, 8)
+"""Of a mean's two lists of axes."""
+
+
+def allocations(network: Network) -> list[Allocation]:
+    """All buffers of the int8 network: activation tensors in order of creation, then what kernels ask for.
 
     The input exists from operation 0; the k-th layer that writes a buffer is operation k. A fused layer writes into its
     producer's buffer.
@@ -80,16 +105,17 @@ def lifetimes(network: Network) -> list[tuple[str, int, int]]:
         for source in layer.inputs:
             last[owner[source]] = step
     last[owner[network.output.name]] = step
-    return [(name, first[name], last[name]) for name in first]
+    area = {name: network.by_name[name].size[0] * network.by_name[name].size[1] for name in first}
+    activations = [Allocation(name, area[name], 0, first[name], last[name]) for name in first]
+    means = [(x.name, first[x.name]) for x in network.layers if x.kind == "mean"]
+    sums = [Allocation(name, 4, 0, operation, operation) for name, operation in means]
+    axes = [Allocation(name, 0, size, operation, operation) for name, operation in means for size in _AXES_BYTES]
+    return activations + sums + axes
 
 
 def activation_buffers(network: Network) -> list[Buffer]:
-    """The int8 activation tensors of `network`, one byte an element."""
-    return [
-        Buffer(layer.channels * layer.size[0] * layer.size[1], first, last)
-        for name, first, last in lifetimes(network)
-        for layer in (network.by_name[name],)
-    ]
+    """The buffers of `network`."""
+    return [a.buffer(network.by_name[a.layer].channels) for a in allocations(network)]
 
 
 def peak_bytes(tensors: Sequence[Buffer]) -> int:

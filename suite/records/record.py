@@ -12,7 +12,7 @@ from suite import SuiteError
 
 SCHEMA = 3
 
-METRICS = ("weights", "weights_full", "macs", "ram", "latency", "energy")
+METRICS = ("weights", "weights_full", "flash", "macs", "ram", "latency", "energy")
 """The hardware costs that a budget can limit, in the order of tables and figures."""
 
 PHASES = ("warmup", "search", "finetune", "evaluation")

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from suite import SuiteError
 from suite.hardware.costs import HardwareModel
-from suite.hardware.ram import lifetimes
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.space.assignment import best_assignment
 from suite.space.budget import Budget
@@ -99,12 +98,12 @@ class ChoiceSpace:
 
     @cached_property
     def _share_index(self) -> Tensor:
-        """For each operator the number of its branch, counted over all positions; one more for layers outside."""
+        """For each part of the network the number of its branch, over all positions; one more for those outside."""
         starts = [0]
         for position in self.positions:
             starts.append(starts[-1] + len(position.branches))
         index = []
-        for layer in self.supernet_graph.network.operators:
+        for layer in self.supernet_graph.network.parts:
             owner = self.supernet_graph.branch_of.get(layer.name)
             index.append(starts[-1] if owner is None else starts[owner[0]] + owner[1])
         return torch.tensor(index)
@@ -179,15 +178,14 @@ class ChoiceSpace:
         All pairs where the buffers that live at once would fit, and only the memory plan does not.
         """
         space = self.width_space(selection)
-        buffers = lifetimes(space.network)
-        buffer_bytes = space.buffer_bytes([widths[g] for g in self.groups_of_selection(selection)])
-        sizes = {name: size for (name, _, _), size in zip(buffers, buffer_bytes, strict=True)}
+        buffers = space.buffers([widths[g] for g in self.groups_of_selection(selection)])
         layers = self.supernet_graph.network.layers
         order = {layer.name: i for i, layer in enumerate(layers)}
-        for step in sorted({first for _, first, _ in buffers}):
-            live = [name for name, first, last in buffers if first <= step <= last]
-            if sum(sizes[name] for name in live) > target:
-                low, high = min(order[n] for n in live), max(order[n] for n in live)
+        for step in sorted({buffer.first for buffer in buffers}):
+            live = [i for i, buffer in enumerate(buffers) if buffer.first <= step <= buffer.last]
+            if sum(buffers[i].size for i in live) > target:
+                places = [order[space.allocations[i].layer] for i in live]
+                low, high = min(places), max(places)
                 between = {
                     owner[0]
                     for layer in layers[low : high + 1]

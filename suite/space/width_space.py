@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from suite import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable, Network
-from suite.hardware.ram import Buffer, MemoryPlan, align, lifetimes, plan_memory
+from suite.hardware.ram import Allocation, Buffer, MemoryPlan, align, allocations, plan_memory
 from suite.space.budget import Budget
 from suite.space.descent import FloatArray, descend, uniform_starts
 from suite.space.groups import Groups, Widths, channel_groups
@@ -58,22 +58,25 @@ class WidthSpace:
 
     @cached_property
     def _table(self) -> LayerTable:
-        return LayerTable.of(self.network.operators)
+        return LayerTable.of(self.network.parts)
 
     @cached_property
     def _features(self) -> tuple[Tensor, Tensor]:
-        """How many features of each operator's first input and output one channel of each group makes, (L, G) each."""
-        layers = self.network.operators
-        return self.groups.features([x.inputs[0] for x in layers]), self.groups.features([x.name for x in layers])
+        """How many features of each part's (first) input and output one channel of each group makes, (L, G) each."""
+        names = [layer.name for layer in self.network.parts]
+        sources = [layer.inputs[0] if layer.inputs else layer.name for layer in self.network.parts]
+        return self.groups.features(sources), self.groups.features(names)
 
     @cached_property
-    def _buffers(self) -> tuple[Tensor, list[tuple[int, int]]]:
-        """Activation tensors: elements that one channel of each group adds, (T, G), and (first, last) operation."""
-        tensors = lifetimes(self.network)
-        sizes = [self.network.by_name[name].size for name, _, _ in tensors]
-        area = torch.tensor([height * width for height, width in sizes])
-        elements = self.groups.features([name for name, _, _ in tensors]) * area[:, None]
-        return elements, [(first, last) for _, first, last in tensors]
+    def allocations(self) -> list[Allocation]:
+        """The buffers behind peak RAM."""
+        return allocations(self.network)
+
+    @cached_property
+    def _buffer_features(self) -> Tensor:
+        """Bytes that one channel of each group adds to each buffer, (B, G)."""
+        per_channel = torch.tensor([a.per_channel for a in self.allocations])
+        return self.groups.features([a.layer for a in self.allocations]) * per_channel[:, None]
 
     def exact(self, widths: Sequence[int], metrics: Iterable[str] | None = None) -> dict[str, float]:
         """Exact costs of the network with these widths (one per group); `metrics`: which of them, None for all."""
@@ -86,31 +89,30 @@ class WidthSpace:
         return float(self.memory_plan(widths).peak)
 
     def memory_plan(self, widths: Sequence[int]) -> MemoryPlan:
-        """Where the activation tensors lie at these widths, in the order of `lifetimes`."""
+        """Where the buffers lie at these widths, in the order of `allocations`."""
         key = tuple(widths)
         if key not in self._plans:  # from one step of a search to the next widths rarely change
             if len(self._plans) >= _MAX_CACHED_PLANS:
                 self._plans.clear()
-            sizes = zip(self.buffer_bytes(key), self._buffers[1], strict=True)
-            self._plans[key] = plan_memory([Buffer(size, *life) for size, life in sizes])
+            self._plans[key] = plan_memory(self.buffers(key))
         return self._plans[key]
 
     @cached_property
     def _plans(self) -> dict[Widths, MemoryPlan]:
         return {}
 
-    def buffer_bytes(self, widths: Sequence[int]) -> list[int]:
-        """Size of each activation tensor at these widths, in the order of `lifetimes`."""
-        sizes: list[int] = (self._buffers[0] @ torch.tensor(widths)).tolist()
-        return sizes
+    def buffers(self, widths: Sequence[int]) -> list[Buffer]:
+        """The buffers at these widths, in the order of `allocations`."""
+        sizes = (self._buffer_features @ torch.tensor(widths)).tolist()
+        return [Buffer(size + a.constant, a.first, a.last) for size, a in zip(sizes, self.allocations, strict=True)]
 
     def layer_features(self, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of the first input and of the output of each operator, (L,) each, from channel counts (G,)."""
+        """Features of the (first) input and of the output of each part, (L,) each, from channel counts (G,)."""
         cin, cout = (features.to(counts.dtype) @ counts for features in self._features)
         return cin, cout
 
     def per_layer(self, counts: Tensor, metric: str) -> Tensor:
-        """One metric that is a sum over layers, of each operator (L,), from channel counts (G,)."""
+        """One metric that is a sum over layers, of each part of the network (L,), from channel counts (G,)."""
         return self.hardware.per_layer(metric, self._table, *self.layer_features(counts))
 
     def layers_of_group(self, group: int) -> Tensor:
@@ -157,7 +159,7 @@ class WidthSpace:
     def _relaxed_ram(self, counts: Tensor) -> Tensor:
         """Straight-through: the exact peak at rounded counts, with the slopes of the buffers that hold it up."""
         plan = self.memory_plan(counts.detach().round().int().tolist())
-        slopes = torch.tensor(plan.slopes, dtype=torch.float64) @ self._buffers[0].double()
+        slopes = torch.tensor(plan.slopes, dtype=torch.float64) @ self._buffer_features.double()
         return plan.peak + slopes @ (counts - counts.detach())
 
     def _costs(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
@@ -202,9 +204,8 @@ class WidthSpace:
         """What no network of the space undercuts: of RAM the buffers that live at once, with one channel each."""
         if metric != "ram":
             return self.exact(self.find_smallest(metric), [metric])[metric]
-        sizes = zip(self.buffer_bytes(self.smallest), self._buffers[1], strict=True)
-        buffers = [(align(size), first, last) for size, (first, last) in sizes]
-        return max(sum(size for size, first, last in buffers if first <= step <= last) for _, step, _ in buffers)
+        buffers = self.buffers(self.smallest)
+        return max(sum(align(b.size) for b in buffers if b.first <= step.first <= b.last) for step in buffers)
 
     def check_reachable(self, budget: Budget) -> None:
         """Refuse a budget that no network of this space meets, before anything is trained.

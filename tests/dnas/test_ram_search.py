@@ -72,7 +72,7 @@ def test_slopes_are_those_of_the_buffers_that_hold_the_peak_up(example: Example,
     space = WidthSpace(trace(network, shape), device("gap8"))
     widths = _widths(space, torch.Generator().manual_seed(seed))
     value, slopes = _ram_slopes(space, widths)
-    plan, elements = space.memory_plan(widths), space._buffers[0]
+    plan, elements = space.memory_plan(widths), space._buffer_features
     assert value == plan.peak
     assert min(slopes) >= 0
     holding = {g for i, slope in enumerate(plan.slopes) if slope for g in elements[i].nonzero().flatten().tolist()}

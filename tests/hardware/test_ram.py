@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from suite.hardware.ram import ALIGNMENT, Buffer, MemoryPlan, activation_buffers, align, peak_bytes, plan_memory
 from suite.hardware.trace import trace
@@ -118,3 +119,12 @@ def test_two_piles_share() -> None:
 
 def test_no_buffers_need_nothing() -> None:
     assert plan_memory([]).peak == 0
+
+
+def test_a_mean_needs_sums_of_32_bits_and_two_lists_of_axes() -> None:
+    """176 and 608 B: as tflite-micro (0.dev20261023182759) reports for these networks, converted to int8."""
+    for channels, expected in ((16, 176), (64, 608)):
+        network = nn.Sequential(
+            nn.Conv2d(2, channels, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 2)
+        )
+        assert peak_bytes(activation_buffers(trace(network, (2, 2, 2)))) == expected

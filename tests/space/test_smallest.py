@@ -71,7 +71,7 @@ def _fastest_of_a_chain(space: WidthSpace) -> float:
     groups = [
         [n] if frozen else list(range(1, n + 1)) for n, frozen in zip(space.full, space.groups.frozen, strict=True)
     ]
-    owner = [int(torch.nonzero(space._features[1][row]).max()) for row in range(len(space.network.weighted))]
+    owner = [int(torch.nonzero(space._features[1][row]).max()) for row in range(len(space.network.parts))]
     best = np.zeros(len(groups[0]))
     for group in range(1, len(groups)):
         table = np.zeros((len(groups[group - 1]), len(groups[group])))

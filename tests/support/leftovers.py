@@ -28,7 +28,7 @@ class LeftoverKernels(Board):
     odd: float = 1.0
 
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
-        pixels = (table.area * table.kernel_area).double()
+        pixels = (table.area * table.kernel_area * table.weighted).double()
         dense = _weigh(cin, 4, self.leftover) * _weigh(cout, 2, self.odd)
         return pixels * where(table.depthwise, _weigh(cout, 4, self.leftover), dense)
 

@@ -1,0 +1,60 @@
+"""Bytes of the int8 .tflite file that `suite deploy` writes: what the network takes of a board's flash.
+
+The layout is that of `suite.deploy.flatbuffer`. Weights and int32 biases are exact, with their padding to 16 bytes;
+each output channel adds a scale for its weights, one for its bias, and a zero point. What is left (tables of tensors
+and operators, their options) was fitted per kind of operator on exported files; the sum is at most 2 % above the file,
+and not below it: results/deploy/networks.csv, made by `make deploy-table`.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, where
+
+from suite.hardware.layers import KINDS, Kind, LayerTable
+from suite.hardware.weights import BIAS_BYTES, weight_bytes
+
+BUFFER_ALIGNMENT = 16
+TABLE_ALIGNMENT = 8
+
+_BUFFER_HEADER = 12
+"""Bytes of a constant's length and of the table that points to it."""
+
+_OVERHEAD: Mapping[Kind, int] = {
+    "input": 430,
+    "conv": 276,
+    "depthwise": 293,
+    "linear": 255,
+    "add": 143,
+    "concat": 143,
+    "activation": 143,
+    "average_pool": 330,
+    "max_pool": 330,
+    "mean": 380,
+    "flatten": 260,
+    "pad": 240,
+}
+"""Tables of a part, those of its output and constants included; of the input also the head of the file."""
+
+_RESHAPE = 130
+
+
+def flash_bytes(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+    """Bytes that each part adds to the file, shape (L,); relaxed where the counts are, with the mean slopes."""
+    overhead = torch.tensor([_OVERHEAD.get(kind, 0) for kind in KINDS])[table.kind]
+    # The converter makes a convolution of one channel a depthwise one with a multiplier, and flattens the mean of a
+    # single channel by an operator of its own.
+    extra = (_OVERHEAD["depthwise"] - _OVERHEAD["conv"]) * (table.conv & (cin.detach() == 1))
+    reshaped = _RESHAPE * (table.is_kind("mean") & (cout.detach() == 1))
+    weights = _round_up(weight_bytes(table, cin, cout) + _BUFFER_HEADER, BUFFER_ALIGNMENT)
+    biases = _round_up(BIAS_BYTES * cout + _BUFFER_HEADER, BUFFER_ALIGNMENT)
+    scales = 2 * _round_up(4 * cout, TABLE_ALIGNMENT)
+    zero_points = 8 * cout + 8
+    constants = where(table.weighted, weights + biases + scales + zero_points, 0)
+    return constants + overhead + extra + reshaped
+
+
+def _round_up(x: Tensor, n: int) -> Tensor:
+    if not x.is_floating_point():
+        return torch.div(x + (n - 1), n, rounding_mode="floor") * n
+    return torch.ceil(x.detach() / n) * n + (x - x.detach())
