@@ -1,0 +1,74 @@
+"""The memory that TensorFlow Lite Micro takes of a board's RAM: its arena.
+
+head: activations, and what the portable kernels ask for, by the greedy plan: the metric `ram`.
+scratch: what the head grows by with CMSIS-NN's kernels, which unroll the input of a convolution (im2col) in 16 bits.
+tail: what lives as long as the interpreter: tensors, operators, a multiplier and a shift for each output channel.
+
+Scratch as in ARM-software/CMSIS-NN at 098d54a, Source/ConvolutionFunctions/arm_convolve_get_buffer_sizes_s8.c and
+arm_depthwise_conv_get_buffer_sizes_s8.c, Source/PoolingFunctions/arm_avgpool_get_buffer_sizes_s8.c, for cores with the
+DSP extension (Cortex-M4, M7, M33). The tail was fitted on interpreters of 64-bit hosts (results/deploy/networks.csv);
+pointers of a 32-bit board are half as long, so that it is an upper bound there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from suite.hardware.layers import WEIGHTED, Kind, Layer, Network
+from suite.hardware.ram import Allocation, Buffer, activation_buffers, allocations, peak_bytes
+
+_INTERPRETER = 650
+_OPERATOR: Mapping[Kind, int] = {"conv": 250, "depthwise": 270, "linear": 300, "mean": 430}
+_OTHER_OPERATOR = 200
+_CHANNEL = 8
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Bytes of each part of the arena."""
+
+    head: int
+    scratch: int
+    tail: int
+
+    @property
+    def total(self) -> int:
+        """What the board must have."""
+        return self.head + self.scratch + self.tail
+
+    @classmethod
+    def of(cls, network: Network) -> "Arena":
+        """The arena of a traced network."""
+        buffers = activation_buffers(network)
+        head = peak_bytes(buffers)
+        operation = {a.layer: a.first for a in allocations(network) if _is_activation(a)}
+        scratch = [
+            Buffer(size, operation[layer.name], operation[layer.name])
+            for layer in network.operators
+            if (size := scratch_bytes(layer))
+        ]
+        tail = _INTERPRETER + sum(_tail_bytes(layer) for layer in network.operators)
+        return cls(head, peak_bytes([*buffers, *scratch]) - head, tail)
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """What CMSIS-NN's kernel for a layer asks for while it runs; 0 for kernels that ask for nothing."""
+    taps = layer.kernel[0] * layer.kernel[1]
+    if layer.kind == "average_pool":
+        return 4 * layer.channels
+    if layer.kind == "depthwise":
+        top, _, left, _ = layer.padding
+        without = layer.kernel == (3, 3) and max(top, left) <= 1
+        return 0 if without else 2 * taps * layer.channels
+    if layer.kind == "conv" and layer.in_channels > 1:  # of one channel it becomes depthwise with a multiplier
+        unpadded_1x1 = taps == 1 and not any(layer.padding)
+        return 0 if unpadded_1x1 else 4 * (-(-taps * layer.in_channels // 4) * 4)
+    return 0
+
+
+def _tail_bytes(layer: Layer) -> int:
+    channels = layer.channels if layer.kind in WEIGHTED else 0
+    return _OPERATOR.get(layer.kind, _OTHER_OPERATOR) + _CHANNEL * channels
+
+
+def _is_activation(allocation: Allocation) -> bool:
+    return allocation.constant == 0 and allocation.per_channel > 0
