@@ -24,6 +24,7 @@ from suite.config.presets import apply_preset
 from suite.hardware.costs import HardwareModel
 from suite.records.labels import run_label
 from suite.records.store import content_id
+from suite.space.board import check_board, with_board_limits
 from suite.space.budget import Budget, Solutions, parse_budget
 from suite.space.choice_space import ChoiceSpace
 from suite.space.width_space import WidthSpace
@@ -80,7 +81,12 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     hardware = HardwareModel(build(config.device, "device"))
     network = plan_reference_network(config.network, benchmark_node, benchmark.input_shape)
     space = WidthSpace(network.layers, hardware)
-    budget = parse_budget(plain(config.budget), space.reference_costs, hardware.units, solutions)
+    limits = plain(config.budget)
+    within_board = limits.pop("board")
+    budget = parse_budget(limits, space.reference_costs, hardware.units, solutions)
+    check_board(budget, hardware.device)
+    if within_board:
+        budget = with_board_limits(budget, hardware.device, network.layers)
     space_name = _space_name(config.space, method)
     supernet, choices = None, None
     if space_name == "masks":

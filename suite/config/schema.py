@@ -9,7 +9,10 @@ from omegaconf import MISSING
 
 @dataclass
 class BudgetNode:
-    """Upper limits: a share of the reference network ("25%"), a number with a unit ("20kB", "5ms", "1.5M"), or null."""
+    """Upper limits: a share of the reference network ("25%"), a number with a unit ("20kB", "5ms", "1.5M"), or null.
+
+    board: whether the RAM and flash of the device's board are limits, too.
+    """
 
     weights: Any = None
     weights_full: Any = None
@@ -18,6 +21,7 @@ class BudgetNode:
     ram: Any = None
     latency: Any = None
     energy: Any = None
+    board: bool | None = None
 
 
 @dataclass

@@ -31,8 +31,10 @@ class RunRecord:
     differ from its default; `space` is among them where it is not `masks`.
     `status` is "done" or "failed"; a run that was killed has no record, its checkpoints wait for the next call.
     Costs, targets and violations are keyed by metric; units are those of `units`. A violation is
-    max(0, cost/target - 1). `meter` is `Meter.report()`: resources in total and by phase. `scores` has
-    "validation", measured by `selection_name`, "test", measured by `score_name`, and the test's others as
+    max(0, cost/target - 1). `board` says what the network needs of the device's board and whether it fits
+    (`suite.space.board`); `extrapolated` says why its latency is an extrapolation, if it is one. `meter` is
+    `Meter.report()`: resources in total and by phase. `scores` has "validation", measured by `selection_name`,
+    "test", measured by `score_name`, and the test's others as
     "test/<name>"; `quality_target` is MLPerf Tiny's.
     """
 
@@ -58,6 +60,8 @@ class RunRecord:
     costs: Mapping[str, float] = field(default_factory=dict)
     violations: Mapping[str, float] = field(default_factory=dict)
     feasible: bool = False
+    board: Mapping[str, Any] = field(default_factory=dict)
+    extrapolated: tuple[str, ...] = ()
     search_violations: Mapping[str, float] | None = None
     selection: str = ""
     candidates: tuple[Mapping[str, Any], ...] = ()
@@ -98,7 +102,7 @@ class RunRecord:
             if not isinstance(value, _KINDS[name]):
                 raise RecordError(f"field {name} is of type {type(value).__name__}")
         _check_parts(raw)
-        for name in ("candidates", "artefacts"):
+        for name in ("candidates", "artefacts", "extrapolated"):
             raw[name] = tuple(raw.get(name, ()))
         if raw.get("error"):  # may name a file in another encoding, as halves of characters
             raw["error"] = raw["error"].encode(errors="replace").decode()
@@ -116,7 +120,9 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     for name in _COUNTS:
         _check(name, raw.get(name) or {}, int)
     _check("candidates", dict(enumerate(raw.get("candidates", ()))), dict)
-    _check("artefacts", dict(enumerate(raw.get("artefacts", ()))), str)
+    for name in ("artefacts", "extrapolated"):
+        _check(name, dict(enumerate(raw.get(name, ()))), str)
+    _check("board", raw.get("board") or {}, int, bool, type(None))
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
         _check(name, {part: node[part] for part in parts if part in node}, dict)

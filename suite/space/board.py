@@ -1,0 +1,99 @@
+"""The memory of a board as limits, and whether a network fits it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from suite import SuiteError
+from suite.hardware.arena import Arena
+from suite.hardware.latency import Device
+from suite.hardware.layers import Network
+from suite.space.budget import KILO, Budget, Constraint
+
+_MEMORIES = {"ram": "ram_kib", "flash": "flash_kib"}
+UNKNOWN = "memory of the board unknown"
+
+
+@dataclass(frozen=True)
+class BoardFit:
+    """What a network needs of a board, and what the board has, in bytes; None where that is unknown.
+
+    flash: the network's file alone; the program comes on top.
+    """
+
+    arena: Arena
+    flash: int
+    ram_limit: int | None
+    flash_limit: int | None
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether both memories hold the network; None where one is unknown and the other does not decide."""
+        parts = [(self.arena.total, self.ram_limit), (self.flash, self.flash_limit)]
+        known = [needed <= limit for needed, limit in parts if limit is not None]
+        if not all(known):
+            return False
+        return True if len(known) == len(parts) else None
+
+    def as_record(self) -> dict[str, Any]:
+        """For a run's record."""
+        return {
+            "fits": self.fits,
+            "head": self.arena.head,
+            "scratch": self.arena.scratch,
+            "tail": self.arena.tail,
+            "arena": self.arena.total,
+            "flash": self.flash,
+            "ram_limit": self.ram_limit,
+            "flash_limit": self.flash_limit,
+        }
+
+
+def board_fit(device: Device, network: Network, costs: Mapping[str, float]) -> BoardFit:
+    """How a traced network with these exact costs fits the board of `device`."""
+    limits = _limits(device)
+    return BoardFit(Arena.of(network), int(costs["flash"]), limits["ram"], limits["flash"])
+
+
+def with_board_limits(budget: Budget, device: Device, reference: Network) -> Budget:
+    """The budget with the board's memory as limits of `ram` and `flash`, where it has none that are lower.
+
+    RAM is the board's without what the arena of the reference network has beside activations: thinner networks have
+    less of it.
+
+    Raises:
+        SuiteError: the device's file does not say how much memory the board has.
+    """
+    limits = {metric: limit for metric, limit in _limits(device).items() if limit is not None}
+    if unknown := [f"device.{_MEMORIES[metric]}" for metric in _MEMORIES if metric not in limits]:
+        raise SuiteError(f"budget.board=true: {UNKNOWN}, {' and '.join(unknown)} of {device.name} not given")
+    arena = Arena.of(reference)
+    targets = {"ram": limits["ram"] - arena.scratch - arena.tail, "flash": limits["flash"]}
+    constraints = {c.metric: c for c in budget}
+    for metric, target in targets.items():
+        if target <= 0:
+            raise SuiteError(f"budget.board=true: {device.name} has too little {metric} for any network")
+        if metric not in constraints or constraints[metric].target > target:
+            constraints[metric] = Constraint(metric, float(target), "board")
+    return Budget(tuple(constraints.values()))
+
+
+def check_board(budget: Budget, device: Device) -> None:
+    """Refuse limits that the board cannot hold.
+
+    Raises:
+        SuiteError: naming the limit and the board's memory.
+    """
+    limits = _limits(device)
+    for c in budget:
+        limit = limits.get(c.metric)
+        if limit is not None and c.target > limit:
+            raise SuiteError(
+                f"budget.{c.metric}={c.text} ({c.target:,.0f} B) is more than the board of {device.name} has "
+                f"({limit // KILO:,} KiB): give less, or another device"
+            )
+
+
+def _limits(device: Device) -> dict[str, int | None]:
+    memories = {metric: getattr(device, name, None) for metric, name in _MEMORIES.items()}
+    return {metric: None if kib is None else int(kib * KILO) for metric, kib in memories.items()}

@@ -1,0 +1,86 @@
+"""The board's memory: limits from it, refusals above it, and whether a network fits."""
+
+from dataclasses import replace
+
+import pytest
+from devices import device
+from tasks import plan
+
+from suite import SuiteError
+from suite.hardware.arena import Arena
+from suite.hardware.trace import trace
+from suite.models.mobilenet_v1 import MobileNetV1
+from suite.space.board import board_fit, with_board_limits
+from suite.space.budget import Budget, Constraint
+
+HARDWARE = device("nucleo_g0b1re")  # 144 KiB of RAM, 512 KiB of flash
+NETWORK = trace(MobileNetV1(), (3, 96, 96))
+COSTS = HARDWARE.exact(NETWORK)
+
+
+def _board(**memories: int | None):  # type: ignore[no-untyped-def]
+    return replace(HARDWARE.device, **memories)
+
+
+def test_a_network_fits_where_arena_and_file_do() -> None:
+    fit = board_fit(HARDWARE.device, NETWORK, COSTS)
+    arena = Arena.of(NETWORK)
+    assert fit.fits is True
+    assert fit.as_record() == {
+        "fits": True,
+        "head": arena.head,
+        "scratch": arena.scratch,
+        "tail": arena.tail,
+        "arena": arena.head + arena.scratch + arena.tail,
+        "flash": COSTS["flash"],
+        "ram_limit": 144 * 1024,
+        "flash_limit": 512 * 1024,
+    }
+
+
+@pytest.mark.parametrize(
+    ("memories", "expected"),
+    [
+        ({"ram_kib": 72}, False),  # as much as the head of 73,728 B, and nothing for the rest of the arena
+        ({"flash_kib": 256}, False),
+        ({"ram_kib": None}, None),
+        ({"ram_kib": None, "flash_kib": None}, None),
+        ({"ram_kib": None, "flash_kib": 256}, False),
+    ],
+)
+def test_what_does_not_fit_or_is_unknown(memories: dict[str, int | None], expected: bool | None) -> None:
+    assert board_fit(_board(**memories), NETWORK, COSTS).fits is expected
+
+
+def test_limits_of_the_board_leave_room_for_the_rest_of_the_arena() -> None:
+    budget = with_board_limits(Budget(), HARDWARE.device, NETWORK)
+    arena = Arena.of(NETWORK)
+    assert budget.targets == {"ram": 144 * 1024 - arena.scratch - arena.tail, "flash": 512 * 1024}
+    assert budget.label == "ram board + flash board"
+
+
+def test_a_lower_limit_of_ones_own_stays() -> None:
+    own = Budget((Constraint("ram", 10_000.0, "10000B"), Constraint("flash", 1e6, "1MB")))
+    assert with_board_limits(own, HARDWARE.device, NETWORK).targets == {"ram": 10_000, "flash": 512 * 1024}
+
+
+def test_a_board_without_memory_figures_sets_no_limits() -> None:
+    with pytest.raises(SuiteError, match=r"memory of the board unknown, device.flash_kib of nucleo_g0b1re not given"):
+        with_board_limits(Budget(), _board(flash_kib=None), NETWORK)
+
+
+def test_a_run_takes_its_limits_from_the_board() -> None:
+    made = plan("budget.board=true", "device=nucleo_g0b1re", "budget.weights=50%")
+    assert made.budget.label == "weights 50% + ram board + flash board"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("budget.ram=145kB", r"budget.ram=145kB \(148,480 B\) is more than the board of nucleo_g0b1re has \(144 KiB\)"),
+        ("budget.flash=1MB", r"budget.flash=1MB .* \(512 KiB\)"),
+    ],
+)
+def test_more_than_the_board_has_is_refused(override: str, message: str) -> None:
+    with pytest.raises(SuiteError, match=message):
+        plan("device=nucleo_g0b1re", override)
