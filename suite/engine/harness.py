@@ -25,7 +25,8 @@ from suite.engine.candidates import SELECTION, choose_candidate, evaluate_candid
 from suite.engine.environment import environment
 from suite.engine.memory import PeakMemory
 from suite.engine.preflight import check_method, check_outputs
-from suite.hardware.layers import Layer
+from suite.hardware.layers import Network
+from suite.hardware.run_nodes import memory_node, operators_node
 from suite.hardware.trace import trace
 from suite.records.claims import claimed
 from suite.records.record import RunRecord
@@ -155,7 +156,7 @@ def _conclude(
     files = {
         "history": pd.DataFrame(list(result.history)) if result.history else None,
         "predictions": plan.benchmark.recorded_predictions(predictions, test),
-        "architecture": architecture(plan, widths, layers.weighted, chosen.candidate.choices),
+        "architecture": architecture(plan, widths, layers, chosen.candidate.choices),
         "weights": network.cpu().state_dict(),
     }
     return record, files
@@ -174,12 +175,12 @@ def _test_scores(plan: Plan, predictions: Tensor, test: Split) -> dict[str, floa
     return {"test": scores[main], **{f"test/{name}": value for name, value in scores.items() if name != main}}
 
 
-def architecture(
-    plan: Plan, widths: Mapping[str, int], layers: Sequence[Layer], choices: Mapping[str, str]
-) -> dict[str, Any]:
+def architecture(plan: Plan, widths: Mapping[str, int], network: Network, choices: Mapping[str, str]) -> dict[str, Any]:
     """The chosen network as JSON: the reference network, or the supernet and the chosen branches, that it comes from;
-    the width of each channel group; its layers.
+    the width of each channel group; its layers with weights; the plan of its memory; its operators and the reference
+    network's, with their costs.
     """
+    hardware = plan.task.hardware
     origin = {"supernet": plan.identity["supernet"], "choices": dict(choices)} if choices else {}
     return origin | {
         "reference_network": plan.identity["benchmark"]["network"],
@@ -195,8 +196,11 @@ def architecture(
                 "stride": list(x.stride),
                 "size": list(x.size),
             }
-            for x in layers
+            for x in network.weighted
         ],
+        "memory": memory_node(network),
+        "operators": operators_node(hardware, network),
+        "reference_operators": operators_node(hardware, plan.task.space.network),
     }
 
 

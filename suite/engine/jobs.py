@@ -19,6 +19,7 @@ from suite.engine.solutions import references, resolved_plan, without_solutions
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store, check_experiment_name
+from suite.records.verdict import describe_fit
 from suite.task.progress import Progress
 from suite.task.splits import load_data
 from suite.task.task import Workspace
@@ -187,13 +188,14 @@ def run_job(config: DictConfig, wait: bool = False) -> None:
 
 
 def _log_result(record: RunRecord, label: str) -> None:
-    worst = max(record.violations.values(), default=0.0)
+    extrapolated = f", latency extrapolated ({'; '.join(record.extrapolated)})" if record.extrapolated else ""
     log.info(
-        "%s: %s %.4f, %s, %.2f standard trainings, %.0f s%s",
+        "%s: %s %.4f (float), %s%s, %.2f standard trainings, %.0f s%s",
         label,
         record.score_name,
         record.scores["test"],
-        "fits" if record.feasible else f"violates by {worst:.1%}",
+        describe_fit(record),
+        extrapolated,
         record.meter["standard_trainings"]["total"],
         record.meter["total"]["wall_s"],
         session.time_left,

@@ -11,10 +11,14 @@ from pathlib import Path
 
 from suite import SuiteError
 from suite.data.files import replacing
+from suite.records.deployment import DEPLOYMENT
 
 ARCHIVE_NAME = "records.zip"
-ARCHIVED_FILES = ("record.json", "history.parquet", "predictions.npz", "architecture.json", "plan.json")
-"""What an archive holds of a run: not its weights or checkpoints."""
+ARCHIVED_FILES = (
+    *("record.json", "history.parquet", "predictions.npz", "architecture.json", "plan.json"),
+    DEPLOYMENT,
+)
+"""What an archive holds of a run: not its weights, checkpoints or files for a board."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same records give the same bytes
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError)

@@ -68,7 +68,7 @@ class Deployed:
             for name in ("ram", "arena", "flash", "examples", "calibration_examples", "score"):
                 values[name] = (float if name == "score" else int)(values[name])
             return cls(**values)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, RecordError):
                 raise
             raise RecordError(f"{DEPLOYMENT}: torn, or not written by this suite ({error})") from error

@@ -1,7 +1,7 @@
 """An experiment as one tidy file, a row a run, for analyses of one's own."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -9,6 +9,8 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.data.files import replacing
+from suite.records.deployment import Deployed
+from suite.records.deployments import read_deployments
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
@@ -25,9 +27,9 @@ def _parquet(table: pd.DataFrame, file: IO[bytes]) -> None:
 _WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, ".parquet": _parquet}
 
 
-def export_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+def export_frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | None = None) -> pd.DataFrame:
     """The frame of the records with each variant as JSON: {"guarantee": "off"}, {} for the default."""
-    table = frame(records)
+    table = frame(records, deployments)
     return table.assign(variant=[json.dumps(dict(pairs)) for pairs in table["variant"]])
 
 
@@ -52,7 +54,7 @@ def export(store: Store, path: Path) -> int:
     records = store.records()
     if not records:
         raise SuiteError(f"{store.folder}: no records to export")
-    table = export_frame(records)
+    table = export_frame(records, read_deployments(store, [record.id for record in records]))
     try:
         with replacing(path) as file:
             writer(table, file)

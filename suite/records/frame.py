@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from suite.records.deployment import Deployed
 from suite.records.labels import option_text
 from suite.records.record import METRICS, PHASES, RunRecord
+from suite.records.verdict import Board, describe_fit
 
 GROUP = ["benchmark", "preset", "device", "budget", "method", "variant"]
 """The columns that runs must share to be averaged over random seeds."""
@@ -17,11 +19,12 @@ GROUP = ["benchmark", "preset", "device", "budget", "method", "variant"]
 _NAN = float("nan")
 _NUMERICS = ("threads", "compute")
 _FURTHER = "test/"
+_BOARD_COLUMNS = (("arena", "ram_limit"), ("flash", "flash_limit"))
 _UNSET = object()
 _LABEL = 24
 
 
-def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+def frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | None = None) -> pd.DataFrame:
     """One row per record, in the order of benchmark, preset, device, budget, method, variant, seed and id.
 
     Plain columns: id, experiment, status, benchmark, preset, budget, method, variant, options, device, seed,
@@ -29,7 +32,12 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     (of the test score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation,
     max_search_violation (relative, NaN where absent), trainings, trainings_amortised and trainings_shared (standard
     trainings of the reference network), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length (the
-    recipe's epochs and cuts in words), data_note, error ("" where none).
+    recipe's epochs and cuts in words), data_note, error ("" where none), verdict (`describe_fit`), board_fits (True,
+    False, or None where the board's memory is unknown), extrapolated (why the latency is one, "" where it is not).
+
+    Columns of the board: `board/arena`, `board/ram_limit`, `board/flash`, `board/flash_limit`; of the int8 network of a
+    run that is among `deployments` (run -> what was measured): `int8/score`, `int8/ram`, `int8/arena`, `int8/flash`;
+    all but the score in bytes. Scores without `int8/` are of float networks.
 
     Columns by metric: `cost/`, `relative/` (cost over the reference network's), `reference/` and `unit/`; by budgeted
     metric `target/`, `violation/` and `search_violation/`; by phase `trainings/`; by further test score `score/`. What
@@ -44,12 +52,19 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     limited = in_order(m for r in ordered for m in r.targets)
     users = _artefact_users(ordered)
     scores = sorted({name for r in ordered for name in r.scores if name.startswith(_FURTHER)})
+    deployed = deployments or {}
     columns = [
-        _facts(r) | _further_scores(r, scores) | _metric_columns(r, metrics, limited) | _effort(r, users)
+        _facts(r)
+        | _further_scores(r, scores)
+        | _int8(deployed.get(r.id))
+        | _metric_columns(r, metrics, limited)
+        | _board(r)
+        | _effort(r, users)
         for r in ordered
     ]
     table = pd.DataFrame(columns)
     if ordered:
+        table["board_fits"] = pd.Series([row["board_fits"] for row in columns], index=table.index, dtype=object)
         table["variant"] = pd.Series(_variants(ordered), index=table.index, dtype=object)
     return table
 
@@ -98,6 +113,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "quality_target": _or_nan(record.quality_target),
         "chance": _or_nan(record.config.get("benchmark", {}).get("chance")),
         "feasible": record.feasible,
+        "verdict": describe_fit(record),
         "max_violation": _largest(record, record.violations),
         "max_search_violation": _largest(record, record.search_violations),
         "threads": settings.get("threads", _NAN),
@@ -114,6 +130,21 @@ def _or_nan(value: float | None) -> float:
 
 def _further_scores(record: RunRecord, names: Iterable[str]) -> dict[str, float]:
     return {f"score/{name.removeprefix(_FURTHER)}": record.scores.get(name, _NAN) for name in names}
+
+
+def _int8(deployed: Deployed | None) -> dict[str, float]:
+    """What was measured of the int8 network."""
+    names = ("score", "ram", "arena", "flash")
+    return {f"int8/{name}": _NAN if deployed is None else float(getattr(deployed, name)) for name in names}
+
+
+def _board(record: RunRecord) -> dict[str, Any]:
+    """What the network needs of the board and what that has; why its latency is an extrapolation."""
+    board = Board.of(record)
+    numbers: dict[str, float] = {}
+    for (needed, limit), memory in zip(_BOARD_COLUMNS, board.memories, strict=True):
+        numbers |= {f"board/{needed}": _or_nan(memory.needed), f"board/{limit}": _or_nan(memory.limit)}
+    return {"board_fits": board.fits, **numbers, "extrapolated": "; ".join(record.extrapolated)}
 
 
 def _length(recipe: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from filelock import Timeout
 
 from suite import SuiteError
 from suite.data.files import replacing, write_atomic
+from suite.records.deployment import DEPLOYMENT
 from suite.records.plan_note import PLAN_NOTE
 from suite.records.record import RecordError, RunRecord
 from suite.records.store import Broken, Store
@@ -24,13 +25,14 @@ _NOT_RESULTS = (
 
 @dataclass
 class Merged:
-    """What a merge did, as counts of runs, and what it could not do."""
+    """What a merge did, as counts of runs, artefacts and deployments, and what it could not do."""
 
     copied: int = 0
     finished: int = 0
     same: int = 0
     planned: int = 0
     artefacts: int = 0
+    deployments: int = 0
     left_out: list[str] = field(default_factory=list)
 
     @property
@@ -42,6 +44,7 @@ class Merged:
             (self.same, "already there"),
             (self.planned, "planned but not done"),
             (self.artefacts, "artefacts copied"),
+            (self.deployments, "deployments copied"),
             (len(self.left_out), "left out"),
         ):
             parts += [f"{count} {text}"] if count else []
@@ -71,9 +74,10 @@ def merge(into: Store, sources: Sequence[Store]) -> Merged:
     """Copy to `into` what the `sources` have and it has not: runs, plan notes, and the artefacts that runs name.
 
     Of a run that several have, the first finished one is taken, or the first failed one where none is finished; what
-    `into` has is replaced only where it failed and another finished. Run folders are copied as they are, `record.json`
-    last, so that an interrupted merge is simply done again; checkpoints stay where they are. Unreadable records on
-    either side, and runs that are at work in `into`, are left out and named.
+    `into` has is replaced only where it failed and another finished, and where it finished without being deployed it
+    gets another's `deploy.json`. Run folders are copied as they are, `record.json` last, so that an interrupted merge
+    is simply done again; checkpoints stay where they are. Unreadable records on either side, and runs that are at work
+    in `into`, are left out and named.
 
     Raises:
         SuiteError: two finished records of one run differ in their results; nothing was copied.
@@ -135,6 +139,7 @@ def _join(into: Store, runs: Sequence[_Run], merged: Merged) -> None:
     best = max(usable, key=lambda run: run.completeness)  # the first of equals: that of `into` comes first
     if best is own:
         merged.same += sum(run.completeness > 0 for run in usable[1:])
+        _copy_deployment(into, usable, merged)
         return
     try:
         with into.lock(into.run_folder(best.id)).acquire(timeout=0):
@@ -176,6 +181,16 @@ def _copy_run(into: Store, run: _Run, own: _Run, merged: Merged) -> None:
         shutil.rmtree(target / "checkpoints", ignore_errors=True)  # of the failed one: nothing will continue it
     merged.copied += 1
     merged.finished += own.completeness == 1
+
+
+def _copy_deployment(into: Store, runs: Sequence[_Run], merged: Merged) -> None:
+    """Bring what interpreters said of a run that is finished in `into`, where another has it and `into` has not."""
+    if runs[0].completeness < 2 or DEPLOYMENT in into.run_files(runs[0].id):
+        return
+    source = next((r for r in runs[1:] if r.completeness == 2 and DEPLOYMENT in r.store.run_files(r.id)), None)
+    if source is not None:
+        _copy_file(source, DEPLOYMENT, into.run_folder(source.id))
+        merged.deployments += 1
 
 
 def _copy_file(run: _Run, name: str, target: Path) -> None:

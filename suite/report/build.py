@@ -10,6 +10,8 @@ import pandas as pd
 from suite import SuiteError
 from suite.data.files import write_atomic
 from suite.records.archive import ARCHIVE_NAME
+from suite.records.deployment import Deployed
+from suite.records.deployments import read_deployments
 from suite.records.export import export_frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
@@ -28,10 +30,13 @@ from suite.report.tables.text import describe_setting, shared_setting
 
 @dataclass(frozen=True)
 class Report:
-    """What an experiment's records say: `df` is their `report_frame`, `published` the numbers of others beside them."""
+    """What an experiment's records say: `df` is their `report_frame`, `published` the numbers of others beside them;
+    `deployments` are the runs whose int8 network was measured.
+    """
 
     store: Store
     records: Sequence[RunRecord]
+    deployments: Mapping[str, Deployed]
     df: pd.DataFrame
     published: Sequence[PublishedNumber]
 
@@ -45,7 +50,9 @@ class Report:
         records = store.records()
         if not records:
             raise SuiteError(_no_records_message(store))
-        return cls(store, records, report_frame(records), load_published_numbers(store.root / PUBLISHED_FOLDER))
+        deployments = read_deployments(store, [record.id for record in records])
+        published = load_published_numbers(store.root / PUBLISHED_FOLDER)
+        return cls(store, records, deployments, report_frame(records, deployments), published)
 
     @cached_property
     def tables(self) -> Tables:
@@ -78,7 +85,7 @@ class Report:
 
     def _encode_tables(self, formats: Sequence[str]) -> dict[str, bytes]:
         """File name -> content, `runs.csv` with all runs among them."""
-        files = {"runs.csv": to_csv(export_frame(self.records))} if "csv" in formats else {}
+        files = {"runs.csv": to_csv(export_frame(self.records, self.deployments))} if "csv" in formats else {}
         for name, (raw, text) in self.tables.items():
             heading, notes = describe_setting(shared_setting(raw)), list(TABLE_NOTES.get(name, ()))
             if name == "published":

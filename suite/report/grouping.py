@@ -1,12 +1,13 @@
 """What runs are grouped by: a method with its variant, at a budget, in a setting of benchmark, preset and device."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
 
 import pandas as pd
 
+from suite.records.deployment import Deployed
 from suite.records.frame import frame
 from suite.records.labels import method_label
 from suite.records.record import RunRecord
@@ -50,9 +51,9 @@ Group = tuple[str, str, str, str, MethodVariant]
 """Values of the columns `GROUP`."""
 
 
-def report_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+def report_frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | None = None) -> pd.DataFrame:
     """`suite.records.frame.frame` with a `MethodVariant` in column `method`, in place of its method and variant."""
-    table = frame(records)
+    table = frame(records, deployments)
     distinct: dict[tuple[str, tuple[tuple[str, str], ...]], MethodVariant] = {}
     pairs = zip(table["method"], table["variant"], strict=True)
     methods = [distinct.setdefault(pair, MethodVariant(*pair)) for pair in pairs]

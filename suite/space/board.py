@@ -8,10 +8,10 @@ from suite import SuiteError
 from suite.hardware.arena import Arena
 from suite.hardware.latency import Device
 from suite.hardware.layers import Network
+from suite.records.verdict import BOARD_UNKNOWN
 from suite.space.budget import KILO, Budget, Constraint
 
 _MEMORIES = {"ram": "ram_kib", "flash": "flash_kib"}
-UNKNOWN = "memory of the board unknown"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def with_board_limits(budget: Budget, device: Device, reference: Network) -> Bud
     """
     limits = {metric: limit for metric, limit in _limits(device).items() if limit is not None}
     if unknown := [f"device.{_MEMORIES[metric]}" for metric in _MEMORIES if metric not in limits]:
-        raise SuiteError(f"budget.board=true: {UNKNOWN}, {' and '.join(unknown)} of {device.name} not given")
+        raise SuiteError(f"budget.board=true: {BOARD_UNKNOWN}, {' and '.join(unknown)} of {device.name} not given")
     arena = Arena.of(reference)
     targets = {"ram": limits["ram"] - arena.scratch - arena.tail, "flash": limits["flash"]}
     constraints = {c.metric: c for c in budget}

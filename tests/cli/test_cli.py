@@ -41,6 +41,10 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
     }
     assert all(r["feasible"] == (r["method"] == "duccio") for r in records)
     assert "4 runs: 4 run now" in caplog.text
+    lines = [r.getMessage() for r in caplog.records if "standard trainings" in r.getMessage()]
+    assert all("(float), " in line for line in lines)
+    assert sum(", fits, " in line for line in lines) == 2  # budget and board hold
+    assert sum(", violates by " in line and " %, " in line for line in lines) == 2
 
     caplog.clear()
     assert suite_("run", *sweep) == 0

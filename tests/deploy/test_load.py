@@ -26,7 +26,7 @@ def record(folder: Path, made: Plan, **nodes: Mapping[str, Any]) -> Path:
     groups = channel_groups(layers)
     widths = {groups.names[i]: n for i, n in enumerate(groups.sizes) if not groups.frozen[i]}
     folder.mkdir(parents=True, exist_ok=True)
-    content = architecture(made, widths, layers.weighted, {}) | nodes
+    content = architecture(made, widths, layers, {}) | nodes
     (folder / "architecture.json").write_text(json.dumps(content))
     save_tensors(folder / "weights.pt", network.state_dict())
     return folder

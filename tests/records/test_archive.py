@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from experiments import archived, experiment, files, note_plan
 from synthetic import make_failure, make_record, make_records
+from synthetic_files import deployed
 
 from suite import SuiteError
 from suite.cli.main import main
 from suite.records.archiving import archive_experiment
 from suite.records.claims import claimed
+from suite.records.deployments import read_deployments
 from suite.records.frame import frame
 from suite.records.record import RecordError
 from suite.records.status import run_states
@@ -33,6 +35,15 @@ class TestReading:
                 assert after.read_file(record.id, name) == runs[f"{record.id}/{name}"]
             assert after.read_file(record.id, "weights.pt") is None
             assert "weights.pt" not in after.run_files(record.id)
+
+    def test_what_interpreters_said_is_archived_and_what_they_ran_is_not(self, tmp_path: Path) -> None:
+        store, run = experiment(tmp_path, make_record()), make_record().id
+        (store.run_folder(run) / "deploy.json").write_text(deployed(run).to_json())
+        (store.run_folder(run) / "deploy").mkdir()
+        (store.run_folder(run) / "deploy" / "network.tflite").write_bytes(b"TFL3")
+        after = archived(store)
+        assert read_deployments(after, [run]) == {run: deployed(run)}
+        assert not store.run_folder(run).exists()
 
     def test_the_runs_folder_need_not_be_there(self, tmp_path: Path) -> None:
         store = archived(experiment(tmp_path, make_record()))

@@ -4,7 +4,8 @@ import json
 import math
 
 import pytest
-from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record, make_records
+from synthetic import BUDGETS, REFERENCE_COSTS, board, make_failure, make_record, make_records
+from synthetic_files import deployed
 
 from suite.records.frame import by_metric, frame
 from suite.records.record import RunRecord
@@ -92,6 +93,48 @@ def test_failed_run_has_its_error_and_no_numbers() -> None:
     assert row["error"] == "ValueError: no"
     assert row[["score", "cost/weights", "max_violation", "trainings", "trainings_amortised"]].isna().all()
     assert row["reference/weights"] == REFERENCE_COSTS["weights"]
+
+
+def test_int8_columns_are_those_of_the_deployment_and_nan_without_one() -> None:
+    first, second = make_record(seed=0), make_record(seed=1)
+    df = frame([first, second], {first.id: deployed(first.id)}).set_index("id")
+    columns = ["int8/score", "int8/ram", "int8/arena", "int8/flash"]
+    assert df.loc[first.id, columns].to_list() == [0.875, 1_696, 4_912, 61_672]
+    assert df.loc[second.id, columns].isna().all()
+    assert frame([first])[columns].isna().all(axis=None)
+
+
+def test_board_columns_are_those_of_the_record() -> None:
+    records = [
+        make_record(seed=0, board=board()),
+        make_record(seed=1, board=board(arena=70_000)),
+        make_record(seed=2, board=board(ram=None, rom=None)),
+        make_record(seed=3),
+    ]
+    df = frame(records)
+    assert df["board_fits"].to_list() == [True, False, None, None]
+    numbers = df[["board/arena", "board/ram_limit", "board/flash", "board/flash_limit"]]
+    assert numbers.iloc[1].to_list() == [70_000, 65_536, 90_000, 131_072]
+    assert numbers.iloc[2].to_list() == pytest.approx([60_000, math.nan, 90_000, math.nan], nan_ok=True)
+    assert numbers.iloc[3].isna().all()
+
+
+def test_what_is_known_of_the_board_alone_keeps_its_kind() -> None:
+    assert frame([make_record(board=board())])["board_fits"].to_list() == [True]
+    assert frame([make_record()])["board_fits"].to_list() == [None]
+
+
+def test_reasons_of_an_extrapolation_are_one_text() -> None:
+    records = [make_record(seed=0, extrapolated=("too few MACs", "unknown kind")), make_record(seed=1)]
+    assert frame(records)["extrapolated"].to_list() == ["too few MACs; unknown kind", ""]
+
+
+def test_an_older_record_without_board_and_extrapolation_is_read() -> None:
+    raw = json.loads(make_record().to_json())
+    del raw["board"], raw["extrapolated"]
+    row = frame([RunRecord.from_json(json.dumps(raw))]).iloc[0]
+    assert (row["board_fits"], row["extrapolated"]) == (None, "")
+    assert row["verdict"] == "fits the budget; memory of the board unknown"
 
 
 def test_amortised_trainings_share_an_artefact_among_the_finished_runs_that_used_it() -> None:

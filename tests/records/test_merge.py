@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from synthetic import make_failure, make_record
+from synthetic_files import deployed
 
 from suite import SuiteError
 from suite.cli.main import main
 from suite.data.files import write_atomic
+from suite.records.archiving import archive_experiment
 from suite.records.merge import merge
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
@@ -118,6 +120,39 @@ def test_artefacts_that_a_copied_run_names_come_along(tmp_path: Path) -> None:
     assert merge(here, [there]).artefacts == 1
     assert (here.artefact_folder(shared) / "reference.pt").read_bytes() == b"weights"
     assert not here.artefact_folder("of-another-experiment").exists()
+
+
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_a_finished_run_gets_the_deployment_that_another_machine_made(is_archived: bool, tmp_path: Path) -> None:
+    record = make_record()
+    here, there = machine(tmp_path / "a", record), machine(tmp_path / "b", record)
+    if is_archived:
+        archive_experiment(here, remove=True)
+    content = deployed(record.id).to_json().encode()
+    write_atomic(there.run_folder(record.id) / "deploy.json", content)
+    merged = merge(here, [there])
+    assert merged.line == "0 runs copied, 1 already there, 1 deployments copied"
+    assert here.read_file(record.id, "deploy.json") == content
+    assert here.read(record.id) == record
+    assert merge(here, [there]).deployments == 0
+
+
+def test_a_deployment_that_is_here_stays(tmp_path: Path) -> None:
+    record = make_record()
+    here, there = machine(tmp_path / "a", record), machine(tmp_path / "b", record)
+    for store, score in ((here, 0.8), (there, 0.9)):
+        write_atomic(store.run_folder(record.id) / "deploy.json", deployed(record.id, score).to_json().encode())
+    before = contents(here)
+    assert merge(here, [there]).deployments == 0
+    assert contents(here) == before
+
+
+def test_a_copied_run_brings_its_deployment(tmp_path: Path) -> None:
+    record = make_record()
+    here, there = machine(tmp_path / "a"), machine(tmp_path / "b", record)
+    write_atomic(there.run_folder(record.id) / "deploy.json", deployed(record.id).to_json().encode())
+    merge(here, [there])
+    assert here.read_file(record.id, "deploy.json") == deployed(record.id).to_json().encode()
 
 
 @pytest.mark.parametrize("torn", ["here", "there"])

@@ -100,6 +100,17 @@ def _result_fields(record: RunRecord, limits: Budget) -> dict[str, object]:
     }
 
 
+def board(
+    arena: int = 60_000, flash: int = 90_000, ram: int | None = 65_536, rom: int | None = 131_072
+) -> dict[str, Any]:
+    """The node `board` of a record: what the network needs, and the board's RAM and flash in bytes."""
+    limits = [(arena, ram), (flash, rom)]
+    known = [needed <= limit for needed, limit in limits if limit is not None]
+    fits = False if not all(known) else True if len(known) == 2 else None
+    parts = {"head": arena - 10_000, "scratch": 6_000, "tail": 4_000}
+    return {"fits": fits, **parts, "arena": arena, "flash": flash, "ram_limit": ram, "flash_limit": rom}
+
+
 def with_chance(record: RunRecord, chance: float = 0.1) -> RunRecord:
     """The record of a benchmark that states a chance score."""
     return dataclasses.replace(

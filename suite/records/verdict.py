@@ -1,0 +1,97 @@
+"""Whether a run's network fits, in words: the budget's limits, and the memory of the board that it is to run on.
+
+"fits" alone is said only where both hold. Every table, figure and line takes its words from here.
+"""
+
+from dataclasses import dataclass
+
+from suite.records.record import RunRecord
+
+BOARD_UNKNOWN = "memory of the board unknown"
+
+FITS = "fits"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One memory of a board in bytes: what the network needs of it and what the board has; None where unknown."""
+
+    name: str
+    needed: int | None
+    limit: int | None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether it is known to be too small."""
+        return self.needed is not None and self.limit is not None and self.needed > self.limit
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be told."""
+        return self.needed is not None and self.limit is not None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.needed or 0:,} of {self.limit or 0:,} B"
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a run's record says of the board's RAM (the whole arena) and flash (the network's file)."""
+
+    memories: tuple[Memory, ...]
+
+    @classmethod
+    def of(cls, record: RunRecord) -> "Board":
+        """The board of a record; nothing is known where the record has no node `board`, as older ones."""
+        needs = (("RAM", "arena", "ram_limit"), ("flash", "flash", "flash_limit"))
+        values = {key: _bytes(record.board.get(key)) for _, *keys in needs for key in keys}
+        return cls(tuple(Memory(name, values[needed], values[limit]) for name, needed, limit in needs))
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether both memories hold the network; None where one is unknown and the other does not decide."""
+        if any(memory.exceeded for memory in self.memories):
+            return False
+        return True if all(memory.known for memory in self.memories) else None
+
+    @property
+    def exceeded(self) -> str:
+        """The memories that are too small: "RAM 90,112 of 65,536 B"."""
+        return ", ".join(str(memory) for memory in self.memories if memory.exceeded)
+
+    @property
+    def unknown(self) -> str:
+        """Which memory is unknown: "flash of the board unknown"; "" where none is."""
+        missing = [memory.name for memory in self.memories if not memory.known]
+        if not missing:
+            return ""
+        return BOARD_UNKNOWN if len(missing) == len(self.memories) else f"{missing[0]} of the board unknown"
+
+
+def describe_fit(record: RunRecord) -> str:
+    """The verdict on a finished run in a few words; "" for a run that did not finish.
+
+    Examples: "fits" (budget and board), "fits the budget; memory of the board unknown", "fits the budget, not the board
+    (RAM 90,112 of 65,536 B)", "violates by 3.1 %", "no budget; fits the board".
+    """
+    if record.status != "done":
+        return ""
+    board = Board.of(record)
+    if not record.targets:
+        exceeded = f"does not fit the board ({board.exceeded})" if board.fits is False else ""
+        return f"no budget; {exceeded or board.unknown or 'fits the board'}"
+    if not record.feasible:
+        missed = f"violates by {_percent(max(record.violations.values(), default=0.0))} %"
+        return missed + (f", and exceeds the board ({board.exceeded})" if board.fits is False else "")
+    if board.fits is False:
+        return f"fits the budget, not the board ({board.exceeded})"
+    return FITS if board.fits else f"fits the budget; {board.unknown}"
+
+
+def _bytes(value: object) -> int | None:
+    return value if type(value) is int else None  # exactly: true is no number
+
+
+def _percent(violation: float) -> str:
+    """A violation in %, to one decimal; what is above 0 never reads as 0."""
+    return "<0.1" if 0 < violation < 0.0005 else f"{100 * violation:.1f}"
