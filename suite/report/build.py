@@ -21,7 +21,7 @@ from suite.report.figures.style import PAPER
 from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
 from suite.report.request import FORMATS, ReportRequest, check_choices
-from suite.report.tables.contents import TABLE_NOTES, Tables, build_tables
+from suite.report.tables.contents import Tables, build_tables, table_notes
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
 from suite.report.tables.published_comparison import comparison_footnotes
 from suite.report.tables.published_numbers import PUBLISHED_FOLDER, PublishedNumber, load_published_numbers
@@ -87,7 +87,7 @@ class Report:
         """File name -> content, `runs.csv` with all runs among them."""
         files = {"runs.csv": to_csv(export_frame(self.records, self.deployments))} if "csv" in formats else {}
         for name, (raw, text) in self.tables.items():
-            heading, notes = describe_setting(shared_setting(raw)), list(TABLE_NOTES.get(name, ()))
+            heading, notes = describe_setting(shared_setting(raw)), table_notes(name, raw)
             if name == "published":
                 notes = [*comparison_footnotes(self.df, self.published, raw), *notes]
             if "csv" in formats:

@@ -107,4 +107,4 @@ def test_readable_hypervolume_is_the_mean_over_seeds() -> None:
     table = table_of(*(run("50%", seed, feasible=True) for seed in range(3)))
     readable = format_hypervolume_table(table)
     assert readable["hypervolume [95%]"].item().startswith(f"{table['hypervolume'].mean():.3f} [")
-    assert readable[["seeds", "budgets", "of these fit"]].to_numpy().tolist() == [["3", "1", "1"]]
+    assert readable[["seeds", "budgets", "of these fit budget"]].to_numpy().tolist() == [["3", "1", "1"]]

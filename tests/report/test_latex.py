@@ -9,7 +9,7 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.records.store import Store
 from suite.report.grouping import report_frame
-from suite.report.tables.contents import TABLE_NOTES, build_tables
+from suite.report.tables.contents import build_tables, table_notes
 from suite.report.tables.markup import to_latex
 from suite.report.tables.published_numbers import load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
@@ -43,7 +43,7 @@ def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
     expected = "main headline summary ablation pairs pooled scores published failures"
     assert set(expected.split()) <= set(tables)
     parts = [
-        to_latex(text, describe_setting(shared_setting(raw)), TABLE_NOTES.get(name, ()))
+        to_latex(text, describe_setting(shared_setting(raw)), table_notes(name, raw))
         for name, (raw, text) in tables.items()
     ]
     (tmp_path / "report.tex").write_text(DOCUMENT % "\n\\newpage\n".join(parts), encoding="utf-8")

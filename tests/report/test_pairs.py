@@ -125,4 +125,4 @@ def test_readable_tables_write_differences_in_points() -> None:
     variant = format_ablation_table(ablation_table(df, main)).iloc[1]
     assert variant["difference, points [95%]"] == "-1.00 [-2.00, +0.00]"
     other = format_pairs_table(pairs_table(df, main, NO_STORE)).iloc[0]
-    assert (other["scores"], other["chance to be better [95%]"]) == ("0.700, 0.850", "0.00")
+    assert (other["float scores"], other["chance to be better [95%]"]) == ("0.700, 0.850", "0.00")

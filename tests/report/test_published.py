@@ -274,7 +274,7 @@ class TestBeside:
         by_name = rows.groupby("network").first()
         assert by_name.loc["DUCCIO paper, example B", "weights"] == "9.96 k parameters"
         assert by_name.loc["DUCCIO paper, GAP8, deployed networks", "weights"] == "14.6 kB to 75.5 kB"
-        scores = rows.loc[rows["network"] == "DUCCIO paper, best network found", "test accuracy"]
+        scores = rows.loc[rows["network"] == "DUCCIO paper, best network found", "test accuracy (ours: float)"]
         assert set(scores) == {"0.857", "0.9282"}
         assert (
             by_name.loc["OENNE notebook, mask-based after path-based, lambda 1e-4", "weights"] == "up to 1 k parameters"

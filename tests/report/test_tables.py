@@ -1,16 +1,18 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from rich.console import Console
-from synthetic import make_failure, make_record, make_records
+from synthetic import board, make_failure, make_record, make_records
+from synthetic_files import deployed
 
 from suite.records.store import Store
 from suite.report.grouping import MethodVariant, report_frame
 from suite.report.statistics.intervals import wilson_interval
 from suite.report.tables.console import console_table
-from suite.report.tables.contents import TABLE_NOTES, build_tables
+from suite.report.tables.contents import build_tables, table_notes
 from suite.report.tables.cost import cost_table, format_cost_table
 from suite.report.tables.failures import failure_table, format_failure_table
 from suite.report.tables.main import format_main_table, main_table
@@ -66,7 +68,87 @@ def test_share_of_runs_that_fit_has_wilsons_bounds() -> None:
     table = main_table(report_frame([make_record(seed=s, feasible=s < 2) for s in range(3)]))
     low, high = wilson_interval(2, 3).low, wilson_interval(2, 3).high
     assert table[["fits", "fits_low", "fits_high"]].to_numpy().tolist() == [["2/3", low, high]]
-    assert format_main_table(table)["fits [95%]"].item() == "2/3 [21, 94]"
+    assert format_main_table(table)["fits budget [95%]"].item() == "2/3 [21, 94]"
+
+
+def test_int8_score_stands_beside_the_float_score_with_its_interval() -> None:
+    records = [make_record(seed=s) for s in range(3)]
+    deployments = {r.id: deployed(r.id, score) for r, score in zip(records, (0.80, 0.82, 0.90), strict=True)}
+    table = main_table(report_frame(records, deployments))
+    assert [table[f"int8_{end}"].item() for end in ("score", "low", "high")] == pytest.approx([0.84, 0.80, 0.90])
+    readable = format_main_table(table)
+    assert list(readable)[2:4] == ["float test accuracy [95%]", "int8 test accuracy [95%]"]
+    assert readable["int8 test accuracy [95%]"].item() == "0.840 [0.800, 0.900]"
+
+
+def test_int8_score_of_some_runs_says_of_how_many() -> None:
+    records = [make_record(seed=s) for s in range(3)]
+    df = report_frame(records, {records[0].id: deployed(records[0].id, 0.8)})
+    assert format_main_table(main_table(df))["int8 test accuracy [95%]"].item() == "0.800 (1 of 3)"
+
+
+def test_without_deployed_runs_there_is_no_int8_column(df: pd.DataFrame) -> None:
+    assert not any("int8" in column for column in format_main_table(main_table(df)))
+    assert all("float" in column for column in format_main_table(main_table(df)) if "accuracy" in column)
+
+
+@pytest.mark.parametrize(
+    ("boards", "text"),
+    [
+        ([board(), board(), board()], "3/3"),
+        ([board(), board(arena=70_000), board(flash=140_000)], "1/3"),
+        ([board(), board(ram=None, rom=None), {}], "1/1, 2 unknown"),
+        ([{}, {}, {}], "unknown"),
+    ],
+)
+def test_what_fits_the_board_is_counted_beside_what_fits_the_budget(boards: list[dict], text: str) -> None:
+    table = main_table(report_frame([make_record(seed=s, board=node) for s, node in enumerate(boards)]))
+    assert format_main_table(table)[["fits budget [95%]", "fits board"]].to_numpy().tolist() == [
+        ["3/3 [44, 100]", text]
+    ]
+
+
+def test_runs_without_a_budget_do_not_fit_one() -> None:
+    table = format_main_table(main_table(report_frame([make_record(budget={}, board=board())])))
+    assert table[["fits budget [95%]", "fits board"]].to_numpy().tolist() == [["no budget", "1/1"]]
+
+
+def test_fits_stands_in_no_heading_alone() -> None:
+    records = make_records(benchmarks=("digits", "keyword_spotting"))
+    tables = build_tables(report_frame([*records, make_record(variant={"x": 1})]).assign(chance=0.1), NO_STORE)
+    headings = {column for _, readable in tables.values() for column in readable if "fit" in column}
+    assert headings == {
+        "fits budget [95%]", "fits board", "fits budget", "against fits budget", "of these fit budget"
+    }  # fmt: skip
+
+
+def test_extrapolated_costs_are_marked_and_the_note_has_the_reasons() -> None:
+    reason = "31,000 MACs, below 0.2 M"
+    records = [make_record(seed=0, extrapolated=(reason,)), make_record(seed=1), make_record(method="hand_tuned")]
+    raw, readable = build_tables(report_frame(records), NO_STORE)["main"]
+    latency = readable.set_index("method")["latency, % of reference (of target)"]
+    energy = readable.set_index("method")["energy (power x latency), % of reference"]
+    for column in (latency, energy):
+        assert [cell.endswith("*") for cell in column[["duccio", "hand_tuned"]]] == [True, False]
+    assert not readable["weights, % of reference (of target)"].str.contains("*", regex=False).any()
+    assert [note for note in table_notes("main", raw) if "Extrapolated" in note and reason in note]
+    assert not [note for note in table_notes("main", raw.assign(extrapolated="")) if "Extrapolated" in note]
+
+
+def test_extrapolated_reductions_of_latency_are_marked() -> None:
+    records = [make_record(method=m, seed=s) for m in ("duccio", "hand_tuned") for s in range(2)]
+    marked = [replace(r, extrapolated=("why",)) if r.method == "hand_tuned" else r for r in records]
+    raw, readable = build_tables(report_frame(marked), NO_STORE)["noninferiority"]
+    assert readable["latency reduced, %"].item().endswith("*")
+    assert not readable["weights reduced, %"].item().endswith("*")
+    assert any("why" in note for note in table_notes("noninferiority", raw))
+
+
+def test_energy_is_said_to_be_no_measurement(df: pd.DataFrame) -> None:
+    notes = table_notes("main", main_table(df))
+    assert "Energy is the board's power x latency, not measured." in notes
+    without = df.drop(columns=[c for c in df if c.endswith("/energy")])
+    assert not any("Energy" in note for note in table_notes("main", main_table(without)))
 
 
 def test_quality_target_is_met_by_the_mean_score() -> None:
@@ -98,8 +180,10 @@ def test_other_test_scores_are_means_with_intervals_over_seeds() -> None:
     assert (row["benchmark"], row["runs"]) == ("anomaly_detection", 3)
     assert [row[f"{part}/pauc"] for part in ("score", "score_low", "score_high")] == pytest.approx([0.7, 0.6, 0.8])
     readable = format_score_table(table)
-    assert list(readable.columns)[-3:] == ["AUC machine 2 [95%]", "AUC machine 10 [95%]", "pAUC [95%]"]
-    assert readable["pAUC [95%]"].to_list() == ["0.700 [0.600, 0.800]"]
+    assert list(readable.columns)[-3:] == [
+        f"float {name} [95%]" for name in ("AUC machine 2", "AUC machine 10", "pAUC")
+    ]
+    assert readable["float pAUC [95%]"].to_list() == ["0.700 [0.600, 0.800]"]
 
 
 def test_presets_do_not_share_other_test_scores() -> None:
@@ -138,7 +222,7 @@ def test_failed_runs_never_vanish(df: pd.DataFrame) -> None:
 def test_frame_of_failures_alone_makes_tables() -> None:
     df = report_frame([make_failure(seed=s) for s in range(2)])
     assert list(main_table(df)["unfinished"]) == [2]
-    assert format_main_table(main_table(df))["fits [95%]"].tolist() == ["\u2013"]
+    assert format_main_table(main_table(df))["fits budget [95%]"].tolist() == ["\u2013"]
     assert cost_table(df).empty
     assert len(failure_table(df)) == 2
 
@@ -228,7 +312,7 @@ def test_every_table_is_there_with_its_text_and_its_note() -> None:
     assert list(found) == expected.split()
     for name, (raw, readable) in found.items():
         assert len(raw) >= len(readable) > 0
-        assert TABLE_NOTES.get(name) or name == "failures"
+        assert table_notes(name, raw) or name == "failures"
 
 
 def test_empty_tables_are_left_out_but_for_the_first_and_the_costs() -> None:
@@ -265,10 +349,12 @@ def test_small_violation_never_reads_as_none() -> None:
 @pytest.mark.parametrize("benchmarks", [("digits",), ("digits", "visual_wake_words")])
 def test_console_table_fits_110_columns_and_cuts_nothing(benchmarks: tuple[str, ...]) -> None:
     changed = make_record(variant={"guarantee": "off"})
+    records = [*make_records(benchmarks=benchmarks), changed, make_record(budget={})]
+    records = [replace(r, extrapolated=("too few MACs",)) if r.method == "duccio" else r for r in records]
     console = Console(width=110, file=io.StringIO(), record=True)
-    console.print(console_table(report_frame([*make_records(benchmarks=benchmarks), changed])))
+    console.print(console_table(report_frame(records, {r.id: deployed(r.id) for r in records})))
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 110
     assert "\u2026" not in text
-    for word in ("guarantee=off", "width_scaling", "+ latency 50%", "1 failed", "["):
+    for word in ("guarantee=off", "width_scaling", "+ latency 50%", "1 failed", "[", "trainings", "float"):
         assert word in text

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from suite.records.verdict import BOARD_UNKNOWN
 from suite.report.grouping import natural_key
 from suite.report.tables.noninferiority import NOT_SHOWN
 from suite.report.tables.text import format_percent, score_label
@@ -32,7 +33,18 @@ def headline_numbers(df: pd.DataFrame, absent: pd.DataFrame, headline: pd.DataFr
         fit = int(limited["feasible"].sum())
         note = "all methods and budgets together; each method's share is below"
         numbers.append(HeadlineNumber("Runs that meet every constraint", f"{fit} of {len(limited)}", note))
+    numbers += _board_number(done)
     return numbers + _reduction_numbers(headline)[: MOST_NUMBERS - len(numbers)]
+
+
+def _board_number(done: pd.DataFrame) -> list[HeadlineNumber]:
+    """How many networks fit the board; none where no run finished."""
+    known = done["board_fits"].dropna()
+    if known.empty:
+        return [HeadlineNumber("Runs that fit the board", "unknown", BOARD_UNKNOWN)] if len(done) else []
+    unknown = f"; {BOARD_UNKNOWN} for {len(done) - len(known)}" if len(known) < len(done) else ""
+    note = f"arena within RAM, network file within flash{unknown}"
+    return [HeadlineNumber("Runs that fit the board", f"{int(known.sum())} of {len(known)}", note)]
 
 
 def _reduction_numbers(headline: pd.DataFrame) -> list[HeadlineNumber]:

@@ -106,11 +106,11 @@ def _run_table(df: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
     """Every run, finished or not, with the `settings` in which it differs from others."""
     same = shared_setting(df)
     keys = [key for key in GROUP if key not in same]
-    done = df["status"] == "done"
     out = df[["id", *keys, "seed", "status"]].astype(str)
-    out["fits"] = ["yes" if fits else "no" for fits in df["feasible"]]
-    out.loc[~done, "fits"] = MISSING
-    out["test score"] = [format_number(v, 4) for v in df["score"]]
+    out["verdict"] = [text or MISSING for text in df["verdict"]]
+    out["float test score"] = [format_number(v, 4) for v in df["score"]]
+    if df["int8/score"].notna().any():
+        out["int8 test score"] = [format_number(v, 4) for v in df["int8/score"]]
     names = sorted(set(df["selection_name"]) - {""})
     if len(names) > 1:
         out["validation by"] = [score_label(name) or MISSING for name in df["selection_name"]]
@@ -118,6 +118,8 @@ def _run_table(df: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         format_number(v, 4) for v in df["validation_score"]
     ]
     out["largest violation, %"] = [format_percent(100 * v) for v in df["max_violation"]]
+    if (df["extrapolated"] != "").any():
+        out["latency"] = ["extrapolated" if text else MISSING for text in df["extrapolated"]]
     return out.assign(settings=[text or MISSING for text in settings]) if any(settings) else out
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from suite.report.grouping import GROUP
 from suite.report.page.overview import selection_notes
 from suite.report.page.page_tables import PageTable
-from suite.report.tables.contents import TABLE_NOTES, Tables
+from suite.report.tables.contents import Tables, table_notes
 from suite.report.tables.failures import format_failure_table
 from suite.report.tables.published_comparison import comparison_footnotes
 from suite.report.tables.published_numbers import PublishedNumber
@@ -49,10 +49,9 @@ _LEADS = {
     "from ours, so a difference in score between the two kinds of rows says little about the methods.",
 }
 _ABOUT_MAIN = (
-    "Scores are means over seeds on the test split, which each run reads once. In brackets the 95 % bootstrap "
-    "interval.",
-    "Costs are means in % of the reference network's; in parentheses in % of the target. A run fits when no exact cost "
-    "is over its target.",
+    "Scores are means over seeds on the test split, which each run reads once for the float network. In brackets the "
+    "95 % bootstrap interval.",
+    "Costs are means in % of the reference network's; in parentheses in % of the target.",
     "The largest violation is that of the returned networks. The search violation is that of the networks at the last "
     "search epoch, before any choice of checkpoint or repair; methods without such an epoch have none.",
     "One standard training is one training of the reference network, in MACs x samples.",
@@ -93,7 +92,7 @@ def build_sections(df: pd.DataFrame, tables: Tables, published: Sequence[Publish
         if name == "main" and (setting := describe_setting(shared_setting(raw))):
             lead = f"All rows: {setting}."
         table = PageTable.from_frame(name, text, _GROUP_COLUMNS.get(name, GROUP[:-1]))
-        notes = (*_page_notes(name, raw, df, published), *TABLE_NOTES.get(name, ()))
+        notes = (*_page_notes(name, raw, df, published), *table_notes(name, raw))
         sections[name] = Section(_HTML_IDS.get(name, name), title, lead, table, notes)
     return sections
 

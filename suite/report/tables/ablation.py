@@ -12,13 +12,20 @@ from suite.report.tables.differences import (
     plain_variant,
     runs_by_budget,
 )
+from suite.report.tables.extrapolation import mark_extrapolated
+from suite.report.tables.main import format_int8_scores
+from suite.report.tables.markup import MISSING
 from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import (
+    FITS_BUDGET,
+    float_score_label,
     format_fit_shares,
     format_interval,
     format_number,
     format_percent,
+    int8_score_label,
     leading_columns,
+    metric_label,
     numeric_rows,
 )
 
@@ -38,10 +45,11 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
             rows += [compare_runs(budget, methods[variant], plain) for variant in variants if len(variants) > 1]
     table = add_difference_intervals(rows, [*GROUP, "against", "pairs", *DIFFERENCE_COLUMNS])
     table.loc[table["method"] == table["against"], DIFFERENCE_COLUMNS] = float("nan")
-    scores = ["score_name", "score", "score_low", "score_high", "fits", "fits_low", "fits_high"]
+    scores = ["score_name", "runs", "score", "score_low", "score_high", "int8_score", "int8_low", "int8_high"]
+    scores += ["int8_runs", "fits", "fits_low", "fits_high", "board_fits"]
     limited = by_metric(main, "target_percent")
     costs = [f"reference_percent/{m}" for m in by_metric(main, "reference_percent") if m in limited]
-    effort = ["max_violation", "max_search_violation", *costs, "trainings"]
+    effort = ["max_violation", "max_search_violation", *costs, "trainings", "extrapolated"]
     joined = sort_as_main_table(table.merge(main[[*GROUP, *scores, *effort]], on=GROUP), main)
     names = [method.method for method in joined["method"]]
     joined = joined.assign(_name=names, _differs=joined["method"] != joined["against"])
@@ -54,12 +62,17 @@ def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
     """`ablation_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
     scores = numeric_rows(table, "score", "score_low", "score_high")
-    out["test score [95%]"] = [format_interval(*row) for row in scores]
+    out[f"{float_score_label()} [95%]"] = [format_interval(*row) for row in scores]
+    if table["int8_runs"].any():
+        out[f"{int8_score_label()} [95%]"] = format_int8_scores(table)
     add_difference_columns(out, table)
-    out["fits [95%]"] = format_fit_shares(table)
+    out[FITS_BUDGET] = format_fit_shares(table)
+    out["fits board"] = [text or MISSING for text in table["board_fits"]]
     out["largest violation, %"] = [format_percent(100 * v) for v in table["max_violation"]]
     out["search violation, %"] = [format_percent(100 * v) for v in table["max_search_violation"]]
     for metric in by_metric(table, "reference_percent"):
-        out[f"{metric}, % of reference"] = [format_percent(v) for v in table[f"reference_percent/{metric}"]]
+        cells = [format_percent(v) for v in table[f"reference_percent/{metric}"]]
+        reasons = list(table["extrapolated"])
+        out[f"{metric_label(metric)}, % of reference"] = mark_extrapolated(cells, metric, reasons)
     out["standard trainings"] = [format_number(v) for v in table["trainings"]]
     return out

@@ -9,7 +9,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from suite.records.verdict import BOARD_UNKNOWN
 from suite.report.grouping import SETTING
+from suite.report.tables.extrapolation import extrapolation_note, mark_extrapolated
 from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import (
@@ -21,13 +23,16 @@ from suite.report.tables.text import (
 )
 
 _NUMBER_HEADINGS = (
-    "test score\n[95%]",
+    "test score\n[95%], float",
     "% of\ntarget",
-    "fits",
-    "largest\nviol. %",
-    "search\nviol. %",
+    "fits\nbudget",
+    "fits\nboard",
+    "viol. %\n(search)",
     "standard\ntrainings",
 )
+
+
+_UNKNOWN = "?"
 
 
 def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
@@ -48,17 +53,38 @@ def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
         cells = ["" if budget == previous else budget, *_format_row(row)]
         table.add_row(*(Text(cell) for cell in cells))  # plain: "[guarantee=off]" is a name, not markup
         previous = budget
+    unknown = f"{_UNKNOWN} {BOARD_UNKNOWN}" if main["board_fits"].str.contains("unknown").any() else ""
+    if notes := [note for note in (unknown, extrapolation_note(main)) if note]:
+        table.caption, table.caption_justify = Text("\n".join(notes)), "left"
     return table
 
 
 def _format_row(row: Mapping[Hashable, Any]) -> list[str]:
     used = {str(key).removeprefix("target_percent/"): v for key, v in row.items() if str(key).startswith("target_")}
+    int8 = f"\nint8 {format_number(row['int8_score'], 3)}" if row["int8_runs"] else ""
     return [
         str(row["method"]),
-        format_interval(row["score"], row["score_low"], row["score_high"]),
-        "\n".join(f"{metric} {format_percent(v)}" for metric, v in used.items() if math.isfinite(v)) or MISSING,
-        (str(row["fits"]) if row["runs"] else MISSING) + (f"\n{row['unfinished']} failed" if row["unfinished"] else ""),
-        format_percent(100 * row["max_violation"]),
-        format_percent(100 * row["max_search_violation"]),
+        format_interval(row["score"], row["score_low"], row["score_high"]) + int8,
+        "\n".join(_format_share(metric, v, row["extrapolated"]) for metric, v in used.items() if math.isfinite(v))
+        or MISSING,
+        _format_fits(row),
+        str(row["board_fits"]).replace("unknown", _UNKNOWN).replace(", ", "\n") or MISSING,
+        _format_violations(row["max_violation"], row["max_search_violation"]),
         format_number(row["trainings"]),
     ]
+
+
+def _format_share(metric: str, percent: float, reasons: str) -> str:
+    return mark_extrapolated([f"{metric} {format_percent(percent)}"], metric, [reasons])[0]
+
+
+def _format_violations(returned: float, search: float) -> str:
+    """The largest violation in %, and in parentheses that of the last search epoch, where the method has one."""
+    beside = f" ({format_percent(100 * search)})" if math.isfinite(search) else ""
+    return format_percent(100 * returned) + beside
+
+
+def _format_fits(row: Mapping[Hashable, Any]) -> str:
+    """The runs that fit their budget, and those that failed."""
+    fits = MISSING if not row["runs"] else "none" if row["budget"] == "none" else str(row["fits"])
+    return fits + (f"\n{row['unfinished']} failed" if row["unfinished"] else "")

@@ -6,13 +6,26 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.report.grouping import SETTING
+from suite.report.tables.extrapolation import is_extrapolated, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.noninferiority import NOT_SHOWN, add_test_columns
 from suite.report.tables.text import format_number, format_percent, leading_columns
 
 _COLUMNS = [
     *(*SETTING, "metric", "reduction_percent", "method", "budget"),
-    *("score", "against", "difference", "low", "low_seeds", "margin", "pairs", "examples", "shown", "tested"),
+    *(
+        "score",
+        "against",
+        "difference",
+        "low",
+        "low_seeds",
+        "margin",
+        "pairs",
+        "examples",
+        "shown",
+        "tested",
+        "extrapolated",
+    ),
     *("unproved_reduction_percent", "unproved_method", "unproved_budget", "unproved_why"),
 ]
 
@@ -39,13 +52,14 @@ def _largest_reductions(table: pd.DataFrame, metric: str) -> dict[str, Any] | No
     """The largest reduction of a metric that is shown and the largest beyond it that is not; None without either."""
     column = f"reduction_percent/{metric}"
     ordered = table[table[column].notna()].sort_values(column, ascending=False, kind="stable")
-    row: dict[str, Any] = {"tested": len(ordered)}
+    row: dict[str, Any] = {"tested": len(ordered), "extrapolated": ""}
     reduced = ordered[ordered[column] > 0]
     shown = reduced[reduced["shown"] != NOT_SHOWN]
     if len(shown):
         best = shown.iloc[0]
         row |= {name: best[name] for name in _COLUMNS if name in best.index}
         row["reduction_percent"] = best[column]
+        row["extrapolated"] = best["extrapolated"] if is_extrapolated(metric, best["extrapolated"]) else ""
         reduced = reduced[reduced[column] > best[column]]
     unproved = reduced[reduced["shown"] == NOT_SHOWN]
     if len(unproved):
@@ -59,10 +73,13 @@ def format_headline_table(table: pd.DataFrame) -> pd.DataFrame:
     """`headline_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table, ())
     out["cost"] = table["metric"]
-    out["largest reduction shown, %"] = [format_percent(v) for v in table["reduction_percent"]]
+    rows = zip(table["metric"], table["reduction_percent"], table["extrapolated"], strict=True)
+    out["largest reduction shown, %"] = [
+        mark_extrapolated([format_percent(reduction)], metric, [reasons])[0] for metric, reduction, reasons in rows
+    ]
     for name in ("method", "budget"):
         out[name] = table[name].astype(object).fillna(MISSING).map(str)
-    out["score"] = [format_number(v, 3) for v in table["score"]]
+    out["float score"] = [format_number(v, 3) for v in table["score"]]
     add_test_columns(out, table)
     out["larger, but not shown"] = [
         f"{format_percent(reduction)} % ({method}, {budget}): {why}" if pd.notna(method) else MISSING

@@ -67,7 +67,7 @@ def format_hypervolume_table(table: pd.DataFrame) -> pd.DataFrame:
     intervals = mean_intervals(values for _, values in groups["hypervolume"])
     out["hypervolume [95%]"] = [format_interval(i.mean, i.low, i.high) for i in intervals]
     out["seeds"] = [str(i.n) for i in intervals]
-    for column, heading in (("runs", "budgets"), ("feasible", "of these fit")):
+    for column, heading in (("runs", "budgets"), ("feasible", "of these fit budget")):
         out[heading] = [format_number(v, 1).removesuffix(".0") for v in means[column]]
     out["standard trainings"] = [format_number(v) for v in means["trainings"]]
     return out

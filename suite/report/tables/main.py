@@ -9,13 +9,18 @@ import pandas as pd
 from suite.records.frame import by_metric
 from suite.report.grouping import GROUP, natural_key
 from suite.report.statistics.intervals import Interval, mean_intervals, wilson_interval
+from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import (
+    FITS_BUDGET,
+    float_score_label,
     format_fit_shares,
     format_interval,
     format_number,
     format_percent,
+    int8_score_label,
     leading_columns,
+    metric_label,
     numeric_rows,
     score_label,
 )
@@ -24,14 +29,16 @@ from suite.report.tables.text import (
 def main_table(df: pd.DataFrame) -> pd.DataFrame:
     """Scores, costs and violations over seeds: one row per benchmark, preset, device, budget and method.
 
-    Columns: `seeds` (different seeds of finished runs), `runs` (finished), `unfinished` (failed or
-    interrupted), `score` with `score_low` and `score_high` (test, 95 % interval), `quality_target` (of the test
-    score, NaN where the benchmark has none) and `meets_target` ("yes" where the mean score reaches it, "no", ""),
-    `fits` ("2/3": runs that meet every constraint) with Wilson's 95 % bounds of their share in [0, 1] as `fits_low` and
-    `fits_high`, `reference_percent/<metric>` (mean cost in % of the reference network's),
-    `target_percent/<metric>` (mean, in % of the target), `max_violation` and `max_search_violation` (largest over
-    runs and constraints, relative; the latter at the last search epoch, before any checkpoint choice or repair)
-    and `trainings` (mean, in standard trainings).
+    Columns: `seeds` (different seeds of finished runs), `runs` (finished), `unfinished` (failed or interrupted),
+    `score` with `score_low` and `score_high` (test, 95 % interval), `int8_score` with `int8_low`, `int8_high` and
+    `int8_runs` (the same of int8 networks, over the runs that were deployed), `quality_target` (of the test score, NaN
+    where the benchmark has none) and `meets_target` ("yes" where the mean score reaches it, "no", ""), `fits` ("2/3":
+    runs that meet every constraint) with Wilson's 95 % bounds of their share in [0, 1] as `fits_low` and `fits_high`,
+    `board_fits` ("3/3": runs whose network fits the board; "unknown"), `reference_percent/<metric>` (mean cost in % of
+    the reference network's), `target_percent/<metric>` (mean, in % of the target), `max_violation` and
+    `max_search_violation` (largest over runs and constraints, relative; the latter at the last search epoch, before any
+    checkpoint choice or repair), `trainings` (mean, in standard trainings) and `extrapolated` (why latencies are, ""
+    where none is).
 
     Order: benchmark, preset, device, budget (numbers by size); in a budget the methods that fit most often
     first, then by falling mean score, then by method. A method whose runs all failed keeps its row, last.
@@ -43,9 +50,7 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table["seeds"] = groups["seed"].nunique()
     table["runs"] = groups.size()
     table["unfinished"] = df[df["status"] != "done"].groupby(GROUP).size()
-    intervals = intervals_by_group(done, "score")
-    for name, bound in (("score", "mean"), ("score_low", "low"), ("score_high", "high")):
-        table[name] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
+    _add_scores(table, done)
     table["quality_target"] = groups["quality_target"].first()
     table["meets_target"] = list(map(_meets_target, table["score"], table["quality_target"]))
     counts = table[["seeds", "runs", "unfinished"]].fillna(0).astype(int)
@@ -54,6 +59,8 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, counts["runs"], strict=True)]
     shares = [wilson_interval(int(fit), int(n)) for fit, n in zip(fitting, counts["runs"], strict=True)]
     table["fits_low"], table["fits_high"] = [s.low for s in shares], [s.high for s in shares]
+    by_group = groups["board_fits"].agg(_count_board_fits)
+    table["board_fits"] = by_group.reindex(table.index, fill_value="")
     for metric in by_metric(df, "relative"):
         table[f"reference_percent/{metric}"] = groups[f"relative/{metric}"].mean() * 100
     for metric in by_metric(df, "target"):
@@ -62,7 +69,27 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     for name in ("max_violation", "max_search_violation"):
         table[name] = groups[name].max()
     table["trainings"] = groups["trainings"].mean()
+    table["extrapolated"] = groups["extrapolated"].agg(join_reasons).reindex(table.index, fill_value="")
     return _sort_by_success(table, groups["feasible"].mean()).reset_index()
+
+
+def _add_scores(table: pd.DataFrame, done: pd.DataFrame) -> None:
+    """Add the mean test scores of the float networks, and of the int8 networks of the runs that were deployed."""
+    for column, mean, prefix in (("score", "score", "score"), ("int8/score", "int8_score", "int8")):
+        intervals = intervals_by_group(done, column)
+        for name, bound in ((mean, "mean"), (f"{prefix}_low", "low"), (f"{prefix}_high", "high")):
+            table[name] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
+    sizes = pd.Series({key: i.n for key, i in intervals.items()}, dtype=float)
+    table["int8_runs"] = sizes.reindex(table.index).fillna(0).astype(int)
+
+
+def _count_board_fits(fits: pd.Series) -> str:
+    """The runs whose network fits the board, of those of which that is known."""
+    known = fits[fits.notna()]
+    if known.empty:
+        return "unknown"
+    unknown = len(fits) - len(known)
+    return f"{int(known.sum())}/{len(known)}" + (f", {unknown} unknown" if unknown else "")
 
 
 def intervals_by_group(done: pd.DataFrame, column: str) -> dict[Any, Interval]:
@@ -76,16 +103,19 @@ def intervals_by_group(done: pd.DataFrame, column: str) -> dict[Any, Interval]:
 def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     """`main_table` as rounded text under headings with units."""
     names = sorted({str(n) for n in table["score_name"].dropna()} - {""})
-    score = f"test {score_label(names[0])}" if len(names) == 1 else "test score"
+    name = names[0] if len(names) == 1 else ""
     out = leading_columns(table)
     if len(names) > 1:
         out["score"] = [score_label(str(n)) if pd.notna(n) else MISSING for n in table["score_name"]]
     bounds = numeric_rows(table, "score", "score_low", "score_high")
-    out[f"{score} [95%]"] = [format_interval(*row) for row in bounds]
+    out[f"{float_score_label(name)} [95%]"] = [format_interval(*row) for row in bounds]
+    if table["int8_runs"].any():
+        out[f"{int8_score_label(name)} [95%]"] = format_int8_scores(table)
     if table["quality_target"].notna().any():
         marks = zip(table["meets_target"], table["quality_target"], strict=True)
         out["meets target"] = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
-    out["fits [95%]"] = format_fit_shares(table)
+    out[FITS_BUDGET] = format_fit_shares(table)
+    out["fits board"] = [text or MISSING for text in table["board_fits"]]
     out["seeds"] = table["seeds"].astype(str)
     if table["unfinished"].any():
         out["failed"] = table["unfinished"].astype(str)
@@ -97,9 +127,20 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
         if metric != "weights_full" or metric in limited:
             share = table[f"reference_percent/{metric}"]
             used = table[f"target_percent/{metric}"] if metric in limited else [math.nan] * len(table)
-            heading = f"{metric}, % of reference" + (" (of target)" if metric in limited else "")
-            out[heading] = [_format_shares(s, u) for s, u in zip(share, used, strict=True)]
+            heading = f"{metric_label(metric)}, % of reference" + (" (of target)" if metric in limited else "")
+            cells = [_format_shares(s, u) for s, u in zip(share, used, strict=True)]
+            out[heading] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
     return out
+
+
+def format_int8_scores(table: pd.DataFrame) -> list[str]:
+    """The int8 score of each row with its bounds, and of how many runs it is where not all were deployed."""
+    bounds = numeric_rows(table, "int8_score", "int8_low", "int8_high")
+    counts = zip(table["int8_runs"], table["runs"], strict=True)
+    return [
+        format_interval(*row) + (f" ({n} of {runs})" if 0 < n < runs else "")
+        for row, (n, runs) in zip(bounds, counts, strict=True)
+    ]
 
 
 def _format_shares(of_reference: float, of_target: float) -> str:

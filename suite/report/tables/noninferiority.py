@@ -11,12 +11,13 @@ from suite.records.frame import by_metric
 from suite.records.store import Store
 from suite.report.grouping import GROUP, REFERENCE_METHOD, Group
 from suite.report.statistics.comparison import MARGIN, Comparer, IncomparableRunsError, MethodRuns, runs_by_group
+from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.ordering import sort_by_setting
 from suite.report.tables.text import format_number, format_percent, format_points, leading_columns
 
-REDUCED_METRICS = ("weights", "ram", "latency")
-"""The costs whose reduction is reported: memory for the network and for its activations, and latency."""
+REDUCED_METRICS = ("weights", "flash", "ram", "latency")
+"""The costs whose reduction is reported: memory for weights, network file and activations, and latency."""
 
 SHOWN_FOR_NEW_SEEDS = "networks and new seeds"
 SHOWN_FOR_NETWORKS = "these networks"
@@ -31,8 +32,8 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
     Columns: those of GROUP, `score` (mean over seeds), `against` (the method that trained the reference network, from
     the same budget where it has run there), `difference` (mean over paired seeds), `low` and `low_seeds` (one-sided
     95 % lower bounds, see `comparison.NonInferiority`), `margin`, `pairs`, `examples`, `shown` ("networks and new
-    seeds", "these networks" or "not shown"), `why` it is not shown, and `reduction_percent/<metric>` (mean cost against
-    the reference network's).
+    seeds", "these networks" or "not shown"), `why` it is not shown, `reduction_percent/<metric>` (mean cost against
+    the reference network's), and `extrapolated` (why one of the two latencies is, "" where none is).
 
     Bounds are not computed where the difference itself is beyond the margin. The rows are not corrected for their
     number: of twenty methods that lose exactly the margin, one is expected to be "shown".
@@ -40,6 +41,7 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
     comparer, groups = Comparer(store), runs_by_group(df)
     metrics = [m for m in by_metric(df, "cost") if m in REDUCED_METRICS]
     costs = df[df["status"] == "done"].groupby(GROUP)[[f"cost/{m}" for m in metrics]].mean().to_dict("index")
+    reasons = df[df["status"] == "done"].groupby(GROUP)["extrapolated"].agg(join_reasons).to_dict()
     references = _reference_groups(groups)
     rows = []
     for group, runs in groups.items():
@@ -51,8 +53,9 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
         for m in metrics:
             cost, whole = costs[group][f"cost/{m}"], costs[reference][f"cost/{m}"]
             row[f"reduction_percent/{m}"] = round(100 * (1 - cost / whole), 9) if whole else math.nan
+        row["extrapolated"] = join_reasons([reasons[group], reasons[reference]])
         rows.append(row)
-    columns = [*GROUP, "score", *_TEST_COLUMNS, *(f"reduction_percent/{m}" for m in metrics)]
+    columns = [*GROUP, "score", *_TEST_COLUMNS, *(f"reduction_percent/{m}" for m in metrics), "extrapolated"]
     return sort_by_setting(pd.DataFrame(rows, columns=columns))
 
 
@@ -106,11 +109,12 @@ def _test_noninferiority(
 def format_noninferiority_table(table: pd.DataFrame) -> pd.DataFrame:
     """`noninferiority_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
-    out["score"] = [format_number(v, 3) for v in table["score"]]
+    out["float score"] = [format_number(v, 3) for v in table["score"]]
     add_test_columns(out, table)
     out["why not"] = table["why"].replace("", MISSING)
     for metric in by_metric(table, "reduction_percent"):
-        out[f"{metric} reduced, %"] = [format_percent(v) for v in table[f"reduction_percent/{metric}"]]
+        cells = [format_percent(v) for v in table[f"reduction_percent/{metric}"]]
+        out[f"{metric} reduced, %"] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
     return out
 
 

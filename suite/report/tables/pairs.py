@@ -55,7 +55,7 @@ def format_pairs_table(table: pd.DataFrame) -> pd.DataFrame:
     out = leading_columns(table)
     out["against"] = table["against"].astype(str)
     scores = numeric_rows(table, "score", "against_score")
-    out["scores"] = [f"{format_number(ours, 3)}, {format_number(theirs, 3)}" for ours, theirs in scores]
+    out["float scores"] = [f"{format_number(ours, 3)}, {format_number(theirs, 3)}" for ours, theirs in scores]
     add_difference_columns(out, table)
     if table["mcnemar_p"].notna().any():
         out["McNemar p"] = [

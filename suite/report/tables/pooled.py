@@ -35,7 +35,7 @@ def format_pooled_table(table: pd.DataFrame) -> pd.DataFrame:
     out = leading_columns(table, ("method", "against"))
     out["difference, points [95%]"] = format_differences(table)
     out["budgets"], out["pairs"] = table["budgets"].astype(str), table["pairs"].astype(str)
-    out["fits"], out["against fits"] = table["fits"], table["against_fits"]
+    out["fits budget"], out["against fits budget"] = table["fits"], table["against_fits"]
     return out
 
 

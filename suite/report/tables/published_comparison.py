@@ -15,7 +15,18 @@ from suite.report.tables.text import format_interval, format_quantity, score_lab
 
 _COLUMNS = [
     *("benchmark", "score_name", "whose", "preset", "device", "budget", "network", "seeds"),
-    *("score", "score_low", "score_high", "weights", "weights_low", "weights_high", "weights_unit"),
+    *(
+        "score",
+        "score_low",
+        "score_high",
+        "int8_score",
+        "int8_low",
+        "int8_high",
+        "weights",
+        "weights_low",
+        "weights_high",
+        "weights_unit",
+    ),
     *("macs", "macs_low", "macs_high", "data", "source", "reliability", "note"),
 ]
 
@@ -26,10 +37,11 @@ _SINGLE_MACHINE_PREFIX = "auc_machine_"
 def published_comparison(df: pd.DataFrame, published: Sequence[PublishedNumber]) -> pd.DataFrame:
     """Ours and published numbers of the same quantities: test score, weights and MACs, one block per score.
 
-    A row is a method at a budget (`whose` = "ours": means over seeds, the score with its interval, `network` the
-    method) or a published item ("published": values or ranges, `network` its name). Benchmarks without finished runs or
-    without published numbers have no rows. A block is a benchmark and score: first the one that methods are compared
-    by, at its end with those items that have costs alone, then other test scores that both sides have. `data` says
+    A row is a method at a budget (`whose` = "ours": means over seeds, the float and int8 score with their intervals,
+    `network` the method) or a published item ("published": values or ranges, `network` its name). Benchmarks without
+    finished runs or without published numbers have no rows. A block is a benchmark and score: first the one that
+    methods are compared by, at its end with those items that have costs alone, then other test scores that both sides
+    have. `data` says
     what a score was measured on, for ours after the preset's length.
     """
     rows: list[dict[str, Any]] = []
@@ -48,7 +60,8 @@ def _our_rows(runs: pd.DataFrame, score: str, is_main: bool) -> list[dict[str, A
     """A row per method and budget of one benchmark's runs."""
     scored = runs if is_main else runs.assign(score=runs[f"score/{score}"])
     groups: dict[Any, pd.DataFrame] = dict(iter(scored.groupby(GROUP)))
-    copied = ("benchmark", "preset", "device", "budget", "seeds", "score", "score_low", "score_high")
+    copied = ["benchmark", "preset", "device", "budget", "seeds", "score", "score_low", "score_high"]
+    copied += ["int8_score", "int8_low", "int8_high"] if is_main else []
     rows = []
     for row in main_table(scored).to_dict("records"):
         group = groups[tuple(row[key] for key in GROUP)]
@@ -121,8 +134,10 @@ def format_published_comparison(table: pd.DataFrame) -> pd.DataFrame:
     rows = table.to_dict("records")
     out["whose"] = table["whose"]
     out["network"] = [_format_network(row, several_devices) for row in rows]
-    heading = f"test {score_label(names[0])}" if len(names) == 1 else "test score"
-    out[heading] = [_format_score(row) for row in rows]
+    name = score_label(names[0]) if len(names) == 1 else "score"
+    out[f"test {name} (ours: float)"] = [_format_score(row) for row in rows]
+    if table["int8_score"].notna().any():
+        out[f"ours, int8 test {name}"] = [_format_int8_score(row) for row in rows]
     out["weights"] = [_format_cost(row, "weights", str(row["weights_unit"])) for row in rows]
     out["MACs"] = [_format_cost(row, "macs", "MAC") for row in rows]
     out["conditions"] = [_format_conditions(row) for row in rows]
@@ -145,6 +160,10 @@ def _format_score(row: Mapping[Hashable, Any]) -> str:
     if row["whose"] == "ours":
         return format_interval(value, low, high)
     return _format_range(*(f"{v:.4g}" if math.isfinite(v) else "" for v in (value, low, high)))
+
+
+def _format_int8_score(row: Mapping[Hashable, Any]) -> str:
+    return format_interval(*(float(row[name]) for name in ("int8_score", "int8_low", "int8_high")))
 
 
 def _format_cost(row: Mapping[Hashable, Any], metric: str, unit: str) -> str:

@@ -31,5 +31,5 @@ def format_score_table(table: pd.DataFrame) -> pd.DataFrame:
     out = leading_columns(table)
     for name in by_metric(table, "score"):
         bounds = numeric_rows(table, f"score/{name}", f"score_low/{name}", f"score_high/{name}")
-        out[f"{score_label(name)} [95%]"] = [format_interval(*row) for row in bounds]
+        out[f"float {score_label(name)} [95%]"] = [format_interval(*row) for row in bounds]
     return out

@@ -10,7 +10,7 @@ import pandas as pd
 
 from suite.report.grouping import REFERENCE_METHOD, MethodVariant, natural_key
 from suite.report.statistics.intervals import Floats, interquartile_mean, wilson_interval
-from suite.report.tables.text import format_fit_shares, format_interval, leading_columns, numeric_rows
+from suite.report.tables.text import FITS_BUDGET, format_fit_shares, format_interval, leading_columns, numeric_rows
 
 _GROUP = ["preset", "device", "budget", "method"]
 _COLUMNS = [
@@ -88,9 +88,9 @@ def format_summary_table(table: pd.DataFrame) -> pd.DataFrame:
     counts = zip(table["n_benchmarks"], table["of_benchmarks"], strict=True)
     out["benchmarks"] = [f"{n} of {all_of_them}" for n, all_of_them in counts]
     bounds = numeric_rows(table, "iqm", "iqm_low", "iqm_high")
-    out["interquartile mean [95%]"] = [format_interval(*row) for row in bounds]
+    out["interquartile mean of float scores [95%]"] = [format_interval(*row) for row in bounds]
     is_reference = table["reference"] == REFERENCE_METHOD
     out["1 is"] = ["the reference network" if reference else "a perfect score" for reference in is_reference]
     out["runs"] = table["runs"].astype(str)
-    out["fits [95%]"] = format_fit_shares(table)
+    out[FITS_BUDGET] = format_fit_shares(table)
     return out

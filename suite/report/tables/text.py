@@ -76,13 +76,36 @@ def _format_signed(difference: float) -> str:
     return f"{round(100 * difference, 2) + 0.0:+.2f}"
 
 
+FITS_BUDGET = "fits budget [95%]"
+"""Heading of `format_fit_shares`: a network that is within its limits need not fit the board."""
+
+
 def format_fit_shares(table: pd.DataFrame) -> list[str]:
-    """For each row the runs that fit, "2/3", with the bounds of their share in whole %: "2/3 [21, 94]"."""
+    """For each row the runs that fit their budget, with the bounds of their share in whole %: "2/3 [21, 94]"."""
     bounds = numeric_rows(table, "fits_low", "fits_high")
     return [
-        f"{fits} [{100 * low:.0f}, {100 * high:.0f}]" if math.isfinite(low) else MISSING  # without runs no bounds
-        for fits, (low, high) in zip(table["fits"], bounds, strict=True)
+        "no budget"
+        if budget == "none"
+        else f"{fits} [{100 * low:.0f}, {100 * high:.0f}]"
+        if math.isfinite(low)
+        else MISSING  # without runs no bounds
+        for budget, fits, (low, high) in zip(table["budget"], table["fits"], bounds, strict=True)
     ]
+
+
+def float_score_label(name: str = "") -> str:
+    """The test score of float networks, which searches train: "float test accuracy", or "score" without a name."""
+    return f"float test {score_label(name) or 'score'}"
+
+
+def int8_score_label(name: str = "") -> str:
+    """The test score of the int8 networks that `suite deploy` made."""
+    return f"int8 test {score_label(name) or 'score'}"
+
+
+def metric_label(metric: str) -> str:
+    """A metric as people read it; energy is not measured, but the board's power times the latency."""
+    return "energy (power x latency)" if metric == "energy" else metric
 
 
 def score_label(name: str) -> str:

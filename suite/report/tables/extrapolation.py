@@ -1,0 +1,44 @@
+"""Latencies outside what a device's model was fitted on: the mark at a number, and the note that explains it."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from suite.report.tables.markup import MISSING
+
+MARK = "*"
+
+_MARKED = ("latency", "energy")
+"""Energy is power x latency, and no better than it."""
+
+_MOST_REASONS = 3
+
+
+def join_reasons(texts: Iterable[str]) -> str:
+    """The distinct reasons of some runs; "" where none is extrapolated."""
+    return "; ".join(sorted({text for text in texts if text}))
+
+
+def is_extrapolated(metric: str, reasons: str) -> bool:
+    """Whether a cost of runs with these reasons is an extrapolation."""
+    return bool(reasons) and metric in _MARKED
+
+
+def mark_extrapolated(cells: Sequence[str], metric: str, reasons: Sequence[str]) -> list[str]:
+    """The cells of a metric's column, marked in the rows whose runs are extrapolated."""
+    return [
+        cell + (MARK if is_extrapolated(metric, reason) and cell != MISSING else "")
+        for cell, reason in zip(cells, reasons, strict=True)
+    ]
+
+
+def extrapolation_note(table: pd.DataFrame) -> str:
+    """What the mark means, with the first reasons of the rows of `table`; "" where none is marked."""
+    if "extrapolated" not in table:
+        return ""
+    distinct = sorted({text for text in table["extrapolated"] if text})
+    if not distinct:
+        return ""
+    more = f"; and {len(distinct) - _MOST_REASONS} more" if len(distinct) > _MOST_REASONS else ""
+    reasons = "; ".join(distinct[:_MOST_REASONS])
+    return f"{MARK} Extrapolated, outside what the device's latency model was fitted on: {reasons}{more}."
