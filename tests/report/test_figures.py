@@ -11,16 +11,17 @@ import pytest
 from figure_checks import NOWHERE, check_panels, check_texts, render_figures, visible_texts
 from matplotlib.figure import Figure
 from PIL import Image
-from synthetic import BUDGETS, METHODS, make_failure, make_many, make_record, make_records
+from synthetic import BUDGETS, METHODS, board, make_failure, make_many, make_record, make_records
 
 import suite.report.figures.catalogue
 from suite import SuiteError
+from suite.records.record import METRICS
 from suite.records.store import Store
 from suite.report.build import build_report
 from suite.report.figures.catalogue import MOST_FIGURES, plan_figures
 from suite.report.figures.encoding import encode_pdf, encode_png
 from suite.report.figures.pages import MOST_BUDGETS, RenderedFigure
-from suite.report.figures.style import KNOWN_METHODS, PAGE_FORMATS, drawing_style, method_styles
+from suite.report.figures.style import KNOWN_METHODS, METRIC_LINE_STYLES, PAGE_FORMATS, drawing_style, method_styles
 from suite.report.grouping import MethodVariant, report_frame
 from suite.report.request import ReportRequest
 
@@ -265,3 +266,62 @@ def test_published_networks_within_the_reference_networks_cost_are_crosses(tmp_p
     assert points == [[(pytest.approx(40_000 / 77_360 * 100), pytest.approx(0.88))]]
     assert "published networks" in [text for text, _ in visible_texts(picture.figure)]
     assert "published" in picture.caption
+
+
+def labels(picture: RenderedFigure) -> list[str]:
+    return [text for text, _ in visible_texts(picture.figure)]
+
+
+def test_axes_say_that_scores_are_of_float_networks() -> None:
+    records = [make_record(method=m, seed=s) for m in METHODS for s in (0, 1)]
+    (score,) = render_figures(report_frame(records), kind="score")
+    assert labels(score).count("float test accuracy") == 1
+    assert "float networks" in score.caption
+
+
+def test_a_network_that_exceeds_the_board_is_hollow_though_it_fits_its_budget() -> None:
+    def marks(**fields: object) -> set[str]:
+        record = make_record(**fields)  # type: ignore[arg-type]
+        assert record.feasible
+        (score,) = render_figures(report_frame([record]), kind="score")
+        return {str(x.get_markerfacecolor()) for x in score.figure.axes[0].lines if x.get_markersize() == 3.5}
+
+    assert "white" not in marks(board=board())
+    assert "white" not in marks()
+    assert "white" in marks(board=board(arena=70_000))
+
+
+def test_the_caption_says_where_the_board_is_unknown() -> None:
+    def caption(*nodes: dict) -> str:
+        records = [make_record(seed=s, board=node) for s, node in enumerate(nodes)]
+        return render_figures(report_frame(records), kind="score")[0].caption
+
+    assert "unknown" not in caption(board())
+    assert "memory of the board is unknown for some runs" in caption(board(), {})
+    assert "memory of the board is unknown:" in caption({})
+
+
+def test_extrapolated_costs_are_said_on_the_axis_and_in_the_caption() -> None:
+    records = [make_record(extrapolated=("too few MACs",)), make_record(method="hand_tuned")]
+    for kind in ("score", "violations"):
+        (picture,) = render_figures(report_frame(records), kind=kind)
+        assert any("latency (extrapolated)" in text for text in labels(picture))
+        assert not any("weights (extrapolated)" in text for text in labels(picture))
+    (score,) = render_figures(report_frame(records), kind="score")
+    assert "in 1 of 2 runs" in score.caption
+
+
+def test_energy_is_labelled_as_power_times_latency() -> None:
+    for kind in ("score", "violations"):
+        (picture,) = render_figures(report_frame([make_record(budget={"energy": "50%"})]), kind=kind)
+        assert any(text.startswith("energy (power x latency)") for text in labels(picture))
+        check_texts(picture)
+
+
+def test_flash_is_drawn_like_any_other_metric() -> None:
+    pictures = render_figures(report_frame([make_record(budget={"flash": "50%", "ram": "50%"})]))
+    (score, *_) = pictures
+    assert any(text.startswith("flash, % of the reference's 94.3 kB") for text in labels(score))
+    for picture in pictures:
+        check_texts(picture)
+    assert len({str(METRIC_LINE_STYLES[metric]) for metric in METRICS}) == len(METRICS)

@@ -112,7 +112,7 @@ def test_headline_is_the_largest_reduction_that_is_shown(store: Store) -> None:
         ]
     )
     table = headline(df, store).set_index("metric")
-    assert list(table.index) == ["weights", "ram", "latency"]
+    assert list(table.index) == ["weights", "flash", "ram", "latency"]
     row = table.loc["latency"]
     assert (str(row["method"]), row["reduction_percent"], row["tested"]) == ("duccio", 60.0, 4)
     assert row["budget"] == "weights 50% + ram 50%"

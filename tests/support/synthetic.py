@@ -14,10 +14,11 @@ from suite.records.store import Store
 from suite.space.budget import Budget, parse_budget
 from suite.task.meter import Meter
 
-UNITS = {"weights": "B", "weights_full": "B", "macs": "MAC", "ram": "B", "latency": "s", "energy": "J"}
+UNITS = {"weights": "B", "weights_full": "B", "flash": "B", "macs": "MAC", "ram": "B", "latency": "s", "energy": "J"}
 REFERENCE_COSTS = {
     "weights": 77_360.0,
     "weights_full": 78_944.0,
+    "flash": 96_544.0,
     "macs": 12_501_632.0,
     "ram": 49_152.0,
     "latency": 0.152,

@@ -12,13 +12,14 @@ from matplotlib.lines import Line2D
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
+from suite.report.figures.fit import cost_label
 from suite.report.figures.pages import FigurePage, RenderedFigure, pair_metrics
 from suite.report.figures.panels import add_legend, add_panels, padded_limits
 from suite.report.figures.style import MethodStyle, new_figure
 from suite.report.grouping import MethodVariant
 from suite.report.statistics.fronts import WORST_COST, attainment
 from suite.report.statistics.intervals import Floats
-from suite.report.tables.text import score_label
+from suite.report.tables.text import float_score_label
 
 KIND = "attainment"
 
@@ -31,11 +32,11 @@ _MOST_BANDS = 4
 _PERCENTILES = (0, 50, 100)
 
 _CAPTION = (
-    "What each method attains over the budgets that limit a metric: at a cost, the test score that at least half of "
-    "its seeds reach with a network that costs no more. A mark stands where another network takes over. {bands} Runs "
-    "that miss any of their constraints count as nothing. Surfaces go on to the benchmark's reference point, chance "
-    "and the reference network's cost. Between the budgets that ran nothing is known: a step says only what the "
-    "nearest smaller network had. Methods that ran at different budgets cannot be compared."
+    "What each method attains over the budgets that limit a metric: at a cost, the float test score that at least "
+    "half of its seeds reach with a network that costs no more. A mark stands where another network takes over. "
+    "{bands} Runs that miss any of their constraints count as nothing. Surfaces go on to the benchmark's reference "
+    "point, chance and the reference network's cost. Between the budgets that ran nothing is known: a step says only "
+    "what the nearest smaller network had. Methods that ran at different budgets cannot be compared."
 )
 _BANDS = "The band reaches from what all seeds attain to what the best one does; with three seeds that is all there is."
 _NO_BANDS = "There are too many methods to show how far their seeds lie apart."
@@ -59,8 +60,8 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     for line, names in zip(add_panels(figure, [len(x) for x in lines], [1] * len(lines)), lines, strict=True):
         for ax, metric in zip(line, names, strict=True):
             _draw_panel(ax, surfaces[metric], page.method_styles, bands=len(methods) <= _MOST_BANDS)
-            ax.set_xlabel(f"{metric}, % of the reference's")
-        line[0].set_ylabel(f"test {score_label(page.runs['score_name'].iloc[0])}")
+            ax.set_xlabel(f"{cost_label(page.runs, metric)}, % of the reference's")
+        line[0].set_ylabel(float_score_label(page.runs["score_name"].iloc[0]))
     styles = [page.method_styles[m] for m in methods]
     add_legend(
         figure,

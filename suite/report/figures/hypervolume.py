@@ -33,7 +33,7 @@ _BEST_LINE: dict[str, Any] = {
 }
 
 _CAPTION = (
-    "Hypervolume of test score and relative costs over all budgets that limit the same metrics, against what the "
+    "Hypervolume of float test score and relative costs over all budgets that limit the same metrics, against what the "
     "searches for all of them cost together. The reference point is the benchmark's: chance and the reference "
     "network's costs. Runs that miss a constraint count as nothing, and so do networks that cost as much as the "
     "reference. Small marks are seeds, large ones their means with the 95 % interval of the hypervolume. The dashed "

@@ -176,8 +176,8 @@ def _pick_evenly(items: Sequence[str], most: int) -> Sequence[str]:
 
 
 def _axis_metrics(runs: pd.DataFrame) -> tuple[str, ...]:
-    """The budgeted metrics, or the first two that were measured where nothing was budgeted."""
-    measured = [metric for metric in by_metric(runs, "relative") if metric != "weights_full"]
+    """The budgeted metrics, or where nothing was budgeted the first two that were measured, one of them of weights."""
+    measured = [metric for metric in by_metric(runs, "relative") if metric not in ("weights_full", "flash")]
     return tuple(by_metric(runs, "target")) or tuple(measured[:2])
 
 

@@ -63,7 +63,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
         marks: dict[str, Any] = {"marker": style.marker, "markersize": 5, "markevery": (6 * i, _THRESHOLDS // 8)}
         ax.plot(thresholds, profile.share, color=style.colour, linewidth=1.4, drawstyle="steps-post", **marks)
     ax.set(xlim=(thresholds[0], 1), ylim=(-0.02, 1.02))
-    ax.set_xlabel("scaled test score: 0 chance, 1 the best run at the same benchmark and budget")
+    ax.set_xlabel("scaled float test score: 0 chance, 1 the best run at the same benchmark and budget")
     ax.set_ylabel("share of runs above")
     sns.despine(ax=ax)
     styles = [page.method_styles[m] for m in methods]

@@ -23,11 +23,11 @@ FEWEST_PROBLEMS = 6
 FEWEST_METHODS = 3
 
 _CAPTION = (
-    "Mean rank of each method (1 is best) over {n} pairs of benchmark and budget, by mean test score over seeds; a "
-    "run that misses a constraint counts as chance. {verdict} Bars are half the critical difference {cd:.2f} of "
-    "Nemenyi's test at 5 % to each side (Demsar 2006): two methods whose bars do not overlap differ. Budgets of one "
-    "benchmark are not independent of one another, so that the test is too sure of itself; ranks say nothing of how "
-    "large a difference is."
+    "Mean rank of each method (1 is best) over {n} pairs of benchmark and budget, by mean float test score over "
+    "seeds; a run that misses a constraint counts as chance. {verdict} Bars are half the critical difference {cd:.2f} "
+    "of Nemenyi's test at 5 % to each side (Demsar 2006): two methods whose bars do not overlap differ. Budgets of "
+    "one benchmark are not independent of one another, so that the test is too sure of itself; ranks say nothing of "
+    "how large a difference is."
 )
 
 

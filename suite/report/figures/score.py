@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
+from suite.report.figures.fit import board_note, cost_label, extrapolation_note, fits_budget_and_board
 from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, pair_metrics, split_by_panels
 from suite.report.figures.panels import (
     GREY_STYLE,
@@ -29,7 +30,7 @@ from suite.report.figures.style import INK_COLOUR, LIMIT_COLOUR, OVER_BUDGET_COL
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.published_comparison import published_comparison
 from suite.report.tables.published_numbers import PUBLISHED_FOLDER, load_published_numbers
-from suite.report.tables.text import format_quantity, score_label
+from suite.report.tables.text import float_score_label, format_quantity
 
 KIND = "score"
 
@@ -50,9 +51,10 @@ _PUBLISHED_MARK: dict[str, Any] = {
 }
 
 _CAPTION = (
-    "Test score against each budgeted cost, in % of the reference network's. Small marks are single seeds, large ones "
-    "their mean with its 95 % bootstrap interval (for three seeds: their range). The hatched side is over the budget; "
-    "a hollow mark misses at least one of the run's constraints, which may be that of another panel."
+    "Test score of float networks against each budgeted cost, in % of the reference network's. Small marks are single "
+    "seeds, large ones their mean with its 95 % bootstrap interval (for three seeds: their range). The hatched side "
+    "is over the budget; a hollow mark misses at least one of the run's constraints, which may be that of another "
+    "panel, or exceeds the memory of the board."
 )
 
 
@@ -74,9 +76,9 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             points = published.get(metric, np.empty((0, 2)))
             _draw_panel(ax, page, row, metric, points)
             drawn += len(points)
-        line[0].set_ylabel(f"test {score_label(page.runs['score_name'].iloc[0]) or 'score'}")
+        line[0].set_ylabel(float_score_label(page.runs["score_name"].iloc[0]))
         add_budget_title(line[0], row.budget)
-    caption = _CAPTION
+    caption = _CAPTION + board_note(page.runs) + extrapolation_note(page.runs)
     if np.isfinite(page.quality_target):
         caption += " The dashed line is MLPerf Tiny's quality target."
     if np.isfinite(page.reference_score):
@@ -100,7 +102,7 @@ def _legend_entries(page: FigurePage, published: int) -> tuple[list[Artist], lis
         marker_options(GREY_STYLE, 8, True),
     ]
     handles += [Line2D([], [], **key) for key in keys]
-    labels += ["small: one seed", "large: mean, 95 % interval", "hollow: misses some constraint"]
+    labels += ["small: one seed", "large: mean, 95 % interval", "hollow: misses a constraint or the board"]
     if page.limited_rows:
         handles.append(Patch(facecolor=OVER_BUDGET_COLOUR, edgecolor=LIMIT_COLOUR, hatch="////"))
         labels.append("over this budget")
@@ -148,15 +150,14 @@ def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow, metric: str, publish
 def _draw_method(ax: Axes, own: pd.DataFrame, metric: str, style: MethodStyle) -> None:
     """One method's seeds, and their mean with its interval."""
     score = mean_interval(own["score"])
+    holds = fits_budget_and_board(own)
     bars = [[score.mean - score.low], [score.high - score.mean]] if np.isfinite(score.low) else None
-    mean = marker_options(
-        style, 8, not own["feasible"].all(), ecolor=style.colour, elinewidth=1.3, capsize=2.5, zorder=3
-    )
-    if own["feasible"].all():
+    mean = marker_options(style, 8, not holds.all(), ecolor=style.colour, elinewidth=1.3, capsize=2.5, zorder=3)
+    if holds.all():
         mean["markerfacecolor"] = (style.colour, _MEAN_ALPHA)
     ax.errorbar([own[f"relative/{metric}"].mean() * 100], [score.mean], yerr=bars, **mean)
     for fits in (False, True):
-        some = own[own["feasible"] == fits]
+        some = own[holds == fits]
         ax.plot(
             some[f"relative/{metric}"] * 100, some["score"], **marker_options(style, 3.5, not fits, mew=0.8, zorder=4)
         )
@@ -166,7 +167,7 @@ def _set_cost_axis(ax: Axes, runs: pd.DataFrame, metric: str, published: np.ndar
     """Limit the cost axis to the data and the budget, and hatch what lies over the budget."""
     costs = [*runs[f"relative/{metric}"] * 100, *published]
     reference, unit = runs[f"reference/{metric}"].median(), str(runs[f"unit/{metric}"].iloc[0])
-    label = f"{metric}, % of the reference's {format_quantity(reference, unit)}"
+    label = f"{cost_label(runs, metric)}, % of the reference's {format_quantity(reference, unit)}"
     if metric not in by_metric(runs, "target"):
         ax.set_xlabel(label)
         return

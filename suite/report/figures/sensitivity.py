@@ -17,6 +17,7 @@ from suite.report.figures.pages import FigurePage, RenderedFigure, split_rows
 from suite.report.figures.panels import TEXT_BACKGROUND, add_panels, padded_limits
 from suite.report.figures.style import new_figure
 from suite.report.statistics.intervals import mean_interval
+from suite.report.tables.text import float_score_label
 
 KIND = "sensitivity"
 
@@ -69,7 +70,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     for line, axes in zip(lines, panels, strict=True):
         for curve, ax in zip(line, axes, strict=True):
             _draw_panel(ax, curve, page)
-        axes[0].set_ylabel("test score")
+        axes[0].set_ylabel(float_score_label())
     return page.render(KIND, "Sensitivity to options", _CAPTION, figure)
 
 

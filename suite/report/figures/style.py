@@ -59,6 +59,7 @@ PHASE_COLOURS = dict(
 METRIC_LINE_STYLES: dict[str, tuple[str, Any]] = {
     "weights": ("#000000", "-"),
     "weights_full": ("#882255", (0, (1, 1))),
+    "flash": ("#E69F00", (0, (8, 2, 2, 2))),
     "macs": ("#0072B2", (0, (1, 1))),
     "ram": ("#009E73", (0, (6, 1.5, 1, 1.5))),
     "latency": ("#D55E00", (0, (4, 1.5))),

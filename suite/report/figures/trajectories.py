@@ -27,7 +27,7 @@ from suite.report.figures.style import (
     PHASE_COLOURS,
     new_figure,
 )
-from suite.report.tables.text import PHASE_LABELS, score_label
+from suite.report.tables.text import PHASE_LABELS, metric_label, score_label
 
 KIND = "trajectories"
 
@@ -40,8 +40,8 @@ _CAPTION = (
     "One line per seed and metric, over the epochs of a run. Left: exact cost at an epoch's end over its target; the "
     "budget is the line at 1, and the diamond at the end is the network that was returned, after checkpoint choice "
     "and repair. Middle: strength of the penalty x target, what exceeding a target by 100 % adds to the loss. Right: "
-    "validation score; very low first epochs may lie below the panel. Seeds whose phases have different lengths are "
-    "aligned at the start of each phase. Methods that record no cost by epoch are not drawn."
+    "validation score of the float network; very low first epochs may lie below the panel. Seeds whose phases have "
+    "different lengths are aligned at the start of each phase. Methods that record no cost by epoch are not drawn."
 )
 
 _PHASES = ("warmup", "search", "finetune")
@@ -215,4 +215,4 @@ def _legend_entries(page: FigurePage) -> tuple[list[Artist], list[str]]:
     handles += [
         Patch(facecolor=PHASE_COLOURS[phase], edgecolor="#BBBBBB", alpha=_PHASE_SHADE["alpha"]) for phase in _PHASES
     ]
-    return handles, [*metrics, "returned network", *(PHASE_LABELS[phase] for phase in _PHASES)]
+    return handles, [*map(metric_label, metrics), "returned network", *(PHASE_LABELS[phase] for phase in _PHASES)]

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from suite.records.store import Store
+from suite.report.figures.fit import cost_label
 from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, pair_metrics, split_by_panels
 from suite.report.figures.panels import (
     GREY_STYLE,
@@ -23,9 +24,9 @@ KIND = "violations"
 
 _CAPTION = (
     "How far each constraint is missed, in % of its target: the largest value over the seeds. Filled marks at 0 are "
-    "returned networks that fit, hollow ones do not. A cross is the network at the last search epoch, before any "
-    "choice of checkpoint or repair; methods without such an epoch have none. The axis is linear up to 1 %, "
-    "logarithmic beyond."
+    "returned networks within their budget, hollow ones over it. A cross is the network at the last search epoch, "
+    "before any choice of checkpoint or repair; methods without such an epoch have none. The axis is linear up to 1 "
+    "%, logarithmic beyond."
 )
 
 
@@ -45,11 +46,11 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
             _draw_panel(ax, page, row, metric)
             _set_axis(ax, largest * 1.6)
             label_methods(ax, row.methods, names=i == 0)
-            ax.set_xlabel(f"{metric}: over target, %")
+            ax.set_xlabel(f"{cost_label(page.runs_at(row.budget), metric)}: over target, %")
         add_budget_title(line[0], row.budget)
     handles = [Line2D([], [], **marker_options(GREY_STYLE, 6.5, hollow)) for hollow in (False, True)]
     handles.append(Line2D([], [], marker="x", color=INK_COLOUR, linestyle="none", markersize=8.5))
-    add_legend(figure, handles, ["returned network: fits", "returned network: over", "last search epoch"])
+    add_legend(figure, handles, ["returned network: within budget", "returned network: over", "last search epoch"])
     return page.render(KIND, "Violations", _CAPTION, figure)
 
 
