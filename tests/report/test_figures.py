@@ -284,7 +284,11 @@ def test_a_network_that_exceeds_the_board_is_hollow_though_it_fits_its_budget() 
         record = make_record(**fields)  # type: ignore[arg-type]
         assert record.feasible
         (score,) = render_figures(report_frame([record]), kind="score")
-        return {str(x.get_markerfacecolor()) for x in score.figure.axes[0].lines if x.get_markersize() == 3.5}
+        return {
+            str(x.get_markerfacecolor())
+            for x in score.figure.axes[0].lines
+            if x.get_markersize() == 3.5 and len(x.get_xdata())
+        }
 
     assert "white" not in marks(board=board())
     assert "white" not in marks()

@@ -19,6 +19,8 @@ from suite.report.figures import (
     cost,
     hypervolume,
     layer_memory,
+    memory_plan,
+    operator_costs,
     profiles,
     ranks,
     score,
@@ -48,6 +50,8 @@ _KINDS: tuple[tuple[str, SplitPage, DrawPage], ...] = (
     (widths.KIND, widths.split, widths.draw),
     (choices.KIND, choices.split, choices.draw),
     (layer_memory.KIND, layer_memory.split, layer_memory.draw),
+    (memory_plan.KIND, memory_plan.split, memory_plan.draw),
+    (operator_costs.KIND, operator_costs.split, operator_costs.draw),
     (sensitivity.KIND, sensitivity.split, sensitivity.draw),
 )
 """Name of a kind of figure, what divides a page into its pages (none where it has no data), and what draws one."""
