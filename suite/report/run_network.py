@@ -64,7 +64,7 @@ class RunNetwork:
                 PlacedBuffer(str(b["layer"]), *(int(b[key]) for key in ("offset", "bytes", "first", "last")))
                 for b in architecture["memory"]
             )
-        except (KeyError, TypeError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"memory or operators are torn ({error!r})") from error
         if any(not 0 <= b.first <= b.last < len(operators) or min(b.offset, b.bytes) < 0 for b in buffers):
             raise ValueError("memory names operators that are not there")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic import BUDGETS, make_failure, make_record, make_records, write_plan
+from synthetic import BUDGETS, board, make_failure, make_record, make_records, write_plan
+from synthetic_files import deployed
 
 from suite import SuiteError
 from suite.records.claims import claimed
@@ -129,6 +130,38 @@ def test_texts_of_others_are_escaped(tmp_path: Path) -> None:
 def test_failures_are_shown_with_their_whole_error() -> None:
     error = "RuntimeError: " + "x" * 500
     assert error in page_of([make_record(), make_failure(error, seed=1)])
+
+
+def test_the_page_says_whose_scores_and_what_fits() -> None:
+    records = [make_record(board=board()), make_record(seed=1, board=board(arena=70_000))]
+    df = report_frame(records, {records[0].id: deployed(records[0].id)})
+    page = render_page(records, df, [], [], Store(Path("no_such_folder"), "example"))
+    assert "Scores are of float networks unless they are called int8." in page
+    assert "float test accuracy [95%]" in page
+    assert "int8 test accuracy [95%]" in page
+    assert "fits the budget, not the board (RAM 70,000 of 65,536 B)" in page
+    top = page[: page.index("<nav")]
+    assert "<span>Runs that fit the board</span><strong>1 of 2</strong>" in top
+    assert "int8 test" not in page_of(records).replace("`int8 test", "")
+
+
+def test_the_page_says_that_a_board_is_unknown() -> None:
+    page = page_of([make_record()])
+    assert "<span>Runs that fit the board</span><strong>unknown</strong>" in page
+    assert "fits the budget; memory of the board unknown" in page
+
+
+def test_the_page_names_why_a_latency_is_extrapolated() -> None:
+    page = page_of([make_record(extrapolated=("too few MACs",))])
+    assert "Extrapolated, outside what the device&#39;s latency model was fitted on: too few MACs" in page
+    assert data_of(page)["columns"]["extrapolated"] == {"all": "too few MACs"}
+    assert "Extrapolated" not in page_of([make_record()])
+
+
+def test_energy_is_said_to_be_no_measurement() -> None:
+    page = page_of([make_record()])
+    assert "Energy is the board&#39;s power x latency, not measured." in page
+    assert data_of(page)["metric_labels"]["energy"] == "energy (power x latency)"
 
 
 def test_failures_alone_make_a_page() -> None:

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
-from synthetic import make_failure, make_many, make_record, make_records, write_plan
-from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, short_history
+from synthetic import board, make_failure, make_many, make_record, make_records, write_plan
+from synthetic_files import ARCHITECTURE, NETWORK_NODES, REFERENCE_WIDTHS, deployed, short_history
 
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
@@ -20,21 +20,24 @@ from suite.report.page.page import render_page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 BAD = "</script><img src=x onerror=alert(1)> <b>&amp;"
-FIRST = make_record(reference_widths=REFERENCE_WIDTHS)
+REASON = "31,000 MACs, below 0.2 M"
+FIRST = make_record(reference_widths=REFERENCE_WIDTHS, board=board(), extrapolated=(REASON,))
 
 
 def write_page(folder: Path, records: list[RunRecord]) -> Path:
     """A page with histories, architectures, a figure and a missing run, beside its runs."""
     store = Store(folder, "example")
     for record in records[:8]:
-        store.write(record, encode_run_files(history=short_history(), architecture=ARCHITECTURE))
+        nodes = NETWORK_NODES if record is FIRST else {}
+        store.write(record, encode_run_files(history=short_history(), architecture=ARCHITECTURE | nodes))
     write_plan(store, "absent", method="a_long_name_of_a_method_" * 5)
     buffer = io.BytesIO()
     Image.new("RGB", (2160, 1200), "white").save(buffer, "PNG")
     picture = RenderedFigure("score_digits", "Score against cost", "What is drawn.", cast(Any, None))
     page = store.folder / "report" / "index.html"
     page.parent.mkdir()
-    page.write_text(render_page(records, report_frame(records), [(picture, buffer.getvalue())], [], store))
+    df = report_frame(records, {FIRST.id: deployed(FIRST.id)})
+    page.write_text(render_page(records, df, [(picture, buffer.getvalue())], [], store))
     return page
 
 
@@ -142,6 +145,49 @@ def test_a_run_page_shows_costs_layers_history_and_settings(browser: Browser, pa
     browser.run("document.querySelector('#run .charts + details').open = true")
     settle(browser)
     assert browser.run("document.querySelectorAll('#run .charts + details tbody tr').length") == 3
+
+
+def test_a_run_page_says_what_fits_whose_score_it_is_and_what_is_extrapolated(browser: Browser, page: Path) -> None:
+    browser.open(page, f"#run={FIRST.id}")
+    facts = browser.run("document.querySelector('#run .facts').textContent")
+    assert "verdictfits" in facts
+    assert f"float test accuracy{FIRST.scores['test']:.4f}int8 test accuracy0.8750" in facts
+    assert f"latency extrapolated{REASON}" in facts
+    metrics = browser.run("Array.from(document.querySelectorAll('#run table td:first-child'), c => c.textContent)")
+    assert {"latency (extrapolated)", "energy (power x latency) (extrapolated)", "flash", "ram"} <= set(metrics)
+    board_rows = "Array.from(document.querySelectorAll('[aria-label=Board] tbody tr'), r => r.textContent)"
+    assert browser.run(board_rows)[1] == "RAM: whole arena60,000 B4,912 B65,536 B"
+    assert "null" not in browser.run("document.getElementById('run').innerText")
+
+
+def test_a_run_page_shows_buffers_over_operators_with_the_peak(browser: Browser, page: Path) -> None:
+    browser.open(page, f"#run={FIRST.id}")
+    chart = "document.querySelector('#run [aria-label=\"RAM over the operators\"] svg')"
+    assert browser.run(f"{chart}.querySelectorAll('rect').length") == len(NETWORK_NODES["memory"])
+    texts = browser.run(f"Array.from({chart}.querySelectorAll('text'), t => t.textContent)")
+    assert [text for text in texts if text in ("input", "stem", "pool", "fc")] == ["input", "stem", "pool", "fc"]
+    assert "peak 512 B" in texts
+    assert "the board leaves 6,048 B" in browser.run("document.getElementById('run').textContent")
+    stem = f"Array.from({chart}.querySelectorAll('rect')).find(r => r.textContent.startsWith('stem'))"
+    first = f"Array.from({chart}.querySelectorAll('rect')).find(r => r.textContent.startsWith('fc'))"
+    assert browser.run(f"{stem}.querySelector('title').textContent") == "stem: 448 B at 0 B"
+    width = "Number({}.getAttribute('width'))"
+    assert browser.run(width.format(stem)) == pytest.approx(2 * browser.run(width.format(first)))
+
+
+def test_a_run_page_shows_flash_and_latency_by_operator(browser: Browser, page: Path) -> None:
+    browser.open(page, f"#run={FIRST.id}")
+    rows = browser.run("Array.from(document.querySelectorAll('#run .operators tbody tr'), r => r.textContent)")
+    assert len(rows) == len(NETWORK_NODES["operators"])
+    assert rows[1] == "stemconv500 B of 800 B1 ms of 3 ms"
+
+
+def test_a_run_without_a_memory_plan_has_a_page_without_it(browser: Browser, page: Path) -> None:
+    other = make_records(seeds=3)[1].id
+    browser.open(page, f"#run={other}")
+    sections = browser.run("Array.from(document.querySelectorAll('#run h2'), h => h.textContent)")
+    assert "Architecture" in sections
+    assert not {"RAM over the operators", "Flash and latency by operator"} & set(sections)
 
 
 def test_an_unknown_run_says_so(browser: Browser, page: Path) -> None:

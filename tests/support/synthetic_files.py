@@ -39,3 +39,25 @@ def deployed(run: str, score: float = 0.875, **changes: Any) -> Deployed:
         versions={"litert-torch": "0.10"},
     )
     return dataclasses.replace(facts, **changes)
+
+
+def _operator(name: str, kind: str, weights: int, flash: int, latency: float) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "weights": weights, "flash": flash, "latency": latency}
+
+
+NETWORK_NODES = {
+    "operators": [
+        _operator("x", "input", 0, 430, 0.0),
+        _operator("stem", "conv", 63, 500, 1e-3),
+        _operator("pool", "mean", 0, 380, 0.0),
+        _operator("fc", "linear", 49, 400, 2e-5),
+    ],
+    "reference_operators": [_operator("stem", "conv", 144, 800, 3e-3), _operator("fc", "linear", 112, 600, 5e-5)],
+    "memory": [
+        {"layer": "x", "offset": 448, "bytes": 64, "first": 0, "last": 1},
+        {"layer": "stem", "offset": 0, "bytes": 448, "first": 1, "last": 2},
+        {"layer": "pool", "offset": 448, "bytes": 7, "first": 2, "last": 3},
+        {"layer": "fc", "offset": 0, "bytes": 7, "first": 3, "last": 3},
+    ],
+}
+"""What architecture.json holds of the int8 network besides: a peak of 512 bytes."""

@@ -11,18 +11,21 @@ from markupsafe import Markup
 from pyarrow.parquet import ParquetFile
 
 from suite.records.frame import flatten, in_order
-from suite.records.record import RunRecord
+from suite.records.record import METRICS, RunRecord
 from suite.records.store import Store
 from suite.report.figures.run_files import ARCHITECTURE, HISTORY
 from suite.report.figures.style import method_styles
 from suite.report.grouping import GROUP, MethodVariant
 from suite.report.page.layer_diagram import layer_diagram
-from suite.report.tables.text import PHASE_LABELS
+from suite.report.page.network_detail import network_detail
+from suite.report.tables.text import PHASE_LABELS, metric_label
 
 MOST_DETAILED_RUNS = 400
 """Runs whose history and architecture the page holds; those of further runs stay in their files."""
 
 _DIGITS = 6
+_EXACT_BELOW = 1e7
+"""Whole numbers below are kept as they are: bytes of a board are compared to the last one."""
 _IGNORED_KEYS = {"_target_", "class", "name", "version"}
 # These stand in the run's configuration and environment.
 _OMITTED_COLUMNS = {"experiment", "options", "threads", "dtype", "length"}
@@ -52,6 +55,7 @@ def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Stor
         "config": config,
         "environment": _encode_columns([flatten(r.environment) for r in ordered]),
         "metrics": in_order(name.removeprefix("cost/") for name in shown if name.startswith("cost/")),
+        "metric_labels": {metric: metric_label(metric) for metric in METRICS},
         "phases": list(PHASE_LABELS.items()),
         "method_styles": [
             {"method": str(method), "colour": style.colour, "marker": style.marker}
@@ -120,6 +124,8 @@ def _plain_values(values: Iterable[Any]) -> list[Any]:
 def _short_number(value: float) -> float | int | None:
     if not math.isfinite(value):
         return None
+    if value.is_integer() and abs(value) < _EXACT_BELOW:
+        return int(value)
     short = float(f"{value:.{_DIGITS}g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
@@ -138,13 +144,13 @@ def _read_detail(record: RunRecord, store: Store) -> dict[str, Any]:
         names = ("name", "validation", "feasible", "costs")
         detail["candidates"] = [_clean_value({k: c.get(k) for k in names if k in c}) for c in record.candidates]
     trouble = []
-    for name, convert in ((HISTORY, _history), (ARCHITECTURE, layer_diagram)):
+    for name, convert in ((HISTORY, _history), (ARCHITECTURE, layer_diagram), (ARCHITECTURE, network_detail)):
         try:
             content = store.read_file(record.id, name)
             detail |= {} if content is None else convert(content, record)
         except (OSError, ValueError, KeyError, TypeError) as error:  # a torn file hides nothing else
             trouble.append(f"{name} cannot be read: {error}")
-    return detail | ({"trouble": "; ".join(trouble)} if trouble else {})
+    return detail | ({"trouble": "; ".join(dict.fromkeys(trouble))} if trouble else {})
 
 
 def _history(content: bytes, _: RunRecord) -> dict[str, Any]:

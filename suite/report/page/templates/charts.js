@@ -78,9 +78,9 @@ function historyCharts(history, run) {
   for (const name of named) {
     const [kind, metric] = name.split("/");
     const target = kind === "cost" ? (RUNS[`target/${metric}`] || [])[run] ?? null : null;
-    if (kind === "strength") strengths.push([metric, columns[name]]);
-    else if (target !== null) against.push([metric, columns[name].map((v) => (v === null ? null : v / target))]);
-    else if (kind === "cost" && RUNS[`reference/${metric}`]?.[run]) plain.push([metric, columns[name].map((v) => (v === null ? null : v / RUNS[`reference/${metric}`][run]))]);
+    if (kind === "strength") strengths.push([metricLabel(metric), columns[name]]);
+    else if (target !== null) against.push([metricLabel(metric), columns[name].map((v) => (v === null ? null : v / target))]);
+    else if (kind === "cost" && RUNS[`reference/${metric}`]?.[run]) plain.push([metricLabel(metric), columns[name].map((v) => (v === null ? null : v / RUNS[`reference/${metric}`][run]))]);
   }
   const score = words(RUNS.selection_name[run]);
   const charts = [

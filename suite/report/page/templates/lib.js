@@ -53,5 +53,9 @@ function ticks(low, high, wanted) {
 }
 /** A number on an axis. */
 function tick(v) { return v !== 0 && (Math.abs(v) < 1e-3 || Math.abs(v) >= 1e6) ? v.toExponential() : String(v); }
+/** A metric's name as the tables write it. */
+function metricLabel(metric) { return DATA.metric_labels[metric] || metric; }
+/** The same for one run, whose latency and energy may be extrapolated. */
+function costName(i, metric) { return metricLabel(metric) + (RUNS.extrapolated[i] && (metric === "latency" || metric === "energy") ? " (extrapolated)" : ""); }
 /** A score's name as people write it. */
 function words(name) { return name.replaceAll("_", " ").replace("auc", "AUC"); }

@@ -22,13 +22,23 @@ function costTable(i) {
     const [cost, reference, target, unit] = [at("cost"), at("reference"), at("target"), RUNS[`unit/${metric}`][i] || ""];
     const share = (whole) => (cost === null || !whole ? DASH : `${percent((100 * cost) / whole)} %`);
     const over = at("violation");
-    const verdict = target === null || over === null ? DASH : over > 0 ? `over by ${percent(100 * over)} %` : "fits";
-    return [metric, quantity(cost, unit), quantity(reference, unit), share(reference), quantity(target, unit), share(target), verdict];
+    const verdict = target === null || over === null ? DASH : over > 0 ? `over by ${percent(100 * over)} %` : "within";
+    return [costName(i, metric), quantity(cost, unit), quantity(reference, unit), share(reference), quantity(target, unit), share(target), verdict];
   });
   if (!rows.length) return null;
   const table = plainTable("Costs against targets", ["metric", "network", "reference network", "of reference", "target", "of target", "verdict"], rows, ["metric", "verdict"]);
-  for (const td of table.querySelectorAll("td:last-child")) if (td.textContent !== DASH) td.classList.add(td.textContent === "fits" ? "fits" : "over");
+  for (const td of table.querySelectorAll("td:last-child")) if (td.textContent !== DASH) td.classList.add(td.textContent === "within" ? "fits" : "over");
   return table;
+}
+
+/** What the network needs of the board and what the board has; what an interpreter measured, where the run was deployed. */
+function boardTable(i) {
+  const at = (name) => (RUNS[name] || [])[i] ?? null;
+  if (at("board/arena") === null && at("int8/arena") === null) return null;
+  const limit = (name) => (at(name) === null ? "unknown" : bytes(at(name))), known = (name) => (at(name) === null ? DASH : bytes(at(name)));
+  const rows = [["RAM: activations (head)", known("cost/ram"), known("int8/ram"), DASH], ["RAM: whole arena", known("board/arena"), known("int8/arena"), limit("board/ram_limit")],
+    ["flash: network's file", known("board/flash"), known("int8/flash"), limit("board/flash_limit")]];
+  return plainTable("Board", ["memory", "predicted", "measured (64-bit host)", "board has"], rows, ["memory"]);
 }
 
 function effortTable(i) {
@@ -47,7 +57,7 @@ function candidateTable(candidates) {
   const metrics = DATA.metrics.filter((m) => candidates.some((c) => c.costs[m] !== undefined));
   const units = (m) => RUNS[`unit/${m}`].find(Boolean) || "";
   const rows = candidates.map((c) => [c.name, fixed(c.validation, 4), c.feasible ? "yes" : "no", ...metrics.map((m) => quantity(c.costs[m] ?? null, units(m)))]);
-  return plainTable("Candidates", ["name", "validation", "fits", ...metrics], rows, ["name"]);
+  return plainTable("Candidates", ["name", "validation", "fits budget", ...metrics.map(metricLabel)], rows, ["name"]);
 }
 
 /** One line a layer: a bar as long as its width, in an outline as long as the reference network's; the last width is the task's. */
@@ -89,8 +99,11 @@ function runPage(i) {
   const score = words(RUNS.score_name[i]);
   const facts = [["benchmark", RUNS.benchmark[i]], ["preset", RUNS.preset[i]], ["target device", RUNS.device[i]], ["budget", RUNS.budget[i]], ["seed", String(RUNS.seed[i])],
     ["status", RUNS.status[i]]];
-  if (done) facts.push([`test ${score}`, fixed(RUNS.score[i], 4)], [`validation ${words(RUNS.selection_name[i])}`, fixed(RUNS.validation_score[i], 4)]);
-  for (const name of Object.keys(RUNS)) if (name.startsWith("score/") && RUNS[name][i] !== null) facts.push([`test ${words(name.slice(6))}`, fixed(RUNS[name][i], 4)]);
+  if (done) facts.push(["verdict", RUNS.verdict[i]], [`float test ${score}`, fixed(RUNS.score[i], 4)]);
+  if (RUNS["int8/score"][i] !== null) facts.push([`int8 test ${score}`, fixed(RUNS["int8/score"][i], 4)]);
+  if (done) facts.push([`validation ${words(RUNS.selection_name[i])}`, fixed(RUNS.validation_score[i], 4)]);
+  for (const name of Object.keys(RUNS)) if (name.startsWith("score/") && RUNS[name][i] !== null) facts.push([`float test ${words(name.slice(6))}`, fixed(RUNS[name][i], 4)]);
+  if (RUNS.extrapolated[i]) facts.push(["latency extrapolated", RUNS.extrapolated[i]]);
   if (RUNS.data_note[i]) facts.push(["data", RUNS.data_note[i]]);
   if (RUNS.selection[i]) facts.push(["chosen by", RUNS.selection[i]]);
   const environment = settingsAt(DATA.environment, i, false);
@@ -104,8 +117,11 @@ function runPage(i) {
     pairs(facts), siblings(i),
     ...section("Error", RUNS.error[i] ? make("pre", { class: "scroll pre", tabindex: "0" }, RUNS.error[i]) : null),
     ...section("Costs against targets", costTable(i)),
+    ...section("Board", boardTable(i)),
     ...(detail || !done ? [] : [absent]),
     ...section("Architecture", ...(detail?.layers ? architecture(detail) : [])),
+    ...section("RAM over the operators", ...(detail?.network ? [...memoryChart(detail.network, i), kindKeys(detail.network.operators)] : [])),
+    ...section("Flash and latency by operator", detail?.network ? operatorTable(detail.network, i) : null),
     ...section("History", ...(detail?.history ? historyCharts(detail.history, i) : [])),
     ...section("Missing files", detail?.trouble ? make("p", {}, detail.trouble) : null),
     ...section("Candidates", detail?.candidates ? candidateTable(detail.candidates) : null),
@@ -125,7 +141,7 @@ function route() {
   if (open && !report.hidden) left = { scroll: scrollY, focus: document.activeElement };
   if (open) {
     const id = decodeURIComponent(match[1]), i = INDEX_BY_ID.get(id);
-    runView.replaceChildren(...(i === undefined ? [make("p", {}, make("a", { href: "#runs" }, "\u2190 Back to the report")), make("h1", { tabindex: "-1" }, `No run ${id} in this report`)] : runPage(i)));
+    runView.replaceChildren(...(i === undefined ? [make("p", {}, make("a", { href: "#runs" }, "\u2190 Back to the report")), make("h1", { tabindex: "-1" }, `No run ${id} in this report`)] : runPage(i).filter((part) => part !== null)));
   }
   [report.hidden, runView.hidden] = [open, !open];
   document.title = open ? `${runView.querySelector("h1").textContent} \u2013 ${title}` : title;

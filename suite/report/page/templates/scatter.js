@@ -27,15 +27,16 @@ function byNumber(a, b) { return a.localeCompare(b, "en", { numeric: true }); }
 /** What a reader wants to know of a run: pairs of heading and text. */
 function describeRun(i) {
   const lines = [["budget", RUNS.budget[i]], ["seed", String(RUNS.seed[i])]];
-  lines.push([`test ${words(RUNS.score_name[i])}`, fixed(RUNS.score[i], 4)]);
+  lines.push([`float test ${words(RUNS.score_name[i])}`, fixed(RUNS.score[i], 4)]);
+  if (RUNS["int8/score"][i] !== null) lines.push([`int8 test ${words(RUNS.score_name[i])}`, fixed(RUNS["int8/score"][i], 4)]);
   for (const metric of DATA.metrics) {
     const cost = RUNS[`cost/${metric}`][i], whole = RUNS[`reference/${metric}`][i], limit = (RUNS[`target/${metric}`] || [])[i] ?? null;
     if (cost === null) continue;
     const parts = whole ? [`${percent((100 * cost) / whole)} % of reference`] : [];
     if (limit !== null) parts.push(`${percent((100 * cost) / limit)} % of target`);
-    lines.push([metric, quantity(cost, RUNS[`unit/${metric}`][i]) + (parts.length ? ` (${parts.join(", ")})` : "")]);
+    lines.push([costName(i, metric), quantity(cost, RUNS[`unit/${metric}`][i]) + (parts.length ? ` (${parts.join(", ")})` : "")]);
   }
-  lines.push(["fits", RUNS.feasible[i] ? "yes" : "no"]);
+  lines.push(["verdict", RUNS.verdict[i]]);
   if (RUNS.settings[i]) lines.push(["settings", RUNS.settings[i]]);
   return lines;
 }
@@ -86,7 +87,7 @@ class Scatter {
     this.refill(this.budget, [["", "all budgets"], ...budgets.map((b) => [b, b])]);
     if (budgets.length === 1) this.budget.parentElement.hidden = true;
     const axes = DATA.metrics.filter((m) => members.some((i) => RUNS[`cost/${m}`][i] !== null))
-      .map((m) => [m, m]);
+      .map((m) => [m, metricLabel(m)]);
     axes.push(["trainings", "search cost, standard trainings"]);
     this.refill(this.axis, axes);
     const methods = Array.from(new Set(members.map((i) => RUNS.method[i]))).sort(byNumber);
@@ -178,7 +179,7 @@ class Scatter {
       draw("text", this.x(this.target) > width - right - 45 ? { x: this.x(this.target) - 5, y: top + 10, "text-anchor": "end" } : { x: this.x(this.target) + 5, y: top + 10 }, "target"));
     const label = this.axis.selectedOptions[0].textContent;
     parts.push(draw("text", { x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle" }, label + (this.log ? " (logarithmic)" : "")));
-    const score = `test ${words(RUNS.score_name[this.settings.get(this.setting.value)[0]])}`;
+    const score = `float test ${words(RUNS.score_name[this.settings.get(this.setting.value)[0]])}`;
     parts.push(draw("text", { transform: `translate(14 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, score));
     return parts;
   }
