@@ -1,9 +1,11 @@
 """`suite deploy`: a recorded network as files for a board, and what an interpreter says of it."""
 
 import logging
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
@@ -42,8 +44,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show_progress(batches: Sequence[Tensor], description: str) -> Iterable[Tensor]:
-    """A bar with the time left."""
-    return track(batches, description, transient=True)
+    """A bar with the time left on a terminal, a line elsewhere."""
+    if not sys.stderr.isatty():
+        log.info("%s", description)
+        return batches
+    return track(batches, description, transient=True, console=Console(stderr=True))
 
 
 def deployment_table(run: FoundRun, deployed: Deployed) -> Table:

@@ -58,7 +58,7 @@ def convert(network: nn.Module, examples: Tensor) -> bytes:
     Raises:
         SuiteError: the converter or the quantiser refuses an operation; the text names it.
     """
-    from suite.deploy.flatbuffer import compact, operator_names
+    from suite.deploy.flatbuffer import compact, float_operators, operator_names
 
     wrapped = ChannelsLast(copy.deepcopy(network).cpu().float()).eval()
     inputs = channels_last(examples.float()).contiguous()
@@ -70,8 +70,9 @@ def convert(network: nn.Module, examples: Tensor) -> bytes:
         except Exception as error:
             reason = _reason(error, output)
             raise SuiteError(f"network {type(network).__name__} cannot be converted to int8: {reason}") from error
-    if unknown := sorted({name for name in operator_names(content) if name.startswith(_NO_KERNELS)}):
-        raise SuiteError(f"network {type(network).__name__}: no int8 kernels for {', '.join(unknown)}")
+    unknown = {name for name in operator_names(content) if name.startswith(_NO_KERNELS)}
+    if without := sorted(unknown | set(float_operators(content))):
+        raise SuiteError(f"network {type(network).__name__} has operators without an int8 kernel: {', '.join(without)}")
     return compact(content)
 
 
