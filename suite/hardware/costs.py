@@ -84,7 +84,8 @@ class HardwareModel:
         A depthwise convolution of one channel is priced as a standard one: in the exported network it is one.
         """
         single = table.depthwise & (cout <= 1)
-        table = replace(table, kind=table.kind.where(~single, KINDS.index("conv")))
+        if single.any():  # else the same table, for which devices have cached what its geometry implies
+            table = replace(table, kind=table.kind.where(~single, KINDS.index("conv")))
         if metric in _PER_LAYER:
             return _PER_LAYER[metric](table, cin, cout)
         cycles = self.device.layer_cycles(table, cin, cout)

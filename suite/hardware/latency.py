@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor, where
 
+from suite.hardware.domain import Domain
 from suite.hardware.layers import LayerTable
 from suite.hardware.macs import macs
 
@@ -38,9 +39,11 @@ class Board:
 
     power_mw: while it computes, as energy / latency of MLPerf Tiny results.
     source: where the coefficients come from.
+    domain: what the model was checked on; None where nothing is claimed.
     """
 
     monotone: ClassVar[bool] = True
+    domain: ClassVar[Domain | None] = None
 
     name: str
     board: str
@@ -65,8 +68,17 @@ class KernelLibrary(Board):
     M_conv, M_dw, M_fc are the MACs of standard (1x1 included), depthwise and linear layers, O_conv the output elements
     of standard convolutions: requantisation and loop set-up cost about 20 MACs an output. The ratios rho belong to the
     kernel library, a (`cycles_per_mac`) to the board. The fit: suite/hardware/calibration/; measured against predicted,
-    and where to trust it: `suite device show`.
+    and where to trust it: `suite device show`. Costs of additions, pools and concatenations are part of what was
+    fitted, as far as they grow with the rest of the network.
     """
+
+    domain: ClassVar[Domain | None] = Domain(
+        kinds=frozenset(
+            ("conv", "depthwise", "linear", "add", "concat", "average_pool", "max_pool", "mean", "flatten")
+        ),
+        depthwise=frozenset({(3, 3)}),  # networks with 5x5 kernels are predicted too fast
+        sequences=False,
+    )
 
     cycles_per_mac: float
     conv_output: float

@@ -64,6 +64,12 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
         (["budget.weights=10B"], "smallest network"),
         (["budget.weights=5%", "budget.latency=1us"], "budget.latency"),
         (["device=gap8", "budget.latency=5ms"], "no clock"),
+        (["device=cortex_m4_cmsisnn", "device.law=${law:helium}"], "law:helium: no such law. Choices: cmsisnn"),
+        (
+            ["device=cortex_m4_cmsisnn", "device.exporter=onnx"],
+            "device.exporter=onnx: choices are litert_torch, tensorflow",
+        ),
+        (["device=cortex_m4_cmsisnn", "budget.latency=1us"], "smallest network"),
         (["benchmark=image_classification", "benchmark.data.pack=missing.npz"], "missing.npz"),
         (
             ["benchmark=image_classification", "benchmark.data.folder=nowhere", "benchmark.data.download=false"],
@@ -133,6 +139,16 @@ def test_hydras_own_options_work(suite_: Callable, capsys: pytest.CaptureFixture
     assert "benchmark: anomaly_detection, digits, image_classification" in text
     assert "suite run -m" in text
     assert not (tmp_path / "results").exists()
+
+
+def test_a_search_on_counted_kernels_records_the_law_and_fits(suite_: Callable, tmp_path: Path) -> None:
+    device = ["device=cortex_m4_cmsisnn", "budget.latency=50%"]
+    assert suite_("run", *SMOKE, *device) == 0
+    (record,) = _records(tmp_path / "results" / "default")
+    assert record["device"] == "cortex_m4_cmsisnn"
+    assert record["feasible"]
+    assert record["config"]["device"]["law"]["conv"]["h*c2"] == 185
+    assert record["config"]["device"]["cycles_per_instruction"] == 1.43
 
 
 def test_the_run_that_a_user_starts_with_has_a_report(suite_: Callable, tmp_path: Path) -> None:

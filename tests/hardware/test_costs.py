@@ -108,6 +108,21 @@ def test_macs_are_half_the_flops_that_torch_counts(example: tuple[nn.Module, tup
     assert counter.get_total_flops() == 2 * device("gap8").measure(network, shape)["macs"]
 
 
+@pytest.mark.parametrize("name", ["gap8", "nucleo_l4r5zi", "cortex_m4_cmsisnn"])
+def test_a_depthwise_convolution_of_one_channel_costs_what_a_standard_one_does(name: str) -> None:
+    """torch does not tell them apart, so that a thinned network is priced as if traced anew."""
+    hardware, one = device(name), torch.tensor([1])
+    size = (8, 8)
+    depthwise = Layer("x", "depthwise", (), 4, size, 4, size, (3, 3), padding=(1,) * 4, bias=True)
+    for metric in hardware.units.keys() - {"ram"}:
+        costs = [
+            hardware.per_layer(metric, LayerTable.of([layer]), counts, counts).item()
+            for layer in (depthwise, replace(depthwise, kind="conv"))
+            for counts in (one, one.double())
+        ]
+        assert costs == [costs[0]] * 4
+
+
 def test_costs_of_a_sequence_network_by_hand(gap8: HardwareModel) -> None:
     """Cycles of a (1, 6) map of 8 channels: one tile, 2 K Cin + 2 quads x (15 + 14 ceil(K Cin / 4))."""
     network = nn.Sequential(nn.Conv1d(4, 8, 3), nn.ReLU(), nn.Conv1d(8, 8, 3, groups=8), nn.Flatten(), nn.Linear(32, 2))
