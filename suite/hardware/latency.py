@@ -3,6 +3,7 @@
 A device is one YAML file: one of the classes here and its coefficients.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -57,7 +58,7 @@ class Board:
     def __post_init__(self) -> None:
         for key in ("clock_mhz", "power_mw", "ram_kib", "flash_kib"):
             value = getattr(self, key)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"device.{key}={value}: must be positive, or null where unknown")
 
 
@@ -84,6 +85,14 @@ class KernelLibrary(Board):
     conv_output: float
     depthwise: float
     linear: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("cycles_per_mac", "conv_output", "depthwise", "linear"):
+            value = getattr(self, key)
+            least = "more than 0" if key == "cycles_per_mac" else "0 or more"
+            if not 0 <= value < math.inf or (key == "cycles_per_mac" and value == 0):
+                raise ValueError(f"device.{key}={value}: must be {least}")
 
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each layer, shape (L,), float64."""
