@@ -48,10 +48,10 @@ def _deploy(job: DictConfig, run: FoundRun) -> None:
         jobs.session.not_deployed += 1
         log.error("not deployed: %s", error)
         return
-    name, score = run.record.score_name, run.record.scores["test"]
     log.info(
-        "int8: %s %.4f (float %.4f), RAM %s B (arena %s B), file %s B",
-        name, deployed.score, score, f"{deployed.ram:,}", f"{deployed.arena:,}", f"{deployed.flash:,}",
+        "int8: %s %.4f (float %.4f), RAM %s B, file %s B",
+        deployed.score_name, deployed.score, deployed.float_score, f"{deployed.ram.actual:,}",
+        f"{deployed.flash.actual:,}",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import torch
 
 from suite.cli.main import main
 from suite.deploy.load import load_network
-from suite.records.deployment import Deployed
+from suite.records.deployment import Compared, Deployed
 from suite.records.record import RunRecord
 
 pytestmark = pytest.mark.deploy
@@ -49,8 +49,10 @@ def test_the_network_fits_its_ram_limit_in_the_interpreter(deployed: Path) -> No
     """Digits at weights 50 % and RAM 50 %: before padding was modelled, 1,504 B were predicted and 1,696 B needed."""
     record, measured = _record(deployed), Deployed.from_json((deployed / "deploy.json").read_bytes())
     assert record.targets["ram"] == 1536
-    assert measured.ram == record.costs["ram"] <= 1536
-    assert measured.flash <= record.costs["flash"] <= 1.02 * measured.flash
+    assert measured.ram == Compared(1536, int(record.costs["ram"]), int(record.costs["ram"]))
+    assert measured.ram.fits
+    assert measured.flash.actual <= measured.flash.predicted == record.costs["flash"] <= 1.02 * measured.flash.actual
+    assert measured.arena.actual < measured.arena.predicted < 1.2 * measured.arena.actual
 
 
 def test_all_files_are_there(deployed: Path) -> None:
@@ -59,7 +61,7 @@ def test_all_files_are_there(deployed: Path) -> None:
     assert names == {"network.pt2", "network.onnx", "network.tflite", *bundle}
     assert (deployed / "deploy" / "network.tflite").stat().st_size == json.loads(
         (deployed / "deploy.json").read_text()
-    )["flash"]
+    )["flash"]["actual"]
 
 
 def test_the_float_files_compute_the_network(deployed: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert main(["deploy", _folder(tmp_path).name]) == 2  # its code runs only where it is trusted
     assert main(["deploy", _folder(tmp_path).name, "--trusted"]) == 0
     record, measured = _record(_folder(tmp_path)), Deployed.from_json((_folder(tmp_path) / "deploy.json").read_bytes())
-    assert measured.ram == record.costs["ram"]
+    assert measured.ram.actual == record.costs["ram"]
 
 
 def test_what_cannot_be_converted_keeps_the_run(
