@@ -1,9 +1,11 @@
 """`suite deploy`: a recorded network as files for a board, and what an interpreter says of it."""
 
 import logging
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
@@ -42,8 +44,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show_progress(batches: Sequence[Tensor], description: str) -> Iterable[Tensor]:
-    """A bar with the time left."""
-    return track(batches, description, transient=True)
+    """A bar with the time left on a terminal, a line elsewhere."""
+    if not sys.stderr.isatty():
+        log.info("%s", description)
+        return batches
+    return track(batches, description, transient=True, console=Console(stderr=True))
 
 
 def deployment_table(run: FoundRun, deployed: Deployed) -> Table:
@@ -54,12 +59,11 @@ def deployment_table(run: FoundRun, deployed: Deployed) -> Table:
     )
     for column in ("", "limit", "predicted", "int8 network", ""):
         table.add_column(column, justify="right" if column else "left")
-    for metric, actual in (("ram", deployed.ram), ("flash", deployed.flash)):
-        target, predicted = record.targets.get(metric), record.costs[metric]
-        fits = "" if target is None else "fits" if actual <= target else "does NOT fit"
-        limit = "" if target is None else f"{target:,.0f} B"
-        table.add_row(metric, limit, f"{predicted:,.0f} B", f"{actual:,} B", fits)
-    table.add_row(record.score_name, "", f"{record.scores['test']:.4f} (float)", f"{deployed.score:.4f}", "")
+    for name, part in (("ram", deployed.ram), ("flash", deployed.flash), ("arena, on this host", deployed.arena)):
+        limit = "" if part.limit is None else f"{part.limit:,.0f} B"
+        verdict = "" if part.fits is None else "fits" if part.fits else "does NOT fit"
+        table.add_row(name, limit, f"{part.predicted:,} B", f"{part.actual:,} B", verdict)
+    table.add_row(deployed.score_name, "", f"{deployed.float_score:.4f} (float)", f"{deployed.score:.4f}", "")
     micro = deployed.micro
     same = f"differs by at most {micro.largest_difference}" if micro.largest_difference else "the same"
     table.add_row("TFLM's output", "", "", f"{same} on {micro.examples} examples", "")

@@ -6,7 +6,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from suite.hardware.calibration.domain import describe_domain
 from suite.hardware.calibration.measurements import MeasuredSystem
 from suite.hardware.calibration.tables import PublishedDevices, systems_of
 from suite.hardware.calibration.validation import Comparison, compare, summarise
@@ -31,8 +30,13 @@ def device_view(device: Device, published: PublishedDevices) -> RenderableType:
             _comparison_table(system, comparisons),
             *map(Text, _summary(system, comparisons)),
         ]
-    parts += [Text(), Text(describe_domain() if systems else _not_measured(device))]
+    parts += [Text(), Text(_domain(device) if systems else _not_measured(device))]
     return Group(*parts)
+
+
+def _domain(device: Device) -> str:
+    domain = getattr(device, "domain", None)
+    return "The model states no domain." if domain is None else str(domain)
 
 
 def _not_measured(device: Device) -> str:

@@ -9,10 +9,16 @@ import hydra
 from omegaconf import DictConfig
 
 from suite import SuiteError
+from suite.cli import deploy as deploy_verb
 from suite.cli.console import print_error, set_up_logging
 from suite.cli.progress import show_progress
+from suite.config.recorded import benchmark_of_job
 from suite.config.sweep import expand, parts
+from suite.deploy.deployment import deploy
+from suite.deploy.extras import require_extra
+from suite.deploy.find_run import FoundRun
 from suite.engine import jobs
+from suite.records.deployment import DEPLOYMENT
 
 log = logging.getLogger("suite")
 
@@ -21,10 +27,32 @@ log = logging.getLogger("suite")
 def _hydra_job(job: DictConfig) -> None:
     set_up_logging()  # a parallel launcher's process starts without
     try:
-        jobs.run_job(job)
+        if job.deploy:
+            require_extra("deploy", "deploy=true")  # known before anything is trained
+        record = jobs.run_job(job)
     except SuiteError as error:
         print_error(error)
         raise SystemExit(2) from error
+    if job.deploy and record is not None and record.status == "done":
+        _deploy(job, FoundRun(jobs.store_of(job), record))
+
+
+def _deploy(job: DictConfig, run: FoundRun) -> None:
+    """Deploy a run that has just ended, or was done before and never deployed; what it found stays in any case."""
+    if (run.folder / DEPLOYMENT).exists():
+        log.info("%s: deployed before", run.record.id)
+        return
+    try:
+        deployed = deploy(run, benchmark_of_job(job), deploy_verb.show_progress, trusted=True)
+    except SuiteError as error:
+        jobs.session.not_deployed += 1
+        log.error("not deployed: %s", error)
+        return
+    log.info(
+        "int8: %s %.4f (float %.4f), RAM %s B, file %s B",
+        deployed.score_name, deployed.score, deployed.float_score, f"{deployed.ram.actual:,}",
+        f"{deployed.flash.actual:,}",
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,4 +76,4 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     summary, failed = jobs.session.summary()
     log.info(summary)
-    return 1 if failed else 0
+    return 1 if failed or jobs.session.not_deployed else 0

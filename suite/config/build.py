@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
+import suite.config.laws  # noqa: F401  (what a configuration may refer to)
 from suite import SuiteError
 
 
@@ -25,9 +26,13 @@ def build(node: Any, key: str) -> Any:
         key: where it stands, for messages: "method", "device", "benchmark.network".
 
     Raises:
-        SuiteError: no such class, an unknown or missing key, a value of another type or out of range.
+        SuiteError: no such class, an unknown or missing key, a value of another type or out of range, or a reference
+            to what is not there.
     """
-    values = dict(plain(node))
+    try:
+        values = dict(plain(node))
+    except OmegaConfBaseException as error:
+        raise SuiteError(f"{key}: {error.msg or error}".splitlines()[0]) from error
     target = values.pop("_target_", None)
     if not isinstance(target, str):
         raise SuiteError(f"{key}._target_ is missing: name the class, as package.module.Class")

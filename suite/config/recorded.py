@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from omegaconf import DictConfig
+
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
 from suite.config.build import build
@@ -25,11 +27,17 @@ def benchmark_of(record: RunRecord, overrides: Sequence[str] = (), config_dir: P
     where = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
     preset = record.preset.removesuffix(" (changed)")
     config = compose_job([f"benchmark={record.benchmark}", f"preset={preset}", *overrides, *where])
-    benchmark: Benchmark = build(benchmark_settings(apply_preset(config)[0]), "benchmark")
+    benchmark = benchmark_of_job(config)
     data, recorded = benchmark.source().fingerprint(), record.config.get("data")
     if data != recorded:
         raise SuiteError(
             f"run {record.id} was trained on data {recorded}, what is found here for {record.benchmark} is {data}: "
             "name the run's data with benchmark.data.pack=FILE or SUITE_DATA_DIR"
         )
+    return benchmark
+
+
+def benchmark_of_job(config: DictConfig) -> Benchmark:
+    """The benchmark of a job's configuration."""
+    benchmark: Benchmark = build(benchmark_settings(apply_preset(config)[0]), "benchmark")
     return benchmark

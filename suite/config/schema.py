@@ -71,6 +71,7 @@ class Config:
     compute: cpu, cuda or auto; threads: CPU threads, where null OMP_NUM_THREADS or all cores.
     network: a reference network of one's own, package.module.Class, called without arguments; null: the benchmark's.
     space: what is searched: masks (widths of the reference network), choices (branches of its supernet), both.
+    deploy: convert each network to int8 when its run ends, and run it in an interpreter (`suite deploy`).
     retry_failed: run failed runs again; fail_fast: stop at the first failure.
     """
 
@@ -84,6 +85,7 @@ class Config:
     checkpoint_seconds: float = 10.0
     retry_failed: bool = False
     fail_fast: bool = False
+    deploy: bool = False
     budget: BudgetNode = field(default_factory=BudgetNode)
     recipe: RecipeNode = field(default_factory=RecipeNode)
     preset: PresetNode = field(default_factory=PresetNode)

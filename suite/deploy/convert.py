@@ -58,7 +58,7 @@ def convert(network: nn.Module, examples: Tensor) -> bytes:
     Raises:
         SuiteError: the converter or the quantiser refuses an operation; the text names it.
     """
-    from suite.deploy.flatbuffer import compact, operator_names
+    from suite.deploy.flatbuffer import compact, float_operators, operator_names
 
     wrapped = ChannelsLast(copy.deepcopy(network).cpu().float()).eval()
     inputs = channels_last(examples.float()).contiguous()
@@ -70,8 +70,9 @@ def convert(network: nn.Module, examples: Tensor) -> bytes:
         except Exception as error:
             reason = _reason(error, output)
             raise SuiteError(f"network {type(network).__name__} cannot be converted to int8: {reason}") from error
-    if unknown := sorted({name for name in operator_names(content) if name.startswith(_NO_KERNELS)}):
-        raise SuiteError(f"network {type(network).__name__}: no int8 kernels for {', '.join(unknown)}")
+    unknown = {name for name in operator_names(content) if name.startswith(_NO_KERNELS)}
+    if without := sorted(unknown | set(float_operators(content))):
+        raise SuiteError(f"network {type(network).__name__} has operators without an int8 kernel: {', '.join(without)}")
     return compact(content)
 
 
@@ -84,15 +85,23 @@ def _to_float(network: nn.Module, example: Tensor, path: Path) -> None:
 
 def _quantise(path: Path, inputs: Tensor) -> bytes:
     from ai_edge_litert.interpreter import Interpreter
-    from ai_edge_quantizer import quantizer, recipe
+    from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
+    from ai_edge_quantizer.utils import qsv_utils
 
     signature, parts = next(iter(Interpreter(str(path)).get_signature_list().items()))
-    quantiser = quantizer.Quantizer(str(path))
-    quantiser.load_quantization_recipe(recipe.static_wi8_ai8())
-    ranges = quantiser.calibrate({signature: [{parts["inputs"][0]: x.numpy()[None]} for x in inputs]})
+    scheme = recipe.static_wi8_ai8()
+    rules = recipe_manager.RecipeManager()
+    rules.load_quantization_recipe(scheme)
+    # The range of a tensor is that of all examples, as in TensorFlow's converter; the quantiser's own choice, a moving
+    # average of single examples' ranges, clips.
+    calibration = calibrator.Calibrator(str(path), qsv_update_func=qsv_utils.min_max_update)
+    calibration.calibrate({signature: [{parts["inputs"][0]: x.numpy()[None]} for x in inputs]}, rules)
+    ranges = calibration.get_model_qsvs()
     for values in ranges.values():
         if float(values["max"].max() - values["min"].min()) < _NARROW:
             values["max"] = values["min"] + 1
+    quantiser = quantizer.Quantizer(str(path))
+    quantiser.load_quantization_recipe(scheme)
     return bytes(quantiser.quantize(ranges).quantized_model)
 
 

@@ -23,7 +23,9 @@ from suite.deploy.find_run import FoundRun
 from suite.deploy.float_exports import export_onnx, export_torch
 from suite.deploy.load import load_network
 from suite.deploy.micro import run_micro
-from suite.records.deployment import DEPLOYMENT, Deployed, MicroCheck
+from suite.hardware.arena import Arena
+from suite.hardware.trace import trace
+from suite.records.deployment import DEPLOYMENT, Compared, Deployed, MicroCheck
 from suite.task.splits import load_data, subset
 
 log = logging.getLogger(__name__)
@@ -70,14 +72,17 @@ def deploy(run: FoundRun, benchmark: Benchmark, progress: Progress, *, trusted: 
     micro = run_micro(content, first)
     expected = np.stack([reference.invoke(example) for example in first])
     operators = operator_names(content)
-    arena = micro.head + micro.tail
-    bundle = Bundle(_title(run), content, operators, reference.input, reference.output, arena, first[0], expected[0])
-    bundle.write(run.folder / "deploy" / "bundle")
+    record = run.record
+    arena = Arena.of(trace(network, tuple(examples.shape[1:])))
+    parts = (reference.input, reference.output, arena.total, first[0], expected[0])
+    Bundle(_title(run), content, operators, *parts).write(run.folder / "deploy" / "bundle")
     deployed = Deployed(
-        run=run.record.id,
-        ram=micro.head,
-        arena=arena,
-        flash=len(content),
+        run=record.id,
+        ram=Compared(record.targets.get("ram"), arena.head, micro.head),
+        arena=Compared(record.board.get("ram_limit"), arena.total, micro.head + micro.tail),
+        flash=Compared(record.targets.get("flash"), int(record.costs["flash"]), len(content)),
+        score_name=record.score_name,
+        float_score=record.scores["test"],
         score=score,
         examples=len(test),
         calibration_examples=len(examples),

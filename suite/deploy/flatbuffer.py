@@ -109,6 +109,14 @@ def operator_names(content: bytes) -> list[str]:
     return [codes[operator.opcodeIndex] for operator in model.subgraphs[0].operators]
 
 
+def float_operators(content: bytes) -> list[str]:
+    """Operators that the quantiser left in float, for lack of an int8 kernel; conversions around them left out."""
+    graph = read_model(content).subgraphs[0]
+    is_float = {i for i, tensor in enumerate(graph.tensors) if tensor.type == schema.TensorType.FLOAT32}
+    named = zip(operator_names(content), graph.operators, strict=True)
+    return [name for name, x in named if is_float & {int(x.outputs[0])} and name not in ("QUANTIZE", "DEQUANTIZE")]
+
+
 def operator_tensors(content: bytes) -> list[tuple[list[int], int]]:
     """For each operator the activations that it reads, and the tensor that it writes."""
     model = read_model(content)

@@ -25,6 +25,7 @@ from suite.engine.candidates import SELECTION, choose_candidate, evaluate_candid
 from suite.engine.environment import environment
 from suite.engine.memory import PeakMemory
 from suite.engine.preflight import check_method, check_outputs
+from suite.hardware.domain import extrapolation
 from suite.hardware.layers import Network
 from suite.hardware.run_nodes import memory_node, operators_node
 from suite.hardware.trace import trace
@@ -146,6 +147,7 @@ def _conclude(
         violations=violations,
         feasible=all(v == 0 for v in violations.values()),
         board=board_fit(plan.task.hardware.device, layers, chosen.costs).as_record(),
+        extrapolated=extrapolation(plan.task.hardware.device, layers),
         search_violations=None if result.search_costs is None else plan.budget.violations(result.search_costs),
         selection=SELECTION,
         candidates=tuple(summarise_candidate(plan.budget, c) for c in candidates),

@@ -36,6 +36,7 @@ class Session:
     runs_to_do: int = 0
     runs_ended: int = 0
     runs_impossible: int = 0
+    not_deployed: int = 0
     seconds: float = 0.0
 
     @property
@@ -146,10 +147,11 @@ def _plan_or_none(config: DictConfig, store: Store) -> Plan | None:
         return None
 
 
-def run_job(config: DictConfig, wait: bool = False) -> None:
+def run_job(config: DictConfig, wait: bool = False) -> RunRecord | None:
     """Do one job, unless it has ended before, and log how it ended; first those that its budget refers to.
 
-    With `wait`, one that runs in another process is waited for, otherwise left to it.
+    With `wait`, one that runs in another process is waited for, otherwise left to it. Returns the job's record, None
+    where it was left out or to another process.
 
     Raises:
         SuiteError: the configuration cannot work, or its data is unusable.
@@ -163,13 +165,14 @@ def run_job(config: DictConfig, wait: bool = False) -> None:
         if not needed:
             raise
         session.leave_out(str(error))  # known only now, and no reason to end a sweep
-        return
+        return None
     if plan is None:
         session.leave_out(f"{config.benchmark.name}: no solution that budget={plain(config.budget)} could refer to")
-        return
+        return None
     _write_plan_note(store, plan)
-    if _has_ended(session.register(store, plan), config):
-        return
+    ended = session.register(store, plan)
+    if _has_ended(ended, config):
+        return ended
     session.progress.begin_run(session.position + plan.label)
     start = time.monotonic()
     try:
@@ -177,7 +180,7 @@ def run_job(config: DictConfig, wait: bool = False) -> None:
     except RunningElsewhere:
         log.info("%s: running in another process", plan.label)
         session.runs_ended += 1
-        return
+        return None
     position = session.position
     session.runs_ended += 1
     session.seconds += time.monotonic() - start
@@ -185,6 +188,7 @@ def run_job(config: DictConfig, wait: bool = False) -> None:
         _log_result(record, position + plan.label)
     elif config.fail_fast:
         raise SystemExit(1)
+    return record
 
 
 def _log_result(record: RunRecord, label: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from suite.hardware.layers import WEIGHTED, Kind, Layer, Network
 from suite.hardware.ram import Allocation, Buffer, activation_buffers, allocations, peak_bytes
 
-_INTERPRETER = 650
+_INTERPRETER = 700
 _OPERATOR: Mapping[Kind, int] = {"conv": 250, "depthwise": 270, "linear": 300, "mean": 430}
 _OTHER_OPERATOR = 200
 _CHANNEL = 8

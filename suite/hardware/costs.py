@@ -50,8 +50,11 @@ class HardwareModel:
 
     @property
     def non_monotone(self) -> tuple[str, ...]:
-        """The metrics that may fall when a channel is added: RAM, and latency and energy on devices that say so."""
-        metrics = ("ram",) if self.device.monotone else ("ram", "latency", "energy")
+        """The metrics that may fall when a channel is added.
+
+        RAM, the file (a network with one channel has other operators), and latency and energy on devices that say so.
+        """
+        metrics = ("ram", "flash") if self.device.monotone else ("ram", "flash", "latency", "energy")
         return tuple(metric for metric in self.units if metric in metrics)
 
     def measure(self, module: nn.Module, input_shape: tuple[int, ...]) -> dict[str, float]:
@@ -81,7 +84,8 @@ class HardwareModel:
         A depthwise convolution of one channel is priced as a standard one: in the exported network it is one.
         """
         single = table.depthwise & (cout <= 1)
-        table = replace(table, kind=table.kind.where(~single, KINDS.index("conv")))
+        if single.any():  # else the same table, for which devices have cached what its geometry implies
+            table = replace(table, kind=table.kind.where(~single, KINDS.index("conv")))
         if metric in _PER_LAYER:
             return _PER_LAYER[metric](table, cin, cout)
         cycles = self.device.layer_cycles(table, cin, cout)

@@ -21,37 +21,39 @@ _BUFFER_HEADER = 12
 """Bytes of a constant's length and of the table that points to it."""
 
 _OVERHEAD: Mapping[Kind, int] = {
-    "input": 430,
-    "conv": 276,
-    "depthwise": 293,
-    "linear": 255,
-    "add": 143,
-    "concat": 143,
-    "activation": 143,
-    "average_pool": 330,
-    "max_pool": 330,
-    "mean": 380,
+    "input": 805,
+    "conv": 281,
+    "depthwise": 299,
+    "linear": 213,
+    "add": 148,
+    "concat": 148,
+    "activation": 148,
+    "average_pool": 148,
+    "max_pool": 148,
+    "mean": 0,
     "flatten": 260,
     "pad": 240,
 }
-"""Tables of a part, those of its output and constants included; of the input also the head of the file."""
+"""Tables of a part, those of its output and constants included; of the input the head of the file, and a mean."""
 
-_RESHAPE = 130
+_ONE_CHANNEL = 289
+"""A convolution of one channel, which the converter makes a depthwise one with a multiplier."""
+
+_RESHAPE = 188
+"""The mean of a single channel is flattened by an operator of its own."""
 
 
 def flash_bytes(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
     """Bytes that each part adds to the file, shape (L,); relaxed where the counts are, with the mean slopes."""
     overhead = torch.tensor([_OVERHEAD.get(kind, 0) for kind in KINDS])[table.kind]
-    # The converter makes a convolution of one channel a depthwise one with a multiplier, and flattens the mean of a
-    # single channel by an operator of its own.
-    extra = (_OVERHEAD["depthwise"] - _OVERHEAD["conv"]) * (table.conv & (cin.detach() == 1))
+    one_channel = (_ONE_CHANNEL - _OVERHEAD["conv"]) * (table.conv & (cin.detach() == 1))
     reshaped = _RESHAPE * (table.is_kind("mean") & (cout.detach() == 1))
     weights = _round_up(weight_bytes(table, cin, cout) + _BUFFER_HEADER, BUFFER_ALIGNMENT)
     biases = _round_up(BIAS_BYTES * cout + _BUFFER_HEADER, BUFFER_ALIGNMENT)
     scales = 2 * _round_up(4 * cout, TABLE_ALIGNMENT)
     zero_points = 8 * cout + 8
     constants = where(table.weighted, weights + biases + scales + zero_points, 0)
-    return constants + overhead + extra + reshaped
+    return constants + overhead + one_channel + reshaped
 
 
 def _round_up(x: Tensor, n: int) -> Tensor:

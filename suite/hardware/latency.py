@@ -3,12 +3,14 @@
 A device is one YAML file: one of the classes here and its coefficients.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, where
 
+from suite.hardware.domain import Domain
 from suite.hardware.layers import LayerTable
 from suite.hardware.macs import macs
 
@@ -38,9 +40,11 @@ class Board:
 
     power_mw: while it computes, as energy / latency of MLPerf Tiny results.
     source: where the coefficients come from.
+    domain: what the model was checked on; None where nothing is claimed.
     """
 
     monotone: ClassVar[bool] = True
+    domain: ClassVar[Domain | None] = None
 
     name: str
     board: str
@@ -54,7 +58,7 @@ class Board:
     def __post_init__(self) -> None:
         for key in ("clock_mhz", "power_mw", "ram_kib", "flash_kib"):
             value = getattr(self, key)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"device.{key}={value}: must be positive, or null where unknown")
 
 
@@ -65,13 +69,30 @@ class KernelLibrary(Board):
     M_conv, M_dw, M_fc are the MACs of standard (1x1 included), depthwise and linear layers, O_conv the output elements
     of standard convolutions: requantisation and loop set-up cost about 20 MACs an output. The ratios rho belong to the
     kernel library, a (`cycles_per_mac`) to the board. The fit: suite/hardware/calibration/; measured against predicted,
-    and where to trust it: `suite device show`.
+    and where to trust it: `suite device show`. Costs of additions, pools and concatenations are part of what was
+    fitted, as far as they grow with the rest of the network.
     """
+
+    domain: ClassVar[Domain | None] = Domain(
+        kinds=frozenset(
+            ("conv", "depthwise", "linear", "add", "concat", "average_pool", "max_pool", "mean", "flatten")
+        ),
+        depthwise=frozenset({(3, 3)}),  # networks with 5x5 kernels are predicted too fast
+        sequences=False,
+    )
 
     cycles_per_mac: float
     conv_output: float
     depthwise: float
     linear: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("cycles_per_mac", "conv_output", "depthwise", "linear"):
+            value = getattr(self, key)
+            least = "more than 0" if key == "cycles_per_mac" else "0 or more"
+            if not 0 <= value < math.inf or (key == "cycles_per_mac" and value == 0):
+                raise ValueError(f"device.{key}={value}: must be {least}")
 
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each layer, shape (L,), float64."""

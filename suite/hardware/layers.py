@@ -96,11 +96,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """Every kind; a table numbers them by their place here."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerTable:
     """Parts of a network as int64 columns of shape (L,): the kind of each, as an index of `KINDS`, and its geometry.
 
-    Cost models take channel counts as arguments; `cin` and `cout` are the network's own.
+    Cost models take channel counts as arguments; `cin` and `cout` are the network's own. Tables are equal only to
+    themselves, so that what follows from the geometry alone can be cached by table.
     """
 
     kind: Tensor

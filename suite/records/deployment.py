@@ -28,20 +28,38 @@ class MicroCheck:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Bytes of one resource: the limit (of the budget, or the board), what was predicted, what came out."""
+
+    limit: float | None
+    predicted: int
+    actual: int
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether what came out is within the limit; None where there is none."""
+        return None if self.limit is None else self.actual <= self.limit
+
+
+@dataclass(frozen=True)
 class Deployed:
     """The int8 network of a run, measured.
 
-    ram: bytes of the arena's head, where activations lie; arena: head and tail, as on a 64-bit host.
-    flash: bytes of the .tflite file.
-    score: of the test split, in the reference interpreter; `examples` of it.
+    ram: the arena's head, where activations lie.
+    arena: the whole of it. What came out is a 64-bit host's with portable kernels; predicted is a board's with
+        CMSIS-NN, scratch included; the limit is the board's.
+    flash: the .tflite file.
+    score: of the test split, in the reference interpreter, beside the float network's; `examples` of it.
     calibration_examples: training examples from which the ranges of activations were taken.
     versions: of the converter and the interpreters.
     """
 
     run: str
-    ram: int
-    arena: int
-    flash: int
+    ram: Compared
+    arena: Compared
+    flash: Compared
+    score_name: str
+    float_score: float
     score: float
     examples: int
     calibration_examples: int
@@ -65,8 +83,12 @@ class Deployed:
             if raw["schema"] != SCHEMA:
                 raise RecordError(f"{DEPLOYMENT} of schema {raw['schema']}, this suite reads {SCHEMA}")
             values = {**raw, "micro": MicroCheck(**raw["micro"])}
-            for name in ("ram", "arena", "flash", "examples", "calibration_examples", "score"):
-                values[name] = (float if name == "score" else int)(values[name])
+            for name in ("ram", "arena", "flash"):
+                part = raw[name]
+                limit = None if part["limit"] is None else float(part["limit"])
+                values[name] = Compared(limit, int(part["predicted"]), int(part["actual"]))
+            for name in ("score", "float_score"):
+                values[name] = float(values[name])
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, RecordError):

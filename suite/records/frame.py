@@ -134,8 +134,10 @@ def _further_scores(record: RunRecord, names: Iterable[str]) -> dict[str, float]
 
 def _int8(deployed: Deployed | None) -> dict[str, float]:
     """What was measured of the int8 network."""
-    names = ("score", "ram", "arena", "flash")
-    return {f"int8/{name}": _NAN if deployed is None else float(getattr(deployed, name)) for name in names}
+    if deployed is None:
+        return {f"int8/{name}": _NAN for name in ("score", "ram", "arena", "flash")}
+    parts = {"ram": deployed.ram, "arena": deployed.arena, "flash": deployed.flash}
+    return {"int8/score": deployed.score, **{f"int8/{name}": float(part.actual) for name, part in parts.items()}}
 
 
 def _board(record: RunRecord) -> dict[str, Any]:

@@ -6,6 +6,7 @@ than with 29. A cost that falls does not pay for one that rises. Peak RAM is not
 is a memory plan: blocks that only it calls for are considered when no single channel fits any more.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -61,7 +62,9 @@ def _choose_addition(state: ChannelState) -> tuple[int, int] | None:
             width = state.widths[group] + count
             if not state.costs.fits(group, width):
                 continue
-            gained = state.importance_gained(group)[count - 1]
+            gained = float(state.importance_gained(group)[count - 1])
+            if count > 1:  # about the sum of the shares of channels that are added one by one
+                gained = math.log1p(gained)
             ratio = gained / max(_compute_added_cost(state, group, width), _NO_COST)
             if best is None or ratio > best[0]:
                 best = (ratio, group, count)
@@ -92,7 +95,8 @@ def _list_block_additions(state: ChannelState, group: int) -> list[int]:
             costs = state.costs.curve(group, c.metric)[width:]
             added += np.maximum(costs - state.costs.present[c.metric], 0) / c.target
             fits &= costs <= c.target
-    return [int(np.argmax(np.where(fits, gains / np.maximum(added, _NO_COST), -1))) + 1] if fits.any() else []
+    ratios = np.log1p(gains) / np.maximum(added, _NO_COST)
+    return [int(np.argmax(np.where(fits, ratios, -1))) + 1] if fits.any() else []
 
 
 def _choose_last_block(state: ChannelState) -> tuple[int, int] | None:

@@ -49,6 +49,10 @@ def repair(state: ChannelState, floor: Widths | None = None) -> None:
             state.open_up_to(floor)
 
 
+_ALMOST_ALL = 1 - 1e-12
+"""What a group may lose of its importance, at most, for the logarithm of the rest."""
+
+
 def _choose_removal(state: ChannelState, removable: Sequence[int], floor: Widths) -> tuple[int, int]:
     """(group, number of channels) with the least importance lost per violated cost saved."""
     ram_savings = _compute_ram_savings(state)
@@ -63,8 +67,14 @@ def _choose_removal(state: ChannelState, removable: Sequence[int], floor: Widths
 
 
 def _list_removals(state: ChannelState, group: int, most: int, ram_saving: float) -> Iterator[Removal]:
-    """Blocks of up to `most` channels of a group whose removal lowers the violated costs."""
+    """Blocks of up to `most` channels of a group whose removal lowers the violated costs.
+
+    Where large blocks are considered, one counts as if its channels went one by one, each with its share of what is
+    left of the group then: about -log(1 - share of the block) together. Else groups would be emptied at one stroke.
+    """
     lost = state.importance_lost(group)[:most]
+    if state.costs.irregular:
+        lost = -np.log1p(-np.minimum(lost, _ALMOST_ALL))
     fewest = _find_smallest_removal(state, group, most)
     if fewest is not None:
         yield fewest[0], lost[fewest[0] - 1], fewest[1]

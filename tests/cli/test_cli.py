@@ -68,6 +68,12 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
         (["budget.weights=10B"], "smallest network"),
         (["budget.weights=5%", "budget.latency=1us"], "budget.latency"),
         (["device=gap8", "budget.latency=5ms"], "no clock"),
+        (["device=cortex_m4_cmsisnn", "device.law=${law:helium}"], "law:helium: no such law. Choices: cmsisnn"),
+        (
+            ["device=cortex_m4_cmsisnn", "device.exporter=onnx"],
+            "device.exporter=onnx: choices are litert_torch, tensorflow",
+        ),
+        (["device=cortex_m4_cmsisnn", "budget.latency=1us"], "smallest network"),
         (["benchmark=image_classification", "benchmark.data.pack=missing.npz"], "missing.npz"),
         (
             ["benchmark=image_classification", "benchmark.data.folder=nowhere", "benchmark.data.download=false"],
@@ -139,6 +145,16 @@ def test_hydras_own_options_work(suite_: Callable, capsys: pytest.CaptureFixture
     assert not (tmp_path / "results").exists()
 
 
+def test_a_search_on_counted_kernels_records_the_law_and_fits(suite_: Callable, tmp_path: Path) -> None:
+    device = ["device=cortex_m4_cmsisnn", "budget.latency=50%"]
+    assert suite_("run", *SMOKE, *device) == 0
+    (record,) = _records(tmp_path / "results" / "default")
+    assert record["device"] == "cortex_m4_cmsisnn"
+    assert record["feasible"]
+    assert record["config"]["device"]["law"]["conv"]["h*c2"] == 185
+    assert record["config"]["device"]["cycles_per_instruction"] == 1.43
+
+
 def test_the_run_that_a_user_starts_with_has_a_report(suite_: Callable, tmp_path: Path) -> None:
     """Without a budget: nothing is limited."""
     assert suite_("run", *SMOKE, "method=duccio") == 0
@@ -176,7 +192,7 @@ def test_verbs_that_only_read_wait_for_no_torch(tmp_path: Path) -> None:
 
 def test_unknown_verbs_and_folders(suite_: Callable, capsys: pytest.CaptureFixture) -> None:
     assert suite_("train") == 2
-    assert "run, status, report, export, archive, merge" in capsys.readouterr().err
+    assert "run, deploy, status, report, export, archive, merge" in capsys.readouterr().err
     assert suite_("report", "nothing") == 2
     assert "nothing" in capsys.readouterr().err
     assert suite_() == 0

@@ -52,6 +52,10 @@ def test_show_works_for_every_device(path: Path, run: Callable[..., str]) -> Non
     assert ("No published measurement belongs to this device" in out) == (not measured)
 
 
+def test_show_counts_the_coefficients_of_a_law(run: Callable[..., str]) -> None:
+    assert "103 coefficients of 11 kernels" in run("show", "cortex_m4_cmsisnn")
+
+
 def test_show_says_that_cycles_without_a_clock_are_relative(run: Callable[..., str]) -> None:
     assert "only ratios of its cycles mean anything" in run("show", "gap8")
 
@@ -166,7 +170,7 @@ def test_a_file_that_is_no_text_is_named(run: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["show", "nucleo"], "device=nucleo: no such device. Choices: disco_f746ng"),
+        (["show", "nucleo"], "device=nucleo: no such device. Choices: cortex_m33_cmsisnn"),
         (["show", "gap8", "--published", "nowhere"], "nowhere/mlperf_tiny.csv: no such table"),
         (["show", "gap8", "--config-dir", "nowhere"], "no such folder"),
         (["tables", "--published", "nowhere"], "no such table"),

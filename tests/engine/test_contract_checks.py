@@ -6,7 +6,7 @@ import pytest
 
 from suite import SuiteError
 from suite.config.catalogue import catalogue
-from suite.engine.contract_checks import run_checks
+from suite.engine.contract_checks import CheckResult, run_checks
 
 CHECKED = [(e.group, e.name) for e in catalogue() if e.group in ("benchmark", "method", "device")]
 
@@ -35,22 +35,50 @@ def test_missing_data_is_a_skip_with_its_reason(monkeypatch: pytest.MonkeyPatch,
     assert "cifar" in skipped[0].reason
 
 
-def test_a_broken_plugin_fails_its_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "broken.py").write_text(
+CYCLES = {
+    "shrinking": "1e6 / (cin * cout)",
+    "by fours": "cin * cout + 100 * (cout % 4)",  # 31 channels cost more than 32, twice as many never less
+}
+
+
+def _device_results(cycles: str, monotone: bool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[CheckResult]:
+    """What `suite check` says of a device of one's own."""
+    module = f"own_device_{folder.name}"
+    (folder / f"{module}.py").write_text(
         "from dataclasses import dataclass\n"
         "from suite.hardware.latency import Board\n"
         "@dataclass(frozen=True, kw_only=True)\n"
-        "class Shrinking(Board):\n"
+        "class Own(Board):\n"
+        f"    monotone = {monotone}\n"
         "    def layer_cycles(self, table, cin, cout):\n"
-        "        return 1e6 / (cin * cout)\n"
+        f"        return {cycles}\n"
     )
-    (tmp_path / "device").mkdir()
-    (tmp_path / "device" / "odd.yaml").write_text(
-        "_target_: broken.Shrinking\nname: odd\nboard: b\nsoftware: s\nsource: x\n"
+    (folder / "device").mkdir()
+    (folder / "device" / "odd.yaml").write_text(
+        f"_target_: {module}.Own\nname: odd\nboard: b\nsoftware: s\nsource: x\n"
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    results = run_checks(tmp_path, only=["odd"])
-    assert any(o.verdict == "FAIL" and "must not cost less" in o.reason for o in results)
+    monkeypatch.syspath_prepend(str(folder))
+    return run_checks(folder, only=["odd"])
+
+
+@pytest.mark.parametrize(
+    ("cycles", "monotone", "reason"),
+    [
+        ("shrinking", True, "twice the channels must not cost less"),
+        ("shrinking", False, "twice the channels must not cost less"),
+        ("by fours", True, "or the device say monotone = False"),
+    ],
+)
+def test_a_broken_device_fails_its_contract(
+    cycles: str, monotone: bool, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = _device_results(CYCLES[cycles], monotone, tmp_path, monkeypatch)
+    assert any(o.verdict == "FAIL" and reason in o.reason for o in results)
+
+
+def test_a_device_that_says_that_it_is_not_monotone_may_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = _device_results(CYCLES["by fours"], False, tmp_path, monkeypatch)
+    assert [o.verdict for o in results if "grows" in o.contract] == ["ok"]
 
 
 def test_unknown_names_are_refused() -> None:

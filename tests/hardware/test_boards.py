@@ -1,12 +1,15 @@
 """The measured boards: facts and coefficients of their files against the published measurements."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
 from checkout import CONF
 from devices import device
 from mlperf_tiny import PUBLISHED_DEVICES, total_cost
+from tasks import plan
 
+from suite import SuiteError
 from suite.hardware.calibration.coefficients import fit_coefficients
 from suite.hardware.calibration.device_file import format_errors
 from suite.hardware.calibration.validation import Comparison, compare
@@ -135,3 +138,19 @@ def test_measurements_of_a_board_are_from_its_results(name: str) -> None:
         assert source == repository
         assert len(commit) == 7
         assert file.startswith(f"{folder}/{network.name[:2]}")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("device.clock_mhz=nan", "device.clock_mhz=nan: must be positive, or null where unknown"),
+        ("device.ram_kib=0", "device.ram_kib=0: must be positive"),
+        ("device.cycles_per_mac=0", "device.cycles_per_mac=0.0: must be more than 0"),
+        ("device.depthwise=-1", "device.depthwise=-1.0: must be 0 or more"),
+        ("device.linear=inf", "device.linear=inf: must be 0 or more"),
+        ("~device.linear", "missing 1 required keyword-only argument: 'linear'"),
+    ],
+)
+def test_a_malformed_device_is_refused(override: str, message: str) -> None:
+    with pytest.raises(SuiteError, match=re.escape(message)):
+        plan(override)

@@ -51,7 +51,7 @@ def test_resnet8_layer_by_layer_on_the_traced_network(gap8: HardwareModel) -> No
     assert gap8.measure(ResNet8(), (3, 32, 32)) == {
         "weights": 77_360,
         "weights_full": 77_360 + 4 * 346,
-        "flash": 88_666,
+        "flash": 88_679,
         "macs": 12_501_632,
         "ram": 49_152,
         "latency": 766_624,
@@ -106,6 +106,21 @@ def test_macs_are_half_the_flops_that_torch_counts(example: tuple[nn.Module, tup
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, *shape))
     assert counter.get_total_flops() == 2 * device("gap8").measure(network, shape)["macs"]
+
+
+@pytest.mark.parametrize("name", ["gap8", "nucleo_l4r5zi", "cortex_m4_cmsisnn"])
+def test_a_depthwise_convolution_of_one_channel_costs_what_a_standard_one_does(name: str) -> None:
+    """torch does not tell them apart, so that a thinned network is priced as if traced anew."""
+    hardware, one = device(name), torch.tensor([1])
+    size = (8, 8)
+    depthwise = Layer("x", "depthwise", (), 4, size, 4, size, (3, 3), padding=(1,) * 4, bias=True)
+    for metric in hardware.units.keys() - {"ram"}:
+        costs = [
+            hardware.per_layer(metric, LayerTable.of([layer]), counts, counts).item()
+            for layer in (depthwise, replace(depthwise, kind="conv"))
+            for counts in (one, one.double())
+        ]
+        assert costs == [costs[0]] * 4
 
 
 def test_costs_of_a_sequence_network_by_hand(gap8: HardwareModel) -> None:

@@ -29,3 +29,24 @@ def test_exact_costs_of_a_candidate_against_its_forward_pass(benchmark: pytest.F
     benchmark.extra_info["ratio"] = statistics.median(ratios)
     benchmark(space.exact, space.full)
     assert statistics.median(ratios) <= 0.1
+
+
+def test_costs_from_counted_instructions_against_those_of_a_formula(benchmark: pytest.FixtureRequest) -> None:
+    """Exact costs on a device of counted kernels take at most three times as long as on one with a simple formula."""
+    import statistics
+    import time
+
+    network = trace(ResNet8(), (3, 32, 32))
+    formula, counted = (WidthSpace(network, device(name)) for name in ("nucleo_l4r5zi", "cortex_m4_cmsisnn"))
+    ratios = []
+    for _ in range(30):
+        start = time.perf_counter()
+        for _ in range(20):
+            formula.exact(formula.full)
+        middle = time.perf_counter()
+        for _ in range(20):
+            counted.exact(counted.full)
+        ratios.append((time.perf_counter() - middle) / (middle - start))
+    benchmark.extra_info["ratio"] = statistics.median(ratios)
+    benchmark(counted.exact, counted.full)
+    assert statistics.median(ratios) <= 3

@@ -14,7 +14,7 @@ from suite.hardware.supernet_graph import trace_supernet
 from suite.space.budget import Budget, Constraint
 from suite.space.choice_space import ChoiceSpace
 
-SPACE = ChoiceSpace(trace_supernet(ToyChoices(), ToyChoices.SHAPE), leftover_device(40.0), masked=True)
+SPACE = ChoiceSpace(trace_supernet(ToyChoices(), ToyChoices.SHAPE), leftover_device(40.0, odd=5.0), masked=True)
 
 
 def _latency_budget(target: float) -> Budget:

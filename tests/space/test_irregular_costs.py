@@ -97,6 +97,31 @@ def test_repair_takes_whole_groups_of_four_where_one_channel_less_is_slower() ->
     assert {repaired[group] % 4 for group in DS_CNN.free} == {0}
 
 
+def test_repair_removes_the_block_that_saves_most_for_its_importance() -> None:
+    """With leftovers at three times the price, 61 channels are a little faster than 64, but 60 are much faster."""
+    space = WidthSpace(trace(DsCnn(), (1, 49, 10)), leftover_device(3.0))
+    limit = Constraint("latency", 0.97 * space.reference_costs["latency"], "97%")
+    even = [torch.ones(n, dtype=torch.float64) for n in space.full]
+    repaired = count_open(project(space, Budget((limit,)), space.groups.open_all(), even, "repair").open_channels)
+    assert {repaired[group] % 4 for group in space.free[:-1]} == {0}
+
+
+def test_no_group_is_starved_by_large_blocks() -> None:
+    space = WidthSpace(trace(DsCnn(), (1, 49, 10)), leftover_device(2.0))
+    limit = Constraint("latency", 0.5 * space.reference_costs["latency"], "50%")
+    even = [torch.ones(n, dtype=torch.float64) for n in space.full]
+    repaired = count_open(project(space, Budget((limit,)), space.groups.open_all(), even, "repair").open_channels)
+    assert min(repaired[group] for group in space.free) > 0.4 * 64
+
+
+def test_repair_removes_nothing_of_a_given_floor() -> None:
+    floor = tuple(n if f else 20 for n, f in zip(DS_CNN.full, DS_CNN.groups.frozen, strict=True))
+    budget = Budget((Constraint("latency", DS_CNN.exact(floor)["latency"], "that of the floor"),))
+    importance = [torch.arange(n, dtype=torch.float64) + 1 for n in DS_CNN.full]
+    projected = project(DS_CNN, budget, DS_CNN.groups.open_all(), importance, "repair", floor)
+    assert all(w >= f for w, f in zip(count_open(projected.open_channels), floor, strict=True))
+
+
 def _thinned(width: int) -> list[Tensor]:
     """All groups of DS-CNN's network at `width` channels."""
     return [torch.arange(n) < (n if f else width) for n, f in zip(DS_CNN.full, DS_CNN.groups.frozen, strict=True)]
@@ -144,3 +169,15 @@ def test_width_scaling_takes_the_largest_factor_that_fits(share: float, leftover
     for channels in range(widths[space.free[0]] + 1, 65):
         uniform = [n if f else channels for n, f in zip(space.full, space.groups.frozen, strict=True)]
         assert not budget.fits(space.exact(uniform))
+
+
+def test_a_latency_that_falls_does_not_pay_for_weights() -> None:
+    """There is room for the weights of one channel: the important one is opened, not one that saves latency."""
+    masks, last = _thinned(31), DS_CNN.free[-1]  # behind the last group is the output layer alone
+    costs = DS_CNN.exact(count_open(masks))
+    limits = [Constraint("weights", costs["weights"] + 72, "w"), Constraint("latency", 2 * costs["latency"], "l")]
+    importance = [torch.ones(n, dtype=torch.float64) for n in DS_CNN.full]
+    importance[last][31] = 5.0
+    state = ChannelState(DS_CNN, Budget(tuple(limits)), masks, importance)
+    refill(state)
+    assert [g for g in DS_CNN.free if state.widths[g] > 31] == [last]

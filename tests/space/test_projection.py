@@ -166,3 +166,16 @@ def test_importance_prefers_large_weights_and_sees_batch_norm() -> None:
     space = WidthSpace(layers, device("gap8"))
     values = channel_importance(network, layers, space.groups)[space.groups.of["0"]]
     assert values[0] > values[2] > values[1]
+
+
+def test_several_channels_are_given_back_where_one_more_needs_more_ram_than_there_is() -> None:
+    """The seventh group has room for two more channels, though not for one: the plan packs 16 + 2 of them better."""
+    space = NARROW[0]
+    masks = [torch.arange(n) < w for n, w in zip(space.full, (3, 1, 2, 5, 3, 16, 14, 10), strict=True)]
+    widths = count_open(masks)
+    budget = Budget((Constraint("ram", space.ram(widths), "what it needs"),))
+    even = [torch.ones(n, dtype=torch.float64) for n in space.full]
+    one_more = [w + (g == 6) for g, w in enumerate(widths)]
+    assert not budget.fits(space.exact(one_more))
+    refilled = count_open(project(space, budget, masks, even, "refill").open_channels)
+    assert refilled[6] == widths[6] + 2

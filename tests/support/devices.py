@@ -1,7 +1,7 @@
 """The built-in devices, by name."""
 
-import yaml
 from checkout import CONF
+from omegaconf import OmegaConf
 
 from suite.config.build import build
 from suite.hardware.costs import HardwareModel
@@ -9,5 +9,4 @@ from suite.hardware.costs import HardwareModel
 
 def device(name: str) -> HardwareModel:
     """A built-in device by name."""
-    node = yaml.safe_load((CONF / "device" / f"{name}.yaml").read_text())
-    return HardwareModel(build(node, "device"))
+    return HardwareModel(build(OmegaConf.load(CONF / "device" / f"{name}.yaml"), "device"))

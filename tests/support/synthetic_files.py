@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from suite.records.deployment import Deployed, MicroCheck
+from suite.records.deployment import Compared, Deployed, MicroCheck
 
 LAYERS = [
     {"name": "stem", "kind": "conv", "in": 1, "out": 7, "kernel": [3, 3], "stride": [1, 1], "size": [8, 8]},
@@ -29,9 +29,11 @@ def deployed(run: str, score: float = 0.875, **changes: Any) -> Deployed:
     """What interpreters said of a run's int8 network."""
     facts = Deployed(
         run=run,
-        ram=1_696,
-        arena=4_912,
-        flash=61_672,
+        ram=Compared(1_536.0, 1_696, 1_696),
+        arena=Compared(655_360.0, 5_400, 4_912),
+        flash=Compared(None, 61_900, 61_672),
+        score_name="accuracy",
+        float_score=0.88,
         score=score,
         examples=360,
         calibration_examples=128,

@@ -1,0 +1,154 @@
+"""`suite deploy` and `suite run deploy=true` from end to end, on digits."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from suite.cli.main import main
+from suite.deploy.load import load_network
+from suite.records.deployment import Compared, Deployed
+from suite.records.record import RunRecord
+
+pytestmark = pytest.mark.deploy
+
+BUDGET = ("budget.weights=50%", "budget.ram=50%")
+
+
+def _run(*arguments: str) -> int:
+    return main(["run", "preset=smoke", "threads=1", "name=test", *arguments])
+
+
+def _folder(root: Path) -> Path:
+    (folder,) = (root / "results" / "test" / "runs").glob("*")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A deployed run's folder."""
+    root = tmp_path_factory.mktemp("deployed")
+    before = Path.cwd()
+    os.chdir(root)
+    try:
+        assert _run(*BUDGET) == 0
+        assert main(["deploy", "test", "--best"]) == 0
+    finally:
+        os.chdir(before)
+    return _folder(root)
+
+
+def _record(folder: Path) -> RunRecord:
+    return RunRecord.from_json((folder / "record.json").read_bytes())
+
+
+def test_the_network_fits_its_ram_limit_in_the_interpreter(deployed: Path) -> None:
+    """Digits at weights 50 % and RAM 50 %: before padding was modelled, 1,504 B were predicted and 1,696 B needed."""
+    record, measured = _record(deployed), Deployed.from_json((deployed / "deploy.json").read_bytes())
+    assert record.targets["ram"] == 1536
+    assert measured.ram == Compared(1536, int(record.costs["ram"]), int(record.costs["ram"]))
+    assert measured.ram.fits
+    assert measured.flash.actual <= measured.flash.predicted == record.costs["flash"] <= 1.02 * measured.flash.actual
+    assert measured.arena.actual < measured.arena.predicted < 1.2 * measured.arena.actual
+
+
+def test_all_files_are_there(deployed: Path) -> None:
+    names = {p.relative_to(deployed / "deploy").as_posix() for p in (deployed / "deploy").rglob("*") if p.is_file()}
+    bundle = {f"bundle/{name}" for name in ("network.c", "network.h", "test_vector.h", "README.md")}
+    assert names == {"network.pt2", "network.onnx", "network.tflite", *bundle}
+    assert (deployed / "deploy" / "network.tflite").stat().st_size == json.loads(
+        (deployed / "deploy.json").read_text()
+    )["flash"]["actual"]
+
+
+def test_the_float_files_compute_the_network(deployed: Path) -> None:
+    import onnxruntime
+
+    network, x = load_network(deployed), torch.randn(5, 1, 8, 8)
+    with torch.no_grad():
+        expected = network(x)
+    exported = torch.export.load(deployed / "deploy" / "network.pt2").module()
+    for example, output in zip(x, expected, strict=True):
+        assert torch.allclose(exported(example[None]), output[None], atol=1e-5)
+    session = onnxruntime.InferenceSession(deployed / "deploy" / "network.onnx")
+    (output,) = session.run(None, {"input": x.numpy()})
+    assert np.allclose(output, expected.numpy(), atol=1e-4)
+
+
+def test_the_interpreters_are_compared_operator_by_operator(deployed: Path) -> None:
+    measured = Deployed.from_json((deployed / "deploy.json").read_bytes())
+    assert measured.micro.examples == 100
+    assert measured.micro.largest_difference <= 1
+    assert [x["operator"] for x in measured.micro.operators][-1] == "FULLY_CONNECTED"
+    assert max(x["largest_difference"] for x in measured.micro.operators) <= 1
+    assert abs(measured.score - _record(deployed).scores["test"]) <= 0.05  # of 100 examples
+
+
+def test_a_run_deploys_at_its_end_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run(*BUDGET, "deploy=true") == 0
+    assert "int8: accuracy" in caplog.text
+    assert (_folder(tmp_path) / "deploy.json").exists()
+    assert _run(*BUDGET, "deploy=true") == 0
+    assert "deployed before" in caplog.text
+
+
+def test_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine.py").write_text(_OWN.format(activation="ReLU"))
+    assert _run("network=mine.Net", "method=hand_tuned") == 0
+    assert main(["deploy", _folder(tmp_path).name]) == 2  # its code runs only where it is trusted
+    assert main(["deploy", _folder(tmp_path).name, "--trusted"]) == 0
+    record, measured = _record(_folder(tmp_path)), Deployed.from_json((_folder(tmp_path) / "deploy.json").read_bytes())
+    assert measured.ram.actual == record.costs["ram"]
+
+
+def test_what_cannot_be_converted_keeps_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "leaky.py").write_text(_OWN.format(activation="LeakyReLU"))
+    assert _run("network=leaky.Net", "method=hand_tuned", "deploy=true") == 1
+    assert "not deployed: network Net has operators without an int8 kernel: LEAKY_RELU" in caplog.text
+    assert _record(_folder(tmp_path)).status == "done"
+
+
+@pytest.mark.parametrize(
+    ("removed", "message"),
+    [("weights.pt", "not there; weights stay where the run was made"), (None, "trained on data")],
+)
+def test_bad_input_ends_with_code_2(
+    removed: str | None, message: str, deployed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "results" / "test" / "runs" / deployed.name
+    folder.mkdir(parents=True)
+    for name in ("record.json", "architecture.json", "weights.pt"):
+        if name != removed:
+            (folder / name).write_bytes((deployed / name).read_bytes())
+    if removed is None:
+        record = json.loads((folder / "record.json").read_text())
+        record["config"]["data"] = "another"
+        (folder / "record.json").write_text(json.dumps(record))
+    assert main(["deploy", str(folder)]) == 2
+    assert message in capsys.readouterr().err
+
+
+_OWN = """
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 8, 3, 2, padding=1), nn.BatchNorm2d(8), nn.{activation}(),
+            nn.Conv2d(8, 16, 3, 2, padding=1), nn.BatchNorm2d(16), nn.{activation}(),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10),
+        )
+"""
