@@ -22,8 +22,20 @@ class Geometry:
     dilation: Size = (1, 1)
 
 
-def convolution_geometry(module: nn.Conv1d | nn.Conv2d, in_size: Size) -> Geometry:
-    """Of a convolution for an input of `in_size`; a sequence has height 1."""
+def convolution_geometry(module: nn.Conv1d | nn.Conv2d, name: str, in_size: Size) -> Geometry:
+    """Of the convolution at path `name` for an input of `in_size`; a sequence has height 1.
+
+    Raises:
+        SuiteError: it is neither dense nor depthwise, or pads with something other than zeros.
+    """
+    operation = type(module).__name__
+    if module.groups > 1 and not module.groups == module.in_channels == module.out_channels:
+        raise SuiteError(
+            f"layer {name} ({operation}, groups={module.groups}) is neither dense nor depthwise "
+            f"(groups = in_channels = out_channels): no cost model"
+        )
+    if module.padding_mode != "zeros":
+        raise SuiteError(f"layer {name} ({operation}, padding_mode={module.padding_mode}): only zeros is modelled")
     kernel, stride, dilation = _pair(module.kernel_size), _pair(module.stride), _pair(module.dilation)
     if isinstance(module, SameConv2d):
         padding = module.padding_for(*in_size)
@@ -40,8 +52,7 @@ def convolution_geometry(module: nn.Conv1d | nn.Conv2d, in_size: Size) -> Geomet
 
 def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_size: Size) -> Geometry:
     """Of a pool; one that adapts to its output, or takes a mean, has as large a window as it needs."""
-    adaptive = type(module).__name__ if module is not None else str(getattr(node.target, "__name__", node.target))
-    if "adaptive" in adaptive.lower() or adaptive == "mean":
+    if is_adaptive(node, module) or node.target == "mean" or getattr(node.target, "__name__", "") == "mean":
         kernel = (in_size[0] // out_size[0], in_size[1] // out_size[1])
         return Geometry(kernel, kernel)
 
@@ -54,6 +65,12 @@ def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_si
     stride = _pair(value("stride", 2, None) or kernel)
     vertical, horizontal = _pair(value("padding", 3, 0), fill=0)
     return Geometry(kernel, stride, (vertical, vertical, horizontal, horizontal))
+
+
+def is_adaptive(node: fx.Node, module: nn.Module | None) -> bool:
+    """Whether a pool chooses its window by the size of its output."""
+    name = type(module).__name__ if module is not None else str(getattr(node.target, "__name__", ""))
+    return name.lower().startswith("adaptive")
 
 
 def pad_geometry(node: fx.Node, module: nn.Module | None) -> Geometry:

@@ -14,7 +14,7 @@ from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from suite import SuiteError
-from suite.hardware.geometry import Geometry, convolution_geometry, pad_geometry, pool_geometry
+from suite.hardware.geometry import Geometry, convolution_geometry, is_adaptive, pad_geometry, pool_geometry
 from suite.hardware.layers import WEIGHTED, Layer, Network
 from suite.hardware.operators import as_deployed
 from suite.models.layer_choice import LayerChoice, Mix
@@ -189,12 +189,11 @@ class _Reader:
             raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
         geometry = Geometry()
         if isinstance(module, nn.Conv1d | nn.Conv2d):
-            _check_convolution(module, name, kind)
-            geometry = convolution_geometry(module, in_size)
+            geometry = convolution_geometry(module, name, in_size)
         elif kind in _POOLS:
             geometry = pool_geometry(node, module, in_size, size)
-            if kind == "average_pool" and geometry.kernel == in_size and _is_adaptive(node, module):
-                kind = "mean"
+            if kind == "average_pool" and geometry.kernel == in_size and is_adaptive(node, module):
+                kind = "mean"  # as the converter writes it
         elif kind == "pad":
             geometry = pad_geometry(node, module)
         return Layer(
@@ -296,19 +295,3 @@ def _concatenated(node: fx.Node) -> list[fx.Node]:
     if not parts or not isinstance(axis, int) or axis % _rank(node) != 1:
         raise SuiteError(f"operation concat ({node.name}) along axis {axis}: only channels (axis 1) have a cost model")
     return parts
-
-
-def _check_convolution(module: nn.Conv1d | nn.Conv2d, name: str, kind: str) -> None:
-    operation = type(module).__name__
-    if kind == "depthwise" and not module.groups == module.in_channels == module.out_channels:
-        raise SuiteError(
-            f"layer {name} ({operation}, groups={module.groups}) is neither dense nor depthwise "
-            f"(groups = in_channels = out_channels): no cost model"
-        )
-    if module.padding_mode != "zeros":
-        raise SuiteError(f"layer {name} ({operation}, padding_mode={module.padding_mode}): only zeros is modelled")
-
-
-def _is_adaptive(node: fx.Node, module: nn.Module | None) -> bool:
-    name = type(module).__name__ if module is not None else str(getattr(node.target, "__name__", ""))
-    return name.lower().startswith("adaptive")
