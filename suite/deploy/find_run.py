@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from suite import SuiteError
 from suite.records.record import RunRecord
-from suite.records.store import Store
+from suite.records.store import RESERVED_NAMES, Store
 
 
 class FoundRun(NamedTuple):
@@ -38,7 +38,8 @@ def find_run(text: str, results: Path, *, best: bool = False) -> FoundRun:
         if path.parent.name != "runs":
             raise SuiteError(f"{text}: not a run's folder (results/EXPERIMENT/runs/ID); of an experiment, add --best")
         return _finished(Store(path.resolve().parents[2], path.resolve().parents[1].name), path.name)
-    found = [(folder.parents[1].name, folder.name) for folder in sorted(results.glob(f"*/runs/{text}*/"))]
+    stores = [Store(results, folder.name) for folder in sorted(results.glob("*/")) if folder.name not in RESERVED_NAMES]
+    found = [(store.experiment, run) for store in stores for run in store.run_ids() if text and run.startswith(text)]
     if not found:
         raise SuiteError(f"{text}: no such run in {results}, and no folder; `suite status EXPERIMENT` lists runs")
     if len(found) > 1:
@@ -57,9 +58,9 @@ def _finished(store: Store, run_id: str) -> FoundRun:
 
 def _best_of(text: str, results: Path) -> FoundRun:
     folder = Path(text).expanduser() if Path(text).expanduser().is_dir() else results / text
-    if not (folder / "runs").is_dir():
-        raise SuiteError(f"{text}: no experiment with runs in {results}; `suite run name={text}` would make them")
     store = Store(folder.resolve().parent, folder.resolve().name)
+    if not store.run_ids():
+        raise SuiteError(f"{text}: no experiment with runs in {results}; `suite run name={text}` would make them")
     records = [r for r in store.records() if r.status == "done" and r.feasible]
     if not records:
         raise SuiteError(f"{text}: no finished run of it is within its budget")

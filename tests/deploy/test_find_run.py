@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from experiments import experiment
+from experiments import archived, experiment
 from synthetic import make_record
 
 from suite import SuiteError
@@ -47,6 +47,12 @@ def test_what_is_no_run_is_refused(text: str, best: bool, message: str, tmp_path
     _experiment(tmp_path)
     with pytest.raises(SuiteError, match=message):
         find_run(text, tmp_path, best=best)
+
+
+def test_archived_runs_are_found(tmp_path: Path) -> None:
+    archived(_experiment(tmp_path))
+    assert find_run("bb22", tmp_path).record.id == "bb22"
+    assert find_run("example", tmp_path, best=True).record.id == "aa11"
 
 
 def test_an_experiments_folder_needs_best(tmp_path: Path) -> None:
