@@ -9,9 +9,14 @@ from rich.text import Text
 from suite.hardware.calibration.measurements import MeasuredSystem
 from suite.hardware.calibration.tables import PublishedDevices, systems_of
 from suite.hardware.calibration.validation import Comparison, compare, summarise
+from suite.hardware.counted_kernels import CountedKernels
 from suite.hardware.latency import Device
 
 _UNKNOWN = "unknown"
+_COUNTED = (
+    "The networks are compared as TensorFlow's converter wrote them (exporter: tensorflow): linear layers with one "
+    "scale, convolutions of one channel as such. MACs alone: at the rate of the board's other networks."
+)
 
 
 def device_view(device: Device, published: PublishedDevices) -> RenderableType:
@@ -26,10 +31,12 @@ def device_view(device: Device, published: PublishedDevices) -> RenderableType:
         comparisons = compare(device, system, published.systems)
         parts += [
             Text(),
-            Text(_heading(system)),
-            _comparison_table(system, comparisons),
-            *map(Text, _summary(system, comparisons)),
+            Text(_heading(device, system)),
+            _comparison_table(comparisons),
+            *map(Text, _summary(comparisons)),
         ]
+    if systems and isinstance(device, CountedKernels):
+        parts += [Text(), Text(_COUNTED)]
     parts += [Text(), Text(_domain(device) if systems else _not_measured(device))]
     return Group(*parts)
 
@@ -68,34 +75,34 @@ def _fact_rows(device: Device) -> Iterator[tuple[str, str]]:
     yield "energy", "power x latency, not measured network by network" if device.power_mw else "none: power unknown"
 
 
-def _heading(system: MeasuredSystem) -> str:
-    role = "fitted on" if system.fitted else "a check, nothing was fitted on it"
+def _heading(device: Device, system: MeasuredSystem) -> str:
+    role = "a check, nothing was fitted on it" if device.name in system.checks else "fitted on"
     return f"{system.board}, {system.clock_mhz:g} MHz, {system.software} ({role})"
 
 
-def _comparison_table(system: MeasuredSystem, comparisons: Sequence[Comparison]) -> Table:
+def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
     energy = any(c.predicted_uj for c in comparisons)
     table = Table(box=None, padding=(0, 2))
     table.add_column("network", no_wrap=True)
-    columns = ["MMAC", "measured ms", "predicted ms", *(f"{label} %" for label in _error_columns(system))]
+    columns = ["MMAC", "measured ms", "predicted ms", *(f"{label} %" for label in _error_columns(comparisons))]
     for column in columns + (["measured uJ", "power x latency uJ"] if energy else []):
         table.add_column(column, justify="right")
     for c in comparisons:
-        signed = (f"{100 * getattr(c, field):+.1f}" for field in _error_columns(system).values())
+        signed = (f"{100 * getattr(c, field):+.1f}" for field in _error_columns(comparisons).values())
         cells = [f"{c.macs / 1e6:.3g}", f"{c.measured_ms:.4g}", f"{c.predicted_ms:.4g}", *signed]
         joules = [f"{value:.4g}" if value else "" for value in (c.measured_uj, c.predicted_uj)] if energy else []
         table.add_row(c.network, *cells, *joules)
     return table
 
 
-def _error_columns(system: MeasuredSystem) -> dict[str, str]:
+def _error_columns(comparisons: Sequence[Comparison]) -> dict[str, str]:
     """Label -> field of `Comparison`; of a check there is nothing to leave out."""
-    left_out = {"left out": "leave_one_out"} if system.fitted else {}
+    left_out = {} if any(c.leave_one_out is None for c in comparisons) else {"left out": "leave_one_out"}
     return {"error": "error", **left_out, "MACs alone": "macs_only"}
 
 
-def _summary(system: MeasuredSystem, comparisons: Sequence[Comparison]) -> Iterator[str]:
+def _summary(comparisons: Sequence[Comparison]) -> Iterator[str]:
     measured = [c.measured_ms for c in comparisons]
-    for label, field in _error_columns(system).items():
+    for label, field in _error_columns(comparisons).items():
         s = summarise([c.measured_ms * (1 + getattr(c, field)) for c in comparisons], measured)
         yield f"{label}: mean {100 * s.mean:.1f} %, largest {100 * s.largest:.1f} %, Spearman {s.spearman:.3f}"

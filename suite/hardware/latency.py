@@ -16,16 +16,25 @@ from suite.hardware.macs import macs
 
 
 class Device(Protocol):
-    """What the cost model needs to know of a target board; clock in MHz, power in mW, None where unknown.
+    """What the cost model needs to know of a target board.
 
     `monotone` says that a layer with more channels is never faster. Kernels that take channels in groups are not
     monotone where they do the channels left over one by one: 32 channels can be faster than 31.
     """
 
     monotone: ClassVar[bool]
-    name: str
-    clock_mhz: float | None
-    power_mw: float | None
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+
+    @property
+    def clock_mhz(self) -> float | None:
+        """Clock in MHz; None where unknown."""
+
+    @property
+    def power_mw(self) -> float | None:
+        """Power in mW while it computes; None where unknown."""
 
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each operator, shape (L,), from integer or relaxed channel counts `cin`, `cout` (L,).

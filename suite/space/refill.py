@@ -7,16 +7,36 @@ is a memory plan: blocks that only it calls for are considered when no single ch
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from suite.space.budget import Budget
+from suite.space.budget import Budget, Constraint
 from suite.space.channel_state import ChannelState
 
 _NO_COST = 1e-12
 """Of a target: what raises a cost by less raises it by the rounding of a sum."""
+
+
+@dataclass(frozen=True)
+class Addition:
+    """One step of refill: `count` channels of one group, and the limited costs before and after."""
+
+    count: int
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+
+    def is_free(self, constraint: Constraint) -> bool:
+        """Whether it did not raise the cost."""
+        return self._rise(constraint) <= _NO_COST * constraint.target
+
+    def saves(self, constraint: Constraint) -> bool:
+        """Whether it lowered the cost: the channels cost less than nothing."""
+        return self._rise(constraint) < -_NO_COST * constraint.target
+
+    def _rise(self, constraint: Constraint) -> float:
+        return self.after[constraint.metric] - self.before[constraint.metric]
 
 
 @dataclass
@@ -34,22 +54,28 @@ class FreeChannels:
         """Columns of a history: `free_channels` and, for each limited metric, `free_channels/<metric>`."""
         return {"free_channels": self.total, **{f"free_channels/{m}": count for m, count in self.by_metric.items()}}
 
-    def count_block(self, budget: Budget, before: Mapping[str, float], after: Mapping[str, float], count: int) -> None:
-        """Count `count` channels that changed the costs from `before` to `after`."""
-        free = {c.metric: after[c.metric] - before[c.metric] <= _NO_COST * c.target for c in budget.constraints}
-        self.total += count * all(free.values())
+    def count_addition(self, budget: Budget, addition: Addition) -> None:
+        """Count the channels of one step."""
+        free = {c.metric: addition.is_free(c) for c in budget.constraints}
+        self.total += addition.count * all(free.values())
         for metric, is_free in free.items():
-            self.by_metric[metric] = self.by_metric.get(metric, 0) + count * is_free
+            self.by_metric[metric] = self.by_metric.get(metric, 0) + addition.count * is_free
 
 
 def refill(state: ChannelState) -> FreeChannels:
     """Open channels until no further ones of one group fit, whatever their number; returns which were free."""
     free_channels = FreeChannels(by_metric=dict.fromkeys(state.budget.targets, 0))
-    while (addition := _choose_addition(state) or _choose_last_block(state)) is not None:
-        before = state.costs.present
-        state.open_more(*addition)
-        free_channels.count_block(state.budget, before, state.costs.present, addition[1])
+    for addition in refill_steps(state):
+        free_channels.count_addition(state.budget, addition)
     return free_channels
+
+
+def refill_steps(state: ChannelState) -> Iterator[Addition]:
+    """Refill step by step: each step is yielded when its channels are open."""
+    while (block := _choose_addition(state) or _choose_last_block(state)) is not None:
+        before = state.costs.present
+        state.open_more(*block)
+        yield Addition(block[1], before, state.costs.present)
 
 
 def _choose_addition(state: ChannelState) -> tuple[int, int] | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checkout import CONF, RESULTS
+from checkout import CONF
 from mlperf_tiny import PUBLISHED_DEVICES
 
 from suite.cli.main import main
@@ -47,8 +47,9 @@ def test_show_prints_facts_errors_and_domain(run: Callable[..., str]) -> None:
 def test_show_works_for_every_device(path: Path, run: Callable[..., str]) -> None:
     out = run("show", path.stem)
     assert out.startswith(path.stem)
-    measured = any(path.stem in system.devices for system in PUBLISHED_DEVICES.systems)
-    assert ("left out" in out) == measured
+    systems = PUBLISHED_DEVICES.systems
+    assert ("left out" in out) == any(path.stem in system.devices for system in systems)
+    measured = any(path.stem in (*system.devices, *system.checks) for system in systems)
     assert ("No published measurement belongs to this device" in out) == (not measured)
 
 
@@ -56,14 +57,31 @@ def test_show_counts_the_coefficients_of_a_law(run: Callable[..., str]) -> None:
     assert "103 coefficients of 11 kernels" in run("show", "cortex_m4_cmsisnn")
 
 
+@pytest.mark.parametrize(
+    ("name", "board", "errors"),
+    [
+        ("cortex_m4_cmsisnn", "NUCLEO-L4R5ZI, 120 MHz", ("+0.8", "-1.8", "+1.2", "-1.1")),
+        ("cortex_m33_cmsisnn", "nRF5340 DK, 128 MHz", ("+0.1", "+3.8", "+6.0", "+9.6")),
+    ],
+)
+def test_show_compares_counted_instructions_with_networks_that_nothing_was_fitted_on(
+    name: str, board: str, errors: tuple[str, ...], run: Callable[..., str]
+) -> None:
+    out = run("show", name)
+    assert f"{board}, microTVM + CMSIS-NN (a check, nothing was fitted on it)" in out
+    for network, error in zip(("ic01", "kws01", "vww01", "ad01"), errors, strict=True):
+        (line,) = (line for line in out.splitlines() if line.strip().startswith(network))
+        assert error in line.split()
+    assert "exporter: tensorflow" in out
+
+
+def test_show_says_that_no_network_checks_the_cortex_m7(run: Callable[..., str]) -> None:
+    out = run("show", "cortex_m7_cmsisnn")
+    assert "No published measurement belongs to this device: its errors are unknown." in out
+
+
 def test_show_says_that_cycles_without_a_clock_are_relative(run: Callable[..., str]) -> None:
     assert "only ratios of its cycles mean anything" in run("show", "gap8")
-
-
-def test_tables_writes_the_recorded_ones(run: Callable[..., str]) -> None:
-    assert "made/stm32h747.md" in run("tables", "--out", "made")
-    recorded = (RESULTS / "devices" / "stm32h747.csv").read_bytes()
-    assert Path("made/stm32h747.csv").read_bytes() == recorded
 
 
 def test_four_networks_with_ratios_of_a_device_give_its_coefficients_again(run: Callable[..., str]) -> None:

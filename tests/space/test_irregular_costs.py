@@ -16,7 +16,7 @@ from suite.space.budget import Budget, Constraint
 from suite.space.channel_state import ChannelState
 from suite.space.groups import count_open
 from suite.space.projection import project
-from suite.space.refill import refill
+from suite.space.refill import Addition, refill
 from suite.space.repair import repair
 from suite.space.width_space import WidthSpace
 
@@ -125,6 +125,12 @@ def test_repair_removes_nothing_of_a_given_floor() -> None:
 def _thinned(width: int) -> list[Tensor]:
     """All groups of DS-CNN's network at `width` channels."""
     return [torch.arange(n) < (n if f else width) for n, f in zip(DS_CNN.full, DS_CNN.groups.frozen, strict=True)]
+
+
+@pytest.mark.parametrize(("after", "free", "saves"), [(2.0, False, False), (1.0, True, False), (0.5, True, True)])
+def test_only_a_cost_that_falls_is_saved(after: float, free: bool, saves: bool) -> None:
+    limit, addition = Constraint("latency", 3.0, "x"), Addition(1, {"latency": 1.0}, {"latency": after})
+    assert (addition.is_free(limit), addition.saves(limit)) == (free, saves)
 
 
 @pytest.mark.parametrize("width", [29, 30, 31])

@@ -11,7 +11,7 @@ from suite.hardware.layers import Layer
 class MeasuredNetwork:
     """One network on one system.
 
-    name: of the network; `layers`: its weighted layers as the software runs them.
+    name: of the network; `layers`: its weighted layers, additions and pools, as the software runs them.
     energy_uj: microjoules of an inference, and `energy_run_ms`, the latency while they were measured; None where
         there are none.
     source: repository, commit and file.
@@ -34,12 +34,14 @@ class MeasuredNetwork:
 class MeasuredSystem:
     """A board with a software stack, and the networks that were measured on it.
 
-    devices: names of the suite's devices that describe it, or that it checks at its own clock.
+    devices: names of the suite's devices that are fitted on it.
+    checks: names of the suite's devices that it only checks, at its own clock: nothing of them was fitted on it.
     library: which kernels it runs; systems of one library share the ratios of the kernel-library formula.
-    fitted: whether coefficients are fitted on it; a system that only checks them is not.
+    fitted: whether ratios of its library are fitted on it, be it for devices of other systems.
     """
 
     devices: tuple[str, ...]
+    checks: tuple[str, ...]
     library: str
     board: str
     software: str

@@ -35,12 +35,12 @@ class PublishedDevices:
 
     @cached_property
     def mlperf_tiny_layers(self) -> dict[str, tuple[Layer, ...]]:
-        """Weighted layers of ic01, kws01, vww01, ad01, and of vww01_live: vww01 without its filters of zeros."""
+        """Layers of ic01, kws01, vww01, ad01, and of vww01_live: vww01 without its filters of zeros."""
         return self._layers("mlperf_tiny_layers.csv")
 
     @cached_property
     def stm32h747_layers(self) -> dict[str, tuple[Layer, ...]]:
-        """Weighted layers of the networks measured on the STM32H747I-DISCO."""
+        """Layers of the networks measured on the STM32H747I-DISCO."""
         return self._layers("stm32h747_layers.csv")
 
     def rows(self, name: str) -> list[dict[str, str]]:
@@ -76,7 +76,8 @@ class PublishedDevices:
 def _system(rows: list[dict[str, str]], layers: dict[str, tuple[Layer, ...]], *, fitted: bool) -> MeasuredSystem:
     first = rows[0]
     return MeasuredSystem(
-        devices=tuple(first["devices"].split()),
+        devices=tuple(first.get("devices", "").split()),
+        checks=tuple(first["checks"].split()),
         library=first["library"],
         board=first["board"],
         software=first["software"],
@@ -119,5 +120,5 @@ def _layer(row: dict[str, str], index: int) -> Layer:
 
 
 def systems_of(device: str, systems: Iterable[MeasuredSystem]) -> list[MeasuredSystem]:
-    """The systems that the device of this name describes or is checked on."""
-    return [system for system in systems if device in system.devices]
+    """The systems that the device of this name is fitted or checked on."""
+    return [system for system in systems if device in (*system.devices, *system.checks)]

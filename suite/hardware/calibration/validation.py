@@ -9,6 +9,7 @@ from scipy.stats import kendalltau, spearmanr
 from suite.hardware.calibration.coefficients import library_ratios, other_systems
 from suite.hardware.calibration.measurements import MeasuredSystem
 from suite.hardware.calibration.ratios import Floats, errors, fit_scale, leave_one_out_errors
+from suite.hardware.counted_kernels import CountedKernels
 from suite.hardware.latency import Device, KernelLibrary
 from suite.hardware.layers import Layer, LayerTable
 
@@ -17,9 +18,10 @@ from suite.hardware.layers import Layer, LayerTable
 class Comparison:
     """One network on a system: latencies in ms, energies in uJ, errors as fractions, predicted / measured - 1.
 
-    leave_one_out: of a prediction whose scale does not know this network, nor the ratios its board; on a system that
-        nothing was fitted on it is the error itself.
-    macs_only: the same for milliseconds in proportion to MACs.
+    leave_one_out: of a prediction whose scale does not know this network, nor the ratios its board; None on a system
+        that only checks the device: there is nothing to leave out.
+    macs_only: of milliseconds in proportion to MACs, at the rate of the board's other networks; on a system that checks
+        a device fitted on another, at the rate there.
     """
 
     network: str
@@ -27,7 +29,7 @@ class Comparison:
     measured_ms: float
     predicted_ms: float
     error: float
-    leave_one_out: float
+    leave_one_out: float | None
     macs_only: float
     measured_uj: float | None = None
     predicted_uj: float | None = None
@@ -47,9 +49,20 @@ class Summary:
 
 
 def network_cycles(device: Device, layers: Sequence[Layer]) -> float:
-    """Cycles of a network on a device of any kind."""
+    """Cycles of a published network on a device of any kind.
+
+    All published networks were written by TensorFlow's converter: linear layers have one scale, a convolution of one
+    input channel is one. Counted kernels tell this from the files of other exporters.
+    """
+    if isinstance(device, CountedKernels):
+        device = replace(device, exporter="tensorflow")
     table = LayerTable.of(layers)
     return float(device.layer_cycles(table, table.cin, table.cout).sum())
+
+
+def predict_ms(device: Device, system: MeasuredSystem) -> list[float]:
+    """Milliseconds of each network of `system`, at the system's clock."""
+    return [network_cycles(device, n.layers) / (1e3 * system.clock_mhz) for n in system.networks]
 
 
 def compare(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSystem]) -> list[Comparison]:
@@ -57,11 +70,11 @@ def compare(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSy
 
     systems: all measured ones: ratios for a left-out board, and the rate of MACs for a system that was not fitted on.
     """
-    predicted = [network_cycles(device, n.layers) / (1e3 * system.clock_mhz) for n in system.networks]
-    fitted_on = [s for s in systems if s.fitted and device.name in s.devices]
-    out_of_sample = not system.fitted and bool(fitted_on)
-    left_out = errors(predicted, system.latencies_ms) if out_of_sample else _left_out(device, system, systems)
-    macs_only = _macs_at_rate_of(fitted_on[0], system) if out_of_sample else _macs_left_out(system)
+    predicted = predict_ms(device, system)
+    is_check = device.name in system.checks
+    fitted_on = [s for s in systems if is_check and device.name in s.devices]
+    left_out = None if is_check else _left_out(device, system, systems)
+    macs_only = _macs_at_rate_of(fitted_on[0], system) if fitted_on else _macs_left_out(system)
     return [
         Comparison(
             network=network.name,
@@ -69,7 +82,7 @@ def compare(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSy
             measured_ms=network.latency_ms,
             predicted_ms=predicted[i],
             error=predicted[i] / network.latency_ms - 1,
-            leave_one_out=float(left_out[i]),
+            leave_one_out=None if left_out is None else float(left_out[i]),
             macs_only=float(macs_only[i]),
             measured_uj=network.energy_uj,
             predicted_uj=device.power_mw * predicted[i] if device.power_mw and network.energy_uj else None,
