@@ -21,6 +21,7 @@ from suite.config.build import build, plain
 from suite.config.identity import method_options, method_variant, settings_of, typed_settings
 from suite.config.networks import PlannedNetwork, PlannedSupernet, plan_reference_network, plan_supernet
 from suite.config.presets import apply_preset
+from suite.hardware.arena import largest_beside_head
 from suite.hardware.costs import HardwareModel
 from suite.records.labels import run_label
 from suite.records.store import content_id
@@ -85,16 +86,15 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     within_board = limits.pop("board")
     budget = parse_budget(limits, space.reference_costs, hardware.units, solutions)
     check_board(budget, hardware.device)
-    if within_board:
-        budget = with_board_limits(budget, hardware.device, network.layers)
     space_name = _space_name(config.space, method)
     supernet, choices = None, None
-    if space_name == "masks":
-        space.check_reachable(budget)
-    else:
+    if space_name != "masks":
         supernet = plan_supernet(config, benchmark_node, benchmark.input_shape, network.layers.output.channels)
         choices = ChoiceSpace(supernet.graph, hardware, masked=space_name == "both")
-        choices.check_reachable(budget)
+    if within_board:
+        widest = (network.layers,) if supernet is None else (supernet.graph.network, supernet.graph.branch_of)
+        budget = with_board_limits(budget, hardware.device, largest_beside_head(*widest))
+    (choices or space).check_reachable(budget)
     compute, threads = _numerics(config)
     numerics = {"seed": config.seed, "compute": compute, "threads": threads}
     shared_key = _shared_key(benchmark, benchmark_node, recipe, network, supernet, numerics)

@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from suite.hardware.layers import WEIGHTED, Kind, Layer, Network
-from suite.hardware.ram import Allocation, Buffer, activation_buffers, allocations, peak_bytes
+from suite.hardware.ram import Allocation, Buffer, activation_buffers, align, allocations, peak_bytes
 
 _INTERPRETER = 700
-_OPERATOR: Mapping[Kind, int] = {"conv": 250, "depthwise": 270, "linear": 300, "mean": 430}
+_OPERATOR: Mapping[Kind, int] = {"conv": 250, "depthwise": 270, "linear": 300, "mean": 430, "flatten": 450}
 _OTHER_OPERATOR = 200
 _CHANNEL = 8
+_RESHAPE = 170
+"""The mean of a single channel is flattened by an operator of its own."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,27 @@ class Arena:
         return cls(head, peak_bytes([*buffers, *scratch]) - head, tail)
 
 
+def largest_beside_head(network: Network, branch_of: Mapping[str, tuple[int, int]] | None = None) -> int:
+    """Bytes by which the arena of a network of a space can exceed its head.
+
+    Tail and scratch of a layer grow with its channels. Scratch may lie above the peak, and leave a gap as large again.
+
+    Args:
+        network: the widest one; of a space with layer choices, all branches together.
+        branch_of: layer -> (position, branch) of those that belong to a branch: one of each position is there.
+    """
+    branch_of = branch_of or {}
+    fixed, branches = _INTERPRETER + _RESHAPE, dict[tuple[int, int], int]()
+    for layer in network.operators:
+        if (owner := branch_of.get(layer.name)) is None:
+            fixed += _tail_bytes(layer)
+        else:
+            branches[owner] = branches.get(owner, 0) + _tail_bytes(layer)
+    positions = {position for position, _ in branches}
+    tail = fixed + sum(max(size for (p, _), size in branches.items() if p == position) for position in positions)
+    return tail + 2 * align(max(map(scratch_bytes, network.operators), default=0))
+
+
 def scratch_bytes(layer: Layer) -> int:
     """What CMSIS-NN's kernel for a layer asks for while it runs; 0 for kernels that ask for nothing."""
     taps = layer.kernel[0] * layer.kernel[1]
@@ -67,7 +90,8 @@ def scratch_bytes(layer: Layer) -> int:
 
 def _tail_bytes(layer: Layer) -> int:
     channels = layer.channels if layer.kind in WEIGHTED else 0
-    return _OPERATOR.get(layer.kind, _OTHER_OPERATOR) + _CHANNEL * channels
+    reshape = _RESHAPE if layer.kind == "mean" and layer.channels == 1 else 0
+    return _OPERATOR.get(layer.kind, _OTHER_OPERATOR) + _CHANNEL * channels + reshape
 
 
 def _is_activation(allocation: Allocation) -> bool:

@@ -55,24 +55,28 @@ def board_fit(device: Device, network: Network, costs: Mapping[str, float]) -> B
     return BoardFit(Arena.of(network), int(costs["flash"]), limits["ram"], limits["flash"])
 
 
-def with_board_limits(budget: Budget, device: Device, reference: Network) -> Budget:
+def with_board_limits(budget: Budget, device: Device, beside_head: int) -> Budget:
     """The budget with the board's memory as limits of `ram` and `flash`, where it has none that are lower.
 
-    RAM is the board's without what the arena of the reference network has beside activations: thinner networks have
-    less of it.
+    Args:
+        budget: other limits.
+        device: with the board's memory.
+        beside_head: bytes that are kept free for the rest of the arena (`suite.hardware.arena.largest_beside_head`):
+            every network within the limits fits the board, and a few that would just fit are left out.
 
     Raises:
-        SuiteError: the device's file does not say how much memory the board has.
+        SuiteError: the device's file does not say how much memory the board has, or it is too little.
     """
     limits = {metric: limit for metric, limit in _limits(device).items() if limit is not None}
     if unknown := [f"device.{_MEMORIES[metric]}" for metric in _MEMORIES if metric not in limits]:
         raise SuiteError(f"budget.board=true: {BOARD_UNKNOWN}, {' and '.join(unknown)} of {device.name} not given")
-    arena = Arena.of(reference)
-    targets = {"ram": limits["ram"] - arena.scratch - arena.tail, "flash": limits["flash"]}
+    if limits["ram"] <= beside_head:
+        raise SuiteError(
+            f"budget.board=true: device.ram_kib={limits['ram'] // KILO} of {device.name}: up to {beside_head:,} B are "
+            "kept for scratch of kernels and the interpreter, and nothing is left for activations"
+        )
     constraints = {c.metric: c for c in budget}
-    for metric, target in targets.items():
-        if target <= 0:
-            raise SuiteError(f"budget.board=true: {device.name} has too little {metric} for any network")
+    for metric, target in (("ram", limits["ram"] - beside_head), ("flash", limits["flash"])):
         if metric not in constraints or constraints[metric].target > target:
             constraints[metric] = Constraint(metric, float(target), "board")
     return Budget(tuple(constraints.values()))
