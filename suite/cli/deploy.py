@@ -10,6 +10,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
+from suite import SuiteError
 from suite.cli.console import output_console, verb_parser
 from suite.config.recorded import benchmark_of
 from suite.deploy.deployment import deploy
@@ -33,12 +34,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--results-dir", type=Path, default=Path("results"), help="the folder of experiments")
     parser.add_argument("--config-dir", type=Path, help="a folder with YAML files of your own")
     parser.add_argument("--trusted", action="store_true", help="build a network class that is not the suite's own")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     require_extra("deploy", "suite deploy")
     run = find_run(options.run, options.results_dir, best=options.best)
     benchmark = benchmark_of(run.record, options.overrides, options.config_dir)
-    deployed = deploy(run, benchmark, show_progress, trusted=options.trusted)
+    try:
+        deployed = deploy(run, benchmark, show_progress, trusted=options.trusted)
+    except SuiteError as error:
+        raise SuiteError(str(error).replace("(trusted=True)", "(--trusted)")) from error
     output_console().print(deployment_table(run, deployed))
+    log.info("%s", micro_line(deployed))
     log.info("%s", run.folder / "deploy")
     return 0
 
@@ -57,14 +62,23 @@ def deployment_table(run: FoundRun, deployed: Deployed) -> Table:
     table = Table(
         title=f"{record.benchmark}, {record.method}, {record.budget}, seed {record.seed}", title_justify="left"
     )
-    for column in ("", "limit", "predicted", "int8 network", ""):
+    for column in ("", "limit", "predicted", "measured", "verdict"):
         table.add_column(column, justify="right" if column else "left")
-    for name, part in (("ram", deployed.ram), ("flash", deployed.flash), ("arena, on this host", deployed.arena)):
-        limit = "" if part.limit is None else f"{part.limit:,.0f} B"
+    for name, part in (("ram", deployed.ram), ("flash", deployed.flash)):
         verdict = "" if part.fits is None else "fits" if part.fits else "does NOT fit"
-        table.add_row(name, limit, f"{part.predicted:,} B", f"{part.actual:,} B", verdict)
+        table.add_row(name, *_bytes(part.limit, part.predicted, part.actual), verdict)
+    arena = deployed.arena  # an interpreter of this host has other kernels and longer pointers: no verdict
+    table.add_row("arena", *_bytes(arena.limit, arena.predicted, arena.actual), "this host's")
     table.add_row(deployed.score_name, "", f"{deployed.float_score:.4f} (float)", f"{deployed.score:.4f}", "")
-    micro = deployed.micro
-    same = f"differs by at most {micro.largest_difference}" if micro.largest_difference else "the same"
-    table.add_row("TFLM's output", "", "", f"{same} on {micro.examples} examples", "")
     return table
+
+
+def micro_line(deployed: Deployed) -> str:
+    """How far TensorFlow Lite Micro's outputs are from the reference interpreter's."""
+    micro = deployed.micro
+    same = f"differ by at most {micro.largest_difference}" if micro.largest_difference else "are the same"
+    return f"outputs of TensorFlow Lite Micro and the reference interpreter {same} on {micro.examples} examples"
+
+
+def _bytes(*sizes: float | None) -> list[str]:
+    return ["" if size is None else f"{size:,.0f} B" for size in sizes]

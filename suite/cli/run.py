@@ -3,7 +3,7 @@
 import itertools
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import hydra
 from omegaconf import DictConfig
@@ -18,7 +18,7 @@ from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun
 from suite.engine import jobs
-from suite.records.deployment import DEPLOYMENT
+from suite.records.deployments import read_deployments
 
 log = logging.getLogger("suite")
 
@@ -39,13 +39,12 @@ def _hydra_job(job: DictConfig) -> None:
 
 def _deploy(job: DictConfig, run: FoundRun) -> None:
     """Deploy a run that has just ended, or was done before and never deployed; what it found stays in any case."""
-    if (run.folder / DEPLOYMENT).exists():
+    if read_deployments(run.store, [run.record.id]):
         log.info("%s: deployed before", run.record.id)
         return
     try:
         deployed = deploy(run, benchmark_of_job(job), deploy_verb.show_progress, trusted=True)
     except SuiteError as error:
-        jobs.session.not_deployed += 1
         log.error("not deployed: %s", error)
         return
     log.info(
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         with show_progress() as progress:
             jobs.session = jobs.Session(progress)
             if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
-                jobs.announce(itertools.chain(*sweeps))
+                jobs.announce(_with_extras(itertools.chain(*sweeps)))
             for call in calls:
                 sys.argv = ["suite run", *call]
                 _hydra_job()
@@ -76,4 +75,12 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     summary, failed = jobs.session.summary()
     log.info(summary)
-    return 1 if failed or jobs.session.not_deployed else 0
+    return 1 if failed else 0
+
+
+def _with_extras(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
+    """The jobs; one that cannot be deployed is refused before it is announced."""
+    for config in configs:
+        if config.deploy:
+            require_extra("deploy", "deploy=true")
+        yield config

@@ -1,13 +1,16 @@
 """The benchmark of a recorded run, with its data, as it was when the run was made."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
 from suite.config.build import build
+from suite.config.identity import typed_settings
 from suite.config.presets import apply_preset
 from suite.config.sweep import compose_job
 from suite.records.record import RunRecord
@@ -27,7 +30,9 @@ def benchmark_of(record: RunRecord, overrides: Sequence[str] = (), config_dir: P
     where = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
     preset = record.preset.removesuffix(" (changed)")
     config = compose_job([f"benchmark={record.benchmark}", f"preset={preset}", *overrides, *where])
-    benchmark = benchmark_of_job(config)
+    node = benchmark_settings(apply_preset(config)[0])
+    benchmark: Benchmark = build(node, "benchmark")
+    _check_settings(record, benchmark, node)
     data, recorded = benchmark.source().fingerprint(), record.config.get("data")
     if data != recorded:
         raise SuiteError(
@@ -35,6 +40,18 @@ def benchmark_of(record: RunRecord, overrides: Sequence[str] = (), config_dir: P
             "name the run's data with benchmark.data.pack=FILE or SUITE_DATA_DIR"
         )
     return benchmark
+
+
+def _check_settings(record: RunRecord, benchmark: Benchmark, node: Mapping[str, Any]) -> None:
+    """Refuse a benchmark that prepares its data otherwise than the run's did, or has changed its networks since."""
+    now = {**typed_settings(benchmark, node, ignored=("data", "title")), "version": benchmark.version}
+    then = {key: value for key, value in record.config.get("benchmark", {}).items() if key != "network"}
+    for key in sorted({*now, *then}):
+        if json.loads(json.dumps(now.get(key))) != then.get(key):
+            advice = "make the run again" if key == "version" else f"give benchmark.{key} as the run had it"
+            raise SuiteError(
+                f"run {record.id} was made with benchmark.{key}={then.get(key)}, here it is {now.get(key)}: {advice}"
+            )
 
 
 def benchmark_of_job(config: DictConfig) -> Benchmark:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suite import SuiteError
 from suite.benchmarks.base import Benchmark
 from suite.data.base import Split
 from suite.data.files import write_atomic
@@ -24,6 +25,8 @@ from suite.deploy.float_exports import export_onnx, export_torch
 from suite.deploy.load import load_network
 from suite.deploy.micro import run_micro
 from suite.hardware.arena import Arena
+from suite.hardware.flash import flash_bytes
+from suite.hardware.layers import LayerTable
 from suite.hardware.trace import trace
 from suite.records.deployment import DEPLOYMENT, Compared, Deployed, MicroCheck
 from suite.task.splits import load_data, subset
@@ -63,7 +66,6 @@ def deploy(run: FoundRun, benchmark: Benchmark, progress: Progress, *, trusted: 
     training = subset(subset(data.train, recipe.get("train_samples")), CALIBRATION_EXAMPLES)
     test = subset(data.test, recipe.get("eval_samples"))
     examples = fitted.preprocess(training.x)
-    _write_float(run.folder / "deploy", network, examples[:1])
     content = convert(network, examples)
     write_atomic(run.folder / "deploy" / "network.tflite", content)
     reference = ReferenceInterpreter(content)
@@ -73,14 +75,16 @@ def deploy(run: FoundRun, benchmark: Benchmark, progress: Progress, *, trusted: 
     expected = np.stack([reference.invoke(example) for example in first])
     operators = operator_names(content)
     record = run.record
-    arena = Arena.of(trace(network, tuple(examples.shape[1:])))
+    layers = trace(network, tuple(examples.shape[1:]))
+    arena, table = Arena.of(layers), LayerTable.of(layers.parts)
+    flash = int(flash_bytes(table, table.cin, table.cout).sum())
     parts = (reference.input, reference.output, arena.total, first[0], expected[0])
     Bundle(_title(run), content, operators, *parts).write(run.folder / "deploy" / "bundle")
     deployed = Deployed(
         run=record.id,
-        ram=Compared(record.targets.get("ram"), arena.head, micro.head),
-        arena=Compared(record.board.get("ram_limit"), arena.total, micro.head + micro.tail),
-        flash=Compared(record.targets.get("flash"), int(record.costs["flash"]), len(content)),
+        ram=Compared(_lowest(record.targets.get("ram")), arena.head, micro.head),
+        arena=Compared(_lowest(record.board.get("ram_limit")), arena.total, micro.head + micro.tail),
+        flash=Compared(_lowest(record.targets.get("flash"), record.board.get("flash_limit")), flash, len(content)),
         score_name=record.score_name,
         float_score=record.scores["test"],
         score=score,
@@ -96,6 +100,7 @@ def deploy(run: FoundRun, benchmark: Benchmark, progress: Progress, *, trusted: 
         ),
         versions={name: version(name) for name in _VERSIONS},
     )
+    _write_float(run.folder / "deploy", network, examples[:1])
     write_atomic(run.folder / DEPLOYMENT, deployed.to_json().encode())
     return deployed
 
@@ -105,8 +110,11 @@ def _write_float(folder: Path, network: torch.nn.Module, example: Tensor) -> Non
     export_torch(network, example, folder / "network.pt2")
     if missing := missing_modules("onnx"):
         log.info("network.onnx is left out: %s not installed (the extra onnx)", ", ".join(missing))
-    else:
+        return
+    try:
         export_onnx(network, example, folder / "network.onnx")
+    except SuiteError as error:
+        log.warning("network.onnx is left out: %s", error)
 
 
 @torch.no_grad()
@@ -117,6 +125,10 @@ def _score(benchmark: Benchmark, network: torch.nn.Module, test: Split, progress
         x = benchmark.preprocess(test.x[index])
         parts.append(benchmark.predict(network(x), x))
     return benchmark.scores(torch.cat(parts), test)[benchmark.score_name]
+
+
+def _lowest(*limits: float | None) -> float | None:
+    return min((float(limit) for limit in limits if limit is not None), default=None)
 
 
 def _title(run: FoundRun) -> str:

@@ -33,11 +33,11 @@ def find_run(text: str, results: Path, *, best: bool = False) -> FoundRun:
     """
     if best:
         return _best_of(text, results)
-    path = Path(text).expanduser()
-    if path.is_dir():
-        if path.parent.name != "runs":
-            raise SuiteError(f"{text}: not a run's folder (results/EXPERIMENT/runs/ID); of an experiment, add --best")
-        return _finished(Store(path.resolve().parents[2], path.resolve().parents[1].name), path.name)
+    path = Path(text).expanduser().resolve()
+    if text and path.is_dir() and path.parent.name == "runs":
+        return _finished(Store(path.parents[2], path.parents[1].name), path.name)
+    if text and (_experiment(text, results) is not None):
+        raise SuiteError(f"{text}: an experiment; name one of its runs, or add --best")
     stores = [Store(results, folder.name) for folder in sorted(results.glob("*/")) if folder.name not in RESERVED_NAMES]
     found = [(store.experiment, run) for store in stores for run in store.run_ids() if text and run.startswith(text)]
     if not found:
@@ -56,10 +56,18 @@ def _finished(store: Store, run_id: str) -> FoundRun:
     return FoundRun(store, record)
 
 
+def _experiment(text: str, results: Path) -> Store | None:
+    """The experiment with runs that a name in `results`, or a folder, stands for."""
+    for folder in (results / text, Path(text).expanduser()):
+        store = Store(folder.resolve().parent, folder.resolve().name)
+        if store.run_ids():
+            return store
+    return None
+
+
 def _best_of(text: str, results: Path) -> FoundRun:
-    folder = Path(text).expanduser() if Path(text).expanduser().is_dir() else results / text
-    store = Store(folder.resolve().parent, folder.resolve().name)
-    if not store.run_ids():
+    store = _experiment(text, results)
+    if store is None:
         raise SuiteError(f"{text}: no experiment with runs in {results}; `suite run name={text}` would make them")
     records = [r for r in store.records() if r.status == "done" and r.feasible]
     if not records:

@@ -17,10 +17,16 @@ def export_torch(network: nn.Module, example: Tensor, path: Path) -> None:
         network: in eval mode.
         example: an input (1, ...).
         path: ends in .pt2.
+
+    Raises:
+        SuiteError: torch cannot export it.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch about its own serialisation
-        torch.export.save(torch.export.export(network, (example,)), path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own serialisation
+            torch.export.save(torch.export.export(network, (example,)), path)
+    except Exception as error:
+        raise SuiteError(f"network {type(network).__name__} cannot be exported: {_first_line(error)}") from error
 
 
 def export_onnx(network: nn.Module, example: Tensor, path: Path) -> None:
@@ -47,7 +53,10 @@ def export_onnx(network: nn.Module, example: Tensor, path: Path) -> None:
             assert program is not None
             program.save(str(path), external_data=False)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SuiteError(f"network {type(network).__name__} cannot be written as ONNX: {reason}") from error
+        raise SuiteError(f"network {type(network).__name__} cannot be written as ONNX: {_first_line(error)}") from error
     finally:
         logging.getLogger("torch.onnx").setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

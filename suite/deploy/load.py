@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -41,12 +42,19 @@ def load_network(run_folder: str | Path, *, trusted: bool = False) -> nn.Module:
             )
     try:
         return _load(folder, json.loads((folder / "architecture.json").read_text()), trusted)
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+    except SuiteError:
+        raise
+    except (ValueError, KeyError, TypeError, RuntimeError, EOFError, UnpicklingError) as error:
         text = f"{type(error).__name__}: {error}".splitlines()[0]
         raise SuiteError(f"{folder}: architecture.json and weights.pt do not make a network ({text})") from error
 
 
 def _load(folder: Path, architecture: Mapping[str, Any], trusted: bool) -> nn.Module:
+    if "operators" not in architecture:
+        raise SuiteError(
+            f"{folder}: recorded before networks padded as TensorFlow does, so that its weights belong to another "
+            "function; make the run again"
+        )
     shape = tuple(architecture["input_shape"])
     if "choices" in architecture:
         supernet = _build(architecture, "supernet", trusted)

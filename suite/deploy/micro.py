@@ -53,7 +53,10 @@ def run_micro(content: bytes, inputs: NDArray[np.int8]) -> MicroRun:
         np.save(folder / "inputs.npy", inputs)
         files = [str(folder / part) for part in ("network.tflite", "inputs.npy", "outputs.npz")]
         command = [sys.executable, "-m", "suite.deploy.micro", *files]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise SuiteError(f"TensorFlow Lite Micro took more than {_SECONDS} s for {len(inputs)} inputs") from error
         printed = (done.stdout + done.stderr).strip()
         account = {part: int(size) for part, size in _ACCOUNT.findall(printed)}
         if done.returncode or set(account) != {"head", "tail"}:

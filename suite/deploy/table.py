@@ -112,7 +112,11 @@ def main(arguments: Sequence[str]) -> int:
     for index, sampled in enumerate(sample_networks(options.networks)):
         if index in done:
             continue
-        rows.append(dataclasses.asdict(measure(index, sampled)))
+        try:
+            rows.append(dataclasses.asdict(measure(index, sampled)))
+        except SuiteError as error:
+            print(f"error: network {index} ({sampled.benchmark}, {sampled.space}): {error}", file=sys.stderr)
+            return 1
         table = pd.DataFrame(rows).sort_values("network")
         write_atomic(path, table.to_csv(index=False).encode())
         left -= 1

@@ -16,6 +16,7 @@ from suite.data.files import write_atomic
 from suite.engine.harness import RunningElsewhere, execute, make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.engine.solutions import references, resolved_plan, without_solutions
+from suite.records.deployments import read_deployments
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store, check_experiment_name
@@ -36,7 +37,7 @@ class Session:
     runs_to_do: int = 0
     runs_ended: int = 0
     runs_impossible: int = 0
-    not_deployed: int = 0
+    to_deploy: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
     @property
@@ -52,9 +53,11 @@ class Session:
         minutes = self.seconds / self.runs_ended * (self.runs_to_do - self.runs_ended) / 60
         return f"; about {minutes:.0f} min left" if minutes >= 1 else "; less than a minute left"
 
-    def register(self, store: Store, plan: Plan) -> RunRecord | None:
+    def register(self, store: Store, plan: Plan, *, deploy: bool) -> RunRecord | None:
         """Remember a run of this call and how it stands; its record if it has ended."""
         record = store.read(plan.id)
+        if deploy:
+            self.to_deploy.add(plan.id)
         self.status_before.setdefault(plan.id, (store, record.status if record else None))
         return record
 
@@ -65,7 +68,9 @@ class Session:
         self.runs_ended += 1
 
     def summary(self) -> tuple[str, int]:
-        """A line on how the call ended, read from the records, and how many of its runs are failed or left out."""
+        """A line on how the call ended, read from the records, and how many of its runs are failed, left out, or done
+        but not deployed as asked.
+        """
         counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
         for run_id, (store, status) in self.status_before.items():
             record = store.read(run_id)
@@ -75,12 +80,18 @@ class Session:
                 counts["failed"] += 1
             else:
                 counts["already done" if status == "done" else "run now"] += 1
-        counts["left out"] = self.runs_impossible
+        counts["left out"], counts["not deployed"] = self.runs_impossible, self._count_not_deployed()
         parts = [f"{count} {name}" for name, count in counts.items() if count]
         nothing = "; nothing was trained" if counts["already done"] == len(self.status_before) else ""
         retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
         total = len(self.status_before) + self.runs_impossible
-        return f"{total} runs: {', '.join(parts)}{nothing}{retry}", counts["failed"] + self.runs_impossible
+        bad = counts["failed"] + counts["left out"] + counts["not deployed"]
+        return f"{total} runs: {', '.join(parts)}{nothing}{retry}", bad
+
+    def _count_not_deployed(self) -> int:
+        stores = {run: store for run, (store, _) in self.status_before.items() if run in self.to_deploy}
+        done = [run for run, store in stores.items() if (record := store.read(run)) and record.status == "done"]
+        return sum(run not in read_deployments(stores[run], [run]) for run in done)
 
 
 session = Session()
@@ -117,7 +128,7 @@ def announce(configs: Iterable[DictConfig]) -> None:
         if plan.id in session.status_before:
             continue
         _write_plan_note(store, plan)
-        if _has_ended(session.register(store, plan), config):
+        if _has_ended(session.register(store, plan, deploy=config.deploy), config):
             continue
         session.runs_to_do += 1
         key = plan.task.shared_key["data"]
@@ -170,7 +181,7 @@ def run_job(config: DictConfig, wait: bool = False) -> RunRecord | None:
         session.leave_out(f"{config.benchmark.name}: no solution that budget={plain(config.budget)} could refer to")
         return None
     _write_plan_note(store, plan)
-    ended = session.register(store, plan)
+    ended = session.register(store, plan, deploy=config.deploy)
     if _has_ended(ended, config):
         return ended
     session.progress.begin_run(session.position + plan.label)

@@ -25,6 +25,7 @@ def references(config: DictConfig) -> dict[str, DictConfig]:
     for metric in sorted(solutions_needed(plain(config.budget))):
         job = config.copy()
         job.method = OmegaConf.load(CONF / "method" / "duccio.yaml")
+        job.deploy = False
         for other in job.budget:
             if other != metric:
                 job.budget[other] = None

@@ -14,6 +14,7 @@ from suite.models.same_conv import same_padding
 
 NO_PADDING: Padding = (0, 0, 0, 0)
 _CONVOLUTIONS = ("conv", "depthwise")
+_PADDED = (*_CONVOLUTIONS, "average_pool", "max_pool")
 
 
 def as_deployed(layers: Sequence[Layer]) -> tuple[Layer, ...]:
@@ -48,22 +49,35 @@ def _with_fusion(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 def _with_pads(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """Zeros before a convolution become its own where TensorFlow's "same" places them so, else an operator."""
-    users = _count_users(layers)
     result: dict[str, Layer] = {}
+    absorbed = _absorbed_pads(layers)
     for layer in layers:
-        if layer.kind in _CONVOLUTIONS:
-            source = result[layer.inputs[0]]
-            if source.kind == "pad" and users[source.name] == 1 and layer.padding == NO_PADDING:
-                unpadded = replace(layer, padding=source.padding, in_size=source.in_size)
-                if _is_same(unpadded):
-                    result[source.name] = replace(source, fused=True)
-                    layer = unpadded
-            if layer.padding != NO_PADDING and not _is_same(layer):
-                pad = _pad_before(layer)
-                result[pad.name] = pad
-                layer = replace(layer, inputs=(pad.name,), in_size=pad.size, padding=NO_PADDING)
+        source = result[layer.inputs[0]] if layer.inputs else layer
+        if layer.kind == "pad":
+            layer = replace(layer, fused=layer.name in absorbed or layer.padding == NO_PADDING)
+        elif source.name in absorbed:
+            layer = replace(layer, padding=source.padding, in_size=source.in_size)
+        elif layer.kind in _PADDED and layer.padding != NO_PADDING and not _is_same(layer):
+            pad = _pad_before(layer)
+            result[pad.name] = pad
+            layer = replace(layer, inputs=(pad.name,), in_size=pad.size, padding=NO_PADDING)
         result[layer.name] = layer
     return tuple(result.values())
+
+
+def _absorbed_pads(layers: Sequence[Layer]) -> set[str]:
+    """Operations "pad" whose zeros each reader, a convolution, adds itself."""
+    readers: dict[str, list[Layer]] = {layer.name: [] for layer in layers}
+    for layer in layers:
+        for source in layer.inputs:
+            readers[source].append(layer)
+
+    def absorbs(reader: Layer, pad: Layer) -> bool:
+        unpadded = reader.kind in _CONVOLUTIONS and reader.padding == NO_PADDING
+        return unpadded and _is_same(replace(reader, padding=pad.padding, in_size=pad.in_size))
+
+    pads = [layer for layer in layers if layer.kind == "pad"]
+    return {pad.name for pad in pads if readers[pad.name] and all(absorbs(r, pad) for r in readers[pad.name])}
 
 
 def _pad_before(layer: Layer) -> Layer:
@@ -83,7 +97,9 @@ def _pad_before(layer: Layer) -> Layer:
 
 
 def _is_same(layer: Layer) -> bool:
-    """Whether the convolution's padding is TensorFlow's "same"."""
+    """Whether a convolution's padding is TensorFlow's "same"; a pool's is always written as an operator."""
+    if layer.kind not in _CONVOLUTIONS:
+        return False
     vertical, horizontal = (
         same_padding(layer.in_size[axis], layer.kernel[axis], layer.stride[axis], layer.dilation[axis])
         for axis in (0, 1)

@@ -39,6 +39,8 @@ def test_the_best_run_is_the_one_within_its_budget_with_the_best_validation_scor
     [
         ("aa", False, r"2 runs in .* begin so: example/runs/aa00, example/runs/aa11"),
         ("zz", False, "no such run"),
+        ("*", False, "no such run"),
+        ("", False, "no such run"),
         ("cc33", False, r"run cc33 of experiment example failed \(no luck\)"),
         ("nowhere", True, "no experiment with runs"),
     ],
@@ -55,10 +57,28 @@ def test_archived_runs_are_found(tmp_path: Path) -> None:
     assert find_run("example", tmp_path, best=True).record.id == "aa11"
 
 
-def test_an_experiments_folder_needs_best(tmp_path: Path) -> None:
+def test_an_experiment_needs_best(tmp_path: Path) -> None:
     store = _experiment(tmp_path)
-    with pytest.raises(SuiteError, match="add --best"):
-        find_run(str(store.folder), tmp_path)
+    for text in ("example", str(store.folder)):
+        with pytest.raises(SuiteError, match="an experiment; name one of its runs, or add --best"):
+            find_run(text, tmp_path)
+
+
+def test_a_folder_of_that_name_does_not_hide_an_experiment_or_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _experiment(tmp_path / "results")
+    for name in ("example", "bb22"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_run("example", Path("results"), best=True).record.id == "aa11"
+    assert find_run("bb22", Path("results")).record.id == "bb22"
+
+
+def test_the_folder_one_stands_in_is_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _experiment(tmp_path)
+    monkeypatch.chdir(store.run_folder("aa00"))
+    assert find_run(".", tmp_path).record.id == "aa00"
 
 
 def test_several_benchmarks_have_no_best(tmp_path: Path) -> None:

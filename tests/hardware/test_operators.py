@@ -60,7 +60,7 @@ def test_zeros_before_a_convolution_are_its_own_where_tensorflow_puts_them() -> 
     assert other.output.in_size == (9, 9)
 
 
-def test_zeros_that_two_layers_read_stay_an_operator() -> None:
+def test_zeros_that_two_convolutions_read_are_each_ones_own() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -70,7 +70,26 @@ def test_zeros_that_two_layers_read_stay_an_operator() -> None:
             y = self.zeros(x)
             return self.a(y) + self.b(y)
 
-    assert _kinds(trace(Net(), (3, 8, 8))) == ["pad", "conv", "conv", "add"]
+    assert _kinds(trace(Net(), (3, 8, 8))) == ["conv", "conv", "add"]
+
+
+def test_zeros_that_another_operation_reads_too_stay_an_operator() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.zeros, self.a, self.pool = nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 3, 3, 2), nn.MaxPool2d(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.zeros(x)
+            return self.a(y) + self.pool(y)
+
+    assert _kinds(trace(Net(), (3, 8, 8))) == ["pad", "conv", "max_pool", "add"]
+
+
+def test_a_padded_pool_needs_an_operator_and_no_zeros_need_none() -> None:
+    pooled = trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.MaxPool2d(3, 2, padding=1)), (3, 8, 8))
+    assert _kinds(pooled) == ["conv", "pad", "max_pool"]
+    assert _kinds(trace(nn.Sequential(nn.ZeroPad2d(0), nn.Conv2d(3, 4, 1)), (3, 8, 8))) == ["conv"]
 
 
 @pytest.mark.parametrize(
