@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 # Apart from .venv: the converter needs other versions of what both use.
 $(DEPLOY_STAMP): pyproject.toml .ci/constraints-deploy.txt
 	$(PYTHON) -m venv $(DEPLOY)
-	$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints-deploy.txt -e '.[test,deploy,onnx]'
+	$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints-deploy.txt -e '.[test,parallel,deploy,onnx]'
 	@touch $(DEPLOY_STAMP)
 
 quickstart: $(STAMP)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -120,24 +121,73 @@ def test_what_cannot_be_converted_keeps_the_run(
     assert _record(_folder(tmp_path)).status == "done"
 
 
-@pytest.mark.parametrize(
-    ("removed", "message"),
-    [("weights.pt", "not there; weights stay where the run was made"), (None, "trained on data")],
-)
-def test_bad_input_ends_with_code_2(
-    removed: str | None, message: str, deployed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def copied(deployed: Path, tmp_path: Path) -> Path:
+    """The run's folder without what was deployed."""
     folder = tmp_path / "results" / "test" / "runs" / deployed.name
     folder.mkdir(parents=True)
     for name in ("record.json", "architecture.json", "weights.pt"):
-        if name != removed:
-            (folder / name).write_bytes((deployed / name).read_bytes())
-    if removed is None:
-        record = json.loads((folder / "record.json").read_text())
-        record["config"]["data"] = "another"
-        (folder / "record.json").write_text(json.dumps(record))
-    assert main(["deploy", str(folder)]) == 2
+        (folder / name).write_bytes((deployed / name).read_bytes())
+    return folder
+
+
+def _change(path: Path, keys: Sequence[str], value: object) -> None:
+    content = json.loads(path.read_text())
+    node = content
+    for key in keys[:-1]:
+        node = node[key]
+    node[keys[-1]] = value
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("config", "data"), "another", "was trained on data another"),
+        (("config", "benchmark", "version"), 1, "benchmark.version=1, here it is 2: make the run again"),
+        (("config", "benchmark", "chance"), 0.5, "benchmark.chance=0.5, here it is 0.1: give benchmark.chance as"),
+    ],
+)
+def test_a_run_that_was_made_otherwise_is_refused(
+    keys: Sequence[str], value: object, message: str, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change(copied / "record.json", keys, value)
+    assert main(["deploy", str(copied)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("weights.pt", None, "not there; weights stay where the run was made"),
+        ("weights.pt", b"torn", "do not make a network"),
+        ("architecture.json", b"{}", "recorded before networks padded as TensorFlow does"),
+    ],
+)
+def test_files_that_make_no_network_are_refused(
+    name: str, content: bytes | None, message: str, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copied / name).unlink()
+    if content is not None:
+        (copied / name).write_bytes(content)
+    assert main(["deploy", str(copied), "--results-dir", "elsewhere"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_overrides_may_follow_options(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copied / "weights.pt").unlink()
+    root = str(copied.parents[2])
+    assert main(["deploy", "test", "--results-dir", root, "--best", "benchmark.data.pack=null"]) == 2
+    assert "not there; weights stay" in capsys.readouterr().err
+
+
+def test_a_parallel_sweep_says_what_was_not_deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "leaky2.py").write_text(_OWN.format(activation="LeakyReLU"))
+    sweep = ("hydra/launcher=joblib", "network=leaky2.Net", "method=hand_tuned", "seed=0,1", "deploy=true")
+    assert main(["run", "-m", "preset=smoke", "threads=1", *sweep]) == 1
 
 
 _OWN = """
