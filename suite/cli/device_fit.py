@@ -9,7 +9,7 @@ from suite import SuiteError
 from suite.config.build import construct
 from suite.config.devices import load_devices
 from suite.data.files import write_atomic
-from suite.hardware.calibration.device_file import check_device_name, device_yaml, format_errors
+from suite.hardware.calibration.device_file import check_device_name, device_yaml, format_error, format_errors
 from suite.hardware.calibration.ratios import Ratios
 from suite.hardware.calibration.tables import PublishedDevices
 from suite.hardware.calibration.user_fit import ROWS_FOR_RATIOS, DeviceFit, fit_device
@@ -43,6 +43,8 @@ class FitRequest:
                 raise SuiteError(f"--{key.replace('_', '-')}={value}: must be positive and finite")
         if self.out is not None and self.out.suffix != ".yaml":
             raise SuiteError(f"--out={self.out}: a device's file ends in .yaml")
+        if self.out is not None and self.out.exists():
+            raise SuiteError(f"--out={self.out}: exists and is not overwritten; delete it, or name another file")
         if self.out is not None and self.name not in (None, self.out.stem):
             raise SuiteError(f"--name={self.name}: the file of this device is {self.name}.yaml, not --out={self.out}")
         key = "--name" if self.name else "--out" if self.out else "measurements"
@@ -108,8 +110,8 @@ def _describe(
     yield f"{'network':<{width}}  measured ms  predicted ms  error %  left out %"
     for m, error, left_out in zip(measurements, fit.errors, fit.left_out, strict=True):
         predicted = m.latency_ms * (1 + error)
-        shown = "-" if math.isnan(left_out) else f"{100 * left_out:+.1f}"
-        yield f"{m.label:<{width}}  {m.latency_ms:11.4g}  {predicted:12.4g}  {100 * error:+7.1f}  {shown:>10}"
+        shown = "-" if math.isnan(left_out) else format_error(left_out)
+        yield f"{m.label:<{width}}  {m.latency_ms:11.4g}  {predicted:12.4g}  {format_error(error):>7}  {shown:>10}"
     if len(measurements) > 1:
         mean = sum(abs(x) for x in fit.left_out) / len(measurements)
         yield f"mean error {100 * abs(fit.errors).mean():.1f} %, of networks left out {100 * mean:.1f} %"
@@ -121,11 +123,12 @@ def _describe(
 
 
 def _about_ratios(request: FitRequest, like: KernelLibrary, measurements: Sequence[Measurement], fit: DeviceFit) -> str:
+    rows, support = ("1 row", "supports") if len(measurements) == 1 else (f"{len(measurements)} rows", "support")
     if fit.ratios_fitted:
-        return f"ratios: fitted on the {len(measurements)} rows; {like.name}'s conv_output"
+        return f"ratios: fitted on the {rows}; {like.name}'s conv_output"
     default = "" if request.like else " (the default; name another with --like)"
     if fit.left_out_fitted_ratios is None:
-        why = f"{len(measurements)} rows support a scale only, ratios take {ROWS_FOR_RATIOS}"
+        why = f"{rows} {support} a scale only, ratios take {ROWS_FOR_RATIOS}"
     else:
         why = f"fitted ones would miss networks left out by {100 * fit.left_out_fitted_ratios:.1f} %"
     return f"ratios: those of {like.name}{default}: {why}"

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from suite.hardware.calibration.device_file import format_error
 from suite.hardware.calibration.measurements import MeasuredSystem
 from suite.hardware.calibration.tables import PublishedDevices, systems_of
 from suite.hardware.calibration.validation import Comparison, compare, summarise
@@ -34,6 +35,7 @@ def device_view(device: Device, published: PublishedDevices) -> RenderableType:
             Text(_heading(device, system)),
             _comparison_table(comparisons),
             *map(Text, _summary(comparisons)),
+            *_energies(comparisons),
         ]
     if systems and isinstance(device, CountedKernels):
         parts += [Text(), Text(_COUNTED)]
@@ -81,17 +83,30 @@ def _heading(device: Device, system: MeasuredSystem) -> str:
 
 
 def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    energy = any(c.predicted_uj for c in comparisons)
-    table = Table(box=None, padding=(0, 2))
-    table.add_column("network", no_wrap=True)
-    columns = ["MMAC", "measured ms", "predicted ms", *(f"{label} %" for label in _error_columns(comparisons))]
-    for column in columns + (["measured uJ", "power x latency uJ"] if energy else []):
-        table.add_column(column, justify="right")
+    table = _table("MMAC", "measured\nms", "predicted\nms", *(f"{label}\n%" for label in _error_columns(comparisons)))
     for c in comparisons:
-        signed = (f"{100 * getattr(c, field):+.1f}" for field in _error_columns(comparisons).values())
-        cells = [f"{c.macs / 1e6:.3g}", f"{c.measured_ms:.4g}", f"{c.predicted_ms:.4g}", *signed]
-        joules = [f"{value:.4g}" if value else "" for value in (c.measured_uj, c.predicted_uj)] if energy else []
-        table.add_row(c.network, *cells, *joules)
+        signed = (format_error(getattr(c, field)) for field in _error_columns(comparisons).values())
+        table.add_row(c.network, f"{c.macs / 1e6:.3g}", f"{c.measured_ms:.4g}", f"{c.predicted_ms:.4g}", *signed)
+    return table
+
+
+def _energies(comparisons: Sequence[Comparison]) -> Iterator[RenderableType]:
+    """A table of the networks whose energy was measured; nothing where there are none."""
+    table = _table("measured\nuJ", "power x latency\nuJ", "error\n%")
+    for c in comparisons:
+        if c.measured_uj and c.predicted_uj:
+            error = format_error(c.predicted_uj / c.measured_uj - 1)
+            table.add_row(c.network, f"{c.measured_uj:.4g}", f"{c.predicted_uj:.4g}", error)
+    if table.row_count:
+        yield from (Text(), table)
+
+
+def _table(*numbers: str) -> Table:
+    """An empty table of networks with columns of numbers, none of which a terminal of 80 columns cuts."""
+    table = Table(box=None, padding=(0, 1, 0, 2))
+    table.add_column("network", no_wrap=True)
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
@@ -105,4 +120,4 @@ def _summary(comparisons: Sequence[Comparison]) -> Iterator[str]:
     measured = [c.measured_ms for c in comparisons]
     for label, field in _error_columns(comparisons).items():
         s = summarise([c.measured_ms * (1 + getattr(c, field)) for c in comparisons], measured)
-        yield f"{label}: mean {100 * s.mean:.1f} %, largest {100 * s.largest:.1f} %, Spearman {s.spearman:.3f}"
+        yield f"{label}: mean {100 * s.mean:.1f} %, largest {100 * s.largest:.1f} %, Spearman {s.spearman:.4f}"

@@ -1,6 +1,7 @@
 """From configuration nodes to objects: the class that `_target_` names, with types and ranges checked."""
 
 import dataclasses
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,17 @@ def plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
+def require_mapping(node: Any, key: str) -> dict[str, Any]:
+    """The plain node `key` as a dict.
+
+    Raises:
+        SuiteError: it is a list, a word or nothing.
+    """
+    if not isinstance(node, Mapping):
+        raise SuiteError(f"{key}={node}: expected a mapping with the key _target_")
+    return dict(node)
+
+
 def build(node: Any, key: str) -> Any:
     """Instantiate the class that `node._target_` names with the node's other keys, checked against its annotations.
 
@@ -30,9 +42,10 @@ def build(node: Any, key: str) -> Any:
             to what is not there.
     """
     try:
-        values = dict(plain(node))
+        node = plain(node)
     except OmegaConfBaseException as error:
         raise SuiteError(f"{key}: {error.msg or error}".splitlines()[0]) from error
+    values = require_mapping(node, key)
     target = values.pop("_target_", None)
     if not isinstance(target, str):
         raise SuiteError(f"{key}._target_ is missing: name the class, as package.module.Class")

@@ -42,11 +42,12 @@ def catalogue(config_dir: Path | None = None) -> list[Entry]:
 def _read(root: Path, own: bool) -> Iterator[Entry]:
     for group in GROUPS:
         for path in sorted((root / group).rglob("*.yaml")):
-            lines = [x.lstrip("# ") for x in path.read_text().splitlines() if x.startswith("#")]
-            about = next((x for x in lines if not x.startswith("@")), "")
             try:
+                text = path.read_text()
                 node = OmegaConf.load(path)
             except Exception as error:
-                raise SuiteError(f"{path}: not a YAML file ({error})") from error
+                raise SuiteError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
+            lines = [x.lstrip("# ") for x in text.splitlines() if x.startswith("#")]
+            about = next((x for x in lines if not x.startswith("@")), "")
             name = path.relative_to(root / group).with_suffix("").as_posix()
             yield Entry(group, name, about, node, own)

@@ -5,7 +5,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from suite import SuiteError
-from suite.config.build import construct, plain
+from suite.config.build import construct, plain, require_mapping
 from suite.task.recipe import Recipe
 
 
@@ -16,9 +16,9 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     change the benchmark's own keys, such as `augmentation`.
 
     Raises:
-        SuiteError: the benchmark has no such preset, or a value is out of range.
+        SuiteError: the benchmark is no mapping or has no such preset, or a value is out of range.
     """
-    benchmark = plain(config.benchmark)
+    benchmark = require_mapping(plain(config.benchmark), "benchmark")
     presets = benchmark.pop("presets", {})
     name = config.preset.name
     if name not in presets:

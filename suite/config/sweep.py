@@ -12,16 +12,21 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from suite import SuiteError
 from suite.config import CONF
 from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
+from suite.config.catalogue import catalogue
 
 
 def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
     """The composed configuration of each job that `suite run ARGUMENTS` would launch; None if it is no sweep.
 
     A configuration that Hydra refuses gives None as well: Hydra's own message follows when it composes for real.
+
+    Raises:
+        SuiteError: a file is no YAML, which Hydra would answer with a traceback.
     """
     options = get_args_parser().parse_args(list(arguments))
     if options.help or options.hydra_help or options.cfg or options.info:
@@ -41,6 +46,9 @@ def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
         return iter([_compose(job) for job in jobs])
     except (HydraException, OmegaConfBaseException):
         return None
+    except (YAMLError, UnicodeDecodeError) as error:
+        catalogue(Path(options.config_dir) if options.config_dir else None)  # names the file, which not all errors do
+        raise SuiteError(f"not a YAML file ({' '.join(str(error).split())})") from error
 
 
 def parts(arguments: Sequence[str]) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from suite.hardware.layers import Kind, Layer, LayerTable, Network
+from suite.hardware.layers import KINDS, Kind, Layer, LayerTable, Network
 from suite.hardware.macs import macs
 
 SMALLEST_MACS = 0.2e6
@@ -28,10 +28,13 @@ class Domain:
 
     def __str__(self) -> str:
         maps = "images and sequences" if self.sequences else "images"
-        kernels = "" if self.depthwise is None else " ".join(f"{h}x{w} " for h, w in sorted(self.depthwise))
+        operators = [str(kind) for kind in KINDS if kind in self.kinds]
+        if self.depthwise is not None and "depthwise" in self.kinds:
+            kernels = ", ".join(f"{height}x{width}" for height, width in sorted(self.depthwise))
+            operators[operators.index("depthwise")] += f" ({kernels})"
         return (
-            f"Trusted from {SMALLEST_MACS / 1e6:g} to {LARGEST_MACS / 1e6:g} million MACs, for networks of {maps} made "
-            f"of standard, {kernels}depthwise and linear layers; anything else is extrapolated."
+            f"Trusted from {SMALLEST_MACS / 1e6:g} to {LARGEST_MACS / 1e6:g} million MACs, for networks of {maps} with "
+            f"operators of the kinds {', '.join(operators)}; anything else is extrapolated."
         )
 
     def reasons(self, network: Network) -> Iterator[str]:

@@ -11,6 +11,7 @@ from suite.records.claims import is_claimed
 from suite.records.plan_note import PLAN_NOTE, UNKNOWN_PLAN, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store, load_tensors
+from suite.records.verdict import describe_fit
 
 STATES = ("done", "running", "failed", "missing", "unreadable")
 
@@ -79,7 +80,7 @@ def _state(store: Store, run_id: str, record: RunRecord | None, broken: str | No
         return RunState(run_id, plan, "failed", (record.error or record.status).splitlines()[0])
     score = record.scores.get("test")
     score_text = "no score" if score is None else f"{score:.4f}"
-    return RunState(run_id, plan, "done", f"{score_text}, {'fits' if record.feasible else 'over budget'}", record)
+    return RunState(run_id, plan, "done", f"{score_text}, {describe_fit(record)}", record)
 
 
 def _read_plan(store: Store, run_id: str, record: RunRecord | None) -> PlanNote | None:

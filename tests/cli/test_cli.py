@@ -162,6 +162,27 @@ def test_the_run_that_a_user_starts_with_has_a_report(suite_: Callable, tmp_path
     assert (tmp_path / "results" / "default" / "report" / "index.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"a: [1\n b: :\n", "{path}: not a YAML file"),
+        (b"\xff\xfe\x00", "{path}: not a YAML file"),
+        (b"- a\n", "{group}=['a']: expected a mapping"),
+    ],
+)
+@pytest.mark.parametrize("group", ["device", "method", "benchmark"])
+def test_a_file_of_ones_own_that_describes_nothing_is_named(
+    group: str, content: bytes, named: str, suite_: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    path = Path("mine") / group / "bad.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert suite_("run", "--config-dir", "mine", f"{group}=bad", *SMOKE) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: " + named.format(path=path, group=group))
+    assert len(error.splitlines()) == 1
+
+
 @pytest.mark.parametrize("verb", ["run", "report", "status", "export", "archive", "merge", "list", "data", "check"])
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
     try:

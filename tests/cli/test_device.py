@@ -1,12 +1,15 @@
 """`suite device` end to end: show, fit, tables, and what it says of bad input."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from checkout import CONF
 from mlperf_tiny import PUBLISHED_DEVICES
+from rich.console import Console
 
+from suite.cli.device_view import device_view
 from suite.cli.main import main
 from suite.config.devices import load_device
 from suite.hardware.latency import KernelLibrary
@@ -38,7 +41,7 @@ def test_show_prints_facts_errors_and_domain(run: Callable[..., str]) -> None:
     for text in ("NUCLEO-H7A3ZI-Q, Cortex-M7", "280 MHz", "1184 KiB", "155.35 mW", "tiny_results_v1.0", "+53.2"):
         assert text in out
     assert "left out: mean 3.4 %, largest 5.6 %" in out
-    assert "error: mean 9.0 %, largest 34.0 %, Spearman 0.990" in out  # of the check on 24 networks
+    assert "error: mean 9.0 %, largest 34.0 %, Spearman 0.9896" in out  # of the check on 24 networks
     assert "Trusted from 0.2 to 300 million MACs" in out
     assert "power x latency" in out
 
@@ -51,6 +54,29 @@ def test_show_works_for_every_device(path: Path, run: Callable[..., str]) -> Non
     assert ("left out" in out) == any(path.stem in system.devices for system in systems)
     measured = any(path.stem in (*system.devices, *system.checks) for system in systems)
     assert ("No published measurement belongs to this device" in out) == (not measured)
+
+
+@pytest.mark.parametrize("name", ["nucleo_h7a3zi", "cortex_m33_cmsisnn"])
+def test_show_cuts_no_value_at_80_columns(name: str) -> None:
+    text = []
+    for width in (80, 200):
+        console = Console(width=width, file=io.StringIO(), record=True)
+        console.print(device_view(load_device(name), PUBLISHED_DEVICES))
+        text.append(console.export_text())
+    assert max(map(len, text[0].splitlines())) <= 80
+    assert text[0].split() == text[1].split()
+
+
+def test_show_has_a_table_of_energies(run: Callable[..., str]) -> None:
+    rows = [line.split() for line in run("show", "nucleo_h7a3zi").splitlines()]
+    assert ["kws01", "2722", "2676", "-1.7"] in rows
+
+
+def test_fit_overwrites_no_file(run: Callable[..., str]) -> None:
+    path = Path("own.yaml")
+    path.write_text("precious")
+    assert "--out=own.yaml: exists and is not overwritten" in run("fit", _write(MEASURED), "--out", str(path), code=2)
+    assert path.read_text() == "precious"
 
 
 def test_show_counts_the_coefficients_of_a_law(run: Callable[..., str]) -> None:
@@ -129,6 +155,9 @@ def test_rows_of_work_and_energy_are_printed_as_a_device(run: Callable[..., str]
     assert "clock_mhz: 100\n" in out
     assert "those of nucleo_l4r5zi_cmsisnn (the default; name another with --like)" in out
     assert "one measurement: no network to leave out" in out
+    assert "1 row supports a scale only" in out
+    assert "  0.0 " in out
+    assert "-0.0" not in out
 
 
 def test_networks_may_be_runs(run: Callable[..., str], tmp_path: Path) -> None:

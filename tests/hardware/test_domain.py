@@ -7,7 +7,7 @@ from mlperf_tiny import PUBLISHED_DEVICES
 from torch import Tensor, nn
 
 from suite.hardware.calibration.validation import network_cycles
-from suite.hardware.domain import extrapolation
+from suite.hardware.domain import Domain, extrapolation
 from suite.hardware.layers import Layer, Network
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
@@ -21,6 +21,13 @@ LAYERS = PUBLISHED_DEVICES.mlperf_tiny_layers | PUBLISHED_DEVICES.stm32h747_laye
 
 def _reasons(name: str, network: nn.Module, shape: tuple[int, ...]) -> tuple[str, ...]:
     return extrapolation(device(name).device, trace(nn.Sequential(network), shape))
+
+
+def test_a_domain_names_its_kinds() -> None:
+    text = str(Domain(frozenset({"add", "conv"})))
+    assert "operators of the kinds conv, add; anything else" in text
+    text = str(Domain(frozenset({"linear", "depthwise"}), depthwise=frozenset({(5, 5), (3, 3)}), sequences=False))
+    assert "networks of images with operators of the kinds depthwise (3x3, 5x5), linear; anything else" in text
 
 
 @pytest.mark.parametrize("name", MEASURED)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from synthetic import make_failure, make_record
+from synthetic import board, make_failure, make_record
 
 from suite.cli.main import main
 from suite.cli.status import status_view
@@ -14,6 +14,7 @@ from suite.records.claims import claimed
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.status import run_states, seconds_left, totals
 from suite.records.store import Store, save_tensors
+from suite.records.verdict import describe_fit
 
 LABEL = "digits | duccio | weights 25% + latency 50% | seed {}"
 
@@ -50,6 +51,17 @@ def test_each_state_is_told(store: Store) -> None:
         found = states(store)
     expected = {done.id: "done", failed.id: "failed"}
     assert found == expected | {name: name for name in ("missing", "unreadable", "running")}
+
+
+def test_a_run_fits_in_the_words_of_the_verdict(store: Store) -> None:
+    records = [make_record(seed=0), make_record(seed=1, board=board(arena=90_112))]
+    for record in records:
+        store.write(record)
+    notes = {state.id: state.note for state in run_states(store)}
+    for record in records:
+        assert notes[record.id].endswith(f", {describe_fit(record)}")
+    assert notes[records[0].id].endswith("fits the budget; memory of the board unknown")
+    assert notes[records[1].id].endswith("fits the budget, not the board (RAM 90,112 of 65,536 B)")
 
 
 def test_an_experiment_that_has_not_begun_is_all_missing(store: Store) -> None:

@@ -221,6 +221,13 @@ def test_the_plot_is_used_by_keyboard(browser: Browser, page: Path) -> None:
     assert not browser.run("document.getElementById('run').hidden")
 
 
+def test_a_run_that_exceeds_the_board_is_hollow_though_it_fits_its_budget(browser: Browser, tmp_path: Path) -> None:
+    fills = "Array.from(document.querySelectorAll('#scatter .plot svg path'), (x) => x.getAttribute('fill'))"
+    for node, hollow in (({}, False), (board(), False), (board(arena=90_112), True)):
+        browser.open(write_page(tmp_path / str(len(list(tmp_path.iterdir()))), [make_record(board=node)]))
+        assert (set(browser.run(fills)) == {"none"}) == hollow
+
+
 def test_the_plot_shows_one_method_less_when_its_button_is_off(browser: Browser, page: Path) -> None:
     browser.open(page)
     count = "Number(document.querySelector('#scatter .count').textContent.split(' ')[0])"

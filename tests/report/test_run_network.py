@@ -104,7 +104,7 @@ def test_limits_are_lines_where_they_are_near_and_named_where_they_are_far(tmp_p
     assert heights == pytest.approx([made.costs["ram"] / 1024, made.targets["ram"] / 1024])
     texts = [text for text, _ in visible_texts(picture.figure)]
     assert f"peak {made.costs['ram']:,.0f} B" in texts
-    assert "above: board 645,360 B" in texts
+    assert "above: board leaves 645,360 B" in texts
 
 
 @pytest.mark.parametrize("style", ["paper", "slides"])
@@ -128,6 +128,7 @@ def test_operators_are_bars_beside_the_reference_networks(tmp_path: Path) -> Non
     with_nodes(store, make_record())
     (picture,) = pictures(store, "operator_costs")
     flash, latency = picture.figure.axes
+    assert [text.get_text() for text in flash.get_yticklabels()] == ["file, input", "stem", "pool", "fc"]
     widths = [p.get_width() for p in flash.patches if isinstance(p, Rectangle)]
     assert widths == pytest.approx([x / 1024 for x in (430, 500, 380, 400, 0, 63, 0, 49, 800, 600)])
     widths = [p.get_width() for p in latency.patches if isinstance(p, Rectangle)]

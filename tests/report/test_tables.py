@@ -346,15 +346,27 @@ def test_small_violation_never_reads_as_none() -> None:
     assert [format_percent(v) for v in (0.0, 0.001, 12.34, 100.04)] == ["0", "<0.1", "12.3", "100"]
 
 
+@pytest.mark.parametrize("width", [80, 100])
 @pytest.mark.parametrize("benchmarks", [("digits",), ("digits", "visual_wake_words")])
-def test_console_table_fits_110_columns_and_cuts_nothing(benchmarks: tuple[str, ...]) -> None:
-    changed = make_record(variant={"guarantee": "off"})
-    records = [*make_records(benchmarks=benchmarks), changed, make_record(budget={})]
+def test_console_table_fits_80_columns_and_cuts_nothing(benchmarks: tuple[str, ...], width: int) -> None:
+    methods = ("duccio", "duccio_layerwise", "width_scaling", "prune_to_budget", "unconstrained_dnas")
+    changed = [make_record(method=m, variant={"guarantee": "off", "lambda": "2"}) for m in methods]
+    full = make_record(budget={"weights_full": "25%", "latency": "50%"})
+    records = [*make_records(benchmarks=benchmarks), *changed, make_record(budget={}), full]
     records = [replace(r, extrapolated=("too few MACs",)) if r.method == "duccio" else r for r in records]
-    console = Console(width=110, file=io.StringIO(), record=True)
-    console.print(console_table(report_frame(records, {r.id: deployed(r.id) for r in records})))
+    df = report_frame(records, {r.id: deployed(r.id) for r in records})
+    main = main_table(df)
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(console_table(df, main))
     text = console.export_text()
-    assert max(map(len, text.splitlines())) <= 110
+    assert max(map(len, text.splitlines())) <= width
     assert "\u2026" not in text
-    for word in ("guarantee=off", "width_scaling", "+ latency 50%", "1 failed", "[", "trainings", "float"):
-        assert word in text
+    words = text.split()
+    for word in ("(guarantee=off,", "weights_full", "latency", "failed", "trainings", "float", "3/3", *methods):
+        assert word in words, word
+    for row in main[main["runs"] > 0].to_dict("records"):
+        numbers = [f"{row['score']:.3f}", f"{row['trainings']:.2f}", str(row["fits"])]
+        if row["seeds"] > 1:
+            numbers.append(f"[{row['score_low']:.3f}, {row['score_high']:.3f}]")
+        for number in numbers:
+            assert number in text

@@ -23,9 +23,15 @@ def check_device_name(name: str, key: str) -> None:
         )
 
 
+def format_error(error: float) -> str:
+    """A fraction as per cent with its sign, and without one where it is zero: "+2.2", "-0.5", "0.0"."""
+    text = f"{100 * error:+.1f}"
+    return text[1:] if float(text) == 0 else text
+
+
 def format_errors(errors: Sequence[float]) -> str:
     """Errors as a device's file states them, fractions as per cent: "+2.2/-0.5/-4.8/+3.3 %"."""
-    return "/".join(f"{100 * error:+.1f}" for error in errors) + " %"
+    return "/".join(map(format_error, errors)) + " %"
 
 
 def device_yaml(device: KernelLibrary, about: str) -> str:

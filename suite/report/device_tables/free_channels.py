@@ -36,28 +36,52 @@ _SEEDS = range(5)
 
 _COUNTS = ("channels", "given back", "free in latency", "faster", "free in all", "spare")
 
+_DEFINITIONS = (
+    "kept %: the probability with which masks keep each channel; importance is uniform random, both of seeds "
+    f"{_SEEDS[0]} to {_SEEDS[-1]}; repair and refill follow, as at the end of a search; counts are sums over the seeds",
+    "channels: of the resulting networks",
+    "given back: opened by refill, in blocks",
+    "free in latency: in blocks that raised no latency",
+    "faster: in blocks that lowered it",
+    "free in all: in blocks that raised no limited cost, which no channel is where weights are limited",
+    "spare: what could be opened beyond the result, weights aside, until the network exceeded its own latency on "
+    f"{_DEVICE}",
+)
+
 
 def free_channels_table(devices: Mapping[str, Device]) -> DeviceTable:
     """Sums over random masks, by benchmark, budget, share of channels that the masks keep, and latency model."""
     device = devices[_DEVICE]
     frame = pd.DataFrame(row for name in _NETWORKS for shares in _BUDGETS for row in _rows(name, shares, device))
-    about = (
-        f"Channels that refill gives back at no cost, with latency as {_DEVICE} has it and in proportion to MACs. "
-        "Masks keep each channel with the probability in the column kept, importance is uniform random, both of seeds "
-        f"{_SEEDS[0]} to {_SEEDS[-1]}; repair and refill follow, as at the end of a search. Counts are sums over the "
-        f"{len(_SEEDS)} seeds. Channels: of the resulting networks. Given back: opened by refill, in blocks. Free in "
-        "latency: in blocks that raised no latency; faster: in blocks that lowered it; free in all: in blocks that "
-        "raised no limited cost, which no channel is where weights are limited. Spare: what could be opened beyond the "
-        f"result, weights aside, until the network exceeded its own latency on {_DEVICE}."
+    return DeviceTable("free_channels", frame, _answer(frame), (*_totals(frame), *_DEFINITIONS))
+
+
+def _answer(frame: pd.DataFrame) -> str:
+    """What the steps of the kernels are worth to a search, at the first of the budgets."""
+    budget = _label(_BUDGETS[0])
+    free, spare = [], []
+    for name in _NETWORKS:
+        rows = frame[(frame["benchmark"] == name) & (frame["budget"] == budget)]
+        counted, macs = (rows.loc[rows["latency as"] == latency, list(_COUNTS)].sum() for latency in (_DEVICE, _MACS))
+        free.append(f"{counted['free in latency']:,} of {counted['given back']:,} on {name}")
+        spare.append(f"{macs['spare']:,} beyond {macs['channels']:,} on {name}")
+    return (
+        f"At {budget}, with latency as {_DEVICE} has it, refill gives back channels that cost no latency: "
+        f"{' and '.join(free)}. With latency in proportion to MACs no channel is ever free, and channels stay closed "
+        f"that would have cost no latency on {_DEVICE}: {' and '.join(spare)}. These are sums over "
+        f"{len(_KEPT) * len(_SEEDS)} random networks each; words are explained below the table."
     )
-    return DeviceTable("free_channels", frame, about, tuple(_totals(frame)))
+
+
+def _label(shares: Mapping[str, int]) -> str:
+    return " + ".join(f"{metric} {share} %" for metric, share in shares.items())
 
 
 def _rows(benchmark: str, shares: Mapping[str, int], device: Device) -> Iterator[dict[str, object]]:
     factory, shape = _NETWORKS[benchmark]
     network = trace(factory(), shape)
     counted, macs = (WidthSpace(network, HardwareModel(d)) for d in (device, _macs_device(device)))
-    label = " + ".join(f"{metric} {share} %" for metric, share in shares.items())
+    label = _label(shares)
     for kept in _KEPT:
         for latency, space in ((_DEVICE, counted), (_MACS, macs)):
             counts = [count_channels(space, counted, _budget(space, shares), kept, seed) for seed in _SEEDS]

@@ -78,8 +78,8 @@ def _draw_panel(ax: Axes, shown: ShownNetwork) -> set[str]:
     _write(ax, "peak", network.peak / scale, f"peak {network.peak:,} B")
     for name, limit in lines.items():
         ax.axhline(limit / scale, **_LIMIT_LINES[name])
-        _write(ax, name, limit / scale, f"{name} {limit:,.0f} B")
-    if above := [f"{name} {limit:,.0f} B" for name, limit in limits.items() if name not in lines]:
+        _write(ax, name, limit / scale, _limit_text(name, limit))
+    if above := [_limit_text(name, limit) for name, limit in limits.items() if name not in lines]:
         place: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "va": "top", "fontsize": "small"}
         ax.annotate(f"above: {', '.join(above)}", (0.99, 1.0), **place)
     ax.set_xlim(-0.6, len(network.operators) - 0.4)
@@ -96,6 +96,11 @@ def _limits(shown: ShownNetwork) -> dict[str, float]:
     beside = run["board/arena"] - shown.network.peak
     known = {"budget": run.get("target/ram", np.nan), "board": run["board/ram_limit"] - beside}
     return {name: float(limit) for name, limit in known.items() if np.isfinite(limit) and limit > 0}
+
+
+def _limit_text(name: str, limit: float) -> str:
+    """The budget is a limit itself; of the board's RAM, what scratch and tail of the arena leave."""
+    return f"{name} {'leaves ' if name == 'board' else ''}{limit:,.0f} B"
 
 
 def _write(ax: Axes, name: str, height: float, text: str) -> None:

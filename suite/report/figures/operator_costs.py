@@ -16,6 +16,7 @@ from suite.report.figures.pages import FigurePage, RenderedFigure
 from suite.report.figures.panels import add_legend, add_panels
 from suite.report.figures.shown_network import EDGE, ShownNetwork, kind_colour, kind_legend, shown_networks
 from suite.report.figures.style import NEUTRAL_COLOUR, new_figure
+from suite.report.run_network import Operator
 from suite.report.tables.text import format_quantity
 
 KIND = "operator_costs"
@@ -52,7 +53,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     _draw_flash(flash, shown)
     _draw_latency(latency, shown, page)
     for ax in (flash, latency):
-        names = [operator.label for operator in operators] if ax is flash else [""] * len(operators)
+        names = [_row_name(operator) for operator in operators] if ax is flash else [""] * len(operators)
         ax.set_yticks(range(len(operators)), names)
         ax.set_ylim(len(operators) - 0.4, -0.6)
         ax.set_xlim(left=0)
@@ -68,6 +69,11 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
         labels.append("reference network")
     add_legend(figure, handles, labels)
     return page.render(KIND, "Flash and latency by operator", f"{_CAPTION} {shown_network.ABOUT_SHOWN}", figure)
+
+
+def _row_name(operator: Operator) -> str:
+    """The operator's name; that of the input says that its bytes are those of the file as a whole."""
+    return f"file, {operator.label}" if operator.kind == "input" else operator.label
 
 
 def _draw_flash(ax: Axes, shown: ShownNetwork) -> None:

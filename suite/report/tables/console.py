@@ -25,33 +25,35 @@ from suite.report.tables.text import (
 _NUMBER_HEADINGS = (
     "test score\n[95%], float",
     "% of\ntarget",
-    "fits\nbudget",
-    "fits\nboard",
+    "fits\nbudget,\nboard",
     "viol. %\n(search)",
     "standard\ntrainings",
 )
-
 
 _UNKNOWN = "?"
 
 
 def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
-    """The main table, `main` where it is at hand, for a terminal of 110 columns, with the costs that are budgeted."""
+    """The main table, `main` where it is at hand, for a terminal of 80 columns, with the costs that are budgeted.
+
+    A budget is a row of its own above those of its methods: a column for it would leave too few for the numbers.
+    """
     main = main_table(df) if main is None else main
     shared = shared_setting(main)
     keys = [key for key in SETTING if key not in shared]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(describe_setting(shared)), title_justify="left")
-    table.add_column("budget", no_wrap=True)
-    table.add_column("method", overflow="fold", min_width=14)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.title, table.title_justify = Text(f"{describe_setting(shared)}\n"), "left"
+    table.add_column("budget\n  method", no_wrap=True)
     for heading in _NUMBER_HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     previous = ""
     for row in main.to_dict("records"):
-        budget = "\n".join([*(str(row[key]) for key in keys), str(row["budget"]).replace(" + ", "\n+ ")])
-        if previous and budget != previous:
-            table.add_section()
-        cells = ["" if budget == previous else budget, *_format_row(row)]
-        table.add_row(*(Text(cell) for cell in cells))  # plain: "[guarantee=off]" is a name, not markup
+        budget = _break_before("+", "\n".join([*(str(row[key]) for key in keys), str(row["budget"])]))
+        if budget != previous:
+            if previous:
+                table.add_section()
+            table.add_row(Text(budget))
+        table.add_row(*(Text(cell) for cell in _format_row(row)))  # plain: brackets are numbers, not markup
         previous = budget
     unknown = f"{_UNKNOWN} {BOARD_UNKNOWN}" if main["board_fits"].str.contains("unknown").any() else ""
     if notes := [note for note in (unknown, extrapolation_note(main)) if note]:
@@ -63,15 +65,21 @@ def _format_row(row: Mapping[Hashable, Any]) -> list[str]:
     used = {str(key).removeprefix("target_percent/"): v for key, v in row.items() if str(key).startswith("target_")}
     int8 = f"\nint8 {format_number(row['int8_score'], 3)}" if row["int8_runs"] else ""
     return [
-        str(row["method"]),
-        format_interval(row["score"], row["score_low"], row["score_high"]) + int8,
+        _format_method(row),
+        _break_before("[", format_interval(row["score"], row["score_low"], row["score_high"])) + int8,
         "\n".join(_format_share(metric, v, row["extrapolated"]) for metric, v in used.items() if math.isfinite(v))
         or MISSING,
         _format_fits(row),
-        str(row["board_fits"]).replace("unknown", _UNKNOWN).replace(", ", "\n") or MISSING,
         _format_violations(row["max_violation"], row["max_search_violation"]),
         format_number(row["trainings"]),
     ]
+
+
+def _format_method(row: Mapping[Hashable, Any]) -> str:
+    """The method, below it each option that is not the default, and how many of its runs failed."""
+    failed = f"\n{row['unfinished']} failed" if row["unfinished"] else ""
+    lines = _break_before("(", str(row["method"])).replace(", ", ",\n") + failed
+    return "  " + lines.replace("\n", "\n    ")
 
 
 def _format_share(metric: str, percent: float, reasons: str) -> str:
@@ -79,12 +87,18 @@ def _format_share(metric: str, percent: float, reasons: str) -> str:
 
 
 def _format_violations(returned: float, search: float) -> str:
-    """The largest violation in %, and in parentheses that of the last search epoch, where the method has one."""
-    beside = f" ({format_percent(100 * search)})" if math.isfinite(search) else ""
-    return format_percent(100 * returned) + beside
+    """The largest violation in %; below it in parentheses that of the last search epoch, where the method has one."""
+    below = f"\n({format_percent(100 * search)})" if math.isfinite(search) else ""
+    return format_percent(100 * returned) + below
 
 
 def _format_fits(row: Mapping[Hashable, Any]) -> str:
-    """The runs that fit their budget, and those that failed."""
-    fits = MISSING if not row["runs"] else "none" if row["budget"] == "none" else str(row["fits"])
-    return fits + (f"\n{row['unfinished']} failed" if row["unfinished"] else "")
+    """The runs that fit their budget, and beside them those that fit the board."""
+    budget = MISSING if not row["runs"] else "none" if row["budget"] == "none" else str(row["fits"])
+    board, *unknown = str(row["board_fits"] or MISSING).replace("unknown", _UNKNOWN).split(", ")
+    return "\n".join([f"{budget} {board}", *unknown])
+
+
+def _break_before(mark: str, text: str) -> str:
+    """The text with a new line instead of each space before `mark`."""
+    return text.replace(f" {mark}", f"\n{mark}")

@@ -17,7 +17,7 @@ const MARKERS = {
   "^": polygon([[0, -5.4], [5.4, 4.6], [-5.4, 4.6]]), v: polygon([[0, 5.4], [5.4, -4.6], [-5.4, -4.6]]),
   "<": polygon([[-5.4, 0], [4.6, 5.4], [4.6, -5.4]]), ">": polygon([[5.4, 0], [-4.6, 5.4], [-4.6, -5.4]]),
 };
-/** Filled where the run fits, hollow where it does not. */
+/** Filled where the run is within its budget and not known to exceed the board, else hollow. */
 function marker(style, fits) {
   return { d: MARKERS[style.marker] || MARKERS.o, fill: fits ? style.colour : "none", stroke: style.colour, "stroke-width": fits ? 0.6 : 1.6 };
 }
@@ -119,7 +119,7 @@ class Scatter {
     this.points = chosen.map((i) => ({ i, x: this.x(this.cost(i)), y: this.y(RUNS.score[i]) })).sort((a, b) => a.x - b.x || a.y - b.y);
     const marks = new Map();
     for (const { i, x, y } of this.points) {
-      const name = JSON.stringify([RUNS.method[i], RUNS.feasible[i]]);
+      const name = JSON.stringify([RUNS.method[i], RUNS.feasible[i] && RUNS.board_fits[i] !== false]);
       const path = MARKERS[METHOD_STYLES.get(RUNS.method[i]).marker] || MARKERS.o;
       // One path for a method's runs: a thousand markers are then a handful of elements.
       marks.set(name, (marks.get(name) || "") + `M${x.toFixed(1)} ${y.toFixed(1)}` + path);
