@@ -14,6 +14,7 @@ from suite.report.statistics.intervals import wilson_interval
 from suite.report.tables.console import console_table
 from suite.report.tables.contents import build_tables, table_notes
 from suite.report.tables.cost import cost_table, format_cost_table
+from suite.report.tables.extrapolation import extrapolation_note
 from suite.report.tables.failures import failure_table, format_failure_table
 from suite.report.tables.main import format_main_table, main_table
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
@@ -370,3 +371,10 @@ def test_console_table_fits_80_columns_and_cuts_nothing(benchmarks: tuple[str, .
             numbers.append(f"[{row['score_low']:.3f}, {row['score_high']:.3f}]")
         for number in numbers:
             assert number in text
+
+
+def test_reasons_that_differ_in_their_number_alone_are_one_with_its_range() -> None:
+    reasons = ["9 MACs are fewer than 200", "1,200 MACs are fewer than 200; no pools", "", "no pools"]
+    note = extrapolation_note(pd.DataFrame({"extrapolated": reasons}))
+    assert note.endswith("fitted on: 9 to 1,200 MACs are fewer than 200; no pools.")
+    assert "fitted on: 9 MACs" in extrapolation_note(pd.DataFrame({"extrapolated": reasons[:1]}))

@@ -1,5 +1,6 @@
 """Latencies outside what a device's model was fitted on: the mark at a number, and the note that explains it."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -12,6 +13,7 @@ _MARKED = ("latency", "energy")
 """Energy is power x latency, and no better than it."""
 
 _MOST_REASONS = 3
+_COUNTED = re.compile(r"([\d,]+) (.+)")
 
 
 def join_reasons(texts: Iterable[str]) -> str:
@@ -36,9 +38,23 @@ def extrapolation_note(table: pd.DataFrame) -> str:
     """What the mark means, with the first reasons of the rows of `table`; "" where none is marked."""
     if "extrapolated" not in table:
         return ""
-    distinct = sorted({text for text in table["extrapolated"] if text})
+    distinct = _with_ranges({reason for text in table["extrapolated"] if text for reason in text.split("; ")})
     if not distinct:
         return ""
     more = f"; and {len(distinct) - _MOST_REASONS} more" if len(distinct) > _MOST_REASONS else ""
     reasons = "; ".join(distinct[:_MOST_REASONS])
     return f"{MARK} Extrapolated, outside what the device's latency model was fitted on: {reasons}{more}."
+
+
+def _with_ranges(reasons: Iterable[str]) -> list[str]:
+    """The distinct reasons, those that differ in the number they begin with as one, with its range."""
+    numbers: dict[str, list[int]] = {}
+    for reason in sorted(reasons):
+        match = _COUNTED.fullmatch(reason)
+        numbers.setdefault(match[2] if match else reason, []).extend([int(match[1].replace(",", ""))] if match else [])
+    return [f"{_range(found)} {rest}" if found else rest for rest, found in numbers.items()]
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
