@@ -1,7 +1,7 @@
 """Predictions against an interpreter, over many networks: `python -m suite.deploy.table --out results/deploy`.
 
-Each network is converted to int8 and run in TensorFlow Lite Micro. Rows that the table has already are kept, so that
-the command goes on where it was stopped.
+Each network is converted to int8 and run in TensorFlow Lite Micro. What the table has measured already is kept, so that
+the command goes on where it was stopped; predictions are always those of the present code.
 """
 
 import argparse
@@ -47,6 +47,13 @@ class Row:
     largest_difference: int
 
 
+def predict(sampled: SampledNetwork) -> dict[str, int]:
+    """The columns of a row that are predictions."""
+    layers = trace(sampled.network, tuple(sampled.examples.shape[1:]))
+    costs = sampled.costs
+    return {"ram": int(costs["ram"]), "flash": int(costs["flash"]), "tail": Arena.of(layers).tail}
+
+
 def measure(index: int, sampled: SampledNetwork) -> Row:
     """Convert one network and run it.
 
@@ -56,20 +63,17 @@ def measure(index: int, sampled: SampledNetwork) -> Row:
     content = convert(sampled.network, sampled.examples)
     inputs = ReferenceInterpreter(content).input.quantise(channels_last(sampled.examples[:_INPUTS]))
     run = run_micro(content, inputs)
-    layers = trace(sampled.network, tuple(sampled.examples.shape[1:]))
     return Row(
         network=index,
         benchmark=sampled.benchmark,
         space=sampled.space,
         budget=sampled.budget,
         operators=len(run.differences),
-        ram=int(sampled.costs["ram"]),
         ram_interpreter=run.head,
-        flash=int(sampled.costs["flash"]),
         flash_file=len(content),
-        tail=Arena.of(layers).tail,
         tail_interpreter=run.tail,
         largest_difference=max(run.differences),
+        **predict(sampled),
     )
 
 
@@ -106,23 +110,26 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     path = options.out / TABLE
-    rows: list[dict[Any, Any]] = pd.read_csv(path).to_dict("records") if path.exists() else []
-    done = {row["network"] for row in rows}
+    measured = pd.read_csv(path).to_dict("records") if path.exists() else []
+    done: dict[int, dict[Any, Any]] = {row["network"]: row for row in measured}
+    rows: list[dict[Any, Any]] = []
     start, left = time.monotonic(), options.networks - len(done)
     for index, sampled in enumerate(sample_networks(options.networks)):
         if index in done:
+            rows.append(done[index] | predict(sampled))
             continue
         try:
             rows.append(dataclasses.asdict(measure(index, sampled)))
         except SuiteError as error:
             print(f"error: network {index} ({sampled.benchmark}, {sampled.space}): {error}", file=sys.stderr)
             return 1
-        table = pd.DataFrame(rows).sort_values("network")
-        write_atomic(path, table.to_csv(index=False).encode())
+        later = [row for network, row in done.items() if network > index]
+        write_atomic(path, pd.DataFrame([*rows, *later]).to_csv(index=False).encode())
         left -= 1
         pace = (time.monotonic() - start) / (options.networks - len(done) - left)
         print(f"{len(rows)} of {options.networks} networks, about {pace * left / 60:.0f} min left", flush=True)
-    write_atomic(options.out / "networks.md", summary(pd.read_csv(path)).encode())
+    write_atomic(path, pd.DataFrame(rows).to_csv(index=False).encode())
+    write_atomic(options.out / "networks.md", summary(pd.DataFrame(rows)).encode())
     return 0
 
 
