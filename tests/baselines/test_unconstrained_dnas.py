@@ -144,7 +144,7 @@ def test_candidates_are_plain_networks_of_the_recorded_costs(tmp_path: Path) -> 
 
 def test_a_budget_without_a_differentiable_metric_is_refused_before_training(tmp_path: Path) -> None:
     of, made = task(tmp_path)
-    with pytest.raises(ValueError, match=r"none.*weights, weights_full, macs, ram, latency"):
+    with pytest.raises(ValueError, match=r"none.*weights, weights_full, flash, macs, ram, latency"):
         penalised_metrics(of, made.budget)
     of, made = task(tmp_path, "budget.ram=50%", "budget.weights=50%", "budget.latency=50%")
     assert penalised_metrics(of, made.budget) == ["latency", "ram", "weights"]
