@@ -10,7 +10,6 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from suite import SuiteError
 from suite.cli.console import output_console, verb_parser
 from suite.config.recorded import benchmark_of
 from suite.deploy.deployment import deploy
@@ -38,10 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     require_extra("deploy", "suite deploy")
     run = find_run(options.run, options.results_dir, best=options.best)
     benchmark = benchmark_of(run.record, options.overrides, options.config_dir)
-    try:
-        deployed = deploy(run, benchmark, show_progress, trusted=options.trusted)
-    except SuiteError as error:
-        raise SuiteError(str(error).replace("(trusted=True)", "(--trusted)")) from error
+    deployed = deploy(run, benchmark, show_progress, trusted=options.trusted)
     output_console().print(deployment_table(run, deployed))
     log.info("%s", micro_line(deployed))
     log.info("%s", run.folder / "deploy")

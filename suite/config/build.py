@@ -85,7 +85,8 @@ def _check_own_network(target: str, key: str) -> None:
         factory = None
     if not (isinstance(factory, type) and issubclass(factory, nn.Module) and factory.__module__ == module):
         raise SuiteError(
-            f"{key}: {target} is not a network of the suite; its code runs only where it is trusted (trusted=True)"
+            f"{key}: {target} is not a network of the suite; its code runs only where it is trusted "
+            "(trusted=True, or --trusted)"
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from suite import SuiteError
@@ -23,12 +24,13 @@ from suite.deploy.extras import missing_modules, require_extra
 from suite.deploy.find_run import FoundRun
 from suite.deploy.float_exports import export_onnx, export_torch
 from suite.deploy.load import load_network
-from suite.deploy.micro import run_micro
+from suite.deploy.micro import MicroRun, run_micro
 from suite.hardware.arena import Arena
 from suite.hardware.flash import flash_bytes
-from suite.hardware.layers import LayerTable
+from suite.hardware.layers import LayerTable, Network
 from suite.hardware.trace import trace
 from suite.records.deployment import DEPLOYMENT, Compared, Deployed, MicroCheck
+from suite.records.record import RunRecord
 from suite.task.splits import load_data, subset
 
 log = logging.getLogger(__name__)
@@ -71,38 +73,51 @@ def deploy(run: FoundRun, benchmark: Benchmark, progress: Progress, *, trusted: 
     reference = ReferenceInterpreter(content)
     score = _score(fitted, Int8Network(reference), test, progress)
     first = reference.input.quantise(channels_last(fitted.preprocess(test.x[:MICRO_EXAMPLES])))
-    micro = run_micro(content, first)
     expected = np.stack([reference.invoke(example) for example in first])
-    operators = operator_names(content)
-    record = run.record
+    micro, operators = run_micro(content, first), operator_names(content)
     layers = trace(network, tuple(examples.shape[1:]))
-    arena, table = Arena.of(layers), LayerTable.of(layers.parts)
-    flash = int(flash_bytes(table, table.cin, table.cout).sum())
-    parts = (reference.input, reference.output, arena.total, first[0], expected[0])
-    Bundle(_title(run), content, operators, *parts).write(run.folder / "deploy" / "bundle")
+    bundle = (reference.input, reference.output, Arena.of(layers).total, first[0], expected[0])
+    Bundle(_title(run), content, operators, *bundle).write(run.folder / "deploy" / "bundle")
+    _write_float(run.folder / "deploy", network, examples[:1])
+    ram, arena, flash = _compare_bytes(run.record, layers, micro, len(content))
     deployed = Deployed(
-        run=record.id,
-        ram=Compared(_lowest(record.targets.get("ram")), arena.head, micro.head),
-        arena=Compared(_lowest(record.board.get("ram_limit")), arena.total, micro.head + micro.tail),
-        flash=Compared(_lowest(record.targets.get("flash"), record.board.get("flash_limit")), flash, len(content)),
-        score_name=record.score_name,
-        float_score=record.scores["test"],
+        run=run.record.id,
+        ram=ram,
+        arena=arena,
+        flash=flash,
+        score_name=run.record.score_name,
+        float_score=run.record.scores["test"],
         score=score,
         examples=len(test),
         calibration_examples=len(examples),
-        micro=MicroCheck(
-            examples=len(first),
-            largest_difference=int(np.abs(micro.outputs.astype(int) - expected).max()),
-            operators=[
-                {"operator": name, "largest_difference": difference}
-                for name, difference in zip(operators, micro.differences, strict=True)
-            ],
-        ),
+        micro=_compare_interpreters(micro, expected, operators),
         versions={name: version(name) for name in _VERSIONS},
     )
-    _write_float(run.folder / "deploy", network, examples[:1])
     write_atomic(run.folder / DEPLOYMENT, deployed.to_json().encode())
     return deployed
+
+
+def _compare_bytes(record: RunRecord, layers: Network, micro: MicroRun, file_bytes: int) -> tuple[Compared, ...]:
+    """RAM, arena and flash: limits of the budget and the board, predictions, and what came out."""
+    arena, table = Arena.of(layers), LayerTable.of(layers.parts)
+    flash = int(flash_bytes(table, table.cin, table.cout).sum())
+    return (
+        Compared(_lowest(record.targets.get("ram")), arena.head, micro.head),
+        Compared(_lowest(record.board.get("ram_limit")), arena.total, micro.head + micro.tail),
+        Compared(_lowest(record.targets.get("flash"), record.board.get("flash_limit")), flash, file_bytes),
+    )
+
+
+def _compare_interpreters(micro: MicroRun, expected: NDArray[np.int8], operators: Sequence[str]) -> MicroCheck:
+    """TensorFlow Lite Micro's outputs beside the reference interpreter's `expected`, (N, ...)."""
+    return MicroCheck(
+        examples=len(expected),
+        largest_difference=int(np.abs(micro.outputs.astype(int) - expected).max()),
+        operators=[
+            {"operator": name, "largest_difference": difference}
+            for name, difference in zip(operators, micro.differences, strict=True)
+        ],
+    )
 
 
 def _write_float(folder: Path, network: torch.nn.Module, example: Tensor) -> None:

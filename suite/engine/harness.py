@@ -32,7 +32,7 @@ from suite.hardware.trace import trace
 from suite.records.claims import claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
-from suite.space.board import board_fit
+from suite.space.board import board_node
 from suite.space.groups import channel_groups
 from suite.task.evaluation import predict_split, to_device
 from suite.task.meter import Meter
@@ -146,7 +146,7 @@ def _conclude(
         costs=chosen.costs,
         violations=violations,
         feasible=all(v == 0 for v in violations.values()),
-        board=board_fit(plan.task.hardware.device, layers, chosen.costs).as_record(),
+        board=board_node(plan.task.hardware.device, layers, chosen.costs["flash"]),
         extrapolated=extrapolation(plan.task.hardware.device, layers),
         search_violations=None if result.search_costs is None else plan.budget.violations(result.search_costs),
         selection=SELECTION,

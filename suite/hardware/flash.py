@@ -4,7 +4,7 @@ The layout is that of `suite.deploy.flatbuffer`. Weights and int32 biases are ex
 each output channel adds a scale for its weights, one for its bias, and a zero point. What is left (tables of tensors
 and operators, their options) was fitted per kind of operator on exported files of the suite's networks; the sum is at
 most 2 % above the file, and not below it (results/deploy/networks.csv, made by `make deploy-table`). Networks of other
-kinds can be further off while they are small: 7 % at 2 kB, where these tables are most of the file.
+kinds can be further off, the more the smaller they are: then these tables are most of the file.
 """
 
 from collections.abc import Mapping

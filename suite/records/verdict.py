@@ -3,7 +3,9 @@
 "fits" alone is said only where both hold. Every table, figure and line takes its words from here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from suite.records.record import RunRecord
 
@@ -43,8 +45,13 @@ class Board:
     @classmethod
     def of(cls, record: RunRecord) -> "Board":
         """The board of a record; nothing is known where the record has no node `board`, as older ones."""
+        return cls.of_node(record.board)
+
+    @classmethod
+    def of_node(cls, node: Mapping[str, Any]) -> "Board":
+        """The board of a record's node `board`."""
         needs = (("RAM", "arena", "ram_limit"), ("flash", "flash", "flash_limit"))
-        values = {key: _bytes(record.board.get(key)) for _, *keys in needs for key in keys}
+        values = {key: _bytes(node.get(key)) for _, *keys in needs for key in keys}
         return cls(tuple(Memory(name, values[needed], values[limit]) for name, needed, limit in needs))
 
     @property

@@ -1,58 +1,34 @@
 """The memory of a board as limits, and whether a network fits it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from suite import SuiteError
 from suite.hardware.arena import Arena
 from suite.hardware.latency import Device
 from suite.hardware.layers import Network
-from suite.records.verdict import BOARD_UNKNOWN
+from suite.records.verdict import BOARD_UNKNOWN, Board
 from suite.space.budget import KILO, Budget, Constraint
 
 _MEMORIES = {"ram": "ram_kib", "flash": "flash_kib"}
 
 
-@dataclass(frozen=True)
-class BoardFit:
-    """What a network needs of a board, and what the board has, in bytes; None where that is unknown.
+def board_node(device: Device, network: Network, flash: float) -> dict[str, Any]:
+    """What a traced network needs of the device's board and whether it fits, for a run's record.
 
-    flash: the network's file alone; the program comes on top.
+    Bytes, None where the device's file does not say what the board has; `fits` is None where that leaves it open.
+    `flash` is the network's file alone; the program comes on top.
     """
-
-    arena: Arena
-    flash: int
-    ram_limit: int | None
-    flash_limit: int | None
-
-    @property
-    def fits(self) -> bool | None:
-        """Whether both memories hold the network; None where one is unknown and the other does not decide."""
-        parts = [(self.arena.total, self.ram_limit), (self.flash, self.flash_limit)]
-        known = [needed <= limit for needed, limit in parts if limit is not None]
-        if not all(known):
-            return False
-        return True if len(known) == len(parts) else None
-
-    def as_record(self) -> dict[str, Any]:
-        """For a run's record."""
-        return {
-            "fits": self.fits,
-            "head": self.arena.head,
-            "scratch": self.arena.scratch,
-            "tail": self.arena.tail,
-            "arena": self.arena.total,
-            "flash": self.flash,
-            "ram_limit": self.ram_limit,
-            "flash_limit": self.flash_limit,
-        }
-
-
-def board_fit(device: Device, network: Network, costs: Mapping[str, float]) -> BoardFit:
-    """How a traced network with these exact costs fits the board of `device`."""
-    limits = _limits(device)
-    return BoardFit(Arena.of(network), int(costs["flash"]), limits["ram"], limits["flash"])
+    arena, limits = Arena.of(network), _limits(device)
+    node: dict[str, Any] = {
+        "head": arena.head,
+        "scratch": arena.scratch,
+        "tail": arena.tail,
+        "arena": arena.total,
+        "flash": int(flash),
+        "ram_limit": limits["ram"],
+        "flash_limit": limits["flash"],
+    }
+    return {"fits": Board.of_node(node).fits, **node}
 
 
 def with_board_limits(budget: Budget, device: Device, beside_head: int) -> Budget:

@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from suite import SuiteError
 from suite.cli.main import main
+from suite.config.recorded import benchmark_of
+from suite.deploy import deployment
 from suite.deploy.load import load_network
 from suite.records.deployment import Compared, Deployed
 from suite.records.record import RunRecord
+from suite.records.store import Store
+from suite.task.splits import load_data, subset
 
 pytestmark = pytest.mark.deploy
 
@@ -86,6 +91,30 @@ def test_the_interpreters_are_compared_operator_by_operator(deployed: Path) -> N
     assert [x["operator"] for x in measured.micro.operators][-1] == "FULLY_CONNECTED"
     assert max(x["largest_difference"] for x in measured.micro.operators) <= 1
     assert abs(measured.score - _record(deployed).scores["test"]) <= 0.05  # of 100 examples
+
+
+def test_ranges_are_calibrated_on_training_examples_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def look(network: torch.nn.Module, examples: torch.Tensor) -> bytes:
+        seen.append(examples)
+        raise SuiteError("seen enough")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(deployment, "convert", look)
+    assert _run("method=hand_tuned") == 0
+    record = _record(_folder(tmp_path))
+    assert main(["deploy", record.id]) == 2
+    assert "seen enough" in capsys.readouterr().err
+    benchmark = benchmark_of(record)
+    data = load_data(benchmark, Store(tmp_path / "results", "test"))
+    prepared = benchmark.fit_preprocessing(data).preprocess
+    training = {bytes(x.numpy()) for x in prepared(subset(data.train, record.config["recipe"]["train_samples"]).x)}
+    calibrated = {bytes(x.numpy()) for x in seen[0]}
+    assert len(seen[0]) == 200
+    assert calibrated <= training
 
 
 def test_a_run_deploys_at_its_end_and_once(

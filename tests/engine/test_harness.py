@@ -61,6 +61,11 @@ class Raises:
         raise ZeroDivisionError("out of luck")
 
 
+def test_a_record_says_why_a_latency_is_an_extrapolation(tmp_path: Path) -> None:
+    record = _execute(plan("method=width_scaling", "budget.macs=150k"), tmp_path)
+    assert record.extrapolated == (f"{record.costs['macs']:,.0f} MACs are fewer than 200,000",)
+
+
 def test_a_record_holds_what_the_harness_measured(tmp_path: Path) -> None:
     made = plan("budget.weights=25%")
     record = _execute(made, tmp_path)

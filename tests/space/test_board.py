@@ -15,7 +15,7 @@ from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
-from suite.space.board import board_fit, with_board_limits
+from suite.space.board import board_node, with_board_limits
 from suite.space.budget import Budget, Constraint
 from suite.space.width_space import WidthSpace
 
@@ -29,10 +29,8 @@ def _board(**memories: int | None):  # type: ignore[no-untyped-def]
 
 
 def test_a_network_fits_where_arena_and_file_do() -> None:
-    fit = board_fit(HARDWARE.device, NETWORK, COSTS)
     arena = Arena.of(NETWORK)
-    assert fit.fits is True
-    assert fit.as_record() == {
+    assert board_node(HARDWARE.device, NETWORK, COSTS["flash"]) == {
         "fits": True,
         "head": arena.head,
         "scratch": arena.scratch,
@@ -55,7 +53,7 @@ def test_a_network_fits_where_arena_and_file_do() -> None:
     ],
 )
 def test_what_does_not_fit_or_is_unknown(memories: dict[str, int | None], expected: bool | None) -> None:
-    assert board_fit(_board(**memories), NETWORK, COSTS).fits is expected
+    assert board_node(_board(**memories), NETWORK, COSTS["flash"])["fits"] is expected
 
 
 def test_limits_of_the_board_leave_room_for_the_rest_of_the_arena() -> None:
