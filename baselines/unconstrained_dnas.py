@@ -270,7 +270,7 @@ class Sweep:
             mixed = make_mixed_network(task, network, self.method.choices)
             with_choices = ChoiceObjective(task, mixed, penalty, no_budget, feasible_first=False, compaction=compaction)
             searched = fit(task, mixed, meter, phase, objective=with_choices, macs=mixed.macs)
-            result = discretise_choices(task.choices, no_budget, mixed.cpu(), "off", task.input_shape)
+            result = discretise_choices(task.choices, no_budget, mixed.cpu(), "none", task.input_shape)
             return result.network, list(result.selection), searched
         masked = MaskedNetwork(network, task.space.network, task.space.groups)
         objective = MaskObjective(task, masked, penalty, no_budget, feasible_first=False, compaction=compaction)
@@ -278,7 +278,7 @@ class Sweep:
         return masked.cpu().export(), None, searched
 
     def _penalty(self, strength: float) -> Penalty:
-        rule = PenaltyRule("objective", self.method.schedule, strength * self.task.recipe.penalty_multiplier)
+        rule = PenaltyRule("objective", self.method.schedule, strength)
         penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
         start = self.task.space.reference_costs if self.task.choices is None else self.task.choices.uniform_costs
         penalty.start(self.warmup.loss, start)

@@ -61,7 +61,7 @@ def _table(states: Sequence[RunState], notes: Mapping[str, str]) -> Table:
     for state in states:
         setting = (state.plan.preset, state.plan.device) if several else ()
         cells = (state.id, state.plan.label, *setting, state.state, notes[state.id])
-        table.add_row(*map(Text, cells))  # plain: "[guarantee=off]" is a name, not markup
+        table.add_row(*map(Text, cells))  # plain: "[projection=none]" is a name, not markup
     return table
 
 

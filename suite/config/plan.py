@@ -46,6 +46,7 @@ class Plan:
     task: all that a method will see but the data.
     variant: the options of the method that differ from its default; `options` are all of them.
     space_name: masks, choices or both.
+    headline: the experiment's claim, see `RunRecord`; it changes no result, so that it is not in the id.
     preset: the preset's name, with "(changed)" where the recipe was changed.
     """
 
@@ -60,6 +61,7 @@ class Plan:
     preset: str
     threads: int
     space_name: str
+    headline: Mapping[str, str]
 
     @property
     def label(self) -> str:
@@ -136,6 +138,7 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
         preset=f"{config.preset.name} (changed)" if changed else config.preset.name,
         threads=threads,
         space_name=space_name,
+        headline={key: value for key, value in plain(config.headline).items() if value is not None},
     )
 
 

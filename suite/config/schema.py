@@ -46,11 +46,11 @@ class RecipeNode:
     finetune_epochs: int | None = None
     batch: int | None = None
     mask_lr: float | None = None
-    penalty_multiplier: float | None = None
     patience: int | None = None
     train_samples: int | None = None
     eval_samples: int | None = None
     dtype: str | None = None
+    script_strengths: Any = None
     warmup: OptimisationNode = field(default_factory=OptimisationNode)
     search: OptimisationNode = field(default_factory=OptimisationNode)
     finetune: OptimisationNode = field(default_factory=OptimisationNode)
@@ -61,6 +61,14 @@ class PresetNode:
     """Which of the benchmark's presets applies."""
 
     name: str = MISSING
+
+
+@dataclass
+class HeadlineNode:
+    """What an experiment claims, named before it runs: a method and a budget as tables write them; null: nothing."""
+
+    candidate: str | None = None
+    budget: str | None = None
 
 
 @dataclass
@@ -86,6 +94,7 @@ class Config:
     retry_failed: bool = False
     fail_fast: bool = False
     deploy: bool = False
+    headline: HeadlineNode = field(default_factory=HeadlineNode)
     budget: BudgetNode = field(default_factory=BudgetNode)
     recipe: RecipeNode = field(default_factory=RecipeNode)
     preset: PresetNode = field(default_factory=PresetNode)

@@ -117,17 +117,17 @@ class DiscretisedChoices:
 
 
 def discretise_choices(
-    space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, guarantee: str, shape: tuple[int, ...]
+    space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, projection: str, shape: tuple[int, ...]
 ) -> DiscretisedChoices:
-    """The plain network of the likeliest branches; with a guarantee, of the likeliest ones that fit.
+    """The plain network of the likeliest branches; with a projection, of the likeliest ones that fit.
 
     Where masks are searched too, channels are removed first, and branches replaced only where that is not enough.
     """
     selection, floor = mixed.sampler.selection(), None
-    if guarantee != "off" and not space.can_meet(selection, budget):
+    if projection != "none" and not space.can_meet(selection, budget):
         selection, floor = find_likeliest_fit(space, budget, mixed)
     result = DiscretisedChoices(mixed.copy_selection(selection), selection, FreeChannels())
-    return _thin_channels(space, budget, mixed, result, guarantee, shape, floor) if space.masked else result
+    return _thin_channels(space, budget, mixed, result, projection, shape, floor) if space.masked else result
 
 
 def find_likeliest_fit(space: ChoiceSpace, budget: Budget, mixed: MixedNetwork) -> tuple[Selection, Widths]:
@@ -144,10 +144,10 @@ def find_likeliest_fit(space: ChoiceSpace, budget: Budget, mixed: MixedNetwork) 
 
 
 def _thin_channels(
-    space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, whole: DiscretisedChoices, guarantee: str,
+    space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, whole: DiscretisedChoices, projection: str,
     shape: tuple[int, ...], floor: Widths | None,
 ) -> DiscretisedChoices:  # fmt: skip
-    """`whole` without the channels whose masks are closed, projected onto the budget as `guarantee` says.
+    """`whole` without the channels whose masks are closed, projected onto the budget as `projection` says.
 
     `floor`: widths of the groups of `space` at which these branches fit; None where those of their own groups do.
     """
@@ -163,6 +163,6 @@ def _thin_channels(
             own_floor[group] = floor[in_space]
     importance = channel_importance(whole.network, own.network, own.groups)
     known_to_fit = None if floor is None else tuple(own_floor)
-    projected = project(own, budget, open_channels, importance, guarantee, known_to_fit)
+    projected = project(own, budget, open_channels, importance, projection, known_to_fit)
     network = slice_channels(whole.network, own.network, own.groups, projected.open_channels)
     return replace(whole, network=network, free_channels=projected.free_channels)

@@ -1,9 +1,9 @@
 """DUCCIO: one-shot search in which memory and latency limits enter the loss as hinge penalties.
 
 Burrello et al., arXiv 2310.07217. Warm-up, search, discretise, fine-tune. Masks are trained with the weights, on the
-training set; layer choices after them, on the validation set. `guarantee=off` is the paper's setting: the checkpoint
-with the best validation score of the last quarter is returned whether it fits or not. With `repair` or `refill` the
-best feasible checkpoint is taken, and where none is feasible, the least violating one is changed until it fits.
+training set; layer choices after them, on the validation set. The defaults are the paper's: strengths by Eq. 13, and
+the checkpoint with the best validation score of the last quarter, whether it fits or not. With a projection the best
+feasible checkpoint is taken, and where none is feasible, the least violating one is changed until it fits.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from suite.dnas.objective import LATE, MaskObjective
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.space.budget import Budget
 from suite.space.importance import channel_importance
-from suite.space.projection import GUARANTEES, Projected, project
+from suite.space.projection import Projected, check_projection, project
 from suite.space.refill import FreeChannels
 from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
 from suite.task.evaluation import to_device
@@ -31,9 +31,9 @@ from suite.task.training import Fit, Phase, fit
 class Duccio:
     """DUCCIO over masks, layer choices or both.
 
-    penalty: shape, schedule and strengths' multiplier (the recipe's where null) of the constraints in the loss.
+    penalty: shape, schedule and strength of the constraints in the loss.
     choices: how branches are sampled and trained, where the space has layer choices.
-    guarantee: off, repair or refill.
+    projection: none (the paper's), repair or refill; `duccio_projected` is DUCCIO with refill.
     compaction: channels whose masks are closed at the end of an epoch are no longer computed; for branches there is
         `choices.drop_below`.
     cost_limit: in standard trainings of the reference network; warm-up and search have the recipe's lengths as long as
@@ -41,19 +41,18 @@ class Duccio:
         lengths.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     name: str = "duccio"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
     choices: ChoiceRule = field(default_factory=ChoiceRule)
-    guarantee: str = "refill"
+    projection: str = "none"
     compaction: bool = True
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
         check_cost_limit(self.cost_limit)
-        if self.guarantee not in GUARANTEES:
-            raise ValueError(f"method.guarantee={self.guarantee}: choices are {', '.join(GUARANTEES)}")
+        check_projection(self.projection)
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -61,11 +60,12 @@ class Duccio:
         return ("masks",) if self.penalty.schedule == "dual" else ("masks", "choices", "both")
 
     def check(self, task: Task, budget: Budget) -> None:
-        """Refuse a cost limit that is too small.
+        """Refuse a cost limit that is too small, and strengths that the recipe does not have.
 
         Raises:
-            ValueError: it does not pay for one epoch of each phase.
+            ValueError: the limit does not pay for one epoch of each phase, or the scripts limit another metric.
         """
+        self.penalty.check_script_strengths(penalised_targets(task, budget), task.recipe.script_strengths or {})
         self._choose_lengths(task)
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
@@ -98,14 +98,14 @@ class Duccio:
     ) -> tuple[Candidate, Fit, FreeChannels]:
         """The discretised network that the search ends with, on the CPU, the search's history, and what was free."""
         penalty = self._start_penalty(task, budget, warm, phase)
-        feasible_first = self.guarantee != "off"
+        feasible_first = self.projection != "none"
         if task.choices is not None:
             mixed = make_mixed_network(task, warm.network, self.choices)
             objective: Objective = ChoiceObjective(
                 task, mixed, penalty, budget, feasible_first=feasible_first, compaction=self.compaction
             )
             searched = fit(task, mixed, meter, phase, objective=objective, macs=mixed.macs)
-            result = discretise_choices(task.choices, budget, mixed.cpu(), self.guarantee, task.input_shape)
+            result = discretise_choices(task.choices, budget, mixed.cpu(), self.projection, task.input_shape)
             branches = task.choices.named(result.selection)
             return Candidate(result.network, choices=branches), searched, result.free_channels
         masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
@@ -117,15 +117,19 @@ class Duccio:
         return Candidate(masked.export(projected.open_channels)), searched, projected.free_channels
 
     def _start_penalty(self, task: Task, budget: Budget, warm: TrainedReference, phase: Phase) -> Penalty:
-        rule = self.penalty.with_default_multiplier(task.recipe.penalty_multiplier)
-        targets = {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
-        penalty = Penalty(rule, targets, cast(int, phase.epochs))
+        targets = penalised_targets(task, budget)
+        penalty = Penalty(self.penalty, targets, cast(int, phase.epochs), task.recipe.script_strengths or {})
         penalty.start(warm.loss, task.space.reference_costs if task.choices is None else task.choices.uniform_costs)
         return penalty
 
     def _project(self, task: Task, budget: Budget, masked: MaskedNetwork) -> Projected:
         importance = channel_importance(masked.copy_plain(), task.space.network, task.space.groups)
-        return project(task.space, budget, masked.masks.open_channels(), importance, self.guarantee)
+        return project(task.space, budget, masked.masks.open_channels(), importance, self.projection)
+
+
+def penalised_targets(task: Task, budget: Budget) -> dict[str, float]:
+    """The targets of the metrics that have a differentiable form."""
+    return {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
 
 
 def _last_costs(searched: Fit, task: Task) -> dict[str, float]:

@@ -29,7 +29,7 @@ from suite.hardware.trace import trace
 from suite.space.budget import Budget
 from suite.space.groups import count_open
 from suite.space.importance import channel_importance
-from suite.space.projection import project
+from suite.space.projection import check_projection, project
 from suite.task.cost_limit import Lengths
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
@@ -39,7 +39,6 @@ from suite.task.training import Phase, fit
 
 log = logging.getLogger(__name__)
 
-GUARANTEES = ("off", "repair")
 _LEVELS = (44_000, 400_000)
 _TOLERANCE = 0.3
 
@@ -50,22 +49,22 @@ class DuccioLayerwise:
 
     Where no layer is to be thinned DUCCIO's network is returned, and nothing more is trained.
 
-    penalty: of both searches; a multiplier per metric has the key `layers` for the second one.
+    penalty: of both searches; a multiple of Eq. 13 per metric has the key `layers` for the second one.
     levels: bytes that fit into each memory level of the device, smallest first; the default is the paper's for GAP8's
         L1 and L2.
     tolerance: by how much of a level a layer may exceed it and still be thinned to it (the public code has 0.3, 0.6 and
         0.9).
-    guarantee: off, the paper's, returns what the searches end with. With repair the first one's network is refilled, as
-        DUCCIO's is, and in the second one channels are removed until each layer meets its level and the budget holds.
+    projection: of both searches' networks; in the second one onto the levels of the layers as well as the budget. With
+        none, the paper's, they are returned as the searches end.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     name: str = "duccio_layerwise"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
     levels: Sequence[float] = _LEVELS
     tolerance: float = _TOLERANCE
-    guarantee: str = "repair"
+    projection: str = "refill"
 
     def __post_init__(self) -> None:
         numbers = all(isinstance(x, int | float) and not isinstance(x, bool) and x > 0 for x in self.levels)
@@ -73,8 +72,9 @@ class DuccioLayerwise:
             raise ValueError(f"method.levels={list(self.levels)}: positive numbers of bytes, smallest first")
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
             raise ValueError(f"method.tolerance={self.tolerance}: must be at least 0")
-        if self.guarantee not in GUARANTEES:
-            raise ValueError(f"method.guarantee={self.guarantee}: choices are {', '.join(GUARANTEES)}")
+        if self.penalty.strength == "scripts":
+            raise ValueError("method.penalty.strength=scripts: the scripts' strengths are not of single layers")
+        check_projection(self.projection)
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Search, then refine; one candidate.
@@ -102,8 +102,7 @@ class DuccioLayerwise:
     def _search_whole_network(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """The trained network that the refinement starts from."""
         if budget.constraints:
-            guarantee = "off" if self.guarantee == "off" else "refill"
-            return Duccio(penalty=self.penalty, guarantee=guarantee).search(task, budget, meter)
+            return Duccio(penalty=self.penalty, projection=self.projection).search(task, budget, meter)
         warm = train_reference(task, meter, Lengths.of(task.recipe).warmup)
         return SearchResult([Candidate(warm.network)], warm.history, artefacts=[warm.artefact])
 
@@ -137,8 +136,10 @@ class Refinement:
         return thinned, [*searched.rows, *(row | columns for row in tuned.rows)]
 
     def _penalty(self, epochs: int, loss: float) -> Penalty:
-        rule = self.method.penalty.with_default_multiplier(self.task.recipe.penalty_multiplier)
-        penalty = Penalty(rule.with_multiplier_of("layers"), self.layer_targets.targets, epochs)
+        rule = self.method.penalty
+        if rule.schedule != "dual":
+            rule = replace(rule, strength=rule.multiple_of("layers"))
+        penalty = Penalty(rule, self.layer_targets.targets, epochs)
         penalty.start(loss, self.task.space.reference_costs)
         return penalty
 
@@ -151,15 +152,15 @@ class Refinement:
         space = self.task.space
         importance = channel_importance(masked.copy_plain(), space.network, space.groups)
         masks = masked.masks.open_channels()
-        channels = project(space, self.budget, masks, importance, self.method.guarantee).open_channels
+        channels = project(space, self.budget, masks, importance, self.method.projection).open_channels
         return masked.export(channels), space.exact(count_open(channels))
 
 
 class _LayerObjective(MaskObjective):
-    """The penalty on layers; with a guarantee, epochs that meet levels and budget rank before all others."""
+    """The penalty on layers; with a projection, epochs that meet levels and budget rank before all others."""
 
     def __init__(self, refinement: Refinement, masked: MaskedNetwork, penalty: Penalty) -> None:
-        feasible_first = refinement.method.guarantee != "off"
+        feasible_first = refinement.method.projection != "none"
         super().__init__(
             refinement.task, masked, penalty, refinement.budget, feasible_first=feasible_first, compaction=True
         )
@@ -172,12 +173,12 @@ class _LayerObjective(MaskObjective):
         return ratios | {"layers": worst}
 
     def row(self, epoch: int) -> dict[str, float]:
-        """Exact costs, memory of the layers that are thinned, strengths at the epoch's end, layers over each level."""
+        """Exact costs, memory of the layers that are thinned, its strengths, layers over each level."""
         costs = self.costs()
         targets = self.cost_penalty.targets
         columns = {f"cost/{metric}": costs[metric] for metric in self.task.hardware.units}
         columns |= {metric: costs[metric] for metric in targets}
-        columns |= {f"strength/{metric}": self.cost_penalty.strength(metric, epoch + 1) for metric in targets}
+        columns |= {f"strength/{metric}": self.cost_penalty.strength(metric, epoch) for metric in targets}
         return columns | count_layers_over(costs, self.levels)
 
 

@@ -13,11 +13,50 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.dnas.masks import MaskedNetwork
+from suite.records.store import load_tensors, save_tensors
+from suite.space.importance import channel_importance, uniform_importance
 from suite.task.evaluation import autocast, inputs, to_device
 from suite.task.meter import TRAINING_FACTOR, Meter
 from suite.task.task import Task, stream_seed
 
+IMPORTANCES = ("gradient", "magnitude", "uniform")
+
 _SAMPLES = 1_000
+
+
+def check_importance(importance: str) -> None:
+    """Refuse a value of `method.importance` that is none of IMPORTANCES.
+
+    Raises:
+        ValueError: naming key, value and choices.
+    """
+    if importance not in IMPORTANCES:
+        raise ValueError(f"method.importance={importance}: choices are {', '.join(IMPORTANCES)}")
+
+
+def rank_channels(importance: str, task: Task, network: nn.Module, meter: Meter, label: str) -> list[Tensor]:
+    """Importance of each channel of each group of `task.space`, (size,) float64.
+
+    Args:
+        importance: gradient, of their gates on 1,000 training examples, charged once and stored under `label`;
+            magnitude, of their weights after folding batch norm; uniform, all alike.
+        task: its `space` must be that of `network`, a plain network.
+        meter: is charged.
+        label: names the stored result and its random streams.
+    """
+    space = task.space
+    if importance == "magnitude":
+        return channel_importance(network, space.network, space.groups)
+    if importance == "uniform":
+        return uniform_importance(space.groups)
+    path = task.workspace.checkpoint(label)
+    if path.exists():  # computed before the run was killed
+        state = load_tensors(path)
+        meter.restore(state["meter"])
+    else:
+        state = {"importance": gate_importance(task, network, meter, label), "meter": meter.state()}
+        save_tensors(path, state)
+    return list(state["importance"])
 
 
 def gate_macs(task: Task, macs: float) -> float:

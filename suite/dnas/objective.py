@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from suite.dnas.closing import stays_closed
 from suite.dnas.cost_gradients import CostGradients
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
@@ -28,8 +29,8 @@ class PenaltyObjective(Objective, ABC):
     """A penalty on costs, and the choice of the checkpoint.
 
     With `feasible_first`, epochs whose network fits the budget rank before all others; else the checkpoint is the best
-    validation score of the last quarter, as in the paper. Where the penalty can reopen a channel there is no
-    compaction: the whole network is computed throughout.
+    validation score of the last quarter, as in the paper. Where a closed channel could open again, by the penalty
+    or by the optimiser's momentum, there is no compaction: the whole network is computed throughout.
     """
 
     def __init__(
@@ -37,7 +38,13 @@ class PenaltyObjective(Objective, ABC):
     ) -> None:
         self.task, self.cost_penalty, self.budget = task, cost_penalty, budget
         self.feasible_first = feasible_first
-        self.compaction = compaction and not cost_penalty.rule.can_reopen
+        closes_for_good = stays_closed(task.recipe.search.optimiser, task.recipe.mask_lr, self.betas)
+        self.compaction = compaction and closes_for_good and not cost_penalty.rule.can_reopen
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """Adam's for the masks; under dual ascent without momentum, which would overshoot."""
+        return (0.0 if self.cost_penalty.rule.schedule == "dual" else 0.9, 0.999)
 
     @abstractmethod
     def costs(self) -> dict[str, float]:
@@ -49,9 +56,9 @@ class PenaltyObjective(Objective, ABC):
         return {m: costs[m] / target for m, target in self.budget.targets.items()}
 
     def row(self, epoch: int) -> dict[str, Any]:
-        """Exact costs, and strengths at the epoch's end."""
+        """Exact costs at the epoch's end, and its strengths."""
         columns: dict[str, Any] = {f"cost/{metric}": value for metric, value in self.costs().items()}
-        return columns | {f"strength/{m}": self.cost_penalty.strength(m, epoch + 1) for m in self.cost_penalty.targets}
+        return columns | {f"strength/{m}": self.cost_penalty.strength(m, epoch) for m in self.cost_penalty.targets}
 
     def rank(self, epoch: int, score: float) -> tuple[float, ...] | None:
         """Feasible epochs first, by score, then the least violation; without `feasible_first` late epochs by score."""
@@ -86,14 +93,14 @@ class MaskObjective(PenaltyObjective):
         self._cost_gradients = CostGradients(task.space, list(cost_penalty.targets))
         self._macs: dict[tuple[int, ...], float] = {}
         if compaction and not self.compaction:
-            log.info("no compaction: penalty.shape=%s can reopen channels", cost_penalty.rule.shape)
+            log.info("no compaction: penalty or momentum could open closed channels again")
         elif compaction and (names := masked.uncompactable_groups):
             log.info("no compaction in %s: the task can reopen their channels", ", ".join(names))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """The masks, without weight decay; under dual ascent also without momentum, which would overshoot."""
+        """The masks, without weight decay."""
         group = {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
-        yield group | ({"betas": (0.0, 0.999)} if self.cost_penalty.rule.schedule == "dual" else {})
+        yield group | ({"betas": self.betas} if self.task.recipe.search.optimiser in ("adam", "adamw") else {})
 
     def penalty(self, epoch: float) -> Tensor | None:
         """The penalty on the relaxed costs; its gradient comes from `CostGradients`, not from autograd."""

@@ -5,11 +5,14 @@ the public code computes them (eml-eda/plinio, commit 3d6b5e0, plinio/regularize
 out bugs of that file's history: strengths are plain floats, outside autograd; they are keyed by metric; and a
 constraint that holds at the start gets its strength when it is first violated, with a denominator of at least 10 % of
 its target, so that equality never gives NaN.
+
+The scripts of the paper (eml-eda/multi-constraint-nas, commit 915520f, source_scripts) set strengths by hand instead:
+for a benchmark and metric lambda_i (C_i(reference) - T_i) is the same number at all targets.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,6 +23,7 @@ from suite.records.record import METRICS
 SHAPES = ("hinge", "abs", "objective")
 FIXED_SCHEDULES = ("ramp", "constant")
 SCHEDULES = (*FIXED_SCHEDULES, "dual")
+NAMED_STRENGTHS = ("eq13", "scripts")
 _LIMITS = (*METRICS, "layers")
 _START = 0.01
 _LEAST_EXCESS = 0.1
@@ -37,60 +41,66 @@ class PenaltyRule:
     shape: hinge lambda max(0, C - T); abs lambda |C - T|; objective lambda C, no target.
     schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant; dual ascent, not the
         paper's: no strength is set, each rises with its constraint's relative violation and falls with its slack.
-    multiplier: scales Eq. 13; one number, or one per metric (1 for those not named). None: the recipe's.
+    strength: eq13; scripts, the recipe's `script_strengths`; or a multiple of Eq. 13, one number or one per metric (1
+        for those not named).
     """
 
     shape: str = "hinge"
     schedule: str = "ramp"
-    multiplier: Any = None
+    strength: Any = "eq13"
 
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
             raise ValueError(f"penalty.shape={self.shape}: choices are {', '.join(SHAPES)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"penalty.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
-        if self.schedule == "dual" and (self.shape != "hinge" or self.multiplier is not None):
+        if self.schedule == "dual" and (self.shape != "hinge" or self.strength != "eq13"):
             raise ValueError(
-                "penalty.schedule=dual: needs shape=hinge and multiplier=null, as it adapts the strengths itself"
+                "penalty.schedule=dual: needs shape=hinge and strength=eq13, as it adapts the strengths itself"
             )
-        if self.multiplier is None:
+        if self.strength in NAMED_STRENGTHS:
             return
-        named = self.multiplier if isinstance(self.multiplier, Mapping) else {}
-        values = [*named.values()] if isinstance(self.multiplier, Mapping) else [self.multiplier]
+        named = self.strength if isinstance(self.strength, Mapping) else {}
+        values = [*named.values()] if isinstance(self.strength, Mapping) else [self.strength]
         if not values or not all(map(_is_positive, values)):
-            raise ValueError(f"penalty.multiplier={self.multiplier}: a positive number, or one per metric")
+            choices = f"{', '.join(NAMED_STRENGTHS)}, a positive multiple of Eq. 13, or one per metric"
+            raise ValueError(f"penalty.strength={self.strength}: choices are {choices}")
         if unknown := [key for key in named if key not in _LIMITS]:
-            raise ValueError(f"penalty.multiplier: no limit is called {unknown[0]}, choices are {', '.join(_LIMITS)}")
+            raise ValueError(f"penalty.strength: no limit is called {unknown[0]}, choices are {', '.join(_LIMITS)}")
 
     @property
     def can_reopen(self) -> bool:
         """Whether the penalty can open a closed channel again: below the target, |C - T| falls as the cost rises."""
         return self.shape == "abs"
 
-    def with_default_multiplier(self, multiplier: float) -> "PenaltyRule":
-        """The rule with `multiplier`, the recipe's, where it has none itself and its schedule takes one."""
-        if self.multiplier is not None or self.schedule not in FIXED_SCHEDULES:
-            return self
-        return replace(self, multiplier=multiplier)
+    def multiple_of(self, metric: str) -> float:
+        """The multiple of Eq. 13 of one metric."""
+        if isinstance(self.strength, Mapping):
+            return float(self.strength.get(metric, 1.0))
+        return 1.0 if self.strength in NAMED_STRENGTHS else float(self.strength)
 
-    def with_multiplier_of(self, metric: str) -> "PenaltyRule":
-        """The rule with the multiplier of `metric` for all metrics."""
-        return self if self.multiplier is None else replace(self, multiplier=self.multiplier_of(metric))
+    def check_script_strengths(self, metrics: Iterable[str], script_strengths: Mapping[str, float]) -> None:
+        """Refuse `strength=scripts` where the recipe has no strength for one of the limited metrics.
 
-    def multiplier_of(self, metric: str) -> float:
-        """The multiplier of one metric."""
-        if isinstance(self.multiplier, Mapping):
-            return float(self.multiplier.get(metric, 1.0))
-        return 1.0 if self.multiplier is None else float(self.multiplier)
+        Raises:
+            ValueError: naming the metric and those that the recipe has.
+        """
+        if self.strength == "scripts" and (unknown := sorted(set(metrics) - set(script_strengths))):
+            known = ", ".join(script_strengths) or "none at this preset; preset=paper has them"
+            raise ValueError(f"penalty.strength=scripts: the scripts have no strength for {unknown[0]}. Known: {known}")
 
 
 @dataclass
 class Penalty:
-    """The penalty of one search of `epochs` epochs against `targets` (metric -> target in its unit)."""
+    """The penalty of one search of `epochs` epochs against `targets` (metric -> target in its unit).
+
+    script_strengths: lambda (C - T) of the paper's scripts by metric, for `rule.strength=scripts`.
+    """
 
     rule: PenaltyRule
     targets: Mapping[str, float]
     epochs: int
+    script_strengths: Mapping[str, float] = field(default_factory=dict)
     task_loss: float = 0.0
     strengths: dict[str, float] = field(default_factory=dict)
     epoch: float = 0.0
@@ -114,14 +124,11 @@ class Penalty:
                 self._set_strength(metric, costs[metric] - target)
 
     def strength(self, metric: str, epoch: float) -> float:
-        """lambda_i(e) of Eq. 14, e from 0; 0 for a constraint that was never violated.
-
-        The ramp rises within epochs too: in a search of ten epochs it would otherwise jump by a fifth at once.
-        """
+        """lambda_i(e) of Eq. 14, e the number of whole epochs before; 0 for a constraint that was never violated."""
         final = self.strengths.get(metric, 0.0)
         if self.rule.schedule != "ramp":
             return final
-        return min(_START * final + epoch * (1 - _START) * final / (self.epochs / 2), final)
+        return min(_START * final + int(epoch) * (1 - _START) * final / (self.epochs / 2), final)
 
     def __call__(self, costs: Mapping[str, Tensor], epoch: float) -> Tensor:
         """The penalty term, a 0-d tensor, for relaxed `costs` (metric -> 0-d tensor) at search epoch `epoch`."""
@@ -166,7 +173,9 @@ class Penalty:
         return value, dict(self.strengths)
 
     def _set_strength(self, metric: str, excess: float) -> None:
-        self.strengths[metric] = self.rule.multiplier_of(metric) * self.task_loss / excess
+        by_script = self.rule.strength == "scripts"
+        scale = self.script_strengths[metric] if by_script else self.rule.multiple_of(metric) * self.task_loss
+        self.strengths[metric] = scale / excess
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must keep."""

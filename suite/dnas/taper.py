@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from suite.dnas.gates import gate_importance, gate_macs
+from suite.dnas.gates import check_importance, gate_macs, rank_channels
 from suite.hardware.trace import trace
-from suite.records.store import load_tensors, save_tensors
 from suite.space.budget import Budget, Constraint
 from suite.space.groups import count_open
-from suite.space.importance import channel_importance
-from suite.space.projection import project
+from suite.space.importance import uniform_importance
+from suite.space.projection import check_projection, project
 from suite.space.refill import FreeChannels
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
@@ -31,7 +29,6 @@ from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Fit, Phase, fit
 
-IMPORTANCES = ("gradient", "magnitude", "uniform")
 _DEFAULT_LIMIT = 1.0
 """The limit, in standard trainings, that the lengths of the phases are chosen for where there is none."""
 
@@ -47,15 +44,18 @@ class Taper:
         the warm-up is refused; one that does not pay for the search ends it early, on the budget itself.
     importance: how channels are ranked: gradient, by the gradients of their gates on 1,000 training examples;
         magnitude, by their weights after folding batch norm; uniform, all alike, so that only costs decide.
+    projection: refill gives back what fits after the last step onto the budget, as after each before it; none and
+        repair leave the network as that step thinned it.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     name: str = "taper"
     cost_limit: float | None = None
     warmup: int | None = None
     tighten: int | None = None
     importance: str = "gradient"
+    projection: str = "refill"
 
     def __post_init__(self) -> None:
         check_cost_limit(self.cost_limit)
@@ -63,8 +63,8 @@ class Taper:
             epochs = getattr(self, key)
             if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
                 raise ValueError(f"method.{key}={epochs}: a whole number of epochs, at least 1, or null")
-        if self.importance not in IMPORTANCES:
-            raise ValueError(f"method.importance={self.importance}: choices are {', '.join(IMPORTANCES)}")
+        check_importance(self.importance)
+        check_projection(self.projection)
 
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse lengths that leave no epoch to fine-tuning, and a cost limit that is too small.
@@ -123,14 +123,15 @@ class Taper:
         The last stage has the real budget. It comes as planned, or as soon as the limit would not pay for another one.
         """
         space = WidthSpace(trace(network, task.input_shape), task.hardware)
-        importance = self._rank_channels(replace(task, space=space), network, meter, stage)
+        importance = rank_channels(self.importance, replace(task, space=space), network, meter, f"gates-{stage}")
         stage_budget = tighten_budget(budget, task.space.reference_costs, (stage + 1) / stages)
         floor = space.find_fitting(budget)  # kept in all stages, so that the last one has a network that fits
         projected = project(space, stage_budget, space.groups.open_all(), importance, "refill", floor)
         macs = space.exact(count_open(projected.open_channels))["macs"]
         last = stage + 1 == stages or not self._pays_for_another_stage(task, meter, macs)
-        if last and stage_budget != budget:
-            projected = project(space, budget, space.groups.open_all(), importance, "refill", floor)
+        if last:
+            projection = "refill" if self.projection == "refill" else "repair"  # each stage is a repair
+            projected = project(space, budget, space.groups.open_all(), importance, projection, floor)
         network = slice_channels(network, space.network, space.groups, projected.open_channels)
         return network, projected.free_channels, last
 
@@ -140,27 +141,6 @@ class Taper:
             return True
         needed = 3 * epoch_macs(task, macs) + gate_macs(task, macs) + validation_macs(task, macs)
         return needed <= macs_left(task, meter, self.cost_limit)
-
-    def _rank_channels(self, task: Task, network: nn.Module, meter: Meter, stage: int) -> list[Tensor]:
-        """Importance of the channels of each group of `task.space`, which is that of `network`."""
-        if self.importance == "gradient":
-            return self._compute_gates(task, network, meter, f"gates-{stage}")
-        if self.importance == "magnitude":
-            return channel_importance(network, task.space.network, task.space.groups)
-        return _uniform_importance(task.space)
-
-    @staticmethod
-    def _compute_gates(task: Task, network: nn.Module, meter: Meter, label: str) -> list[Tensor]:
-        """`gate_importance`, computed now or before the run was killed: its result is stored."""
-        path = task.workspace.checkpoint(label)
-        if path.exists():
-            state = load_tensors(path)
-            meter.restore(state["meter"])
-        else:
-            importance = gate_importance(task, network, meter, label)
-            state = {"importance": importance, "meter": meter.state()}
-            save_tensors(path, state)
-        return list(state["importance"])
 
     def _finetune(self, task: Task, network: nn.Module, meter: Meter, epochs: int) -> Fit:
         macs = task.hardware.measure(network, task.input_shape)["macs"]
@@ -208,12 +188,8 @@ def least_macs(task: Task, warmup: int) -> float:
 
 def _predict_widths(space: WidthSpace, budget: Budget) -> list[int]:
     """Estimated widths of the result: the reference network projected with all channels equally important."""
-    projected = project(space, budget, space.groups.open_all(), _uniform_importance(space), "refill")
+    projected = project(space, budget, space.groups.open_all(), uniform_importance(space.groups), "refill")
     return count_open(projected.open_channels)
-
-
-def _uniform_importance(space: WidthSpace) -> list[Tensor]:
-    return [torch.ones(size, dtype=torch.float64) for size in space.groups.sizes]
 
 
 def _train_stage(task: Task, network: nn.Module, meter: Meter, stage: int) -> tuple[nn.Module, dict[str, Any]]:

@@ -228,6 +228,7 @@ def _record(plan: Plan, store: Store, data: Data, **results: Any) -> RunRecord:
         targets=plan.budget.targets,
         units=plan.task.hardware.units,
         config=plan.identity,
+        headline=plan.headline,
         score_name=plan.benchmark.score_name,
         selection_name=plan.benchmark.selection_name,
         quality_target=plan.benchmark.quality_target,

@@ -34,6 +34,11 @@ def channel_importance(module: nn.Module, network: Network, groups: Groups) -> l
     return [total.div(total.mean().clamp(min=1e-12)).sqrt() for total in sums]
 
 
+def uniform_importance(groups: Groups) -> list[Tensor]:
+    """All channels alike, (size,) float64 a group: what to project an untrained network by."""
+    return [torch.ones(size, dtype=torch.float64) for size in groups.sizes]
+
+
 def _accumulate(sums: Sequence[Tensor], segments: Sequence[Segment], squared: Tensor) -> None:
     """Add to each channel the squared weights of its features, (features,), relative to this tensor's mean channel."""
     lengths = [len(sums[s.group]) * s.repeat for s in segments]

@@ -3,16 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from suite.space.budget import Budget
 from suite.space.channel_state import ChannelState
-from suite.space.groups import Widths
+from suite.space.groups import Widths, count_open
+from suite.space.importance import uniform_importance
 from suite.space.refill import FreeChannels, refill
 from suite.space.repair import repair
+from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
 
-GUARANTEES = ("off", "repair", "refill")
+PROJECTIONS = ("none", "repair", "refill")
+"""What a method may do to a network before its final training, so that it fits: the same for all methods."""
+
+
+def check_projection(projection: str) -> None:
+    """Refuse a value of `method.projection` that is none of PROJECTIONS.
+
+    Raises:
+        ValueError: naming key, value and choices.
+    """
+    if projection not in PROJECTIONS:
+        raise ValueError(f"method.projection={projection}: choices are {', '.join(PROJECTIONS)}")
 
 
 @dataclass(frozen=True)
@@ -23,12 +37,20 @@ class Projected:
     free_channels: FreeChannels
 
 
+@dataclass(frozen=True)
+class ProjectedNetwork:
+    """A plain network after a projection, and which of its channels came free of cost."""
+
+    network: nn.Module
+    free_channels: FreeChannels
+
+
 def project(
     space: WidthSpace,
     budget: Budget,
     open_channels: Sequence[Tensor],
     importance: Sequence[Tensor],
-    guarantee: str,
+    projection: str,
     floor: Widths | None = None,
 ) -> Projected:
     """Which channels the network has after projection onto `budget`.
@@ -38,12 +60,38 @@ def project(
         budget: what must hold.
         open_channels: where to start, one bool tensor (size,) a group.
         importance: one tensor (size,) a group; the least important channels are removed first.
-        guarantee: "off" leaves the channels as they are; "repair" removes until the budget holds; "refill" then also
+        projection: "none" leaves the channels as they are; "repair" removes until the budget holds; "refill" then also
             opens what still fits.
         floor: widths that meet the budget, of which repair removes nothing; None to have them found.
     """
     state = ChannelState(space, budget, open_channels, importance)
-    if guarantee in ("repair", "refill"):
+    if projection != "none":
         repair(state, floor)
-    free_channels = refill(state) if guarantee == "refill" else FreeChannels()
+    free_channels = refill(state) if projection == "refill" else FreeChannels()
     return Projected(state.open_channels, free_channels)
+
+
+def project_widths(space: WidthSpace, budget: Budget, widths: Widths, projection: str) -> Widths:
+    """`widths` after a projection in which all channels count alike: those of a network that is not trained yet."""
+    open_channels = [torch.arange(size) < width for size, width in zip(space.full, widths, strict=True)]
+    projected = project(space, budget, open_channels, uniform_importance(space.groups), projection)
+    return tuple(count_open(projected.open_channels))
+
+
+def project_network(
+    network: nn.Module,
+    space: WidthSpace,
+    budget: Budget,
+    projection: str,
+    importance: Sequence[Tensor],
+    open_channels: Sequence[Tensor] | None = None,
+) -> ProjectedNetwork:
+    """A copy of a plain network with the channels that `project` leaves open; other arguments as there.
+
+    Args:
+        network: the network that `space` was traced from.
+        open_channels: where to start; None: with all channels.
+    """
+    projected = project(space, budget, open_channels or space.groups.open_all(), importance, projection)
+    thinned = slice_channels(network, space.network, space.groups, projected.open_channels)
+    return ProjectedNetwork(thinned, projected.free_channels)

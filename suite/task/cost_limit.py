@@ -130,6 +130,7 @@ def lengths_within(
     *,
     searches: int = 1,
     one_shot: bool = True,
+    other_macs: float = 0.0,
 ) -> Lengths:
     """The lengths with which a method of several phases stays within a limit.
 
@@ -142,6 +143,7 @@ def lengths_within(
         designed: the lengths without a limit.
         searches: how many networks are searched and fine-tuned after one warm-up.
         one_shot: as in `expected_macs`.
+        other_macs: what else the method spends, in MACs x samples.
 
     Raises:
         ValueError: not one epoch of each phase fits; the message names the smallest limit with which it would.
@@ -151,7 +153,7 @@ def lengths_within(
     needed = math.inf
     for lengths in designed.shortened():
         warmup = lengths.warmup * epoch_macs(task, searched_macs(task))
-        needed = warmup + searches * expected_macs(task, lengths, one_shot=one_shot)
+        needed = other_macs + warmup + searches * expected_macs(task, lengths, one_shot=one_shot)
         if needed <= limit * task.standard_macs:
             return lengths
     raise too_small(task, limit, needed)

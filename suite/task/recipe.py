@@ -1,7 +1,7 @@
 """How a benchmark's networks are trained: one recipe for every method, so that only the search differs."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,8 +70,8 @@ class Recipe:
     warmup, search, finetune: optimiser and schedule of each phase.
     search_epochs, finetune_epochs: null for as many as `epochs` (the paper's choice).
     mask_lr: the masks' learning rate.
-    penalty_multiplier: scales the strengths of Eq. 13 (arXiv 2310.07217), as the paper's scripts do with a power of ten
-        for each benchmark.
+    script_strengths: by metric, lambda (C_reference - T) in the scripts of arXiv 2310.07217, for a method's
+        `penalty.strength=scripts`; null where they are not known.
     patience: ends a search or fine-tuning after so many epochs without a better validation score, null for never; in a
         search they are counted from three quarters of its epochs on.
     train_samples, eval_samples: how many examples of the splits are used, null for all.
@@ -86,11 +86,11 @@ class Recipe:
     search_epochs: int | None = None
     finetune_epochs: int | None = None
     mask_lr: float = 1e-3
-    penalty_multiplier: float = 1.0
     patience: int | None = None
     train_samples: int | None = None
     eval_samples: int | None = None
     dtype: str = "fp32"
+    script_strengths: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -99,6 +99,8 @@ class Recipe:
         if self.batch < 2:
             raise ValueError(f"batch={self.batch}: batch norm needs at least 2")
         _choice("dtype", self.dtype, DTYPES)
+        for metric, strength in (self.script_strengths or {}).items():
+            _positive(f"script_strengths.{metric}", strength)
 
     @property
     def total_epochs(self) -> int:

@@ -4,21 +4,31 @@ from pathlib import Path
 
 import torch
 from tasks import task
+from torch import nn
 
-from baselines.prune_to_budget import PruneToBudget, prune
+from baselines.prune_to_budget import PruneToBudget
 from suite.dnas.masks import MaskedNetwork
+from suite.hardware.trace import trace
+from suite.space.budget import Budget
+from suite.space.groups import channel_groups
 from suite.space.importance import channel_importance
-from suite.space.projection import project
+from suite.space.projection import project, project_network
 from suite.task.meter import Meter
 from suite.task.reference_training import train_reference
+from suite.task.task import Task
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
+
+
+def _prune(of: Task, network: nn.Module, budget: Budget) -> nn.Module:
+    importance = channel_importance(network, of.space.network, of.space.groups)
+    return project_network(network, of.space, budget, "refill", importance).network
 
 
 def test_before_fine_tuning_the_function_is_that_of_the_trained_network_with_channels_masked(tmp_path: Path) -> None:
     of, plan = task(tmp_path, *BUDGET)
     trained = train_reference(of, Meter(of.standard_macs), 2).network
-    pruned = prune(trained, of.space, plan.budget)[0].eval()
+    pruned = _prune(of, trained, plan.budget).eval()
     assert plan.budget.fits(of.hardware.measure(pruned, of.input_shape))
 
     groups = of.space.groups
@@ -39,7 +49,7 @@ def test_before_fine_tuning_the_function_is_that_of_the_trained_network_with_cha
 def test_the_reference_network_stays_whole_where_it_fits(tmp_path: Path) -> None:
     of, plan = task(tmp_path, "budget.weights=100%")
     trained = train_reference(of, Meter(of.standard_macs), 2).network
-    pruned, _ = prune(trained, of.space, plan.budget)
+    pruned = _prune(of, trained, plan.budget)
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), pruned.parameters(), strict=True))
 
 
@@ -59,3 +69,27 @@ def test_the_warm_up_is_shared_with_a_search(tmp_path: Path) -> None:
     meter = Meter(of.standard_macs)
     assert PruneToBudget().search(of, plan.budget, meter).artefacts == [warmup.artefact]
     assert meter.report()["standard_trainings"]["warmup"] == 1.0
+
+
+def test_gate_gradients_rank_other_channels_than_magnitudes_and_are_charged(tmp_path: Path) -> None:
+    results = {}
+    for importance in ("magnitude", "gradient"):
+        of, plan = task(tmp_path / importance, *BUDGET)
+        meter = Meter(of.standard_macs)
+        network = PruneToBudget(importance=importance).search(of, plan.budget, meter).candidates[0].network
+        assert plan.budget.fits(of.hardware.measure(network, of.input_shape))
+        results[importance] = tuple(channel_groups(trace(network, of.input_shape)).sizes), meter.phases["search"].macs
+    (by_magnitude, free), (by_gradient, charged) = results["magnitude"], results["gradient"]
+    assert by_magnitude != by_gradient
+    assert (free, charged) == (0, 3 * len(of.train) * of.space.reference_costs["macs"]), (
+        "at most 1,000 examples, 320 here"
+    )
+
+
+def test_without_refill_a_pruned_network_leaves_room(tmp_path: Path) -> None:
+    of, plan = task(tmp_path, *BUDGET)
+    widths = {}
+    for projection in ("none", "repair", "refill"):
+        result = PruneToBudget(projection=projection).search(of, plan.budget, Meter(of.standard_macs))
+        widths[projection] = sum(channel_groups(trace(result.candidates[0].network, of.input_shape)).sizes)
+    assert widths["none"] == widths["repair"] < widths["refill"]

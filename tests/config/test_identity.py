@@ -23,7 +23,7 @@ def test_a_share_and_its_absolute_value_are_one_budget() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["seed=1", "threads=2", "budget.weights=49%", "method.guarantee=off", "device=gap8", "recipe.epochs=3",
+    ["seed=1", "threads=2", "budget.weights=49%", "method.projection=none", "device=gap8", "recipe.epochs=3",
      "benchmark.augmentation.rotate=11", "benchmark.network.width=8", "recipe.dtype=bf16", "method=random_search"],
 )  # fmt: skip
 def test_what_changes_results_changes_the_id(change: str) -> None:
@@ -114,7 +114,7 @@ class TestNetworksOfAUser:
     [
         ("method.cost_limit=3", "method.cost_limit=3.0"),
         ("method.choices.temperature=2", "method.choices.temperature=2.0"),
-        ("method.penalty.multiplier=1e1", "method.penalty.multiplier=10"),
+        ("method.penalty.strength=1e1", "method.penalty.strength=10"),
         ("device.cycles_per_mac=2", "device.cycles_per_mac=2.0"),
         ("benchmark.augmentation.rotate=9", "benchmark.augmentation.rotate=9.0"),
         ("recipe.mask_lr=1", "recipe.mask_lr=1.0"),
@@ -154,7 +154,7 @@ class TestVariants:
     def test_the_default_has_none_and_all_its_options(self) -> None:
         made = plan()
         assert made.variant == {}
-        assert made.options["penalty"] == {"shape": "hinge", "schedule": "ramp", "multiplier": None}
+        assert made.options["penalty"] == {"shape": "hinge", "schedule": "ramp", "strength": None}
         assert "name" not in made.options
 
     def test_differing_options_are_named_by_their_dotted_key(self) -> None:

@@ -70,5 +70,5 @@ def test_every_method_and_benchmark_keeps_its_id(ids: dict[str, str]) -> None:
 
 
 def test_the_default_method_and_benchmark_are_one_run(ids: dict[str, str]) -> None:
-    assert ids["method=duccio"] == ids["benchmark=digits"]
+    assert ids["method=duccio_projected"] == ids["benchmark=digits"]
     assert len(set(ids.values())) == len(ids) - 1

@@ -24,11 +24,11 @@ def test_a_changed_preset_says_so() -> None:
         ("compute=tpu", "cpu"),
         ("threads=0", "threads=0"),
         ("recipe.epochs=-1", "epochs"),
-        ("method.guarantee=maybe", "repair"),
+        ("method.projection=maybe", "repair"),
         ("device.ceil_slope=up", "mean, unit"),
         ("benchmark.network._target_=no.such.Net", "no.such.Net"),
         ("benchmark.data.pack=/no/such.npz", "/no/such.npz"),
-        ("method.penalty.multiplier=-1", "multiplier"),
+        ("method.penalty.strength=-1", "strength"),
     ],
 )
 def test_bad_input_is_refused_before_training(override: str, named: str) -> None:

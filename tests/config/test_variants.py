@@ -17,11 +17,11 @@ def test_a_method_at_its_defaults_has_no_variant(method: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "variant"),
     [
-        (["method.guarantee='off'"], {"guarantee": "off"}),
+        (["method.projection='none'"], {"projection": "none"}),
         (["method.penalty.shape=abs", "method.compaction=false"], {"penalty.shape": "abs", "compaction": False}),
         (["method=nsga2", "method.cost_limit=null", "method.trials=4"], {"cost_limit": None, "trials": 4}),
         (["method=hand_tuned", "method.length=standard"], {"length": "standard"}),
-        (["method.penalty.multiplier={weights:10}"], {"penalty.multiplier.weights": 10}),
+        (["method.penalty.strength={weights:10}"], {"penalty.strength.weights": 10}),
     ],
 )
 def test_what_differs_is_the_variant(overrides: list[str], variant: dict[str, object]) -> None:
@@ -38,8 +38,8 @@ def test_numbers_written_differently_are_no_variant() -> None:
 
 
 def test_options_are_all_of_them() -> None:
-    options = plan("method.guarantee='off'").options
-    assert options["guarantee"] == "off"
+    options = plan("method.projection='none'").options
+    assert options["projection"] == "none"
     assert options["penalty"]["shape"] == "hinge"
     assert "name" not in options
 

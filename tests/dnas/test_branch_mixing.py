@@ -56,7 +56,7 @@ def test_exported_network_computes_the_same_function(
     x = torch.randn(2, *shape)
     with torch.no_grad():
         expected = mixed(x)
-        result = discretise_choices(space, Budget(), mixed, "off", shape)
+        result = discretise_choices(space, Budget(), mixed, "none", shape)
         exported, selection = result.network, result.selection
         smaller = exported.eval()(x)
     assert torch.allclose(smaller, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
@@ -73,7 +73,7 @@ def test_masks_and_choices_together_export_the_same_function(seed: int) -> None:
     x = torch.randn(4, *ToyChoices.SHAPE)
     with torch.no_grad():
         expected = mixed.eval()(x)
-        exported = discretise_choices(space, Budget(), mixed, "off", ToyChoices.SHAPE).network
+        exported = discretise_choices(space, Budget(), mixed, "none", ToyChoices.SHAPE).network
         assert torch.allclose(exported.eval()(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
@@ -175,7 +175,7 @@ def test_switching_branches_makes_the_likeliest_network_fit() -> None:
     with torch.no_grad():  # 5x5 everywhere, then in order 3x3, separable, identity
         mixed.sampler.logits.copy_(torch.tensor([2.0, 3.0, 1.0, 0.0] * 4))
     budget = Budget((Constraint("weights", 120_000.0, "120000"),))
-    likeliest = discretise_choices(space, budget, mixed, "off", (1, 49, 10))
+    likeliest = discretise_choices(space, budget, mixed, "none", (1, 49, 10))
     fitting = discretise_choices(space, budget, mixed, "repair", (1, 49, 10))
     assert likeliest.selection == (1, 1, 1, 1)
     assert not budget.fits(space.hardware.measure(likeliest.network, (1, 49, 10)))

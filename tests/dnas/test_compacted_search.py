@@ -14,8 +14,8 @@ from suite.dnas.penalty import PenaltyRule
 from suite.task.meter import Meter
 from suite.task.task import SearchResult
 
-# fast masks: most channels close within a few epochs
-SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.1", "recipe.epochs=5")
+# many steps an epoch: most channels close within a few epochs, at a rate at which momentum cannot open them again
+SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.006", "recipe.batch=8", "recipe.epochs=5")
 
 
 def _search(folder: Path, *overrides: str, shape: str = "hinge", **options: Any) -> tuple[SearchResult, Meter]:
@@ -48,6 +48,11 @@ def test_an_epoch_is_charged_for_the_channels_that_were_open_when_it_began(tmp_p
     assert min(ends) < ends[0], "masks must close after the first epoch for this test to say anything"
     computed = [of.space.reference_costs["macs"], *ends[:-1]]
     assert meter.phases["search"].macs == 3 * len(of.train) * sum(computed)
+
+
+def test_where_momentum_could_reopen_channels_everything_is_computed(tmp_path: Path) -> None:
+    _, meter = _search(tmp_path, "recipe.mask_lr=0.1")
+    assert meter.report()["standard_trainings"]["search"] == pytest.approx(1.0)
 
 
 def test_where_the_penalty_can_reopen_channels_everything_is_computed(tmp_path: Path) -> None:

@@ -24,17 +24,17 @@ def _search(folder: Path, method: Duccio | DuccioLayerwise, *overrides: str):
     return of, plan.budget, method.search(of, plan.budget, meter), meter
 
 
-@pytest.mark.parametrize("guarantee", ["repair", "refill"])
-def test_the_result_fits_exactly_even_where_the_search_never_got_there(tmp_path: Path, guarantee: str) -> None:
-    of, budget, result, _ = _search(tmp_path, Duccio(guarantee=guarantee), *BUDGET)
+@pytest.mark.parametrize("projection", ["repair", "refill"])
+def test_the_result_fits_exactly_even_where_the_search_never_got_there(tmp_path: Path, projection: str) -> None:
+    of, budget, result, _ = _search(tmp_path, Duccio(projection=projection), *BUDGET)
     costs = of.hardware.measure(result.candidates[0].network, of.input_shape)
     assert budget.fits(costs)
     assert result.search_costs is not None
-    assert not budget.fits(result.search_costs), "two epochs cannot close a mask: the guarantee must have done it"
+    assert not budget.fits(result.search_costs), "two epochs cannot close a mask: the projection must have done it"
 
 
-def test_off_returns_what_the_search_found(tmp_path: Path) -> None:
-    of, budget, result, _ = _search(tmp_path, Duccio(guarantee="off"), *BUDGET)
+def test_without_a_projection_the_search_s_network_is_returned(tmp_path: Path) -> None:
+    of, budget, result, _ = _search(tmp_path, Duccio(), *BUDGET)
     costs = of.hardware.measure(result.candidates[0].network, of.input_shape)
     assert costs == result.search_costs
     assert not budget.fits(costs)
@@ -52,7 +52,7 @@ def test_a_strong_penalty_closes_masks_within_the_search(tmp_path: Path) -> None
 def test_feasible_checkpoints_come_first(tmp_path: Path) -> None:
     """The public code keeps the best accuracy whether it fits or not."""
     fast = ("recipe.mask_lr=0.05", "recipe.epochs=6")
-    of, budget, result, _ = _search(tmp_path, Duccio(guarantee="repair"), *BUDGET, *fast)
+    of, budget, result, _ = _search(tmp_path, Duccio(projection="repair"), *BUDGET, *fast)
     rows = [row for row in result.history if row["phase"] == "search"]
     feasible = [r for r in rows if budget.fits({m: r[f"cost/{m}"] for m in of.hardware.units})]
     assert feasible, "the setting must reach feasibility for this test to say anything"
@@ -76,7 +76,7 @@ def test_each_phase_is_trained_with_its_own_optimiser(
 
 def test_strengths_are_set_from_the_loss_of_the_last_warm_up_epoch(tmp_path: Path) -> None:
     """Eq. 13: lambda_i = L / (C_i - T_i), L the training loss at the end of the warm-up."""
-    rule = PenaltyRule(schedule="constant", multiplier=1)
+    rule = PenaltyRule(schedule="constant", strength=1)
     of, budget, result, _ = _search(tmp_path, Duccio(penalty=rule), "budget.weights=25%")
     losses = [row["loss"] for row in result.history if row["phase"] == "warmup"]
     assert losses[0] > 1.01 * losses[-1], "the epochs must differ for this test to say anything"
@@ -97,7 +97,7 @@ def test_a_limit_that_is_too_small_is_refused_before_anything_is_trained(space: 
 
 
 def test_phases_are_charged_apart(tmp_path: Path) -> None:
-    _, _, _, meter = _search(tmp_path, Duccio(), *BUDGET)
+    _, _, _, meter = _search(tmp_path, Duccio(projection="refill"), *BUDGET)
     shares = meter.report()["standard_trainings"]
     assert shares["warmup"] == pytest.approx(1.0)
     assert shares["search"] == pytest.approx(1.0)
@@ -127,12 +127,12 @@ def test_another_recipe_or_seed_has_its_own_warmup(tmp_path: Path) -> None:
 
 
 def test_an_empty_budget_searches_nothing_away(tmp_path: Path) -> None:
-    of, _, result, _ = _search(tmp_path, Duccio(guarantee="off"))
+    of, _, result, _ = _search(tmp_path, Duccio())
     assert of.hardware.measure(result.candidates[0].network, of.input_shape) == of.space.reference_costs
 
 
-def test_ram_is_met_by_the_guarantee(tmp_path: Path) -> None:
-    of, budget, result, _ = _search(tmp_path, Duccio(), "budget.ram=50%", "budget.weights=80%")
+def test_ram_is_met_by_the_projection(tmp_path: Path) -> None:
+    of, budget, result, _ = _search(tmp_path, Duccio(projection="refill"), "budget.ram=50%", "budget.weights=80%")
     assert budget.fits(of.hardware.measure(result.candidates[0].network, of.input_shape))
 
 
@@ -147,8 +147,8 @@ def test_the_returned_network_is_plain(tmp_path: Path) -> None:
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"method\.guarantee"):
-        Duccio(guarantee="maybe")
+    with pytest.raises(ValueError, match=r"method\.projection"):
+        Duccio(projection="maybe")
 
 
 def test_a_limit_keeps_warm_up_and_search_and_gives_the_rest_to_fine_tuning(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from suite.task.task import SearchResult, Task
 BUDGET = ("budget.weights=50%", "budget.ram=80%")
 LEVELS = (3000, 9000)
 TOLERANCE = 0.6
-STRONG = PenaltyRule(schedule="constant", multiplier=10)
+STRONG = PenaltyRule(schedule="constant", strength=10)
 FAST = ("recipe.mask_lr=0.1", "recipe.epochs=5")
 
 
@@ -133,7 +133,7 @@ def test_the_refinement_starts_from_duccios_network_and_only_shrinks_it(tmp_path
 
 
 def test_the_penalty_alone_reaches_the_levels(tmp_path: Path) -> None:
-    of, _, result, _ = _refined(tmp_path, *FAST, levels=[4000], tolerance=0.2, penalty=STRONG, guarantee="off")
+    of, _, result, _ = _refined(tmp_path, *FAST, levels=[4000], tolerance=0.2, penalty=STRONG, projection="none")
     rows = _rows(result, "refine")
     assert rows[-1]["layers_over/4000"] < _rows(result, "warm-up")[-1]["layers_over/4000"]
     # both maps of the first block, with their weights: 4,352 bytes
@@ -144,7 +144,7 @@ def test_the_penalty_alone_reaches_the_levels(tmp_path: Path) -> None:
 
 
 def test_strengths_are_those_of_eq_13_layer_by_layer(tmp_path: Path) -> None:
-    rule = PenaltyRule(schedule="constant", multiplier={"weights": 3, "layers": 2})
+    rule = PenaltyRule(schedule="constant", strength={"weights": 3, "layers": 2})
     of, _, result, _ = _refined(tmp_path, penalty=rule)
     loss = _rows(result, "warm-up")[-1]["loss"]
     excess = LayerSpace(of.space.network, of.hardware).reference_costs["memory/block1.conv1"] - 3000
@@ -264,7 +264,7 @@ def test_a_record_holds_the_counts(tmp_path: Path) -> None:
         ({"levels": [0, 300]}, r"method\.levels"),
         ({"levels": ["44kB"]}, r"method\.levels"),
         ({"tolerance": -0.1}, r"method\.tolerance=-0.1"),
-        ({"guarantee": "refill"}, r"method\.guarantee=refill: choices are off, repair"),
+        ({"projection": "refill"}, r"method\.projection=refill: choices are off, repair"),
     ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], named: str) -> None:

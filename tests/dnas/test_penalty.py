@@ -119,16 +119,16 @@ def test_shapes_and_schedules() -> None:
     assert _started(shape="objective", schedule="constant")({"weights": _cost(50.0)}, 0).item() == pytest.approx(0.3)
 
 
-def test_multiplier_per_metric() -> None:
-    assert _started(multiplier=10).strengths["weights"] == pytest.approx(0.1)
-    assert _started(multiplier={"weights": 100}).strengths["weights"] == pytest.approx(1.0)
-    assert _started(multiplier={"macs": 100}).strengths["weights"] == pytest.approx(0.01)
+def test_multiples_of_eq_13_per_metric() -> None:
+    assert _started(strength=10).strengths["weights"] == pytest.approx(0.1)
+    assert _started(strength={"weights": 100}).strengths["weights"] == pytest.approx(1.0)
+    assert _started(strength={"macs": 100}).strengths["weights"] == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
     ("key", "value", "named"),
-    [("shape", "square", "hinge"), ("schedule", "cosine", "ramp"), ("multiplier", 0, "positive"),
-     ("multiplier", {"weights": -1}, "positive")],
+    [("shape", "square", "hinge"), ("schedule", "cosine", "ramp"), ("strength", 0, "positive"),
+     ("strength", {"weights": -1}, "positive")],
 )  # fmt: skip
 def test_bad_rules_are_refused(key: str, value: object, named: str) -> None:
     with pytest.raises(ValueError, match=named):
@@ -180,12 +180,12 @@ def test_dual_ascent_continues_from_its_state() -> None:
     assert resumed.evaluate({"weights": 70.0}, 2.0) == whole.evaluate({"weights": 70.0}, 2.0)
 
 
-@pytest.mark.parametrize("multiplier", [{}, {"wieghts": 10}, {"weights": float("nan")}, float("inf"), 0, "10", True])
-def test_multipliers_that_mean_nothing_are_refused(multiplier: Any) -> None:
-    with pytest.raises(ValueError, match=r"penalty\.multiplier"):
-        PenaltyRule(multiplier=multiplier)
+@pytest.mark.parametrize("strength", [{}, {"wieghts": 10}, {"weights": float("nan")}, float("inf"), 0, "10", True])
+def test_strengths_that_mean_nothing_are_refused(strength: Any) -> None:
+    with pytest.raises(ValueError, match=r"penalty\.strength"):
+        PenaltyRule(strength=strength)
 
 
 def test_dual_ascent_takes_no_strengths() -> None:
     with pytest.raises(ValueError, match="schedule=dual"):
-        PenaltyRule(schedule="dual", multiplier=10)
+        PenaltyRule(schedule="dual", strength=10)

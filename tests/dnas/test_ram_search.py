@@ -1,4 +1,4 @@
-"""Peak RAM inside the search: its straight-through form, the guarantee on it, and DUCCIO with all metrics at once."""
+"""Peak RAM inside the search: its straight-through form, the projection on it, and DUCCIO with all metrics at once."""
 
 from pathlib import Path
 
@@ -190,7 +190,7 @@ def _search(folder: Path, method: Duccio, *overrides: str):
 
 def test_duccio_takes_all_five_metrics_at_once(tmp_path: Path) -> None:
     shares = {"weights": "40%", "ram": "60%", "macs": "50%", "latency": "60%", "energy": "55%"}
-    of, budget, result = _search(tmp_path, Duccio(), *(f"budget.{m}={s}" for m, s in shares.items()))
+    of, budget, result = _search(tmp_path, Duccio(projection="refill"), *(f"budget.{m}={s}" for m, s in shares.items()))
     assert set(budget.targets) == set(shares)
     assert budget.fits(of.hardware.measure(result.candidates[0].network, of.input_shape))
     row = next(r for r in result.history if r["phase"] == "search")
@@ -199,7 +199,7 @@ def test_duccio_takes_all_five_metrics_at_once(tmp_path: Path) -> None:
 
 def test_the_penalty_alone_brings_the_peak_down(tmp_path: Path) -> None:
     fast = ("recipe.mask_lr=0.1", "recipe.epochs=8", "budget.ram=50%")
-    method = Duccio(penalty=PenaltyRule(schedule="constant", multiplier=10), guarantee="off")
+    method = Duccio(penalty=PenaltyRule(schedule="constant", strength=10), projection="none")
     of, budget, result = _search(tmp_path, method, *fast)
     assert of.space.reference_costs["ram"] > budget.targets["ram"]
     assert budget.fits(result.search_costs)

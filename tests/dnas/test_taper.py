@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tasks import task, without_examples
 
-from suite.dnas.taper import IMPORTANCES, Taper, tighten_budget
+from suite.dnas.gates import IMPORTANCES
+from suite.dnas.taper import Taper, tighten_budget
 from suite.records.store import save_tensors
 from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter

@@ -51,7 +51,7 @@ def test_hand_tuned_is_trained_once_for_all_budgets_and_devices(run: Run, traini
     assert first.meter["total"]["macs"] == second.meter["total"]["macs"] > 0, "charged in full"
 
 
-@pytest.mark.parametrize("other", ["budget.weights=30%", "budget.macs=60%", "method.guarantee=off", "device=gap8"])
+@pytest.mark.parametrize("other", ["budget.weights=30%", "budget.macs=60%", "method.projection=none", "device=gap8"])
 def test_a_warm_up_serves_every_search_of_its_seed(other: str, run: Run, trainings: list[str]) -> None:
     first, second = run("budget.weights=50%"), run("budget.weights=50%", other)
     assert len(trainings) == 1

@@ -164,12 +164,12 @@ def test_numerics_come_from_the_environment() -> None:
 
 
 def test_the_method_is_its_name_and_the_variant_what_differs_from_its_default() -> None:
-    options = {"penalty": {"shape": "abs", "multiplier": None}, "levels": [1, 2]}
-    variant = {"penalty.shape": "abs", "penalty.multiplier": None, "levels": [1, 2], "compaction": False}
+    options = {"penalty": {"shape": "abs", "strength": None}, "levels": [1, 2]}
+    variant = {"penalty.shape": "abs", "penalty.strength": None, "levels": [1, 2], "compaction": False}
     row = frame([make_record(variant=variant, options=options)]).iloc[0]
     assert row["method"] == "duccio"
     assert row["variant"] == (
-        ("penalty.shape", "abs"), ("penalty.multiplier", "null"), ("levels", "1/2"), ("compaction", "false")
+        ("penalty.shape", "abs"), ("penalty.strength", "null"), ("levels", "1/2"), ("compaction", "false")
     )  # fmt: skip
     assert json.loads(row["options"]) == options
 
@@ -180,9 +180,9 @@ def test_equally_configured_seeds_are_one_plain_variant() -> None:
 
 def test_variants_of_a_method_are_told_by_what_differs_from_its_default_alone() -> None:
     plain = make_record()
-    config = {**plain.config, "method": {**plain.config["method"], "guarantee": "off"}}
-    other = dataclasses.replace(plain, id="other", config=config, variant={"guarantee": "off"})
-    assert variants([plain, other]) == [(), (("guarantee", "off"),)]
+    config = {**plain.config, "method": {**plain.config["method"], "projection": "none"}}
+    other = dataclasses.replace(plain, id="other", config=config, variant={"projection": "none"})
+    assert variants([plain, other]) == [(), (("projection", "none"),)]
 
 
 def variants(records: list[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
@@ -240,9 +240,9 @@ def test_a_setting_that_is_called_like_a_seed_is_one() -> None:
 
 def test_settings_have_one_variant_at_all_budgets() -> None:
     narrow, wide = {"weights": "25%"}, {"weights": "50%"}
-    records = [configured(0, narrow, guarantee="off"), configured(0, narrow, guarantee="refill")]
-    table = frame([*records, configured(0, wide, guarantee="refill")])
+    records = [configured(0, narrow, projection="none"), configured(0, narrow, projection="refill")]
+    table = frame([*records, configured(0, wide, projection="refill")])
     assert table.groupby("variant")["budget"].nunique().to_dict() == {
-        (("guarantee", "off"),): 1,
-        (("guarantee", "refill"),): 2,
+        (("projection", "none"),): 1,
+        (("projection", "refill"),): 2,
     }

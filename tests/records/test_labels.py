@@ -8,8 +8,8 @@ def test_a_default_method_is_called_by_its_name() -> None:
 
 
 def test_a_variant_names_its_options() -> None:
-    label = method_label("duccio", {"guarantee": "off", "penalty.shape": "abs"})
-    assert label == "duccio (guarantee=off, penalty.shape=abs)"
+    label = method_label("duccio", {"projection": "none", "penalty.shape": "abs"})
+    assert label == "duccio (projection=none, penalty.shape=abs)"
 
 
 def test_different_variants_read_differently() -> None:
@@ -23,5 +23,5 @@ def test_values_read_as_in_yaml() -> None:
 
 
 def test_a_run_is_named_on_one_line() -> None:
-    label = run_label("digits", "duccio", {"guarantee": "off"}, "weights 25%", 3)
-    assert label == "digits | duccio (guarantee=off) | weights 25% | seed 3"
+    label = run_label("digits", "duccio", {"projection": "none"}, "weights 25%", 3)
+    assert label == "digits | duccio (projection=none) | weights 25% | seed 3"

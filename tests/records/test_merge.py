@@ -235,7 +235,7 @@ def test_an_artefact_that_is_at_work_here_leaves_its_run_out(tmp_path: Path) -> 
 
 def test_what_only_puts_settings_in_words_is_no_result(tmp_path: Path) -> None:
     ours = make_record()
-    theirs = dataclasses.replace(ours, selection_name="another", quality_target=0.9, variant={"guarantee": "off"})
+    theirs = dataclasses.replace(ours, selection_name="another", quality_target=0.9, variant={"projection": "none"})
     assert merge(machine(tmp_path / "a", ours), [machine(tmp_path / "b", theirs)]).same == 1
 
 

@@ -17,8 +17,8 @@ from suite.records.record import RecordError, RunRecord
 from suite.records.store import Store, content_id, encode_run_files, load_tensors, save_tensors
 
 RECORD = RunRecord(
-    id="abc", experiment="e", status="done", benchmark="digits", method="duccio", variant={"guarantee": "off"},
-    options={"guarantee": "off"}, device="gap8", preset="short", seed=0, budget="weights 25%",
+    id="abc", experiment="e", status="done", benchmark="digits", method="duccio", variant={"projection": "none"},
+    options={"projection": "none"}, device="gap8", preset="short", seed=0, budget="weights 25%",
     targets={"weights": 1.0}, units={"weights": "B"}, config={"a": [1, 2]}, scores={"test": 0.5},
     candidates=({"name": "x"},), artefacts=("y",),
 )  # fmt: skip
@@ -54,7 +54,7 @@ def test_what_is_no_record_is_refused(text: str) -> None:
         ({"extra": 1}, "extra"),
         ({"schema": 99}, "update the suite"),
         ({"schema": 2}, "must be made again"),
-        ({"variant": "guarantee=off"}, "variant"),
+        ({"variant": "projection=none"}, "variant"),
         ({"config": {"benchmark": "digits"}}, r"config\.benchmark"),
         ({"config": {"recipe": None}}, r"config\.recipe"),
         ({"costs": {"weights": None}}, r"costs\.weights"),

@@ -114,11 +114,11 @@ def test_the_exported_network_itself_fits(network: nn.Module, share: float, metr
     assert budget.fits(space.hardware.measure(thinned, SHAPE))
 
 
-def test_off_changes_nothing() -> None:
+def test_none_changes_nothing() -> None:
     space = SPACES[0]
     masks = _random_masks(space, torch.Generator().manual_seed(0))
     budget = Budget((Constraint("weights", 100.0, "100"),))
-    open_channels = project(space, budget, masks, [m.float() for m in masks], "off").open_channels
+    open_channels = project(space, budget, masks, [m.float() for m in masks], "none").open_channels
     assert all(torch.equal(a, b) for a, b in zip(open_channels, masks, strict=True))
 
 
