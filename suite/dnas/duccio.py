@@ -10,18 +10,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 from suite.dnas.branch_mixing import ChoiceRule
-from suite.dnas.choice_search import ChoiceObjective, discretise_choices, make_mixed_network
-from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import LATE, MaskObjective
+from suite.dnas.objective import LATE
+from suite.dnas.one_shot import discretise, initial_costs, make_objective, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.space.budget import Budget
-from suite.space.importance import channel_importance
-from suite.space.projection import Projected, check_projection, project
-from suite.space.refill import FreeChannels
-from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within
+from suite.space.projection import check_projection
+from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within, searched_macs
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
-from suite.task.objective import Objective
 from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Fit, Phase, fit
@@ -76,16 +72,25 @@ class Duccio:
         phase = Phase(
             "search", task.recipe.search, lengths.search, patience=patience, patience_from=int(LATE * lengths.search)
         )
-        candidate, searched, free_channels = self._search_network(task, budget, warm, meter, phase)
-        network = candidate.network
-        macs = task.hardware.measure(network, task.input_shape)["macs"]
+        wrapped = wrap(task, warm.network, self.choices)
+        objective = make_objective(
+            task,
+            wrapped,
+            self._start_penalty(task, budget, warm, lengths.search),
+            budget,
+            feasible_first=self.projection != "none",
+            compaction=self.compaction,
+        )
+        searched = fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
+        result = discretise(task, wrapped, budget, self.projection)
+        macs = task.hardware.measure(result.network, task.input_shape)["macs"]
         limit = self.cost_limit
         epochs = lengths.finetune if limit is None else epochs_within(task, meter, macs, limit)
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=patience)
-        tuned = fit(task, to_device(network, task.compute), meter, phase, macs=macs)
+        tuned = fit(task, to_device(result.network, task.compute), meter, phase, macs=macs)
         return SearchResult(
-            candidates=[candidate],
-            history=[*warm.history, *searched.rows, *(row | free_channels.columns for row in tuned.rows)],
+            candidates=[Candidate(result.network, choices=result.choices)],
+            history=[*warm.history, *searched.rows, *(row | result.free_channels.columns for row in tuned.rows)],
             search_costs=_last_costs(searched, task),
             artefacts=[warm.artefact],
         )
@@ -93,38 +98,10 @@ class Duccio:
     def _choose_lengths(self, task: Task) -> Lengths:
         return lengths_within(task, self.cost_limit, Lengths.of(task.recipe))
 
-    def _search_network(
-        self, task: Task, budget: Budget, warm: TrainedReference, meter: Meter, phase: Phase
-    ) -> tuple[Candidate, Fit, FreeChannels]:
-        """The discretised network that the search ends with, on the CPU, the search's history, and what was free."""
-        penalty = self._start_penalty(task, budget, warm, phase)
-        feasible_first = self.projection != "none"
-        if task.choices is not None:
-            mixed = make_mixed_network(task, warm.network, self.choices)
-            objective: Objective = ChoiceObjective(
-                task, mixed, penalty, budget, feasible_first=feasible_first, compaction=self.compaction
-            )
-            searched = fit(task, mixed, meter, phase, objective=objective, macs=mixed.macs)
-            result = discretise_choices(task.choices, budget, mixed.cpu(), self.projection, task.input_shape)
-            branches = task.choices.named(result.selection)
-            return Candidate(result.network, choices=branches), searched, result.free_channels
-        masked = MaskedNetwork(warm.network, task.space.network, task.space.groups)
-        objective = MaskObjective(
-            task, masked, penalty, budget, feasible_first=feasible_first, compaction=self.compaction
-        )
-        searched = fit(task, masked, meter, phase, objective=objective, macs=task.space.reference_costs["macs"])
-        projected = self._project(task, budget, masked.cpu())
-        return Candidate(masked.export(projected.open_channels)), searched, projected.free_channels
-
-    def _start_penalty(self, task: Task, budget: Budget, warm: TrainedReference, phase: Phase) -> Penalty:
-        targets = penalised_targets(task, budget)
-        penalty = Penalty(self.penalty, targets, cast(int, phase.epochs), task.recipe.script_strengths or {})
-        penalty.start(warm.loss, task.space.reference_costs if task.choices is None else task.choices.uniform_costs)
+    def _start_penalty(self, task: Task, budget: Budget, warm: TrainedReference, epochs: int) -> Penalty:
+        penalty = Penalty(self.penalty, penalised_targets(task, budget), epochs, task.recipe.script_strengths or {})
+        penalty.start(warm.loss, initial_costs(task))
         return penalty
-
-    def _project(self, task: Task, budget: Budget, masked: MaskedNetwork) -> Projected:
-        importance = channel_importance(masked.copy_plain(), task.space.network, task.space.groups)
-        return project(task.space, budget, masked.masks.open_channels(), importance, self.projection)
 
 
 def penalised_targets(task: Task, budget: Budget) -> dict[str, float]:

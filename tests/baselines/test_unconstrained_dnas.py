@@ -8,8 +8,10 @@ import pytest
 import torch
 from tasks import plan, task
 
-import baselines.unconstrained_dnas as module
-from baselines.unconstrained_dnas import Sweep, UnconstrainedDnas, penalised_metrics
+import baselines.strength_sweep as module
+from baselines.strength_sweep import Sweep, SweepSettings
+from baselines.unconstrained_dnas import UnconstrainedDnas, penalised_metrics
+from suite.dnas.branch_mixing import ChoiceRule
 from suite.engine.harness import execute
 from suite.records.frame import frame
 from suite.records.record import RunRecord
@@ -18,7 +20,7 @@ from suite.task.cost_limit import Lengths
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.reference_training import train_reference
-from suite.task.task import SearchResult
+from suite.task.task import SearchResult, Task
 
 SWEEP = ("method=unconstrained_dnas", "method.strengths=3")
 
@@ -30,13 +32,13 @@ def _run(folder: Path, *overrides: str) -> RunRecord:
 def _trained(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The strengths that are really trained from now on."""
     strengths: list[float] = []
-    original = Sweep._train
+    original = Sweep._finetune
 
-    def counted(self: Sweep, strength: float, *rest: Any) -> Meter:
+    def counted(self: Sweep, of: Task, strength: float, *rest: Any) -> dict[str, Any]:
         strengths.append(strength)
-        return original(self, strength, *rest)
+        return original(self, of, strength, *rest)
 
-    monkeypatch.setattr(Sweep, "_train", counted)
+    monkeypatch.setattr(Sweep, "_finetune", counted)
     return strengths
 
 
@@ -48,14 +50,14 @@ def test_golden_grid_from_the_middle_outwards() -> None:
 
 
 def test_the_objective_is_strength_x_loss_x_relative_cost_without_a_target(tmp_path: Path) -> None:
-    of, _ = task(tmp_path, "budget.weights=25%", "budget.macs=50%")
-    of = replace(of, recipe=replace(of.recipe, penalty_multiplier=10.0))
+    of, made = task(tmp_path, "budget.weights=25%", "budget.macs=50%")
     warmup = replace(train_reference(of, Meter(of.standard_macs), 1), loss=0.6)
-    sweep = Sweep(of, warmup, ["macs", "weights"], Lengths(1, 2, 1), UnconstrainedDnas(schedule="constant"))
+    settings = SweepSettings(1, "constant", True, ChoiceRule(), "none")
+    sweep = Sweep(of, made.budget, warmup, ["macs", "weights"], Lengths(1, 2, 1), settings)
     for share in (0.01, 0.25, 1.0):
         costs = {m: torch.tensor(share * of.space.reference_costs[m], requires_grad=True) for m in ("weights", "macs")}
         value = sweep._penalty(0.5)(costs, 0)
-        assert value.item() == pytest.approx(0.5 * 10 * 0.6 * 2 * share), "both metrics, whatever their targets"
+        assert value.item() == pytest.approx(0.5 * 0.6 * 2 * share), "both metrics, whatever their targets"
         value.backward()
         assert all(cost.grad is not None and cost.grad.item() > 0 for cost in costs.values()), "no cost is low enough"
 
@@ -178,4 +180,32 @@ def test_a_sweep_over_layer_choices_serves_two_budgets(tmp_path: Path, space: st
         assert set(first.choices) == {p.name for p in of.choices.positions}
         assert of.hardware.measure(first.network, of.input_shape) == of.hardware.measure(again.network, of.input_shape)
     assert results[0].artefacts == results[1].artefacts
-    assert len(results[0].artefacts) == 3
+    assert len(results[0].artefacts) == 1 + 2 * 2
+
+
+def test_a_large_limit_pays_for_more_strengths_than_the_grid_has(tmp_path: Path) -> None:
+    """A point of one search and one fine-tuning epoch costs at most 1.2 standard trainings of two."""
+    short = ("recipe.search_epochs=1", "recipe.finetune_epochs=1")
+    result, meter = _search(tmp_path, UnconstrainedDnas(cost_limit=15), *short)
+    names = [float(candidate.name.removeprefix("strength ")) for candidate in result.candidates]
+    assert names[:9] == UnconstrainedDnas().grid
+    assert len(names) > 9
+    assert names[9:11] == [1.54, 0.649], "between those of the grid"
+    assert len(set(names)) == len(names)
+    assert meter.report()["standard_trainings"]["total"] <= 15
+
+
+@pytest.mark.parametrize("space", ["masks", "both"])
+def test_projected_points_fit_and_share_their_searches_with_those_that_are_not(tmp_path: Path, space: str) -> None:
+    tiny = (f"space={space}", "recipe.epochs=1", "recipe.train_samples=64", "recipe.eval_samples=40")
+    of, made = task(tmp_path, *tiny, "budget.weights=25%", "budget.latency=50%")
+    plain, projected = (
+        UnconstrainedDnas(strengths=2, projection=projection).search(of, made.budget, Meter(of.standard_macs))
+        for projection in ("none", "refill")
+    )
+    assert all(made.budget.fits(of.hardware.measure(c.network, of.input_shape)) for c in projected.candidates)
+    if space == "masks":
+        assert not any(made.budget.fits(of.hardware.measure(c.network, of.input_shape)) for c in plain.candidates)
+    searches = [set(result.artefacts[1::2]) for result in (plain, projected)]
+    assert searches[0] == searches[1]
+    assert set(plain.artefacts[2::2]).isdisjoint(projected.artefacts[2::2])

@@ -1,0 +1,196 @@
+"""The points of a sweep of strengths: each searched, projected and fine-tuned; both halves are shared artefacts.
+
+A search knows no target, so that all budgets on the same metrics share it. Its projection and fine-tuning depend on the
+budget, but for `projection=none`, where they are shared, too.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from suite.dnas.branch_mixing import ChoiceRule
+from suite.dnas.masks import MaskedNetwork
+from suite.dnas.objective import LATE
+from suite.dnas.one_shot import Discretised, discretise, initial_costs, make_objective, wrap
+from suite.dnas.penalty import Penalty, PenaltyRule
+from suite.records.store import content_id, load_tensors, save_tensors
+from suite.space.budget import Budget
+from suite.task.cost_limit import (
+    Lengths,
+    epoch_macs,
+    epochs_within,
+    largest_macs,
+    search_epoch_macs,
+    searched_macs,
+    validation_macs,
+)
+from suite.task.evaluation import to_device
+from suite.task.meter import Meter
+from suite.task.reference_training import TrainedReference
+from suite.task.task import Task, Workspace
+from suite.task.training import Phase, fit
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """The network of one strength, searched, projected and fine-tuned, with its exact costs.
+
+    history: one row an epoch of search and fine-tuning. artefacts: ids of the shared results. choices: branch at each
+    position, where the space has layer choices.
+    """
+
+    strength: float
+    network: nn.Module
+    costs: Mapping[str, float]
+    history: Sequence[Mapping[str, Any]]
+    artefacts: Sequence[str]
+    choices: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """The options of the method that decide what a point becomes; see `UnconstrainedDnas`."""
+
+    version: int
+    schedule: str
+    compaction: bool
+    choices: ChoiceRule
+    projection: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the points of one sweep have in common: the warmed-up network and the metrics in the loss, among others."""
+
+    task: Task
+    budget: Budget
+    warmup: TrainedReference
+    metrics: Sequence[str]
+    lengths: Lengths
+    settings: SweepSettings
+
+    @property
+    def largest_point_macs(self) -> float:
+        """MACs x samples of a point that keeps all channels, the harness's pass included."""
+        macs = largest_macs(self.task)
+        search = self.lengths.search * search_epoch_macs(self.task)
+        return search + self.lengths.finetune * epoch_macs(self.task, macs) + validation_macs(self.task, macs)
+
+    def run_point(self, strength: float, meter: Meter, share: float | None) -> SweepPoint:
+        """Search, project and fine-tune at one strength, or load what is shared; `meter` is charged in full either way.
+
+        `share` limits the point's cost, in standard trainings; None where its lengths are known to fit.
+        """
+        search_id = content_id(self._search_identity(strength))
+        searched = self._shared(search_id, meter, lambda task: self._search(task, strength))
+        meter.add_shared(f"sweep search {strength:g}", search_id, _used(searched["meter"]))
+        wrapped = self._wrap()
+        wrapped.load_state_dict(searched["network"])
+        result = discretise(self.task, wrapped, self.budget, self.settings.projection)
+        point_id = content_id(self._point_identity(search_id, share))
+        tuned = self._shared(
+            point_id, meter, lambda task: self._finetune(task, strength, result, searched["meter"], share)
+        )
+        meter.add_shared(f"sweep point {strength:g}", point_id, _used(tuned["meter"]))
+        result.network.cpu().load_state_dict(tuned["network"])
+        return SweepPoint(
+            strength, result.network, tuned["costs"], [*searched["rows"], *tuned["rows"]], [search_id, point_id],
+            result.choices,
+        )  # fmt: skip
+
+    def _shared(self, artefact: str, meter: Meter, make: Callable[[Task], dict[str, Any]]) -> dict[str, Any]:
+        """A shared result, made now unless another run has made it."""
+        workspace = self.task.workspace
+        path = workspace.store.artefact_folder(artefact) / "point.pt"
+        with workspace.store.lock(path.parent):
+            if not path.exists():
+                own = Workspace(path.parent, workspace.store, workspace.checkpoint_seconds)
+                state = make(replace(self.task, workspace=own))
+                meter.lost.add(state.pop("lost"))
+                save_tensors(path, state)
+                _remove_checkpoints(path.parent)
+        return dict(load_tensors(path))
+
+    def _search_identity(self, strength: float) -> dict[str, Any]:
+        """Everything that a search's result depends on, which its artefact's id hashes; no target is among it."""
+        task, device = self.task, self.task.hardware.device
+        choices = None if task.choices is None else [asdict(self.settings.choices), task.choices.masked]
+        return {
+            "kind": "sweep search",
+            "version": self.settings.version,
+            "strength": strength,
+            "schedule": self.settings.schedule,
+            "compaction": self.settings.compaction,
+            "choices": choices,
+            "metrics": list(self.metrics),
+            "length": self.lengths.search,
+            "warmup": self.warmup.artefact,
+            "device": [type(device).__module__, type(device).__qualname__, repr(sorted(vars(device).items()))],
+            **task.shared_key,
+            "recipe": asdict(task.recipe),
+        }
+
+    def _point_identity(self, search: str, share: float | None) -> dict[str, Any]:
+        """The same of a fine-tuned point; targets are among it where the network is projected onto them."""
+        projected = self.settings.projection != "none"
+        return {
+            "kind": "sweep point",
+            "search": search,
+            "projection": [self.settings.projection, self.budget.targets] if projected else None,
+            "length": self.lengths.finetune,
+            "share": share,
+        }
+
+    def _wrap(self) -> MaskedNetwork:
+        return wrap(self.task, copy.deepcopy(self.warmup.network), self.settings.choices)
+
+    def _search(self, task: Task, strength: float) -> dict[str, Any]:
+        wrapped, meter = self._wrap(), Meter(task.standard_macs, task.compute)
+        late = int(LATE * self.lengths.search)
+        phase = Phase(
+            "search", task.recipe.search, self.lengths.search, f"search-{strength:g}",
+            patience=task.recipe.patience, patience_from=late,
+        )  # fmt: skip
+        objective = make_objective(
+            task, wrapped, self._penalty(strength), Budget(), feasible_first=False, compaction=self.settings.compaction
+        )
+        searched = fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
+        network = wrapped.cpu().state_dict()
+        return {"network": network, "rows": searched.rows, "meter": meter.state(), "lost": meter.lost}
+
+    def _penalty(self, strength: float) -> Penalty:
+        rule = PenaltyRule("objective", self.settings.schedule, strength)
+        penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
+        penalty.start(self.warmup.loss, initial_costs(self.task))
+        return penalty
+
+    def _finetune(
+        self, task: Task, strength: float, result: Discretised, spent: Mapping[str, Any], share: float | None
+    ) -> dict[str, Any]:
+        costs = task.hardware.measure(result.network, task.input_shape)
+        meter, epochs = Meter(task.standard_macs, task.compute), self.lengths.finetune
+        if share is not None:
+            with_search = Meter(task.standard_macs, task.compute)
+            with_search.add(spent)
+            epochs = epochs_within(task, with_search, costs["macs"], share, epochs)
+        phase = Phase("finetune", task.recipe.finetune, epochs, f"finetune-{strength:g}", patience=task.recipe.patience)
+        network = to_device(copy.deepcopy(result.network), task.compute)
+        tuned = fit(task, network, meter, phase, macs=costs["macs"])
+        rows = [row | result.free_channels.columns for row in tuned.rows]
+        state = {"network": network.cpu().state_dict(), "costs": costs, "rows": rows}
+        return state | {"meter": meter.state(), "lost": meter.lost}
+
+
+def _used(meter_state: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """The phases of a meter's state in which anything was spent."""
+    return {phase: dict(usage) for phase, usage in meter_state.items() if any(usage.values())}
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    for path in (folder / "checkpoints").glob("*.pt"):
+        path.unlink()
