@@ -16,7 +16,8 @@ from suite.space.budget import Budget
 from suite.space.choice_space import ChoiceSpace
 from suite.space.groups import Groups, Widths
 from suite.space.importance import channel_importance
-from suite.space.slicing import slice_channels
+from suite.space.projection import ProjectedNetwork, project_network
+from suite.space.slicing import paste_channels, slice_channels
 from suite.space.width_space import WidthSpace
 from suite.task.task import Task
 
@@ -27,6 +28,26 @@ class Architecture:
 
     widths: Widths
     selection: Selection | None = None
+
+
+@dataclass(frozen=True)
+class Subnetwork:
+    """A network as the open channels of a larger one on the CPU, whose widths are those of `space`."""
+
+    whole: nn.Module
+    space: WidthSpace
+    open_channels: Sequence[Tensor]
+
+    def build(self) -> nn.Module:
+        """The network."""
+        return slice_channels(self.whole, self.space.network, self.space.groups, self.open_channels)
+
+    def project(self, trained: nn.Module, budget: Budget, projection: str) -> ProjectedNetwork:
+        """`trained`, the network after a training, projected: what refill gives back has the larger one's weights."""
+        network, groups = self.space.network, self.space.groups
+        whole = paste_channels(self.whole, trained.cpu(), network, groups, self.open_channels)
+        importance = channel_importance(whole, network, groups)
+        return project_network(whole, self.space, budget, projection, importance, self.open_channels)
 
 
 class Domain(Protocol):
@@ -51,7 +72,7 @@ class Domain(Protocol):
     def branch_names(self, architecture: Architecture) -> dict[str, str]:
         """The chosen branch at each position; empty where there are no layer choices."""
 
-    def build_network(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> nn.Module:
+    def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> "Subnetwork":
         """The network on the CPU, with weights from `warmed_up` (its most important channels).
 
         Where that is None, weights are initialised from the random stream that `label` names.
@@ -132,14 +153,15 @@ class WidthDomain:
         """Empty: there are no layer choices."""
         return {}
 
-    def build_network(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> nn.Module:
-        """The warmed-up reference network without its least important channels, or a newly initialised one."""
+    def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> Subnetwork:
+        """Of the warmed-up reference network without its least important channels, or of a newly initialised one."""
         space = self.task.space
         if warmed_up is None:
-            return space.thin(self.task.new_network(label), architecture.widths)
+            whole = self.task.new_network(label)
+            return Subnetwork(whole, space, _open_first(space, _in_order(space), architecture.widths))
         if id(warmed_up) not in self._orders:
             self._orders[id(warmed_up)] = _sort_channels(warmed_up, space)
-        return _keep_first(warmed_up, space, self._orders[id(warmed_up)], architecture.widths)
+        return Subnetwork(warmed_up, space, _open_first(space, self._orders[id(warmed_up)], architecture.widths))
 
     def smallest(self, budget: Budget) -> Architecture:
         """The widths that showed planning that the budget can be met: mostly one channel in each group."""
@@ -189,16 +211,16 @@ class ChoiceDomain:
         """The chosen branch at each position."""
         return self.space.named(_selection_of(architecture))
 
-    def build_network(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> nn.Module:
-        """The branches of the warmed-up supernet without their least important channels, or newly initialised ones."""
+    def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> Subnetwork:
+        """Of the branches of the warmed-up supernet, or of newly initialised ones, the most important channels."""
         selection = _selection_of(architecture)
         supernet = self.task.new_supernet(label) if warmed_up is None else warmed_up
         network = select_branches(supernet, self.space.supernet_graph, selection)
-        if not self.space.masked:
-            return network
         space = WidthSpace(trace(network, self.task.input_shape), self.task.hardware)
+        if not self.space.masked:
+            return Subnetwork(network, space, space.groups.open_all())
         widths = self._widths_of_branches(architecture, space)
-        return _keep_first(network, space, _sort_channels(network, space), widths)
+        return Subnetwork(network, space, _open_first(space, _sort_channels(network, space), widths))
 
     def _widths_of_branches(self, architecture: Architecture, space: WidthSpace) -> list[int]:
         """The architecture's widths in the channel groups of `space`, the space of its branches alone.
@@ -242,9 +264,13 @@ def _sort_channels(network: nn.Module, space: WidthSpace) -> list[Tensor]:
     return [torch.argsort(values, descending=True, stable=True) for values in importance]
 
 
-def _keep_first(network: nn.Module, space: WidthSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> nn.Module:
-    """A copy of `network` with the first channels of each group in the order given, as many as `widths` says."""
+def _in_order(space: WidthSpace) -> list[Tensor]:
+    return [torch.arange(size) for size in space.groups.sizes]
+
+
+def _open_first(space: WidthSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
+    """The first channels of each group in the order given, as many as `widths` says, as masks."""
     open_channels = [torch.zeros(size, dtype=torch.bool) for size in space.groups.sizes]
     for mask, order, width in zip(open_channels, orders, widths, strict=True):
         mask[order[:width]] = True
-    return slice_channels(network, space.network, space.groups, open_channels)
+    return open_channels

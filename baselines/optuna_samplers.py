@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import optuna
-from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
 _SMALLEST_POPULATION, _LARGEST_POPULATION = 4, 50  # 50 is Optuna's default
 _STARTUP = 10  # Optuna's default: so many random trials before TPE models anything
@@ -21,7 +21,7 @@ def population_size(trials: int) -> int:
 
 
 def startup_trials(trials: int) -> int:
-    """Random trials before TPE models anything: a quarter of a search of `trials` trials, from 4 to Optuna's 10."""
+    """Random trials before a sampler models anything: a quarter of `trials` trials, from 4 to Optuna's 10."""
     return max(_SMALLEST_POPULATION, min(_STARTUP, trials // 4))
 
 
@@ -29,6 +29,7 @@ SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
     "nsga2": lambda trials, seed: NSGAIISampler(population_size=population_size(trials), seed=seed),
     "nsga3": lambda trials, seed: NSGAIIISampler(population_size=population_size(trials), seed=seed),
     "tpe": lambda trials, seed: TPESampler(n_startup_trials=startup_trials(trials), seed=seed),
+    "gp": lambda trials, seed: GPSampler(n_startup_trials=startup_trials(trials), seed=seed),
     "random": lambda trials, seed: RandomSampler(seed=seed),
 }
 """Name -> function of (number of trials, random seed) that makes a sampler for a search of so many trials."""

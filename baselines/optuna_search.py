@@ -1,8 +1,9 @@
-"""Black-box search with Optuna's samplers: evolution (NSGA-II, NSGA-III), TPE or random draws over layer widths.
+"""Black-box search with Optuna's samplers: evolution, TPE, Gaussian processes or random draws over layer widths.
 
-What a practitioner would take off the shelf. Objectives are the validation score and, for each limited metric, the cost
-over the reference network's. Exact costs are known before anything is trained: their relative violations are the
-trial's constraints (Deb's constrained domination in NSGA-II), and a network that exceeds the budget is never trained.
+What a practitioner would take off the shelf. The objective is the validation score alone, or that and, for each limited
+metric, the cost over the reference network's. Exact costs are known before anything is trained: cost/target - 1 of each
+is a constraint of the trial (at most 0 where it holds; Deb's constrained domination in NSGA-II), and a network that
+exceeds the budget is never trained.
 One that meets it is trained for a few epochs, which gives its proxy score; the best of them are fine-tuned with the
 recipe in the end.
 
@@ -24,11 +25,13 @@ from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import UNAFFORDABLE, StudyLoop
 from baselines.optuna_trials import TrialEvaluator, history_rows, trained_trials
 from suite.space.budget import Budget
+from suite.space.projection import check_projection
 from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
 from suite.task.meter import Meter, Usage
 from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import Candidate, SearchResult, Task, stream_seed
 
+OBJECTIVES = ("score", "score_and_costs")
 WEIGHTS = ("inherited", "scratch")
 MAX_IDLE_TRIALS = 1000
 """So many trials in a row that trained nothing end a search that only its cost limits: it would never be spent."""
@@ -38,14 +41,17 @@ MAX_IDLE_TRIALS = 1000
 class OptunaSearch:
     """Search widths and layer choices with an Optuna sampler, fine-tune the best networks.
 
-    sampler: nsga2, nsga3, tpe or random. Population size and start-up follow the number of trials that can be paid for
-        (see `population_size`), if all were as costly as the largest evenly thinned network that meets the budget.
+    sampler: nsga2, nsga3, tpe, gp or random. Population size and start-up follow the number of trials
+        that can be paid for (see `population_size`), if all were as costly as the largest evenly thinned network that
+        meets the budget.
+    objectives: score, what networks are judged by; or score_and_costs, a front over all limited costs.
     trials, cost_limit: where the search ends, whichever comes first. Every proposal is a trial, trained or not. The
         limit is in standard trainings of the reference network and holds for all that the method costs, warm-up and
         fine-tuning included; the first network that it cannot pay for ends the search (but while none was trained, the
         sampler is asked again).
     proxy_epochs: epochs of a trial; a quarter of the recipe's where null.
     weights: inherited (the most important channels of the shared warm-up) or scratch (no warm-up).
+    projection: of the best networks, before their fine-tuning; refill gives back channels of the warmed-up network.
     finetune_best: so many of the networks are fine-tuned and returned, best proxy score first.
     levels: widths to choose from in each channel group, evenly spaced from 1 to full; a layer choice has its branches.
 
@@ -53,20 +59,22 @@ class OptunaSearch:
     instead with the recipe's fine-tuning.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
 
     name: str = "nsga2"
     sampler: str = "nsga2"
+    objectives: str = "score_and_costs"
     trials: int | None = None
     cost_limit: float | None = 3.0
     proxy_epochs: int | None = None
     weights: str = "inherited"
     finetune_best: int = 1
+    projection: str = "none"
     levels: int = 8
 
     def __post_init__(self) -> None:
-        for key, choices in (("sampler", tuple(SAMPLERS)), ("weights", WEIGHTS)):
+        for key, choices in (("sampler", tuple(SAMPLERS)), ("objectives", OBJECTIVES), ("weights", WEIGHTS)):
             if getattr(self, key) not in choices:
                 raise ValueError(f"method.{key}={getattr(self, key)}: choices are {', '.join(choices)}")
         for key in ("trials", "proxy_epochs", "finetune_best", "levels"):
@@ -74,6 +82,7 @@ class OptunaSearch:
             if value is not None and value < least:
                 raise ValueError(f"method.{key}={value}: must be at least {least}")
         check_cost_limit(self.cost_limit)
+        check_projection(self.projection)
         if self.trials is None and self.cost_limit is None:
             raise ValueError("method.trials=null, method.cost_limit=null: one of them must end the search")
 
@@ -93,6 +102,8 @@ class OptunaSearch:
             domain_of(task, self.levels),
             TrialBudget(task, meter, self.cost_limit, proxy_epochs, lengths.finetune, self.finetune_best),
             warmup.network if warmup else None,
+            by_cost=self.objectives == "score_and_costs",
+            projection=self.projection,
         )
         return self._finetune_best(evaluator, warmup, self._run_trials(evaluator))
 
@@ -106,7 +117,9 @@ class OptunaSearch:
         """Search, or continue a search that was killed; the trials in the order of their numbers."""
         task, meter, domain = evaluator.task, evaluator.meter, evaluator.domain
         expected_trials = self._expected_trials(evaluator)
-        objectives = ["score", *(f"{metric} over reference" for metric in evaluator.budget.targets)]
+        objectives = ["score"]
+        if evaluator.by_cost:
+            objectives += [f"{metric} over reference" for metric in evaluator.budget.targets]
         with closing(StudyFile(task.workspace.folder / "study.db", objectives)) as file:
             loop = StudyLoop(
                 domain.level_counts,

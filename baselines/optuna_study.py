@@ -57,13 +57,13 @@ class TrialResult:
 
     state: one of the states above, stored as the user attribute `trial_state`.
     values: one for each objective; None for a trial that FAILs, which samplers ignore.
-    violations: relative violation of each constraint, 0 where it holds.
+    constraints: of each limit cost/target - 1, at most 0 where it holds.
     attributes: further user attributes of the trial, as JSON can hold them.
     """
 
     state: str
     values: Sequence[float] | None
-    violations: Mapping[str, float] = field(default_factory=dict)
+    constraints: Mapping[str, float] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -121,8 +121,8 @@ class StudyLoop:
 
     def _log_result(self, trial: Trial, result: TrialResult, start: float) -> FrozenTrial:
         """Tell the sampler the result and store the trial; `start` is when it began, by `time.perf_counter`."""
-        for name, violation in result.violations.items():
-            trial.set_constraint(name, violation)
+        for name, value in result.constraints.items():
+            trial.set_constraint(name, value)
         milliseconds = 1e3 * (time.perf_counter() - start)
         attributes = {STATE: result.state, **result.attributes, **self._snapshot(), "milliseconds": milliseconds}
         for name, value in attributes.items():

@@ -13,6 +13,7 @@ from baselines.optuna_domain import Architecture, Domain
 from baselines.optuna_file import STATE
 from baselines.optuna_study import DIVERGED, INFEASIBLE, TRAINED, UNAFFORDABLE, Proposal, TrialResult
 from suite.space.budget import Budget
+from suite.space.projection import ProjectedNetwork
 from suite.task.cost_limit import epochs_within
 from suite.task.evaluation import evaluate, to_device
 from suite.task.meter import Meter
@@ -38,6 +39,8 @@ class TrialEvaluator:
         meter: charged for every training.
         domain: what a proposal's levels mean.
         trial_budget: what may be spent.
+        by_cost: whether each limited cost is an objective, too, and not only a constraint.
+        projection: of the best networks, before their fine-tuning.
         warmed_up: the trained reference network that weights are inherited from; None: newly initialised weights.
     """
 
@@ -49,16 +52,20 @@ class TrialEvaluator:
         domain: Domain,
         trial_budget: TrialBudget,
         warmed_up: nn.Module | None,
+        *,
+        by_cost: bool = True,
+        projection: str = "none",
     ) -> None:
         self.task, self.budget, self.meter = task, budget, meter
         self.domain, self.trial_budget = domain, trial_budget
+        self.by_cost, self.projection = by_cost, projection
         self._warmed_up = None if warmed_up is None else warmed_up.cpu()
         self._chance_score = self._score_untrained_network()
 
     def _score_untrained_network(self) -> float:
         """Validation score of the smallest network, untrained: about that of guessing, whatever the score's scale."""
         smallest = self.domain.smallest(self.budget)
-        network = to_device(self.domain.build_network(smallest, "guessing", None), self.task.compute)
+        network = to_device(self.domain.subnetwork(smallest, "guessing", None).build(), self.task.compute)
         return evaluate(self.task, network, self.task.validation, self.meter, self._macs(smallest))
 
     def evaluate(self, proposal: Proposal) -> TrialResult:
@@ -69,25 +76,27 @@ class TrialEvaluator:
         """
         architecture = self.domain.decode(proposal.levels)
         costs = self.domain.exact_costs(architecture)
-        violations = self.budget.violations(costs)
+        constraints = {c.metric: costs[c.metric] / c.target - 1 for c in self.budget.constraints}
         attributes: dict[str, Any] = {**self.domain.describe(architecture), "costs": costs}
         trained = trained_trials(proposal.finished_trials)
         worst = self._objectives(min([self._chance_score, *(t.values[0] for t in trained)]), costs)
         if not self.budget.fits(costs):
-            return TrialResult(INFEASIBLE, worst, violations, attributes)
+            return TrialResult(INFEASIBLE, worst, constraints, attributes)
         if not self.trial_budget.can_afford(costs["macs"], [t.user_attrs["costs"]["macs"] for t in trained]):
-            return TrialResult(UNAFFORDABLE, None, violations, attributes)
+            return TrialResult(UNAFFORDABLE, None, constraints, attributes)
         try:
             _, training = self._train(f"trial-{proposal.number}", architecture, self.meter)
         except Diverged as error:
-            return TrialResult(DIVERGED, worst, violations, {**attributes, "reason": str(error)})
+            return TrialResult(DIVERGED, worst, constraints, {**attributes, "reason": str(error)})
         attributes["rows"], score = training.rows, training.best_score
         if not math.isfinite(score):
-            return TrialResult(DIVERGED, worst, violations, {**attributes, "reason": f"validation score is {score}"})
-        return TrialResult(TRAINED, self._objectives(score, costs), violations, attributes)
+            return TrialResult(DIVERGED, worst, constraints, {**attributes, "reason": f"validation score is {score}"})
+        return TrialResult(TRAINED, self._objectives(score, costs), constraints, attributes)
 
     def _objectives(self, score: float, costs: Mapping[str, float]) -> list[float]:
-        """The score, and the cost of each limited metric over the reference network's."""
+        """The score, and where costs are objectives that of each limited metric over the reference network's."""
+        if not self.by_cost:
+            return [score]
         return [score, *(costs[metric] / self.task.space.reference_costs[metric] for metric in self.budget.targets)]
 
     def _train(self, label: str, architecture: Architecture, meter: Meter) -> tuple[nn.Module, Fit]:
@@ -100,13 +109,18 @@ class TrialEvaluator:
 
     def _untrained_network(self, label: str, architecture: Architecture) -> nn.Module:
         """The network that a training starts from, with inherited weights where there are any."""
-        return self.domain.build_network(architecture, label, self._warmed_up)
+        return self.domain.subnetwork(architecture, label, self._warmed_up).build()
 
     def finetune(self, trial: FrozenTrial) -> FinetunedNetwork:
-        """Fine-tune a trial's network; where that diverges, it is returned as its trial left it."""
+        """Project and fine-tune a trial's network; where that diverges, it is returned as its trial left it."""
         architecture = self.domain.decode(trial.params)
+        trained = self._load_trained(trial, architecture)
+        part = self.domain.subnetwork(architecture, f"trial-{trial.number}", self._warmed_up)
+        projected = part.project(trained, self.budget, self.projection)
+        if not self._epochs(projected.network):  # fine-tuning was reserved for the network as it is
+            projected = part.project(trained, self.budget, "none")
         try:
-            return self._finetune(self._load_trained(trial, architecture), f"finetune-{trial.number}", architecture)
+            return self._finetune(projected, f"finetune-{trial.number}", architecture)
         except Diverged:
             network = self._load_trained(trial, architecture)
             return FinetunedNetwork(network, Fit(), self.domain.branch_names(architecture))
@@ -114,7 +128,9 @@ class TrialEvaluator:
     def finetune_smallest(self) -> FinetunedNetwork:
         """Train the space's smallest network, which meets every accepted budget, with the settings of fine-tuning."""
         smallest = self.domain.smallest(self.budget)
-        return self._finetune(self._untrained_network("smallest", smallest), "finetune-smallest", smallest)
+        part = self.domain.subnetwork(smallest, "smallest", self._warmed_up)
+        projected = part.project(part.build(), self.budget, self.projection)
+        return self._finetune(projected, "finetune-smallest", smallest)
 
     def _load_trained(self, trial: FrozenTrial, architecture: Architecture) -> nn.Module:
         """A trial's network as its training left it, from the checkpoint; it was charged in the trial."""
@@ -123,14 +139,21 @@ class TrialEvaluator:
         )
         return network
 
-    def _finetune(self, network: nn.Module, label: str, architecture: Architecture) -> FinetunedNetwork:
-        recipe, macs = self.task.recipe, self._macs(architecture)
-        epochs, limit = self.trial_budget.finetune_epochs, self.trial_budget.cost_limit
-        if limit is not None:  # fewer epochs only for the smallest network, for which nothing was reserved
-            epochs = epochs_within(self.task, self.meter, macs, limit, epochs)
-        phase = Phase("finetune", recipe.finetune, epochs, label, recipe.patience)
+    def _finetune(self, projected: ProjectedNetwork, label: str, architecture: Architecture) -> FinetunedNetwork:
+        recipe, network = self.task.recipe, to_device(projected.network, self.task.compute)
+        macs = self.task.hardware.measure(network, self.task.input_shape)["macs"]
+        phase = Phase("finetune", recipe.finetune, max(1, self._epochs(network)), label, recipe.patience)
         training = fit(self.task, network, self.meter, phase, macs=macs)
+        training.rows[:] = [row | projected.free_channels.columns for row in training.rows]
         return FinetunedNetwork(network, training, self.domain.branch_names(architecture))
+
+    def _epochs(self, network: nn.Module) -> int:
+        """Epochs of fine-tuning: those of the recipe, or fewer where nothing was reserved for this network."""
+        epochs, limit = self.trial_budget.finetune_epochs, self.trial_budget.cost_limit
+        if limit is None:
+            return epochs
+        macs = self.task.hardware.measure(network, self.task.input_shape)["macs"]
+        return epochs_within(self.task, self.meter, macs, limit, epochs, at_least=0)
 
     def _macs(self, architecture: Architecture) -> float:
         return self.domain.exact_costs(architecture)["macs"]

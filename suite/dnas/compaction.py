@@ -8,15 +8,14 @@ weights is sliced in the same way.
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import chain
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from suite.dnas.fold import FoldedNetwork
 from suite.hardware.layers import WEIGHTED, Network
 from suite.space.groups import Groups
-from suite.space.slicing import slice_channels
+from suite.space.slicing import fill_with_indices, slice_channels
 
 Indices = Mapping[str, Tensor]
 """For each tensor of a state dict, the index of each of its numbers in the flattened tensor of the whole network.
@@ -64,7 +63,7 @@ def shrink_network(
     small = slice_channels(plain, layers, groups, present)
     if any(_is_channels_last(p) for p in plain.parameters()):
         small = small.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    numbered = slice_channels(_fill_with_indices(plain), layers, groups, present)
+    numbered = slice_channels(fill_with_indices(plain), layers, groups, present)
     indices = FoldedNetwork(numbered, layers, groups, present).network.state_dict()
     folded = FoldedNetwork(small, layers, groups, present)
     for mine, theirs in zip(folded.network.parameters(), whole.network.parameters(), strict=True):
@@ -114,13 +113,6 @@ def transfer_optimiser(
 
 def _expand_state(value: Tensor, shape: torch.Size, indices: Tensor | None) -> Tensor:
     return value if indices is None else value.new_zeros(shape).put_(indices, value)
-
-
-def _fill_with_indices(network: nn.Module) -> nn.Module:
-    """`network` itself with each number replaced by its index in its flattened tensor; float64 holds them exactly."""
-    for tensor in chain(network.parameters(), network.buffers()):
-        tensor.data = torch.arange(tensor.numel(), dtype=torch.float64, device=tensor.device).view(tensor.shape)
-    return network
 
 
 def _is_channels_last(tensor: Tensor) -> bool:

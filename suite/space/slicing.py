@@ -6,6 +6,7 @@ were masked, that is, contributed nothing, the smaller network computes the same
 
 import copy
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, cast
 
 import torch
@@ -38,6 +39,28 @@ def slice_channels(module: nn.Module, network: Network, groups: Groups, open_cha
         smaller.train(part.training)
         replace_module(result, layer.name, smaller)
     return result
+
+
+def paste_channels(
+    module: nn.Module, small: nn.Module, network: Network, groups: Groups, open_channels: Sequence[Tensor]
+) -> nn.Module:
+    """A copy of `module` with the numbers of `small`, which `slice_channels` made of it, where they came from.
+
+    The other channels keep the numbers that they have in `module`; other arguments as there.
+    """
+    result = copy.deepcopy(module)
+    indices = slice_channels(fill_with_indices(copy.deepcopy(module)), network, groups, open_channels).state_dict()
+    state = result.state_dict()
+    for name, value in small.state_dict().items():
+        state[name].put_(indices[name].long(), value.to(state[name]))
+    return result
+
+
+def fill_with_indices(network: nn.Module) -> nn.Module:
+    """`network` itself with each number replaced by its index in its flattened tensor; float64 holds them exactly."""
+    for tensor in chain(network.parameters(), network.buffers()):
+        tensor.data = torch.arange(tensor.numel(), dtype=torch.float64, device=tensor.device).view(tensor.shape)
+    return network
 
 
 def _slice_weights(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:

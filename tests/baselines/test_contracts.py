@@ -16,8 +16,18 @@ SMALL = {
     "unconstrained_dnas": ("method.strengths=3",),
     "duccio_layerwise": ("method.levels=[3000]", "method.tolerance=1"),
 }
-FITTING = ("duccio", "taper", "prune_to_budget", "width_scaling")
-METHODS = (*FITTING, "unconstrained_dnas", "hand_tuned")
+FITTING = ("duccio_projected", "taper", "prune_to_budget", "width_scaling", "two_budget_scaling")
+METHODS = (*FITTING, "duccio", "unconstrained_dnas", "hand_tuned")
+PROJECTED = (
+    "duccio",
+    "unconstrained_dnas",
+    "taper",
+    "prune_to_budget",
+    "width_scaling",
+    "two_budget_scaling",
+    "nsga2",
+    "gp_single",
+)
 UNLIMITED = ("duccio_layerwise",)
 """Methods without a limit on their cost."""
 BOUNDED = ("taper",)
@@ -64,3 +74,30 @@ def test_a_limit_that_is_too_small_is_refused_before_anything_is_trained(method:
     with pytest.raises(SuiteError, match=r"method\.cost_limit=0\.001: .* at least"):
         _run(tmp_path, method, "method.cost_limit=0.001")
     assert not list((tmp_path / "artefacts").glob("*/*.pt"))
+
+
+@pytest.mark.parametrize("method", PROJECTED)
+def test_every_method_takes_the_same_projection(method: str, tmp_path: Path) -> None:
+    """With refill the result fits, and no channel of any group would fit in addition."""
+    made = plan(f"method={method}", *SMALL.get(method, ()), *BUDGET, "method.projection=refill")
+    record = execute(made, Store(tmp_path, "test"), Progress())
+    assert record.feasible, record.error
+    space = made.task.space
+    widths = [record.widths.get(name, size) for name, size in zip(space.groups.names, space.full, strict=True)]
+    for group in space.free:
+        if widths[group] < space.full[group]:
+            wider = [width + (i == group) for i, width in enumerate(widths)]
+            assert not made.budget.fits(space.exact(wider)), f"one more channel in {space.groups.names[group]} fits"
+    with pytest.raises(SuiteError, match=r"method\.projection=maybe.*none, repair, refill"):
+        plan(f"method={method}", *BUDGET, "method.projection=maybe")
+
+
+@pytest.mark.parametrize("projection", ["none", "repair", "refill"])
+def test_a_projection_costs_nothing_but_the_training_that_follows(projection: str, tmp_path: Path) -> None:
+    """Warm-up and search are charged alike whatever the projection, and fine-tuning by the network's own MACs."""
+    made = plan("method=duccio", *BUDGET, f"method.projection={projection}")
+    record = execute(made, Store(tmp_path, "test"), Progress())
+    phases = record.meter["phases"]
+    reference = made.task.space.reference_costs["macs"]
+    assert phases["warmup"]["macs"] == phases["search"]["macs"] == 3 * 2 * 320 * reference
+    assert phases["finetune"]["macs"] == 3 * 2 * 320 * record.costs["macs"]

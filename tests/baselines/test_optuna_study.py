@@ -97,7 +97,7 @@ def test_violations_reach_the_study_as_constraints(sampler: str, tmp_path: Path)
     for trials in (loop.trials, stored):
         assert len(trials) == 30
         for trial in trials:
-            assert trial.constraints == pytest.approx(synthetic(Proposal(0, trial.params, ())).violations)
+            assert trial.constraints == pytest.approx(synthetic(Proposal(0, trial.params, ())).constraints)
     assert {max(trial.constraints.values()) > 0 for trial in stored} == {True, False}
     study = optuna.load_study(study_name="search", storage=f"sqlite:///{tmp_path / 'study.db'}")
     assert all(max(trial.constraints.values()) == 0 for trial in study.best_trials), "Optuna takes only what fits"
