@@ -19,15 +19,10 @@ SMALL = {
 FITTING = ("duccio_projected", "taper", "prune_to_budget", "width_scaling", "two_budget_scaling")
 METHODS = (*FITTING, "duccio", "unconstrained_dnas", "hand_tuned")
 PROJECTED = (
-    "duccio",
-    "unconstrained_dnas",
-    "taper",
-    "prune_to_budget",
-    "width_scaling",
-    "two_budget_scaling",
-    "nsga2",
-    "gp_single",
+    *("duccio", "unconstrained_dnas", "taper", "prune_to_budget"),
+    *("width_scaling", "two_budget_scaling", "nsga2", "tpe_single"),
 )
+"""Methods that return a network before its final training."""
 UNLIMITED = ("duccio_layerwise",)
 """Methods without a limit on their cost."""
 BOUNDED = ("taper",)
