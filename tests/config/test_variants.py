@@ -34,7 +34,7 @@ def test_the_searched_space_is_part_of_the_variant() -> None:
 
 
 def test_numbers_written_differently_are_no_variant() -> None:
-    assert plan("method=unconstrained_dnas", "method.strengths=9", "method.decades=1.50").variant == {}
+    assert plan("method=unconstrained_dnas", "method.fewest=2", "method.decades=1.50").variant == {}
 
 
 def test_options_are_all_of_them() -> None:

@@ -83,7 +83,7 @@ def test_the_result_fits_and_is_recorded_with_its_branches(tmp_path: Path, space
     record = execute(made, store, Progress())
     assert record.status == "done", record.error
     assert record.feasible
-    assert record.method == "duccio"
+    assert record.method == "duccio_projected"
     assert record.variant == {"space": space} | ({"choices.sampling": "softmax"} if sampling == "softmax" else {})
     folder = store.run_folder(made.id)
     architecture = json.loads((folder / "architecture.json").read_text())
@@ -156,5 +156,5 @@ def test_a_cost_limit_counts_all_branches(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("space", ["choices", "both"])
 def test_dual_ascent_is_refused_where_a_step_has_two_passes(space: str) -> None:
-    with pytest.raises(SuiteError, match=f"space={space}: method duccio searches masks only"):
+    with pytest.raises(SuiteError, match=f"space={space}: method duccio_projected searches masks only"):
         plan(f"space={space}", "method.penalty.schedule=dual")

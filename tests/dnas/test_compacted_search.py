@@ -21,7 +21,7 @@ SETTINGS = ("budget.weights=25%", "budget.latency=50%", "recipe.mask_lr=0.006", 
 def _search(folder: Path, *overrides: str, shape: str = "hinge", **options: Any) -> tuple[SearchResult, Meter]:
     of, plan = task(folder, *SETTINGS, *overrides)
     meter = Meter(of.standard_macs)
-    method = Duccio(penalty=PenaltyRule(shape=shape, schedule="constant"), **options)
+    method = Duccio(penalty=PenaltyRule(shape=shape, schedule="constant", strength=10), **options)
     return method.search(of, plan.budget, meter), meter
 
 
@@ -37,7 +37,7 @@ def test_the_same_channels_close_for_less(tmp_path: Path, shape: str) -> None:
     for metric in ("weights", "macs", "latency", "ram"):
         assert _column(compact, f"cost/{metric}") == _column(whole, f"cost/{metric}")
     assert _column(compact, "loss") == pytest.approx(_column(whole, "loss"), rel=1e-2)
-    assert spent.report()["standard_trainings"]["search"] < 0.5
+    assert spent.report()["standard_trainings"]["search"] < 0.8
     assert full.report()["standard_trainings"]["search"] == pytest.approx(1.0)
 
 
@@ -56,7 +56,7 @@ def test_where_momentum_could_reopen_channels_everything_is_computed(tmp_path: P
 
 
 def test_where_the_penalty_can_reopen_channels_everything_is_computed(tmp_path: Path) -> None:
-    result, meter = _search(tmp_path, shape="abs")
+    result, meter = _search(tmp_path, "recipe.mask_lr=0.1", shape="abs")
     assert meter.report()["standard_trainings"]["search"] == pytest.approx(1.0)
     costs = _column(result, "cost/macs")
     assert any(later > earlier for earlier, later in pairwise(costs)), "channels did reopen"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tasks import task, without_examples
+from tasks import plan, task, without_examples
 
 from suite.dnas.duccio import Duccio
 from suite.dnas.duccio_layerwise import DuccioLayerwise
@@ -169,3 +169,29 @@ def test_a_small_limit_shortens_warm_up_and_search_in_proportion(tmp_path: Path)
     phases = [row["phase"] for row in result.history]
     assert (phases.count("warmup"), phases.count("search")) == (3, 2)
     assert meter.report()["standard_trainings"]["total"] <= 1.2
+
+
+def test_by_default_it_is_the_papers_method(tmp_path: Path) -> None:
+    """Hinge, ramp, Eq. 13 as it stands, the best validation score of the last quarter, and no projection."""
+    assert Duccio() == plan("method=duccio").method
+    assert Duccio().penalty == PenaltyRule("hinge", "ramp", "eq13")
+    fast = ("recipe.mask_lr=0.05", "recipe.epochs=8")
+    of, _, result, _ = _search(tmp_path, Duccio(), *BUDGET, *fast)
+    late = [row for row in result.history if row["phase"] == "search"][6:]
+    best = max(late, key=lambda row: row["score"])
+    costs = of.hardware.measure(result.candidates[0].network, of.input_shape)
+    assert {metric: best[f"cost/{metric}"] for metric in costs} == costs
+
+
+@pytest.mark.parametrize("name", ["duccio_projected", "duccio_scripts"])
+def test_every_deviation_from_the_paper_is_named(name: str) -> None:
+    made = plan(f"method={name}", nodes={"recipe.script_strengths": {"weights": 5.0}})
+    same = {"penalty.strength": "scripts"} if name == "duccio_scripts" else {}
+    assert made.variant == same, "duccio_projected has a name of its own"
+    assert made.method.projection == ("refill" if name == "duccio_projected" else "none")
+
+
+def test_the_scripts_strengths_need_a_recipe_that_has_them(tmp_path: Path) -> None:
+    of, made = task(tmp_path, *BUDGET)
+    with pytest.raises(ValueError, match=r"penalty\.strength=scripts.*preset=paper"):
+        Duccio(penalty=PenaltyRule(strength="scripts")).check(of, made.budget)

@@ -121,7 +121,7 @@ def test_levels_are_met_and_the_budget_still_holds(tmp_path: Path) -> None:
 
 def test_the_refinement_starts_from_duccios_network_and_only_shrinks_it(tmp_path: Path) -> None:
     of, made = task(tmp_path / "duccio", *BUDGET)
-    duccio = Duccio().search(of, made.budget, Meter(of.standard_macs))
+    duccio = Duccio(projection="refill").search(of, made.budget, Meter(of.standard_macs))
     before = _space(of, duccio.candidates[0].network)
     of, _, result, _ = _refined(tmp_path / "refined", *BUDGET)
     refined = _space(of, result.candidates[0].network)
@@ -167,7 +167,7 @@ def test_an_empty_budget_refines_the_trained_reference_network(tmp_path: Path) -
 
 def test_where_no_layer_is_near_a_level_duccios_network_is_returned(tmp_path: Path) -> None:
     of, made = task(tmp_path / "duccio", *BUDGET)
-    duccio = Duccio().search(of, made.budget, Meter(of.standard_macs))
+    duccio = Duccio(projection="refill").search(of, made.budget, Meter(of.standard_macs))
     _, _, result, _ = _refined(tmp_path / "refined", *BUDGET, levels=[44_000, 400_000])
     expected, returned = (r.candidates[0].network.state_dict() for r in (duccio, result))
     assert all(torch.equal(expected[key], returned[key]) for key in expected)
@@ -264,7 +264,7 @@ def test_a_record_holds_the_counts(tmp_path: Path) -> None:
         ({"levels": [0, 300]}, r"method\.levels"),
         ({"levels": ["44kB"]}, r"method\.levels"),
         ({"tolerance": -0.1}, r"method\.tolerance=-0.1"),
-        ({"projection": "refill"}, r"method\.projection=refill: choices are off, repair"),
+        ({"projection": "maybe"}, r"method\.projection=maybe: choices are none, repair, refill"),
     ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], named: str) -> None:

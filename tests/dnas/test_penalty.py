@@ -113,6 +113,31 @@ def test_ramp_starts_at_one_percent_and_is_full_from_half_time(epochs: int) -> N
     assert all(s == pytest.approx(1.0) for e, s in enumerate(strengths) if e >= epochs / 2)
 
 
+def test_the_ramp_rises_from_epoch_to_epoch_and_not_within_one() -> None:
+    penalty = _started()
+    assert [penalty.strength("weights", e) / 0.01 for e in (0, 0.99, 1, 1.5, 2)] == pytest.approx(
+        [0.01, 0.01, 0.208, 0.208, 0.406]
+    )
+
+
+def test_the_strengths_of_the_scripts_depend_on_no_loss() -> None:
+    """lambda (C - T) is what the recipe says: of ResNet8 13.9, which gives the scripts' 2.4e-4 at 19,300 B."""
+    for loss in (0.6, 6.0):
+        penalty = Penalty(PenaltyRule(strength="scripts"), {"weights": 19_300.0}, 10, {"weights": 13.9})
+        penalty.start(loss, {"weights": 77_360.0})
+        assert penalty.strengths["weights"] == pytest.approx(2.4e-4, rel=0.005)
+
+
+def test_a_metric_that_the_scripts_do_not_limit_is_named() -> None:
+    rule = PenaltyRule(strength="scripts")
+    rule.check_script_strengths(["weights"], {"weights": 13.9, "macs": 140.0})
+    with pytest.raises(ValueError, match=r"no strength for ram\. Known: weights"):
+        rule.check_script_strengths(["weights", "ram"], {"weights": 13.9})
+    with pytest.raises(ValueError, match="preset=paper has them"):
+        rule.check_script_strengths(["weights"], {})
+    PenaltyRule().check_script_strengths(["ram"], {})
+
+
 def test_shapes_and_schedules() -> None:
     assert _started(schedule="constant")({"weights": _cost(100.0)}, 0).item() == pytest.approx(0.6)
     assert _started(shape="abs", schedule="constant")({"weights": _cost(20.0)}, 0).item() == pytest.approx(0.2)

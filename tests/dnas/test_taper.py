@@ -104,7 +104,7 @@ def test_gates_computed_before_a_kill_are_not_computed_again(
     uninterrupted: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of, budget, first, meter = uninterrupted
-    monkeypatch.setattr("suite.dnas.taper.gate_importance", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("suite.dnas.gates.gate_importance", lambda *_: pytest.fail("computed again"))
     again = Meter(of.standard_macs)
     second = Taper(tighten=3).search(of, budget, again)
     assert second.history == first.history
@@ -126,7 +126,7 @@ def test_a_kill_at_any_checkpoint_changes_nothing(
         save(path, state)
 
     with monkeypatch.context() as patch:
-        for module in ("suite.task.training", "suite.dnas.taper"):
+        for module in ("suite.task.training", "suite.dnas.gates"):
             patch.setattr(f"{module}.save_tensors", kill)
         with pytest.raises(KeyboardInterrupt):
             _search(tmp_path / "killed", method)
