@@ -65,7 +65,9 @@ class AnomalyDetection:
     """Reconstruction of normal sounds; a clip is the more anomalous the larger its mean error over all windows.
 
     The score is the ROC AUC over all test clips. Networks are chosen by reconstruction error, since validation clips
-    are all normal. Inputs stay in dB, as in MLPerf Tiny, so that loud bands weigh more than quiet ones.
+    are all normal. Inputs are dB, unscaled, so that the loss is a mean square in dB^2 and loud bands weigh more than
+    quiet ones: MLPerf Tiny's published convention (mlcommons/tiny 1afd2c9,
+    benchmark/training/anomaly_detection/common.py, `file_to_vector_array`), followed whatever it scores.
     """
 
     version: ClassVar[int] = 1

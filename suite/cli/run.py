@@ -6,14 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
 from suite.cli.console import print_error, set_up_logging
 from suite.cli.progress import show_progress
 from suite.config.recorded import benchmark_of_job
-from suite.config.sweep import expand, parts
+from suite.config.sweep import expand, expand_for_print, parts
 from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun
@@ -57,6 +57,9 @@ def _deploy(job: DictConfig, run: FoundRun) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Check the jobs of a call, run them and tell how they ended; the exit code."""
     calls = parts(arguments)
+    if printed := [sweep for call in calls if (sweep := expand_for_print(call)) is not None]:
+        _print_jobs(itertools.chain(*printed))
+        return 0
     try:
         with show_progress() as progress:
             jobs.session = jobs.Session(progress)
@@ -76,6 +79,13 @@ def main(arguments: Sequence[str]) -> int:
     summary, failed = jobs.session.summary()
     log.info(summary)
     return 1 if failed else 0
+
+
+def _print_jobs(configs: Iterable[DictConfig]) -> None:
+    """Print each job's configuration, a YAML document a job, its interpolations resolved."""
+    for config in configs:
+        print("---")
+        print(OmegaConf.to_yaml(config, resolve=True), end="")
 
 
 def _with_extras(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:

@@ -26,7 +26,7 @@ from suite.hardware.costs import HardwareModel
 from suite.records.labels import run_label
 from suite.records.store import content_id
 from suite.space.board import check_board, with_board_limits
-from suite.space.budget import Budget, Solutions, parse_budget
+from suite.space.budget import Budget, parse_budget
 from suite.space.choice_space import ChoiceSpace
 from suite.space.width_space import WidthSpace
 from suite.task.recipe import Recipe
@@ -69,10 +69,8 @@ class Plan:
         return run_label(self.benchmark.name, self.method.name, self.variant, self.budget.label, self.task.seed)
 
 
-def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
+def make_plan(config: DictConfig) -> Plan:
     """Check a configuration and resolve it; trains nothing, decodes nothing.
-
-    `solutions` are those that the budget refers to, if any: see `suite.engine.solutions`.
 
     Raises:
         SuiteError: anything in the configuration that cannot work, data that is missing, a budget out of reach.
@@ -86,7 +84,7 @@ def make_plan(config: DictConfig, solutions: Solutions | None = None) -> Plan:
     space = WidthSpace(network.layers, hardware)
     limits = plain(config.budget)
     within_board = limits.pop("board")
-    budget = parse_budget(limits, space.reference_costs, hardware.units, solutions)
+    budget = parse_budget(limits, space.reference_costs, hardware.units)
     check_board(budget, hardware.device)
     space_name = _space_name(config.space, method)
     supernet, choices = None, None

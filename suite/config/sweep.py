@@ -1,5 +1,6 @@
 """The jobs of a Hydra sweep, composed before Hydra launches the first one, so that all can be checked together."""
 
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +32,29 @@ def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
     options = get_args_parser().parse_args(list(arguments))
     if options.help or options.hydra_help or options.cfg or options.info:
         return None
+    try:
+        return _sweep_jobs(options)
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+
+def expand_for_print(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
+    """As `expand`, for a call with `--cfg job`, which Hydra itself refuses beside `-m`; None for any other call.
+
+    Raises:
+        SuiteError: Hydra refuses a configuration, or a file is no YAML.
+    """
+    options = get_args_parser().parse_args(list(arguments))
+    if options.cfg != "job":
+        return None
+    try:
+        return _sweep_jobs(options)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SuiteError(" ".join(str(error).split())) from error
+
+
+def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
+    """The jobs of a sweep, composed; None where the call is none."""
     overrides = list(options.overrides)
     if options.config_dir:
         overrides.append(f"hydra.searchpath=[file://{options.config_dir}]")
@@ -44,8 +68,6 @@ def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
         parsed = OverridesParser.create().parse_overrides([*params, *overrides])
         jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
         return iter([_compose(job) for job in jobs])
-    except (HydraException, OmegaConfBaseException):
-        return None
     except (YAMLError, UnicodeDecodeError) as error:
         catalogue(Path(options.config_dir) if options.config_dir else None)  # names the file, which not all errors do
         raise SuiteError(f"not a YAML file ({' '.join(str(error).split())})") from error

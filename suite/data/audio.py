@@ -86,10 +86,11 @@ class Mfcc:
 
 @dataclass(frozen=True)
 class LogMel:
-    """Mel spectrograms in dB, 10 log10(power + 2^-52): librosa's, as MLPerf Tiny's anomaly detection uses them.
+    """Mel spectrograms in dB, 10 log10(energy + 2^-52): librosa's, as MLPerf Tiny's anomaly detection uses them.
 
-    See mlcommons/tiny 1afd2c9, benchmark/training/anomaly_detection/common.py. The window is a periodic Hann window of
-    `n_fft` samples; the `mels` triangular filters from 0 to `rate` / 2 on Slaney's scale have equal area. Frame t is
+    See mlcommons/tiny 1afd2c9, benchmark/training/anomaly_detection/common.py, `file_to_vector_array`: 20 / power
+    log10(mel + sys.float_info.epsilon) with power 2, frames 50 to 249. The window is a periodic Hann window of `n_fft`
+    samples; the `mels` triangular filters from 0 to `rate` / 2 on Slaney's scale have equal area. Frame t is
     centred at sample t `hop`; the result are the `frames` frames from frame `first` on. None of these reaches beyond
     the clip, so librosa's padding, which differs between its versions, has no effect.
 

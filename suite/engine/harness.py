@@ -47,20 +47,18 @@ class RunningElsewhere(Exception):
     """Another process holds this run's lock."""
 
 
-def execute(
-    plan: Plan, store: Store, progress: Progress, checkpoint_seconds: float = 10.0, *, wait: bool = False
-) -> RunRecord:
+def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: float = 10.0) -> RunRecord:
     """Do one run, continue a killed one, or return the record of a finished one.
 
     A method that raises leaves a record with status "failed" and its error; its checkpoints stay.
 
     Raises:
         SuiteError: the data turned out unusable, or the method refuses the task before it trains anything.
-        RunningElsewhere: another process is doing this run, and we do not `wait` for it.
+        RunningElsewhere: another process is doing this run.
     """
     folder = store.run_folder(plan.id)
     try:
-        with store.lock(folder).acquire(timeout=-1 if wait else 0):
+        with store.lock(folder).acquire(timeout=0):
             finished = store.read(plan.id)
             if finished is not None and finished.status == "done":
                 return finished

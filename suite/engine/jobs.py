@@ -2,20 +2,17 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from suite import SuiteError
-from suite.config.build import plain
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.data.files import write_atomic
 from suite.engine.harness import RunningElsewhere, execute, make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
-from suite.engine.solutions import references, resolved_plan, without_solutions
 from suite.records.deployments import read_deployments
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
@@ -36,7 +33,6 @@ class Session:
     status_before: dict[str, tuple[Store, str | None]] = field(default_factory=dict)
     runs_to_do: int = 0
     runs_ended: int = 0
-    runs_impossible: int = 0
     to_deploy: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
@@ -61,15 +57,9 @@ class Session:
         self.status_before.setdefault(plan.id, (store, record.status if record else None))
         return record
 
-    def leave_out(self, reason: str) -> None:
-        """Leave out a run that turned out to be impossible."""
-        log.error("left out: %s", reason)
-        self.runs_impossible += 1
-        self.runs_ended += 1
-
     def summary(self) -> tuple[str, int]:
-        """A line on how the call ended, read from the records, and how many of its runs are failed, left out, or done
-        but not deployed as asked.
+        """A line on how the call ended, read from the records, and how many of its runs are failed, or done but not
+        deployed as asked.
         """
         counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
         for run_id, (store, status) in self.status_before.items():
@@ -80,13 +70,12 @@ class Session:
                 counts["failed"] += 1
             else:
                 counts["already done" if status == "done" else "run now"] += 1
-        counts["left out"], counts["not deployed"] = self.runs_impossible, self._count_not_deployed()
+        counts["not deployed"] = self._count_not_deployed()
         parts = [f"{count} {name}" for name, count in counts.items() if count]
         nothing = "; nothing was trained" if counts["already done"] == len(self.status_before) else ""
         retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
-        total = len(self.status_before) + self.runs_impossible
-        bad = counts["failed"] + counts["left out"] + counts["not deployed"]
-        return f"{total} runs: {', '.join(parts)}{nothing}{retry}", bad
+        line = f"{len(self.status_before)} runs: {', '.join(parts)}{nothing}{retry}"
+        return line, counts["failed"] + counts["not deployed"]
 
     def _count_not_deployed(self) -> int:
         stores = {run: store for run, (store, _) in self.status_before.items() if run in self.to_deploy}
@@ -117,14 +106,8 @@ def announce(configs: Iterable[DictConfig]) -> None:
         SuiteError: the first job that cannot work.
     """
     sizes: dict[str, Data] = {}
-    later = 0
-    for config in _with_references(configs):
-        store = store_of(config)
-        plan = _plan_or_none(config, store)
-        if plan is None:
-            make_plan(without_solutions(config))  # what can be checked before the solution is known
-            later += 1
-            continue
+    for config in configs:
+        store, plan = store_of(config), make_plan(config)
         if plan.id in session.status_before:
             continue
         _write_plan_note(store, plan)
@@ -137,49 +120,18 @@ def announce(configs: Iterable[DictConfig]) -> None:
         check_outputs(plan, sizes[key])
         workspace = Workspace(store.run_folder(plan.id), store)
         check_method(plan, make_task(plan, sizes[key], workspace, Progress()))
-    session.runs_to_do += later
-    log.info("%d runs planned, %d left to do", len(session.status_before) + later, session.runs_to_do)
+    log.info("%d runs planned, %d left to do", len(session.status_before), session.runs_to_do)
 
 
-def _with_references(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
-    """All jobs, each after those that its budget refers to."""
-    for config in configs:
-        yield from references(config).values()
-        yield config
+def run_job(config: DictConfig) -> RunRecord | None:
+    """Do one job, unless it has ended before, and log how it ended.
 
-
-def _plan_or_none(config: DictConfig, store: Store) -> Plan | None:
-    """As `resolved_plan`; None as well where the solution turned out to leave no possible target."""
-    try:
-        return resolved_plan(config, store)
-    except SuiteError:
-        if not references(config):
-            raise
-        return None
-
-
-def run_job(config: DictConfig, wait: bool = False) -> RunRecord | None:
-    """Do one job, unless it has ended before, and log how it ended; first those that its budget refers to.
-
-    With `wait`, one that runs in another process is waited for, otherwise left to it. Returns the job's record, None
-    where it was left out or to another process.
+    Returns the job's record, None where it was left to another process, which is doing it.
 
     Raises:
         SuiteError: the configuration cannot work, or its data is unusable.
     """
-    store, needed = store_of(config), references(config)
-    for job in needed.values():
-        run_job(job, wait=True)
-    try:
-        plan = resolved_plan(config, store)
-    except SuiteError as error:
-        if not needed:
-            raise
-        session.leave_out(str(error))  # known only now, and no reason to end a sweep
-        return None
-    if plan is None:
-        session.leave_out(f"{config.benchmark.name}: no solution that budget={plain(config.budget)} could refer to")
-        return None
+    store, plan = store_of(config), make_plan(config)
     _write_plan_note(store, plan)
     ended = session.register(store, plan, deploy=config.deploy)
     if _has_ended(ended, config):
@@ -187,7 +139,7 @@ def run_job(config: DictConfig, wait: bool = False) -> RunRecord | None:
     session.progress.begin_run(session.position + plan.label)
     start = time.monotonic()
     try:
-        record = execute(plan, store, session.progress, config.checkpoint_seconds, wait=wait)
+        record = execute(plan, store, session.progress, config.checkpoint_seconds)
     except RunningElsewhere:
         log.info("%s: running in another process", plan.label)
         session.runs_ended += 1

@@ -257,7 +257,7 @@ def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ..
 
 
 def _is_seed_or_budget(key: str) -> bool:
-    """Whether a key is the random seed's or the budget's: a target that refers to another solution differs by seed."""
+    """Whether a key is the random seed's or the budget's, which a row's other columns hold."""
     return key == "seed" or key.split(".")[0] in ("budget", "targets")
 
 

@@ -14,7 +14,6 @@ _COUNT = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _JOULES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6}
 _SUFFIXES: dict[str, dict[str, float]] = {"B": _BYTES, "MAC": _COUNT, "cycles": _COUNT, "s": _SECONDS, "J": _JOULES}
-_SOLUTION = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*% of (\w+)-only\s*")
 _QUANTITY = re.compile(r"\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
@@ -78,56 +77,24 @@ def nan_to_lowest(score: float) -> float:
     return -math.inf if math.isnan(score) else score
 
 
-Solutions = Mapping[str, Mapping[str, float]]
-"""Metric -> exact costs of the network that was found with that constraint of the budget alone."""
-
-
-def solutions_needed(node: Mapping[str, object]) -> set[str]:
-    """The constraints whose solutions other values refer to, as "weights" in `macs: 50% of weights-only`.
-
-    Raises:
-        SuiteError: a value refers to a constraint that the budget lacks, or to its own or another relative one.
-    """
-    matches = {metric: match[2] for metric, value in node.items() if (match := _SOLUTION.fullmatch(str(value)))}
-    for metric, other in matches.items():
-        if node.get(other) is None or other in matches:
-            raise SuiteError(
-                f"budget.{metric}={node[metric]}: budget.{other} must be given, and not itself in terms of a solution"
-            )
-    return set(matches.values())
-
-
-def parse_budget(
-    node: Mapping[str, object],
-    reference_costs: Mapping[str, float],
-    units: Mapping[str, str],
-    solutions: Solutions | None = None,
-) -> Budget:
+def parse_budget(node: Mapping[str, object], reference_costs: Mapping[str, float], units: Mapping[str, str]) -> Budget:
     """Turn the config node `budget` into absolute targets.
 
     Args:
-        node: metric -> "25%", "20kB", "5ms", "1.5M", a number, "50% of weights-only" (of this metric's cost in the
-            network found with the weights constraint alone), or None for no limit.
+        node: metric -> "25%", "20kB", "5ms", "1.5M", a number, or None for no limit.
         reference_costs: exact costs of the reference network, which relative targets refer to.
         units: metric -> its unit, "B", "MAC", "s", "cycles" or "J", as the device states it.
-        solutions: what `solutions_needed` names.
 
     Raises:
         SuiteError: unknown metric, text that is no quantity, a unit of another kind, a target that is not positive.
     """
     constraints = []
-    solutions_needed(node)
     for metric, value in node.items():
         if value is None:
             continue
         if metric not in units:
             raise SuiteError(f"budget.{metric}={value}: no such metric for this device. Choices: {', '.join(units)}")
-        if match := _SOLUTION.fullmatch(str(value)):
-            target = float(match[1]) / 100 * (solutions or {})[match[2]][metric]
-            if not target > 0:
-                raise SuiteError(f"budget.{metric}={value}: must be more than 0")
-        else:
-            target = _parse_target(metric, value, reference_costs[metric], units[metric])
+        target = _parse_target(metric, value, reference_costs[metric], units[metric])
         constraints.append(Constraint(metric, target, str(value).strip()))
     return Budget(tuple(constraints))
 

@@ -4,13 +4,18 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from sounds import mlperf_tiny_windows, tone, wav
+from toys import archive_of, described
 
-from suite.benchmarks.anomaly_detection import AnomalyDetection
+from suite.benchmarks.anomaly_detection import AnomalyDetection, WindowSource
 from suite.benchmarks.base import DataSettings
 from suite.data.base import Data, Split
+from suite.data.official import OfficialSource
+from suite.data.toycar import ToyCar
 from suite.engine.harness import subset
 
 FRAMES, BANDS = 12, 4
@@ -49,6 +54,32 @@ def test_every_window_of_a_clip_is_an_example_in_db(clips: tuple[AnomalyDetectio
     expected = x[6, 1 : 1 + benchmark.frames].reshape(-1) * 0.5 - 80
     assert train.x[2 * count + 1].tolist() == expected.tolist()
     assert train.columns["machine"][2 * count] == 6 % 4
+
+
+@pytest.fixture
+def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Data, dict[str, np.ndarray]]:
+    """The benchmark's data from archives like the official ones, and its test clips' sounds in [-1, 1] by name."""
+    names = ("train/normal_id_01_00000000", "train/normal_id_01_00000001")
+    names += ("test/anomaly_id_01_00000002", "test/normal_id_01_00000003")
+    sounds = {f"ToyCar/{name}.wav": tone(160_000, 60 + 311.0 * i) for i, name in enumerate(names)}
+    more = {"ToyCar/train/normal_id_05_00000000.wav": tone(160_000, 99.0)}
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "user-cache")
+    development, additional = (
+        described(archive_of(tmp_path / name, {member: wav(sound) for member, sound in members.items()}))
+        for name, members in (("dev.zip", sounds), ("more.zip", more))
+    )
+    clips = ToyCar(validation=0.5, development=development, additional=additional)
+    source = WindowSource(OfficialSource("anomaly_detection", clips, tmp_path, download=False), frames=5)
+    return source.load(tmp_path / "cache"), {n: sound / 2**15 for n, sound in sounds.items() if "/test/" in n}
+
+
+def test_inputs_are_mlperf_tinys_in_db_unscaled(official: tuple[Data, dict[str, np.ndarray]]) -> None:
+    data, sounds = official
+    expected = np.concatenate([mlperf_tiny_windows(sounds[name]) for name in sorted(sounds)])
+    inputs = AnomalyDetection("anomaly_detection", "ToyCar").preprocess(data.test.x).numpy()
+    assert inputs.shape == expected.shape == (2 * 196, 640)
+    rounding = np.abs(expected) * 2.0**-11  # clips are stored in float16
+    assert (np.abs(inputs - expected) <= rounding + 0.02).all()
 
 
 def test_the_input_size_is_the_datas(clips: tuple[AnomalyDetection, np.ndarray], tmp_path: Path) -> None:

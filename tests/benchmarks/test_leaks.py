@@ -1,27 +1,17 @@
-"""Data never leaks: splits of the real packs are disjoint, and no method can reach the test split."""
+"""The splits of the real packs are disjoint."""
 
-import dataclasses
-import gc
 import hashlib
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import tasks
-import torch
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
 from suite.config.plan import Plan, make_plan
-from suite.engine.harness import execute, load_data, make_task
+from suite.engine.harness import load_data
 from suite.records.store import Store
-from suite.space.budget import Budget
-from suite.task.meter import Meter
-from suite.task.progress import Progress
-from suite.task.task import Candidate, SearchResult, Task, Workspace
 
 SPLITS = ("train", "validation", "test")
 
@@ -77,62 +67,3 @@ def test_no_example_is_in_two_splits(name: str, packs: Path, tmp_path: Path) -> 
     for i, sample in enumerate(seen):
         for j, other in enumerate(whole):
             assert i == j or len(sample & other) <= 0.001 * len(sample)
-
-
-def _reachable(root: object) -> Iterator[object]:
-    """Everything that attributes, closures and containers of `root` lead to; not the modules' globals."""
-    seen: set[int] = set()
-    waiting = [root]
-    while waiting:
-        item = waiting.pop()
-        if id(item) in seen or isinstance(item, types.ModuleType | type):
-            continue
-        seen.add(id(item))
-        yield item
-        if isinstance(item, types.FunctionType):
-            waiting += [item.__closure__, item.__defaults__, item.__kwdefaults__]
-        else:
-            waiting += gc.get_referents(item)
-
-
-def _tensors(root: object) -> list[torch.Tensor]:
-    return [item for item in _reachable(root) if isinstance(item, torch.Tensor)]
-
-
-def test_a_task_leads_to_training_and_validation_data_but_not_to_test_data(tmp_path: Path) -> None:
-    plan, store = tasks.plan(), Store(tmp_path, "test")
-    data = load_data(plan.benchmark, store)
-    adapted = dataclasses.replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
-    task = make_task(adapted, data, Workspace(store.run_folder(plan.id), store), Progress())
-    rows = {x.numpy().tobytes() for x in data.test.x}
-    found = _tensors(task)
-    assert any(x is task.train.x for x in found), "the walk must find what is there"
-    assert any(x is task.validation.x for x in found)
-    for tensor in found:
-        assert tensor.untyped_storage().data_ptr() != data.test.x.untyped_storage().data_ptr()
-        if tensor.shape[1:] == data.test.x.shape[1:] and tensor.dtype == data.test.x.dtype:
-            assert not rows & {x.numpy().tobytes() for x in tensor}
-
-
-class _Spy:
-    """A method that looks for the test split from everything it is handed."""
-
-    version = 1
-    name = "spy"
-
-    def __init__(self, test: torch.Tensor) -> None:
-        self.address = test.untyped_storage().data_ptr()
-        self.found: list[Any] | None = None
-
-    def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
-        handed = _tensors([task, budget, meter])
-        self.found = [x for x in handed if x.untyped_storage().data_ptr() == self.address]
-        return SearchResult([Candidate(task.new_network())])
-
-
-def test_no_method_can_reach_test_data_during_a_run(tmp_path: Path) -> None:
-    plan, store = tasks.plan(), Store(tmp_path, "test")
-    spy = _Spy(load_data(plan.benchmark, store).test.x)
-    record = execute(dataclasses.replace(plan, method=spy), store, Progress())  # type: ignore[arg-type]
-    assert record.status == "done", record.error
-    assert spy.found == []

@@ -1,4 +1,4 @@
-"""Every benchmark from the command line on its real pack, found through SUITE_DATA_DIR; the paper's experiments."""
+"""Every benchmark from the command line on its real pack, found through SUITE_DATA_DIR."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,6 @@ import yaml
 from checkout import CONF
 
 from suite.cli import main as cli
-from suite.config.sweep import expand, parts
 
 BUDGET = "budget={weights:50%,macs:50%}"
 
@@ -54,30 +53,3 @@ def test_every_benchmark_has_the_four_presets(path: Path) -> None:
     assert {"smoke", "brief", "short", "paper"} <= set(node["presets"])
     smoke = node["presets"]["smoke"]
     assert {"epochs", "train_samples", "eval_samples"} <= set(smoke)
-
-
-# Memory targets in bytes of arXiv 2310.07217's scripts for the mask method, and whether MACs are limited as well.
-TARGETS = {
-    "image_classification": ([19_300, 38_700, 58_000], True),
-    "keyword_spotting": ([5_500, 11_000, 16_500], True),
-    "visual_wake_words": ([13_000, 27_000, 53_000, 107_000], True),
-    "anomaly_detection": ([33_000, 67_000, 134_000, 201_000], False),
-    "tiny_imagenet": ([2_820_000, 5_640_000, 8_460_000], False),
-}
-
-
-def test_paper_main_has_the_papers_targets() -> None:
-    calls = parts(["+experiment=paper_main", "preset=smoke", "method=duccio", "seed=0"])
-    assert len(calls) == len(TARGETS)
-    for call in calls:
-        jobs = list(expand(call) or [])
-        name = jobs[0].benchmark.name
-        sizes, limits_macs = TARGETS[name]
-        expected = {
-            (f"{size}B", macs)
-            for size in sizes
-            for macs in [None, *(f"{share}% of weights-only" for share in (25, 50, 75) if limits_macs)]
-        }
-        assert {(job.budget.weights, job.budget.macs) for job in jobs} == expected
-        assert len(jobs) == len(expected)
-        assert {job.preset.name for job in jobs} == {"smoke"}

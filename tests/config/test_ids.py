@@ -8,10 +8,9 @@ failure prints.
 from collections.abc import Iterator
 
 import pytest
+from no_data import plan_without_data
 from tasks import job
 
-from suite.benchmarks.anomaly_detection import AnomalyDetection
-from suite.benchmarks.base import Classification
 from suite.config.catalogue import catalogue
 from suite.config.plan import make_plan
 
@@ -43,21 +42,12 @@ def choices(group: str) -> list[str]:
     return [entry.name for entry in catalogue() if entry.group == group]
 
 
-class NoData:
-    """Stands for every benchmark's data, so that no id depends on what lies on this machine."""
-
-    def fingerprint(self) -> str:
-        return "data"
-
-
 @pytest.fixture(scope="module")
 def ids() -> Iterator[dict[str, str]]:
     """The id of each choice, in place of the default one, on one thread with seed 0."""
     chosen = [f"{group}={name}" for group in ("method", "benchmark") for name in choices(group)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("SUITE_DATA_DIR", raising=False)
-        for benchmark in (Classification, AnomalyDetection):
-            patched.setattr(benchmark, "source", lambda self: NoData())
+        plan_without_data(patched)
         yield {
             choice: make_plan(job("compute=cpu", "seed=0", "budget.weights=50%", choice, preset="short")).id
             for choice in (*chosen, "space=choices", "space=both")

@@ -1,8 +1,8 @@
-"""The harness: believes nothing, reads the test split once, isolates failures, writes honest records."""
+"""The harness: believes nothing, isolates failures, writes honest records."""
 
 import json
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tasks import plan, task
+from tasks import plan
 
 from suite import SuiteError
 from suite.config.plan import Plan
@@ -196,36 +196,6 @@ def test_a_method_without_candidates_fails(tmp_path: Path) -> None:
     record = _execute(replace(plan(), method=Proposes(())), tmp_path)
     assert record.status == "failed"
     assert "no candidate" in (record.error or "")
-
-
-def test_a_task_carries_no_test_data(tmp_path: Path) -> None:
-    of, made = task(tmp_path, "recipe.train_samples=null")
-    test = load_data(made.benchmark, Store(tmp_path, "test")).test.x
-    known = {x.numpy().tobytes() for x in test}
-    held = [getattr(of, f.name) for f in fields(of)]
-    splits = [v for v in held if isinstance(v, Split)]
-    assert len(splits) == 2
-    for split in splits:
-        assert not known & {x.numpy().tobytes() for x in split.x}
-
-
-def test_the_test_split_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import suite.engine.harness as harness
-
-    made = replace(plan("budget.weights=50%"), method=Proposes((1.0, 0.6, 0.1)))
-    test = harness.load_data(made.benchmark, Store(tmp_path, "test")).test
-    reads = []
-    original = harness.predict_split
-
-    def counted(*args: object) -> torch.Tensor:
-        reads.append(args[2])
-        return original(*args)
-
-    monkeypatch.setattr(harness, "predict_split", counted)
-    _execute(made, tmp_path)
-    known = {x.numpy().tobytes() for x in test.x}
-    assert len(reads) == 1
-    assert {x.numpy().tobytes() for x in reads[0].x} <= known
 
 
 def test_a_lying_method_gains_nothing(tmp_path: Path) -> None:

@@ -223,8 +223,9 @@ def configured(seed: int = 0, budget: dict[str, str] | None = None, **config: ob
     return dataclasses.replace(record, id=name, config={**record.config, **config})
 
 
-def test_targets_that_follow_another_solution_of_the_same_seed_do_not_split_the_seeds() -> None:
-    assert variants([configured(seed, targets={"macs": 300_000.0 + seed}) for seed in (0, 1, 2)]) == [()]
+def test_targets_are_the_budgets_and_no_settings() -> None:
+    records = [configured(0, {"macs": f"{share}%"}, targets={"macs": 10_000.0 * share}) for share in (25, 50)]
+    assert variants(records) == [()]
 
 
 def test_settings_are_told_apart_however_late_they_differ() -> None:

@@ -1,6 +1,7 @@
 """WAV files, sounds, and features by the letter of their definitions, in plain numpy."""
 
 import io
+import sys
 import wave
 
 import numpy as np
@@ -26,7 +27,12 @@ def tone(samples: int, frequency: float) -> NDArray[np.int16]:
 
 
 def librosa_log_mel(sound: NDArray[np.float64]) -> NDArray[np.float64]:
-    """10 log10(melspectrogram + eps) (frames, 128) of librosa's defaults at n_fft 1024, hop 512: zeros around it."""
+    """10 log10(melspectrogram + eps) (frames, 128) in dB."""
+    return 10 * np.log10(librosa_mel(sound, power=2) + np.finfo(float).eps)
+
+
+def librosa_mel(sound: NDArray[np.float64], power: int) -> NDArray[np.float64]:
+    """melspectrogram (frames, 128) of librosa's defaults at n_fft 1024, hop 512: zeros around the sound."""
     padded = np.pad(sound, 512)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(1024) / 1024)
     frames = np.stack([padded[i : i + 1024] * window for i in range(0, len(padded) - 1023, 512)])
@@ -37,7 +43,22 @@ def librosa_log_mel(sound: NDArray[np.float64]) -> NDArray[np.float64]:
             hz = row * 16_000 / 1024
             height = min((hz - low) / (middle - low), (high - hz) / (high - middle))
             bank[row, band] = max(0.0, height) * 2 / (high - low)
-    return 10 * np.log10(np.abs(np.fft.rfft(frames)) ** 2 @ bank + np.finfo(float).eps)
+    return np.abs(np.fft.rfft(frames)) ** power @ bank
+
+
+def mlperf_tiny_windows(sound: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inputs (196, 640) of MLPerf Tiny's autoencoder for a clip (samples,) in [-1, 1], in dB, unscaled.
+
+    After mlcommons/tiny 1afd2c9, benchmark/training/anomaly_detection/common.py, `file_to_vector_array`:
+    20 / power log10(mel + eps), the central frames 50 to 249, and all windows of 5 frames, frame after frame.
+    """
+    bands, frames, power = 128, 5, 2
+    log_mel = (20 / power * np.log10(librosa_mel(sound, power) + sys.float_info.epsilon))[50:250]
+    count = len(log_mel) - frames + 1
+    windows = np.zeros((count, bands * frames))
+    for t in range(frames):
+        windows[:, bands * t : bands * (t + 1)] = log_mel[t : t + count]
+    return windows
 
 
 def _slaney_hz(mel: float) -> float:
