@@ -14,6 +14,7 @@ from suite.data.files import write_atomic
 from suite.engine.harness import RunningElsewhere, execute, make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.records.deployments import read_deployments
+from suite.records.labels import method_label
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store, check_experiment_name
@@ -106,8 +107,12 @@ def announce(configs: Iterable[DictConfig]) -> None:
         SuiteError: the first job that cannot work.
     """
     sizes: dict[str, Data] = {}
+    planned: set[tuple[str, str]] = set()
+    claims: set[tuple[str, str]] = set()
     for config in configs:
         store, plan = store_of(config), make_plan(config)
+        planned.add((method_label(plan.method.name, plan.variant), plan.budget.label))
+        claims.add((plan.headline.get("candidate", ""), plan.headline.get("budget", "")))
         if plan.id in session.status_before:
             continue
         _write_plan_note(store, plan)
@@ -120,6 +125,9 @@ def announce(configs: Iterable[DictConfig]) -> None:
         check_outputs(plan, sizes[key])
         workspace = Workspace(store.run_folder(plan.id), store)
         check_method(plan, make_task(plan, sizes[key], workspace, Progress()))
+    for candidate, budget in sorted(claims):
+        if candidate and not any(candidate == method and budget in ("", label) for method, label in planned):
+            log.warning("headline: none of these runs is of %s%s", candidate, f" at {budget}" if budget else "")
     log.info("%d runs planned, %d left to do", len(session.status_before), session.runs_to_do)
 
 

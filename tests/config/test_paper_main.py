@@ -58,7 +58,11 @@ def test_all_five_benchmarks_are_run() -> None:
 def test_the_printed_jobs_have_absolute_targets(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "-m", "+experiment=paper_main/visual_wake_words", "seed=0", "--cfg", "job"]) == 0
     jobs = list(yaml.safe_load_all(capsys.readouterr().out))
-    assert {job["method"]["name"] for job in jobs} == {"duccio", "duccio_scripts", "hand_tuned"}
+    methods = [job["method"] for job in jobs]
+    assert {(m["name"], m.get("projection"), m.get("penalty", {}).get("strength")) for m in methods} == {
+        ("duccio", "none", "eq13"), ("duccio", "none", "scripts"), ("hand_tuned", None, None)
+    }  # fmt: skip
+    assert all("multiplier" not in m.get("penalty", {}) for m in methods)
     limits = {(job["budget"]["weights"], job["budget"]["macs"]) for job in jobs}
     assert len(jobs) == 3 * len(limits) == 3 * 16
     assert ("27000B", "0.856M") in limits

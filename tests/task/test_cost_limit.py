@@ -153,7 +153,8 @@ def test_a_setting_that_is_null_is_as_if_it_were_not_there() -> None:
     assert plan("method.cost_limit=3").id != with_null
 
 
-METHODS = {"duccio", "unconstrained_dnas", "nsga2", "random", "prune_to_budget", "hand_tuned", "width_scaling"}
+PROJECTED = {"duccio", "unconstrained_dnas", "taper", "prune_to_budget", "nsga2", "tpe_single", "gp_single", "random"}
+PROJECTED |= {"width_scaling", "two_budget_scaling"}
 
 
 def _jobs(experiment: str, *overrides: str) -> list[DictConfig]:
@@ -163,19 +164,33 @@ def _jobs(experiment: str, *overrides: str) -> list[DictConfig]:
     return list(expand([f"+experiment={experiment}", "seed=0", *overrides]) or [])
 
 
-def test_compare_gives_every_method_the_same_limit_on_any_benchmark() -> None:
-    jobs = _jobs("compare", "benchmark=keyword_spotting", "preset=short")
-    assert len(jobs) == 7 * 2
-    assert {job.method._target_.split(".")[0] for job in jobs} == {"suite", "baselines"}
-    assert {job.method.name for job in jobs} == METHODS
+@pytest.mark.parametrize(
+    ("part", "projections", "methods"),
+    [("refill", {"refill"}, PROJECTED), ("none", {"none"}, PROJECTED), ("reference", {None}, {"hand_tuned"})],
+)
+def test_compare_gives_every_method_the_same_limit_and_projection(
+    part: str, projections: set[str | None], methods: set[str]
+) -> None:
+    jobs = _jobs(f"compare/{part}", "benchmark=keyword_spotting", "preset=short")
+    assert {job.name for job in jobs} == {"compare"}
+    assert {job.method.name for job in jobs} == methods
+    assert {job.method.get("projection") for job in jobs} == projections
     assert {(job.method.cost_limit, job.benchmark.name, job.preset.name) for job in jobs} == {
         (3, "keyword_spotting", "short")
     }
-    changed = _jobs("compare", "method.cost_limit=2", "method=duccio")
+    changed = _jobs(
+        f"compare/{part}",
+        "method.cost_limit=2",
+        "method=width_scaling" if projections != {None} else "method=hand_tuned",
+    )
     assert {(job.method.cost_limit, job.benchmark.name, job.preset.name) for job in changed} == {(2, "digits", "brief")}
 
 
-def test_compare_own_cost_leaves_every_method_as_it_is() -> None:
-    jobs = _jobs("compare_own_cost")
-    assert {job.method.name for job in jobs} == METHODS
-    assert {j.method.cost_limit for j in jobs if j.method.name not in ("nsga2", "random")} == {None}
+@pytest.mark.parametrize("benchmark", ["keyword_spotting", "visual_wake_words"])
+def test_projections_has_every_method_with_refill_and_without(benchmark: str) -> None:
+    jobs = _jobs(f"projections/{benchmark}")
+    arms = {(job.method.name, job.method.get("importance"), job.method.projection) for job in jobs}
+    assert len(jobs) == len(arms)
+    assert {arm[:2] for arm in arms if arm[2] == "none"} == {arm[:2] for arm in arms if arm[2] == "refill"}
+    assert {name for name, *_ in arms} == PROJECTED - {"random"}
+    assert {(job.method.cost_limit, job.preset.name) for job in jobs} == {(3, "brief")}
