@@ -178,17 +178,13 @@ def test_compare_gives_every_method_the_same_limit_and_projection(
     assert {(job.method.cost_limit, job.benchmark.name, job.preset.name) for job in jobs} == {
         (3, "keyword_spotting", "short")
     }
-    changed = _jobs(
-        f"compare/{part}",
-        "method.cost_limit=2",
-        "method=width_scaling" if projections != {None} else "method=hand_tuned",
-    )
+    changed = _jobs(f"compare/{part}", "method.cost_limit=2")
     assert {(job.method.cost_limit, job.benchmark.name, job.preset.name) for job in changed} == {(2, "digits", "brief")}
 
 
-@pytest.mark.parametrize("benchmark", ["keyword_spotting", "visual_wake_words"])
-def test_projections_has_every_method_with_refill_and_without(benchmark: str) -> None:
-    jobs = _jobs(f"projections/{benchmark}")
+@pytest.mark.parametrize("part", ["keyword_spotting", "visual_wake_words"])
+def test_projections_has_every_method_with_refill_and_without(part: str) -> None:
+    jobs = _jobs(f"projections/{part}")
     arms = {(job.method.name, job.method.get("importance"), job.method.projection) for job in jobs}
     assert len(jobs) == len(arms)
     assert {arm[:2] for arm in arms if arm[2] == "none"} == {arm[:2] for arm in arms if arm[2] == "refill"}
