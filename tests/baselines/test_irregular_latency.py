@@ -9,6 +9,7 @@ from tasks import task
 
 from baselines.optuna_domain import domain_of
 from baselines.prune_to_budget import PruneToBudget
+from baselines.two_budget_scaling import TwoBudgetScaling
 from baselines.width_scaling import WidthScaling
 from suite.dnas.duccio import Duccio
 from suite.dnas.taper import Taper
@@ -17,7 +18,7 @@ from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 from suite.task.task import Method, Task
 
-METHODS = [Duccio(), Taper(), PruneToBudget(), WidthScaling()]
+METHODS = [Duccio(projection="refill"), Taper(), PruneToBudget(), WidthScaling(), TwoBudgetScaling()]
 
 
 def _on_leftover_device(folder: Path) -> tuple[Task, WidthSpace]:

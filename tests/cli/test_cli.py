@@ -29,7 +29,7 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
     sweep = [
         "-m",
         *SMOKE,
-        "method=duccio,hand_tuned",
+        "method=duccio_projected,hand_tuned",
         "budget={weights:25%,latency:50%},{weights:50%,ram:50%}",
         "name=e",
     ]
@@ -37,9 +37,11 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
     records = _records(tmp_path / "results" / "e")
     assert len(records) == 4
     assert {(r["method"], r["budget"]) for r in records} == {
-        (m, b) for m in ("duccio", "hand_tuned") for b in ("weights 25% + latency 50%", "weights 50% + ram 50%")
+        (m, b)
+        for m in ("duccio_projected", "hand_tuned")
+        for b in ("weights 25% + latency 50%", "weights 50% + ram 50%")
     }
-    assert all(r["feasible"] == (r["method"] == "duccio") for r in records)
+    assert all(r["feasible"] == (r["method"] == "duccio_projected") for r in records)
     assert "4 runs: 4 run now" in caplog.text
     lines = [r.getMessage() for r in caplog.records if "standard trainings" in r.getMessage()]
     assert all("(float), " in line for line in lines)
@@ -157,7 +159,7 @@ def test_a_search_on_counted_kernels_records_the_law_and_fits(suite_: Callable, 
 
 def test_the_run_that_a_user_starts_with_has_a_report(suite_: Callable, tmp_path: Path) -> None:
     """Without a budget: nothing is limited."""
-    assert suite_("run", *SMOKE, "method=duccio") == 0
+    assert suite_("run", *SMOKE) == 0
     assert suite_("report") == 0
     assert (tmp_path / "results" / "default" / "report" / "index.html").is_file()
 

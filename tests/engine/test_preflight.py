@@ -24,6 +24,7 @@ def test_a_cost_limit_that_is_too_small_is_refused_before_the_first_run_trains(
     method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = ["preset=smoke", "threads=1", "budget.weights=50%", f"results_dir={tmp_path}"]
+    sweep += ["recipe.script_strengths={weights:1}"]  # some methods ask the recipe for them
     assert main(["run", "-m", *sweep, f"method={method}", "method.cost_limit=1000,0.001"]) == 2
     error = capsys.readouterr().err
     least = re.search(r"method\.cost_limit=0\.001: .* at least ([0-9.]+)", error)
