@@ -35,7 +35,8 @@ class RunRecord:
     (`suite.space.board`); `extrapolated` says why its latency is an extrapolation, if it is one. `meter` is
     `Meter.report()`: resources in total and by phase. `scores` has "validation", measured by `selection_name`,
     "test", measured by `score_name`, and the test's others as
-    "test/<name>"; `quality_target` is MLPerf Tiny's.
+    "test/<name>"; `quality_target` is MLPerf Tiny's. `headline` names, before anything ran, the `candidate` (a method's
+    label) and the `budget` (its label; every budget where it is absent) that the experiment's headline is about.
     """
 
     id: str
@@ -62,6 +63,7 @@ class RunRecord:
     feasible: bool = False
     board: Mapping[str, Any] = field(default_factory=dict)
     extrapolated: tuple[str, ...] = ()
+    headline: Mapping[str, str] = field(default_factory=dict)
     search_violations: Mapping[str, float] | None = None
     selection: str = ""
     candidates: tuple[Mapping[str, Any], ...] = ()
@@ -123,6 +125,7 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     for name in ("artefacts", "extrapolated"):
         _check(name, dict(enumerate(raw.get(name, ()))), str)
     _check("board", raw.get("board") or {}, int, bool, type(None))
+    _check("headline", raw.get("headline") or {}, str)
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
         _check(name, {part: node[part] for part in parts if part in node}, dict)
