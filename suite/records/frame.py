@@ -1,27 +1,25 @@
 """All records as one tidy pandas frame, a row a run; every table and figure starts from it."""
 
-import hashlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from suite.records.deployment import Deployed
-from suite.records.labels import option_text
 from suite.records.record import METRICS, PHASES, RunRecord
+from suite.records.variants import variants
 from suite.records.verdict import Board, describe_fit
 
 GROUP = ["benchmark", "preset", "device", "budget", "method", "variant"]
 """The columns that runs must share to be averaged over random seeds."""
 
 _NAN = float("nan")
-_NUMERICS = ("threads", "compute")
 _FURTHER = "test/"
 _BOARD_COLUMNS = (("arena", "ram_limit"), ("flash", "flash_limit"))
-_UNSET = object()
-_LABEL = 24
+_STEP_COST = 3
+"""Forward passes that the meter charges for a training step."""
 
 
 def frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | None = None) -> pd.DataFrame:
@@ -31,9 +29,12 @@ def frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | No
     score_name, score (test), selection_name, validation_score (measured by selection_name), quality_target and chance
     (of the test score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation,
     max_search_violation (relative, NaN where absent), trainings, trainings_amortised and trainings_shared (standard
-    trainings of the reference network), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length (the
-    recipe's epochs and cuts in words), data_note, error ("" where none), verdict (`describe_fit`), board_fits (True,
-    False, or None where the board's memory is unknown), extrapolated (why the latency is one, "" where it is not).
+    trainings of the reference network), epochs (training samples over the training examples of the benchmark: full
+    passes over them, by whatever network), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length
+    (the recipe's epochs and cuts in words), data_note, error ("" where none), verdict (`describe_fit`), board_fits
+    (True, False, or None where the board's memory is unknown), extrapolated (why the latency is one, "" where it is
+    not), headline/candidate and headline/budget (the method and budget that the headline is about, named before the
+    run; "" where none is).
 
     Columns of the board: `board/arena`, `board/ram_limit`, `board/flash`, `board/flash_limit`; of the int8 network of a
     run that is among `deployments` (run -> what was measured): `int8/score`, `int8/ram`, `int8/arena`, `int8/flash`;
@@ -65,7 +66,7 @@ def frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | No
     table = pd.DataFrame(columns)
     if ordered:
         table["board_fits"] = pd.Series([row["board_fits"] for row in columns], index=table.index, dtype=object)
-        table["variant"] = pd.Series(_variants(ordered), index=table.index, dtype=object)
+        table["variant"] = pd.Series(variants(ordered), index=table.index, dtype=object)
     return table
 
 
@@ -79,17 +80,6 @@ def by_metric(table: pd.DataFrame, prefix: str) -> list[str]:
     """The metrics for which `table` has a column `prefix/metric` with any value, in the table's order."""
     start = prefix + "/"
     return [c.removeprefix(start) for c in table.columns if c.startswith(start) and table[c].notna().any()]
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as dotted key -> value, as JSON unless it is a string."""
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-    return flat
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:
@@ -121,6 +111,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "length": _length(record.config.get("recipe", {})),
         "data_note": record.data_note,
         "error": record.error or "",
+        **{f"headline/{part}": record.headline.get(part, "") for part in ("candidate", "budget")},
     }
 
 
@@ -207,11 +198,20 @@ def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
         "trainings_amortised": full - saved / meter["standard_macs"] if trainings else _NAN,
         "trainings_shared": sum(s["macs"] for s in shared) / meter["standard_macs"] if trainings else _NAN,
         **{f"trainings/{phase}": trainings.get(phase, _NAN) for phase in PHASES},
+        "epochs": _epochs(record),
         "wall_s": total.get("wall_s", _NAN),
         "cpu_s": total.get("cpu_s", _NAN),
         "networks": total.get("networks", _NAN),
         "lost_macs": meter.get("lost", {}).get("macs", _NAN),
     }
+
+
+def _epochs(record: RunRecord) -> float:
+    """Passes over the training data: one standard training, of known cost, makes the recipe's epochs of them."""
+    reference = record.reference_costs.get("macs", _NAN)
+    epochs = record.config.get("recipe", {}).get("epochs", _NAN)
+    samples = record.meter.get("total", {}).get("training_samples", _NAN)
+    return float(epochs * samples * _STEP_COST * reference / record.meter.get("standard_macs", _NAN))
 
 
 def _order(record: RunRecord) -> tuple[object, ...]:
@@ -226,70 +226,3 @@ def _order(record: RunRecord) -> tuple[object, ...]:
         record.seed,
         record.id,
     )
-
-
-def _variants(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
-    """The variant of each record, followed by the other settings in which it differs from runs of the same method.
-
-    Runs are compared over all budgets: what is pooled over random seeds, or over budgets, is one variant.
-    """
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for i, r in enumerate(records):
-        variant = json.dumps(r.variant, sort_keys=True)
-        groups[r.benchmark, r.preset, r.device, r.method, variant].append(i)
-    variants = [tuple((key, option_text(value)) for key, value in r.variant.items()) for r in records]
-    for members in groups.values():
-        for i, further in zip(members, _differences([records[i] for i in members]), strict=True):
-            variants[i] += further
-    return variants
-
-
-def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
-    """For each record the settings (key, value) that are not the same in all of them; empty where all agree."""
-    # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
-    once = len({(r.budget, r.seed) for r in records}) == len(records)
-    keys = sorted(
-        k for k in _varying([r.config for r in records]) if not _is_seed_or_budget(k) and not (once and _numeric(k))
-    )
-    settings = [flatten(r.config) for r in records]
-    texts = {key: _texts({flat.get(key, "unset") for flat in settings}) for key in keys}
-    return [tuple((key, texts[key][flat.get(key, "unset")]) for key in keys) for flat in settings]
-
-
-def _is_seed_or_budget(key: str) -> bool:
-    """Whether a key is the random seed's or the budget's, which a row's other columns hold."""
-    return key == "seed" or key.split(".")[0] in ("budget", "targets")
-
-
-def _numeric(key: str) -> bool:
-    return _last(key) in _NUMERICS
-
-
-def _texts(values: Iterable[str]) -> dict[str, str]:
-    """Each value in so few characters as a label has room for, and different values differently."""
-    short = {value: value[:_LABEL] for value in values}
-    uses = Counter(short.values())
-    return {
-        value: text if uses[text] == 1 else f"{text}#{hashlib.sha256(value.encode()).hexdigest()[:6]}"
-        for value, text in short.items()
-    }
-
-
-def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:
-    """The dotted keys of `flatten` whose values are not the same in all `configs`.
-
-    Equal parts are passed over whole: most settings of an experiment's runs agree.
-    """
-    for key in sorted({key for config in configs for key in config}):
-        values = [config.get(key, _UNSET) for config in configs]
-        if all(value == values[0] for value in values):
-            continue
-        nodes = [value for value in values if isinstance(value, Mapping)]
-        if nodes:
-            yield from _varying([*nodes, *([{}] if len(nodes) < len(values) else [])], f"{prefix}{key}.")
-        if any(value is not _UNSET and not isinstance(value, Mapping) for value in values):
-            yield f"{prefix}{key}"
-
-
-def _last(key: str) -> str:
-    return key.rsplit(".", 1)[-1]

@@ -32,11 +32,11 @@ class RunRecord:
     `status` is "done" or "failed"; a run that was killed has no record, its checkpoints wait for the next call.
     Costs, targets and violations are keyed by metric; units are those of `units`. A violation is
     max(0, cost/target - 1). `board` says what the network needs of the device's board and whether it fits
-    (`suite.space.board`); `extrapolated` says why its latency is an extrapolation, if it is one. `headline` is what the
-    experiment claims, named before it ran: the `candidate`, a method, and its `budget`; empty for none. `meter` is
+    (`suite.space.board`); `extrapolated` says why its latency is an extrapolation, if it is one. `meter` is
     `Meter.report()`: resources in total and by phase. `scores` has "validation", measured by `selection_name`,
     "test", measured by `score_name`, and the test's others as
-    "test/<name>"; `quality_target` is MLPerf Tiny's.
+    "test/<name>"; `quality_target` is MLPerf Tiny's. `headline` names, before anything ran, the `candidate` (a method's
+    label) and the `budget` (its label; every budget where it is absent) that the experiment's headline is about.
     """
 
     id: str

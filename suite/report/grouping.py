@@ -1,7 +1,7 @@
 """What runs are grouped by: a method with its variant, at a budget, in a setting of benchmark, preset and device."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
 
@@ -30,8 +30,8 @@ class MethodVariant:
     Tables are grouped and compared by this value. Its `str()` is made where something is printed, and never read.
     Sorted by method, the default first, then by options with numbers by size.
 
-    >>> str(MethodVariant("duccio", (("guarantee", "off"),)))
-    'duccio (guarantee=off)'
+    >>> str(MethodVariant("duccio", (("projection", "refill"),)))
+    'duccio (projection=refill)'
     """
 
     method: str
@@ -45,6 +45,11 @@ class MethodVariant:
 
     def _sorting_key(self) -> tuple[object, ...]:
         return self.method, [(option, natural_key(value)) for option, value in self.variant]
+
+
+def plain_variant(variants: Iterable[MethodVariant]) -> MethodVariant:
+    """The default among variants of one method, else the one in which the fewest settings differ from it."""
+    return min(variants, key=lambda variant: (len(variant.variant), variant))
 
 
 Group = tuple[str, str, str, str, MethodVariant]

@@ -4,11 +4,11 @@ import json
 import math
 
 import pytest
-from synthetic import BUDGETS, REFERENCE_COSTS, board, make_failure, make_record, make_records
+from synthetic import BUDGETS, REFERENCE_COSTS, board, make_failure, make_record, make_records, with_recipe
 from synthetic_files import deployed
 
 from suite.records.frame import by_metric, frame
-from suite.records.record import RunRecord
+from suite.records.record import RecordError, RunRecord
 
 
 def charged(run: str, artefact: str, *, shared: float, own: float, status: str = "done") -> RunRecord:
@@ -131,7 +131,7 @@ def test_reasons_of_an_extrapolation_are_one_text() -> None:
 
 def test_an_older_record_without_board_and_extrapolation_is_read() -> None:
     raw = json.loads(make_record().to_json())
-    del raw["board"], raw["extrapolated"]
+    del raw["board"], raw["extrapolated"], raw["headline"]
     row = frame([RunRecord.from_json(json.dumps(raw))]).iloc[0]
     assert (row["board_fits"], row["extrapolated"]) == (None, "")
     assert row["verdict"] == "fits the budget; memory of the board unknown"
@@ -158,6 +158,29 @@ def test_phases_clocks_and_lost_work_are_those_of_the_meter() -> None:
     assert (row["wall_s"], row["cpu_s"], row["networks"], row["lost_macs"]) == (3.0, 5.0, 2, 7)
 
 
+def test_epochs_are_passes_over_the_training_data_by_whatever_network() -> None:
+    # The synthetic reference network trains on 1,000 examples for 12 epochs; this run trained on 12,000 samples.
+    record = with_recipe(make_record())
+    assert frame([record]).iloc[0]["epochs"] == pytest.approx(12)
+    half = dataclasses.replace(record, reference_costs={**REFERENCE_COSTS, "macs": REFERENCE_COSTS["macs"] / 2})
+    assert frame([half]).iloc[0]["epochs"] == pytest.approx(6)
+    assert math.isnan(frame([make_record()]).iloc[0]["epochs"])
+    assert math.isnan(frame([with_recipe(make_failure())]).iloc[0]["epochs"])
+
+
+def test_what_the_headline_is_about_is_in_every_row() -> None:
+    named = make_record(headline={"candidate": "duccio_projected", "budget": "weights 25%"})
+    df = frame([named, make_record(seed=1), make_record(seed=2, headline={"candidate": "duccio"})])
+    columns = ["headline/candidate", "headline/budget"]
+    assert df[columns].to_numpy().tolist() == [["duccio_projected", "weights 25%"], ["", ""], ["duccio", ""]]
+
+
+def test_a_headline_of_anything_but_text_is_no_record() -> None:
+    raw = json.loads(make_record().to_json()) | {"headline": {"candidate": 3}}
+    with pytest.raises(RecordError, match=r"headline\.candidate"):
+        RunRecord.from_json(json.dumps(raw))
+
+
 def test_numerics_come_from_the_environment() -> None:
     row = frame([make_record()]).iloc[0]
     assert (row["threads"], row["dtype"]) == (2, "float32")
@@ -180,9 +203,9 @@ def test_equally_configured_seeds_are_one_plain_variant() -> None:
 
 def test_variants_of_a_method_are_told_by_what_differs_from_its_default_alone() -> None:
     plain = make_record()
-    config = {**plain.config, "method": {**plain.config["method"], "projection": "none"}}
-    other = dataclasses.replace(plain, id="other", config=config, variant={"projection": "none"})
-    assert variants([plain, other]) == [(), (("projection", "none"),)]
+    config = {**plain.config, "method": {**plain.config["method"], "projection": "refill"}}
+    other = dataclasses.replace(plain, id="other", config=config, variant={"projection": "refill"})
+    assert variants([plain, other]) == [(), (("projection", "refill"),)]
 
 
 def variants(records: list[RunRecord]) -> list[tuple[tuple[str, str], ...]]:

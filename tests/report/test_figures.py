@@ -54,11 +54,11 @@ def hard() -> list[RenderedFigure]:
     return render_figures(hard_case())
 
 
-def test_there_are_three_figures_for_each_benchmark_preset_and_device(usual: list[RenderedFigure]) -> None:
-    assert [p.name.split("_")[0] for p in usual] == ["score", "violations", "cost"]
+def test_there_are_four_figures_for_each_benchmark_preset_and_device(usual: list[RenderedFigure]) -> None:
+    assert [p.name.split("_")[0] for p in usual] == ["forest", "score", "violations", "cost"]
     assert all(p.caption and "digits" in p.title for p in usual)
     both = render_figures(report_frame([make_record(preset="paper"), make_record(preset="smoke")]))
-    assert len({p.name for p in both}) == 6
+    assert len({p.name for p in both}) == 8
 
 
 def test_settings_that_are_alike_as_file_names_have_figures_of_their_own(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_settings_that_are_alike_as_file_names_have_figures_of_their_own(tmp_pat
         store.write(make_record(device=name, budget={}))
     build_report(store, ReportRequest.from_options(only=["figures"], formats=["png"]))
     names = [plot.name for plot in plan_figures(report_frame(store.records()), store)]
-    assert len(set(names)) == 4
+    assert len(set(names)) == 6
     assert {path.stem for path in (store.folder / "report" / "figures").iterdir()} == set(names)
     assert [plot.name for plot in plan_figures(report_frame(store.records()), store, names=names[:1])] == names[:1]
 
@@ -100,23 +100,25 @@ def test_budget_side_and_infeasible_points_can_be_told() -> None:
     assert region.x0 == pytest.approx(25)
 
 
-def dashed(figure: Figure) -> list[list[float]]:
-    """For each panel the heights of its dashed lines."""
-    return [[line.get_ydata()[0] for line in ax.lines if line.is_dashed()] for ax in figure.axes]  # type: ignore[index]
+def target_lines(figure: Figure) -> list[list[float]]:
+    """For each panel the heights of its lines of a quality target, which have a colour of their own."""
+    colour = "#882255"
+    return [[line.get_ydata()[0] for line in ax.lines if line.get_color() == colour] for ax in figure.axes]  # type: ignore[index]
 
 
 def test_quality_target_is_a_labelled_dashed_line_within_every_score_panel() -> None:
     records = [make_record(method=m, seed=s, quality_target=0.95) for m in METHODS for s in (0, 1)]
-    score, *others = [p for p in render_figures(report_frame(records)) if not p.name.startswith("hypervolume")]
-    assert dashed(score.figure) == [[0.95], [0.95]]
+    others = {p.name.split("_")[0]: p for p in render_figures(report_frame(records))}
+    score = others.pop("score")
+    assert target_lines(score.figure) == [[0.95], [0.95]]
     assert all(low < 0.95 < high for low, high in (ax.get_ylim() for ax in score.figure.axes))
     assert "MLPerf Tiny's target, 0.95" in [text for text, _ in visible_texts(score.figure)]
     assert "quality target" in score.caption
-    assert not any(line for other in others for line in dashed(other.figure))
+    assert not any(line for other in others.values() for line in target_lines(other.figure))
 
 
 def test_without_a_quality_target_there_is_no_line(usual: list[RenderedFigure]) -> None:
-    assert not any(dashed(usual[0].figure))
+    assert not any(line for picture in usual for panel in target_lines(picture.figure) for line in panel)
     assert not any("MLPerf" in text for text, _ in visible_texts(usual[0].figure))
 
 
@@ -148,7 +150,7 @@ def test_styles_differ_by_marker_and_known_methods_keep_theirs() -> None:
 
 
 def test_a_variant_has_its_methods_style_only_where_the_default_did_not_run() -> None:
-    off, default = MethodVariant("duccio", (("guarantee", "off"),)), MethodVariant("duccio")
+    off, default = MethodVariant("duccio", (("projection", "refill"),)), MethodVariant("duccio")
     usual = method_styles([default])[default]
     assert method_styles([off])[off] == usual
     both = method_styles([off, default])
@@ -182,7 +184,7 @@ def test_no_finished_run_gives_no_figure() -> None:
 
 def test_unlimited_runs_have_no_figure_of_violations() -> None:
     names = [p.name.split("_")[0] for p in render_figures(report_frame([make_record(budget={})]))]
-    assert names == ["score", "cost"]
+    assert names == ["forest", "score", "cost"]
 
 
 def test_listing_the_figures_draws_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +192,7 @@ def test_listing_the_figures_draws_none(monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError("drawn")
 
     monkeypatch.setattr(mpl.figure.Figure, "__init__", refuse)
-    assert len(plan_figures(report_frame(make_records()), NOWHERE)) == 3
+    assert len(plan_figures(report_frame(make_records()), NOWHERE)) == 4
 
 
 def test_one_figure_alone_is_the_same_as_among_all_and_in_another_process(usual: list[RenderedFigure]) -> None:
@@ -240,10 +242,11 @@ def test_an_unknown_style_is_an_error_that_names_the_choices() -> None:
         plan_figures(report_frame(make_records()), NOWHERE, "poster")
 
 
-def test_the_reference_network_is_a_dotted_line_where_a_run_trained_it_whole() -> None:
-    whole = make_record(method="hand_tuned", variant={"cost": 3}, scores={"test": 0.91, "validation": 0.9})
-    whole = dataclasses.replace(whole, costs=whole.reference_costs)
-    (picture,) = render_figures(report_frame([whole, make_record()]), kind="score")
+def test_the_reference_network_is_a_dotted_line_where_hand_tuned_trained_it() -> None:
+    reference = make_record(method="hand_tuned", variant={"length": "equal"}, scores={"test": 0.91})
+    whole = make_record()
+    whole = dataclasses.replace(whole, costs=whole.reference_costs)  # costs as much, but is another method's
+    (picture,) = render_figures(report_frame([reference, whole]), kind="score")
     dotted = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "--" and line.is_dashed()]
     assert [line.get_ydata()[0] for line in dotted] == [pytest.approx(0.91)]  # type: ignore[index]
     assert "reference network" in [text for text, _ in visible_texts(picture.figure)]
@@ -324,7 +327,7 @@ def test_energy_is_labelled_as_power_times_latency() -> None:
 
 def test_flash_is_drawn_like_any_other_metric() -> None:
     pictures = render_figures(report_frame([make_record(budget={"flash": "50%", "ram": "50%"})]))
-    (score, *_) = pictures
+    score = next(picture for picture in pictures if picture.name.startswith("score"))
     assert any(text.startswith("flash, % of the reference's 94.3 kB") for text in labels(score))
     for picture in pictures:
         check_texts(picture)

@@ -76,12 +76,13 @@ def table_of(*records: RunRecord) -> pd.DataFrame:
 
 
 def test_a_front_is_the_runs_of_a_method_and_seed_over_budgets_of_the_same_metrics() -> None:
-    records = [run(weights, seed) for weights in ("25%", "50%") for seed in (0, 1)] + [run("50%", latency=None)]
+    records = [run(weights, seed) for weights in ("25%", "50%", "75%") for seed in (0, 1)]
+    records += [run(weights, latency=None) for weights in ("25%", "50%", "60%")]
     table = table_of(*records)
     assert table[["metrics", "seed", "runs"]].to_numpy().tolist() == [
-        ["weights", 0, 1],
-        ["weights + latency", 0, 2],
-        ["weights + latency", 1, 2],
+        ["weights", 0, 3],
+        ["weights + latency", 0, 3],
+        ["weights + latency", 1, 3],
     ]
     df = report_frame([r for r in records if r.seed == 1])
     points = df.loc[df["feasible"], ["score", "relative/weights", "relative/latency"]]
@@ -90,21 +91,25 @@ def test_a_front_is_the_runs_of_a_method_and_seed_over_budgets_of_the_same_metri
 
 
 def test_runs_that_do_not_fit_count_as_nothing_but_cost_trainings() -> None:
-    fits, fails = run("50%", feasible=True), run("25%", feasible=False)
-    row, alone = table_of(fits, fails).iloc[0], table_of(fits).iloc[0]
+    fit = [run(weights, feasible=True) for weights in ("50%", "60%", "75%")]
+    row, alone = table_of(*fit, run("25%", feasible=False)).iloc[0], table_of(*fit).iloc[0]
     assert row["hypervolume"] == alone["hypervolume"] > 0
-    assert (row["runs"], row["feasible"]) == (2, 1)
+    assert (row["runs"], row["feasible"]) == (4, 3)
     assert row["trainings"] > alone["trainings"]
 
 
+def test_a_front_of_two_budgets_is_left_out() -> None:
+    assert table_of(run("25%"), run("50%"), run("75%", seed=1)).empty
+
+
 def test_front_without_a_chance_score_is_left_out() -> None:
-    table = hypervolume_table(report_frame([run("25%")]).assign(chance=math.nan))
+    table = hypervolume_table(report_frame([run(weights) for weights in ("25%", "50%", "75%")]).assign(chance=math.nan))
     assert table.empty
     assert list(table.columns) == HYPERVOLUME_COLUMNS
 
 
 def test_readable_hypervolume_is_the_mean_over_seeds() -> None:
-    table = table_of(*(run("50%", seed, feasible=True) for seed in range(3)))
+    table = table_of(*(run(w, seed, feasible=True) for w in ("25%", "50%", "75%") for seed in range(3)))
     readable = format_hypervolume_table(table)
     assert readable["hypervolume [95%]"].item().startswith(f"{table['hypervolume'].mean():.3f} [")
-    assert readable[["seeds", "budgets", "of these fit budget"]].to_numpy().tolist() == [["3", "1", "1"]]
+    assert readable[["seeds", "budgets", "of these fit budget"]].to_numpy().tolist() == [["3", "3", "3"]]

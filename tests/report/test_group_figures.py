@@ -22,18 +22,20 @@ from suite.report.grouping import MethodVariant, report_frame
 from suite.report.statistics.across_benchmarks import mean_ranks, problem_scores, scaled_scores
 
 A, B, C = map(MethodVariant, "abc")
+THREE_BUDGETS = ({"weights": "25%"}, {"weights": "50%"}, {"weights": "75%"})
 
 
-def test_hypervolume_needs_two_methods_and_a_chance_score() -> None:
+def test_hypervolume_needs_two_methods_three_budgets_and_a_chance_score() -> None:
     kinds = [
         {plot.name.split("_")[0] for plot in plan_figures(report_frame(records), Store(Path("nowhere"), ""))}
         for records in (
-            [with_chance(r) for r in make_records()],
-            make_records(),
-            [with_chance(make_record(seed=s)) for s in (0, 1)],
+            [with_chance(r) for r in make_records(budgets=THREE_BUDGETS)],
+            make_records(budgets=THREE_BUDGETS),
+            [with_chance(make_record(budget=budget)) for budget in THREE_BUDGETS],
+            [with_chance(r) for r in make_records(budgets=THREE_BUDGETS[:2])],
         )
     ]
-    assert ["hypervolume" in names for names in kinds] == [True, False, False]
+    assert ["hypervolume" in names for names in kinds] == [True, False, False, False]
 
 
 def attained(*runs: tuple[str, str, int, float]) -> Sequence[RenderedFigure]:
@@ -56,7 +58,8 @@ def attained(*runs: tuple[str, str, int, float]) -> Sequence[RenderedFigure]:
 
 def test_attainment_is_what_most_seeds_reach_at_a_cost_with_a_band_from_all_to_any() -> None:
     duccio = [("25%", "duccio", 0, 0.6), ("25%", "duccio", 1, 0.7), ("25%", "duccio", 2, 0.8)]
-    (picture,) = attained(*duccio, ("50%", "duccio", 0, 0.9), ("50%", "duccio", 1, 0.5), ("50%", "duccio", 2, 0))
+    duccio += [("50%", "duccio", 0, 0.9), ("50%", "duccio", 1, 0.5), ("50%", "duccio", 2, 0)]
+    (picture,) = attained(*duccio, *(("75%", "duccio", seed, 0) for seed in (0, 1, 2)))
     (ax,) = picture.figure.axes
     corners = np.asarray(ax.lines[0].get_xydata())[1:-1]
     assert corners.tolist() == pytest.approx(np.array([[25, 0.7], [50, 0.8]]))
@@ -65,12 +68,15 @@ def test_attainment_is_what_most_seeds_reach_at_a_cost_with_a_band_from_all_to_a
     assert edges[edges[:, 0] == 25][:, 1].min() == pytest.approx(0.6)
 
 
-def test_attainment_needs_several_targets_that_are_met() -> None:
-    assert not attained(("25%", "duccio", 0, 0.6), ("25%", "nsga2", 0, 0.6))
-    assert not attained(("25%", "duccio", 0, 0.6), ("50%", "duccio", 0, 0))
-    fits = [(weights, "duccio", 0, 0.6) for weights in ("25%", "50%")]
-    (picture,) = attained(*fits, ("25%", "nsga2", 0, 0.8), ("50%", "nsga2", 1, 0), ("50%", "nsga2", 2, 0))
-    assert len(picture.figure.axes[0].lines) == 1, "one seed of three is no half"
+def test_attainment_needs_three_targets_of_which_one_is_met() -> None:
+    three = ("25%", "50%", "75%")
+    assert not attained(*((weights, "duccio", 0, 0.6) for weights in three[:2]))
+    assert not attained(*((weights, "duccio", 0, 0) for weights in three))
+    assert not attained(*((weights, "duccio", seed, 0.6) for seed, weights in enumerate(three)))
+    fits = [(weights, "duccio", 0, 0.6) for weights in three]
+    few = [("25%", "nsga2", 0, 0.8), ("50%", "nsga2", 1, 0), ("50%", "nsga2", 2, 0)]
+    (picture,) = attained(*fits, *few)
+    assert len(picture.figure.axes[0].lines) == 1, "a method at two targets has no surface"
 
 
 def across(benchmarks: int) -> pd.DataFrame:
@@ -167,7 +173,7 @@ def test_an_option_that_only_some_variants_have_is_one_more_difference(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("multipliers", "others"), [((1, 10), {}), ((1, 10, 100), {"guarantee": ["off", "repair", "refill"]})]
+    ("multipliers", "others"), [((1, 10), {}), ((1, 10, 100), {"projection": ["none", "repair", "refill"]})]
 )
 def test_two_values_and_variants_that_differ_in_more_have_no_curve(
     multipliers: Sequence[float], others: dict[str, Any], tmp_path: Path
@@ -177,6 +183,6 @@ def test_two_values_and_variants_that_differ_in_more_have_no_curve(
 
 
 def test_records_without_a_chance_score_among_others_spoil_no_figure() -> None:
-    records = make_records(seeds=2, budgets=[{"weights": "25%"}, {"weights": "50%"}])
+    records = make_records(seeds=2, budgets=THREE_BUDGETS)
     mixed = [r if i % 2 == 0 else with_chance(r) for i, r in enumerate(records)]
     assert render_figures(report_frame(mixed), kind="attainment")

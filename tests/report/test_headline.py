@@ -1,4 +1,6 @@
+import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +11,10 @@ from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
+from suite.report.statistics.intervals import holm
+from suite.report.statistics.noninferiority import PairedDifference
 from suite.report.tables.headline import format_headline_table, headline_table
-from suite.report.tables.noninferiority import (
-    NOT_SHOWN,
-    SHOWN_FOR_NETWORKS,
-    SHOWN_FOR_NEW_SEEDS,
-    format_noninferiority_table,
-    noninferiority_table,
-)
+from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
 
 EXAMPLES = 5000
 TARGET = (np.arange(EXAMPLES) % 10).astype(np.int16)
@@ -32,13 +30,14 @@ def run(store: Store, method: str, wrong: int, share: float = 1.0, seed: int = 0
     predicted = np.where(np.arange(EXAMPLES) < wrong, (TARGET + 1) % 10, TARGET).astype(np.int16)
     costs = {metric: cost * share for metric, cost in REFERENCE_COSTS.items()}
     score = {"test": float((predicted == TARGET).mean())}
-    record = make_record(method=method, seed=seed, scores=score, costs=costs, **keys)  # type: ignore[arg-type]
+    record = make_record(method=method, seed=seed, scores=score, costs=costs, feasible=True, **keys)  # type: ignore[arg-type]
     store.write(record, encode_run_files(predictions={"predicted": predicted, "target": TARGET}))
     return record
 
 
-def headline(df: pd.DataFrame, store: Store) -> pd.DataFrame:
-    return headline_table(noninferiority_table(df, store))
+def headline(records: list[RunRecord], store: Store) -> pd.DataFrame:
+    df = report_frame(records)
+    return headline_table(df, noninferiority_table(df, store))
 
 
 def compared(store: Store, *records: RunRecord) -> pd.DataFrame:
@@ -46,44 +45,53 @@ def compared(store: Store, *records: RunRecord) -> pd.DataFrame:
     return table.set_index(table["method"].map(str))
 
 
-def test_a_method_is_shown_where_its_bound_is_above_the_margin(store: Store) -> None:
-    records = [run(store, "hand_tuned", 500, seed=s) for s in range(3)]
-    for method, wrong in (("equal", 510), ("close", 545), ("worse", 560)):
-        records += [run(store, method, wrong + 2 * s, 0.25, s) for s in range(3)]
+def seeds_of(store: Store, method: str, wrongs: Sequence[int], share: float = 1.0, **keys: object) -> list[RunRecord]:
+    """A run for each seed, wrong on so many of its test examples."""
+    return [run(store, method, wrong, share, seed, **keys) for seed, wrong in enumerate(wrongs)]
+
+
+def named(records: Sequence[RunRecord], candidate: str, budget: str | None = None) -> list[RunRecord]:
+    """The records of an experiment whose headline is about this candidate."""
+    headline = {"candidate": candidate} | ({} if budget is None else {"budget": budget})
+    return [dataclasses.replace(record, headline=headline) for record in records]
+
+
+REFERENCE = (500, 502, 498, 501, 499)
+EQUAL = (505, 500, 503, 507, 502)
+WORSE = (600, 605, 601, 598, 604)
+UNCLEAR = (450, 590, 500, 610, 480)
+
+
+def test_bounds_and_p_are_those_of_the_paired_difference(store: Store) -> None:
+    records = [*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "duccio", EQUAL, 0.25)]
+    row = compared(store, *records).loc["duccio"]
+    test = PairedDifference(*row[["difference", "seed_error", "example_error", "pairs", "examples"]])
+    assert row["difference"] == pytest.approx(-(np.mean(EQUAL) - np.mean(REFERENCE)) / EXAMPLES)
+    assert (row["low"], row["high"]) == (row["difference"] - test.half_width(), row["difference"] + test.half_width())
+    assert row["p"] == row["p_holm"] == test.p_above()
+    assert (row["pairs"], row["fits"], row["reduction_percent/weights"]) == (5, "5/5", 75)
+
+
+def test_p_is_corrected_for_all_rows_of_a_setting(store: Store) -> None:
+    records = [*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "duccio", EQUAL)]
+    records += [*seeds_of(store, "nsga2", UNCLEAR), *seeds_of(store, "tpe", WORSE)]
     table = compared(store, *records)
-    assert table["shown"].to_dict() == {"close": NOT_SHOWN, "equal": SHOWN_FOR_NEW_SEEDS, "worse": NOT_SHOWN}
-    assert table["why"].to_dict() == {
-        "close": "the bound is beyond the margin",
-        "equal": "",
-        "worse": "the difference is beyond the margin",
-    }
-    assert table.loc["equal", "difference"] == pytest.approx(-12 / EXAMPLES)
-    assert -0.01 < table.loc["equal", "low_seeds"] < table.loc["equal", "low"] < table.loc["equal", "difference"]
-    assert (table["reduction_percent/weights"] == 75).all()
-    assert (table["pairs"] == 3).all()
+    assert table["p_holm"].to_list() == pytest.approx(holm(table["p"]).tolist())
+    assert table.loc["duccio", "p_holm"] == pytest.approx(3 * table.loc["duccio", "p"])
 
 
-def test_spread_of_seeds_leaves_a_statement_on_these_networks(store: Store) -> None:
-    records = [run(store, "hand_tuned", 500, seed=s) for s in range(3)]
-    records += [run(store, "duccio", wrong, 0.5, s) for s, wrong in enumerate((450, 500, 550))]
-    assert compared(store, *records)["shown"].to_dict() == {"duccio": SHOWN_FOR_NETWORKS}
-
-
-def test_a_single_pair_says_nothing_of_new_seeds(store: Store) -> None:
+def test_a_single_pair_has_no_bounds(store: Store) -> None:
     row = compared(store, run(store, "hand_tuned", 500), run(store, "duccio", 500, 0.5)).loc["duccio"]
-    assert row["shown"] == SHOWN_FOR_NETWORKS
-    assert math.isnan(row["low_seeds"])
+    assert row["why"] == "a single seed has no bounds"
+    assert math.isnan(row["low"])
 
 
-def test_wider_margin_shows_more(store: Store) -> None:
-    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 545, 0.5)])
-    shown = [noninferiority_table(df, store, margin)["shown"].item() for margin in (0.01, 0.02)]
-    assert shown == [NOT_SHOWN, SHOWN_FOR_NETWORKS]
-
-
-def test_records_without_predictions_are_not_shown_and_say_why(store: Store) -> None:
-    row = compared(store, make_record(method="hand_tuned", scores={"test": 0.8}), make_record(scores={"test": 0.9}))
-    assert row[["shown", "why"]].to_numpy().tolist() == [[NOT_SHOWN, "a record keeps no predictions that can be read"]]
+def test_records_without_predictions_have_no_bounds_and_say_why(store: Store) -> None:
+    records = [make_record(method=m, seed=s, scores={"test": 0.9}) for m in ("hand_tuned", "duccio") for s in range(5)]
+    assert compared(store, *records).loc["duccio", "why"] == "a record keeps no predictions that can be read"
+    fits = [dataclasses.replace(record, feasible=True) for record in records]
+    (row,) = headline(named(fits, "duccio"), store).to_dict("records")
+    assert (row["verdict"], row["why"]) == ("undecided", "a record keeps no predictions that can be read")
 
 
 def test_the_reference_network_is_taken_from_the_same_budget_else_from_any(store: Store) -> None:
@@ -98,46 +106,7 @@ def test_the_reference_network_is_taken_from_the_same_budget_else_from_any(store
 def test_settings_are_never_mixed(store: Store) -> None:
     records = [run(store, "hand_tuned", 500), run(store, "duccio", 500, 0.5, preset="short")]
     assert compared(store, *records).empty
-    assert headline(report_frame([*records, make_failure()]), store).empty
-
-
-def test_headline_is_the_largest_reduction_that_is_shown(store: Store) -> None:
-    df = report_frame(
-        [
-            run(store, "hand_tuned", 500),
-            run(store, "duccio", 500, 0.5),
-            run(store, "duccio", 500, 0.4, budget=BUDGETS[1]),
-            run(store, "nsga2", 900, 0.1),
-            run(store, "random", 600, 0.2),
-        ]
-    )
-    table = headline(df, store).set_index("metric")
-    assert list(table.index) == ["weights", "flash", "ram", "latency"]
-    row = table.loc["latency"]
-    assert (str(row["method"]), row["reduction_percent"], row["tested"]) == ("duccio", 60.0, 4)
-    assert row["budget"] == "weights 50% + ram 50%"
-    assert (str(row["unproved_method"]), row["unproved_reduction_percent"]) == ("nsga2", 90.0)
-
-
-def test_headline_says_so_where_nothing_is_shown(store: Store) -> None:
-    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 900, 0.25)])
-    readable = format_headline_table(headline(df, store))
-    assert set(readable["largest reduction shown, %"]) == {"\u2013"}
-    assert set(readable["non-inferior"]) == {"not shown"}
-    assert readable["larger, but not shown"].iloc[0] == (
-        "75.0 % (duccio, weights 25% + latency 50%): the difference is beyond the margin"
-    )
-
-
-def test_a_cost_that_grows_is_no_headline(store: Store) -> None:
-    assert headline(report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 500, 1.5)]), store).empty
-
-
-def test_differences_are_written_in_points(store: Store) -> None:
-    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 510, 0.25)])
-    row = format_noninferiority_table(noninferiority_table(df, store)).iloc[0]
-    assert (row["difference, points"], row["bound, new seeds"], row["seeds"]) == ("-0.20", "\u2013", "1")
-    assert row["latency reduced, %"] == "75.0"
+    assert headline([*records, make_failure()], store).empty
 
 
 def test_the_reference_network_with_seeds_in_common_is_the_reference(store: Store) -> None:
@@ -145,3 +114,75 @@ def test_the_reference_network_with_seeds_in_common_is_the_reference(store: Stor
     ours = [run(store, "duccio", 100, 0.5, seed=s) for s in (0, 1, 2)]
     other = run(store, "hand_tuned", 80, seed=5, budget=BUDGETS[1])
     assert compared(store, *seeds, *ours, other).loc["duccio", "pairs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [
+        (EQUAL, "shown"),
+        (WORSE, "refuted"),
+        (UNCLEAR, "undecided"),
+        (EQUAL[:3], "tabled, 3 seeds"),
+        (WORSE[:4], "tabled, 4 seeds"),
+    ],
+)
+def test_verdict_on_the_named_candidate(store: Store, wrong: Sequence[int], verdict: str) -> None:
+    records = [*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "duccio_projected", wrong, 0.25)]
+    records += seeds_of(store, "nsga2", EQUAL, 0.1)
+    (row,) = headline(named(records, "duccio_projected"), store).to_dict("records")
+    assert (row["method"], row["verdict"], row["compared"]) == ("duccio_projected", verdict, 1)
+    assert row["half_width"] == pytest.approx(row["difference"] - row["low"])
+    assert [row[f"reduction_percent/{m}"] for m in ("weights", "flash", "macs", "ram", "latency")] == [75] * 5
+
+
+def test_a_candidate_that_misses_its_budget_once_is_not_shown(store: Store) -> None:
+    records = [*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "duccio", EQUAL, 0.25)]
+    records[-1] = dataclasses.replace(records[-1], feasible=False)
+    (row,) = headline(named(records, "duccio"), store).to_dict("records")
+    assert row["verdict"] == "does not fit: 4/5"
+
+
+def test_several_candidates_are_corrected_for_their_number(store: Store) -> None:
+    records = seeds_of(store, "hand_tuned", REFERENCE)
+    for budget in BUDGETS:
+        records += seeds_of(store, "duccio", UNCLEAR, 0.25, budget=budget)
+    table, alone = (headline(named(records, "duccio", b), store) for b in (None, records[-1].budget))
+    assert (table["compared"] == 2).all()
+    assert (len(table), len(alone)) == (2, 1)
+    row, single = (t[t["budget"] == records[-1].budget].iloc[0] for t in (table, alone))
+    assert row["half_width"] > single["half_width"]
+    assert row["power"] < single["power"]
+
+
+def test_power_is_printed_in_percent(store: Store) -> None:
+    records = [*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "duccio", UNCLEAR, 0.25)]
+    table = headline(named(records, "duccio"), store)
+    text = format_headline_table(table).iloc[0]
+    assert text["power, %"] == f"{100 * table['power'].item():.1f}"
+    assert text["half-width"] == f"{100 * table['half_width'].item():.2f}"
+
+
+def test_a_candidate_that_did_not_run_says_so(store: Store) -> None:
+    records = named([*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "tpe", EQUAL)], "duccio")
+    (row,) = format_headline_table(headline(records, store)).to_dict("records")
+    assert (row["method"], row["verdict"]) == ("duccio", "no finished run, or no reference network, to compare")
+
+
+def test_without_a_candidate_the_largest_reductions_are_exploratory(store: Store) -> None:
+    records = seeds_of(store, "hand_tuned", REFERENCE)
+    records += [*seeds_of(store, "duccio", EQUAL, 0.5), *seeds_of(store, "nsga2", UNCLEAR, 0.25)]
+    records += seeds_of(store, "random", WORSE, 0.1)
+    (row,) = headline(records, store).to_dict("records")
+    assert (row["method"], row["verdict"], row["compared"]) == ("duccio", "exploratory, not named beforehand", 3)
+    assert row["largest"] == "weights, flash, macs, ram, latency"
+
+
+def test_a_cost_that_grows_is_no_reduction(store: Store) -> None:
+    assert headline([run(store, "hand_tuned", 500), run(store, "duccio", 500, 1.5)], store).empty
+
+
+def test_differences_are_written_in_points(store: Store) -> None:
+    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 510, 0.25)])
+    row = format_noninferiority_table(noninferiority_table(df, store)).iloc[0]
+    assert (row["difference, points"], row["lower bound"], row["seeds"]) == ("-0.20", "\u2013", "1")
+    assert row["latency reduced, %"] == "75.0"

@@ -33,7 +33,7 @@ def has_pdflatex() -> bool:
 def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
     records = [
         *make_records(benchmarks=("digits", "keyword_spotting")),
-        make_record(variant={"guarantee": "off"}),
+        make_record(variant={"projection": "refill"}),
         make_record(seed=7, scores={"test": 0.8, "test/pauc": 0.7}),
         make_failure("[cut] 50 % & #1 $x_2^3$ {a} ~ \\n <b> \u65e5 \x1b[0m \u2192 \u2026", method="tpe"),
     ]

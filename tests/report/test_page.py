@@ -260,22 +260,17 @@ def test_every_number_of_the_headline_is_at_the_top() -> None:
     assert "<strong>1 of 2</strong>" in top
 
 
-def test_reductions_are_headlines_only_where_they_are_shown() -> None:
-    columns = ["benchmark", "metric", "shown", "reduction_percent", "method", "budget"]
-    unproved = ["unproved_reduction_percent", "unproved_method", "unproved_why"]
-    nothing = [math.nan, None, None]
-    rows = [
-        ["digits", "weights", "these networks", 76.04, "duccio", "weights 25%", *nothing],
-        ["words", "latency", None, math.nan, None, None, 50.2, "nsga2", "the bound is beyond the margin"],
-    ]
-    records = [make_record()]
-    found = headline_numbers(
-        report_frame(records), pd.DataFrame({"status": []}), pd.DataFrame(rows, columns=[*columns, *unproved])
-    )
-    assert found[-2].value == "\u221276.0 %"
-    assert "duccio, weights 25%" in found[-2].note
-    assert (found[-1].heading, found[-1].value) == ("words: reduction at non-inferior score", "none shown")
-    assert "nsga2: the bound is beyond the margin" in found[-1].note
+def test_the_verdict_on_a_candidate_is_a_headline_number_and_nothing_else_is() -> None:
+    row = {"benchmark": "digits", "preset": "paper", "device": "gap8", "method": "duccio", "budget": "weights 25%"}
+    candidate = row | {"verdict": "undecided", "reduction_percent/weights": 76.04, "reduction_percent/ram": math.nan}
+    candidate |= {"difference": -0.002, "low": -0.012, "half_width": 0.01, "pairs": 5}
+    exploratory = row | {"benchmark": "words", "verdict": "exploratory, not named beforehand"}
+    nothing = pd.DataFrame({"status": []})
+    found = headline_numbers(report_frame([make_record()]), nothing, pd.DataFrame([candidate, exploratory]))
+    assert found[-2].value == "undecided"
+    assert found[-2].heading == "duccio, weights 25%: digits, paper, gap8"
+    assert found[-2].note == ("weights \u221276.0 %; score -0.20 points, lower bound -1.20, half-width 1.00, 5 seeds")
+    assert (found[-1].heading, found[-1].value) == ("Headline: words, paper, gap8", "no candidate named")
 
 
 def test_runs_without_a_usable_record_are_listed_with_the_reason(tmp_path: Path) -> None:

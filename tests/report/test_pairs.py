@@ -1,6 +1,5 @@
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,20 +7,15 @@ import pytest
 from synthetic import BUDGETS, make_failure, make_record, make_records
 
 from suite.records.record import RunRecord
-from suite.records.store import Store, encode_run_files
 from suite.report.grouping import MethodVariant, report_frame
-from suite.report.statistics.comparison import mcnemar
-from suite.report.statistics.intervals import mean_interval, probability_of_improvement
+from suite.report.statistics.intervals import holm, mean_interval, paired_p, probability_of_improvement
 from suite.report.tables.ablation import ablation_table, format_ablation_table
 from suite.report.tables.main import main_table
 from suite.report.tables.pairs import format_pairs_table, pairs_table
 
-NO_STORE = Store(Path("none"), "none")
-
-
 DUCCIO, NSGA2 = MethodVariant("duccio"), MethodVariant("nsga2")
 ABS = MethodVariant("duccio", (("penalty.shape", "abs"),))
-OFF = MethodVariant("duccio", (("guarantee", "off"),))
+REFILL = MethodVariant("duccio", (("projection", "refill"),))
 
 
 def runs(scores: Mapping[MethodVariant, tuple[float, ...]], **keys: object) -> list[RunRecord]:
@@ -33,9 +27,9 @@ def runs(scores: Mapping[MethodVariant, tuple[float, ...]], **keys: object) -> l
     ]
 
 
-def pairs(records: list[RunRecord], store: Store = NO_STORE) -> pd.DataFrame:
+def pairs(records: list[RunRecord]) -> pd.DataFrame:
     df = report_frame(records)
-    return pairs_table(df, main_table(df), store)
+    return pairs_table(df, main_table(df))
 
 
 def ablation(records: list[RunRecord]) -> pd.DataFrame:
@@ -46,10 +40,11 @@ def ablation(records: list[RunRecord]) -> pd.DataFrame:
 def test_methods_are_compared_with_duccio_seed_by_seed() -> None:
     ours, theirs = (0.90, 0.80, 0.85), (0.88, 0.79, 0.86)
     (row,) = pairs(runs({DUCCIO: ours, NSGA2: theirs})).to_dict("records")
-    difference, chance = mean_interval(np.subtract(theirs, ours)), probability_of_improvement(theirs, ours)
+    difference = mean_interval(np.subtract(theirs, ours))
     assert (row["method"], row["against"], row["pairs"]) == (NSGA2, DUCCIO, 3)
     assert [row[f"difference{x}"] for x in ("", "_low", "_high")] == [difference.mean, difference.low, difference.high]
-    assert [row[f"improvement{x}"] for x in ("", "_low", "_high")] == [chance.mean, chance.low, chance.high]
+    assert row["p"] == row["p_holm"] == paired_p(np.subtract(theirs, ours))
+    assert row["improvement"] == probability_of_improvement(theirs, ours)
 
 
 def test_only_seeds_on_both_sides_are_paired() -> None:
@@ -65,38 +60,28 @@ def test_budgets_are_compared_apart_in_the_order_of_the_main_table() -> None:
     assert pairs([*runs({DUCCIO: (0.9,)}), *runs({NSGA2: (0.8,)}, budget=BUDGETS[1]), make_failure()]).empty
 
 
-def test_two_single_runs_are_compared_by_mcnemar(tmp_path: Path) -> None:
-    store, target = Store(tmp_path, "example"), np.arange(100, dtype=np.int16) % 10
-    right = {"duccio": np.arange(100) >= 10, "nsga2": np.arange(100) < 80}
-    records = []
-    for method, correct in right.items():
-        records.append(make_record(method=method, scores={"test": float(correct.mean())}))
-        store.write(
-            records[-1], encode_run_files(predictions={"predicted": np.where(correct, target, -1), "target": target})
-        )
-    table = pairs(records, store)
-    assert table["mcnemar_p"].item() == mcnemar(right["duccio"], right["nsga2"])
-    assert format_pairs_table(table)["McNemar p"].item() == "0.099"
-    assert "McNemar p" not in format_pairs_table(pairs(make_records()))
+def test_p_is_corrected_for_the_methods_at_one_budget() -> None:
+    scores = {DUCCIO: (0.9, 0.8, 0.85), NSGA2: (0.80, 0.71, 0.74), MethodVariant("tpe"): (0.88, 0.79, 0.84)}
+    other_budget = runs({DUCCIO: (0.9, 0.8, 0.85), NSGA2: (0.80, 0.71, 0.74)}, budget=BUDGETS[1])
+    table = pairs([*runs(scores), *other_budget])
+    for budget, own in table.groupby("budget"):
+        assert own["p_holm"].to_list() == pytest.approx(holm(own["p"]).tolist()), budget
+    assert table["different"].to_list() == (table["p_holm"] < 0.05).to_list()
+    assert len(table) == 3
 
 
-def test_one_shared_seed_of_several_is_no_mcnemar(tmp_path: Path) -> None:
-    store, target = Store(tmp_path, "example"), np.arange(100, dtype=np.int16) % 10
-    records = [
-        make_record(method=m, seed=s, scores={"test": 1.0}) for m, s in (("duccio", 0), ("nsga2", 0), ("nsga2", 1))
-    ]
-    for record in records:
-        store.write(record, encode_run_files(predictions={"predicted": target, "target": target}))
-    table = pairs(records, store)
-    assert table["pairs"].item() == 1
-    assert math.isnan(table["mcnemar_p"].item())
+def test_the_projected_search_is_compared_with_where_it_ran() -> None:
+    projected = MethodVariant("duccio_projected")
+    table = pairs(runs({projected: (0.9, 0.8), DUCCIO: (0.8, 0.7), NSGA2: (0.7, 0.7)}))
+    assert set(table["against"]) == {projected}
+    assert set(table["method"]) == {DUCCIO, NSGA2}
 
 
 def test_variants_are_compared_with_their_default() -> None:
     records = runs({DUCCIO: (0.90, 0.80), ABS: (0.88, 0.79), NSGA2: (0.9, 0.9)})
-    records += runs({OFF: (0.95, 0.90)}, feasible=False)
+    records += runs({REFILL: (0.95, 0.90)}, feasible=False)
     table = ablation(records)
-    assert list(table["method"]) == [DUCCIO, ABS, OFF]
+    assert list(table["method"]) == [DUCCIO, ABS, REFILL]
     assert set(table["against"]) == {DUCCIO}
     assert math.isnan(table["difference"].iloc[0])
     assert table["difference"].to_list()[1:] == pytest.approx([-0.015, 0.075])
@@ -123,6 +108,7 @@ def test_readable_tables_write_differences_in_points() -> None:
     df = report_frame(records)
     main = main_table(df)
     variant = format_ablation_table(ablation_table(df, main)).iloc[1]
-    assert variant["difference, points [95%]"] == "-1.00 [-2.00, +0.00]"
-    other = format_pairs_table(pairs_table(df, main, NO_STORE)).iloc[0]
-    assert (other["float scores"], other["chance to be better [95%]"]) == ("0.700, 0.850", "0.00")
+    assert variant["difference, points [95%]"] == "-1.00 [-3.48, +1.48]"
+    other = format_pairs_table(pairs_table(df, main)).iloc[0]
+    assert (other["float scores"], other["chance to be better"]) == ("0.700, 0.850", "0.00")
+    assert other["p, Holm"] == "0.035: different"

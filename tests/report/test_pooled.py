@@ -1,12 +1,14 @@
 """Methods against each other over all budgets, on cases small enough to work out by hand."""
 
+import math
+
 import pandas as pd
 import pytest
 from synthetic import make_failure, make_record, make_records
 
 from suite.records.record import RunRecord
 from suite.report.grouping import MethodVariant, report_frame
-from suite.report.statistics.intervals import mean_interval
+from suite.report.statistics.intervals import mean_interval, paired_p
 from suite.report.tables.pooled import format_pooled_table, pooled_table
 
 NARROW, WIDE = {"weights": "25%"}, {"weights": "50%"}
@@ -33,14 +35,27 @@ def test_budgets_and_seeds_that_both_ran_are_the_pairs(table: pd.DataFrame) -> N
         2,
     )
     assert row["difference"] == pytest.approx((0.03 - 0.01) / 2)
-    expected = mean_interval([0.80 - 0.77, 0.90 - 0.91])
-    assert (row["difference_low"], row["difference_high"]) == pytest.approx((expected.low, expected.high))
+    assert row["clusters"] == 1
+    assert math.isnan(row["difference_low"])
     assert (row["fits"], row["against_fits"]) == ("2/2", "1/2")
+
+
+def test_runs_of_a_seed_are_averaged_over_budgets_first() -> None:
+    ours = {(NARROW["weights"], 0): 0.80, (NARROW["weights"], 1): 0.82, (WIDE["weights"], 0): 0.90}
+    ours |= {(WIDE["weights"], 1): 0.94}
+    records = [run("duccio", {"weights": budget}, seed, score) for (budget, seed), score in ours.items()]
+    records += [run("nsga2", {"weights": budget}, seed, 0.79) for budget, seed in ours]
+    (row,) = pooled_table(report_frame(records)).to_dict("records")
+    by_seed = [(0.01 + 0.11) / 2, (0.03 + 0.15) / 2]
+    expected = mean_interval(by_seed)
+    assert (row["pairs"], row["clusters"]) == (4, 2)
+    assert (row["difference_low"], row["difference_high"]) == pytest.approx((expected.low, expected.high))
+    assert row["p"] == pytest.approx(paired_p(by_seed))
 
 
 def test_text_is_in_points(table: pd.DataFrame) -> None:
     (row,) = format_pooled_table(table).to_dict("records")
-    assert row["difference, points [95%]"] == "+1.00 [-1.00, +3.00]"
+    assert row["difference, points [95%]"] == "+1.00"
 
 
 def test_one_budget_is_nothing_to_pool() -> None:

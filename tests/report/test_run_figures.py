@@ -92,7 +92,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderedFigure]
 
 
 def test_each_kind_is_drawn_where_its_data_are(found: dict[str, RenderedFigure]) -> None:
-    assert list(found) == ["score", "violations", "cost", "hypervolume", "trajectories", "widths", "choices"]
+    assert list(found) == ["forest", "score", "violations", "cost", "trajectories", "widths", "choices"]
 
 
 def test_no_text_overlaps_and_no_panel_is_empty(found: dict[str, RenderedFigure]) -> None:

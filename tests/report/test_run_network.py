@@ -68,7 +68,7 @@ def test_torn_nodes_cost_neither_figures_nor_page(
     record = with_nodes(store, make_record(), **nodes)
     with caplog.at_level(logging.WARNING):
         names = [picture.name.split("_")[0] for picture in pictures(store, "")]
-    assert names == ["score", "violations", "cost", "widths"][: len(names)]
+    assert names == ["forest", "score", "violations", "cost", "widths"][: len(names)]
     assert record.id in caplog.text
     detail = collect_run_data([record], report_frame([record]), store)["details"]["0"]
     assert detail["layers"]

@@ -6,7 +6,7 @@ from synthetic import make_record
 
 from suite.records.record import RunRecord
 from suite.report.grouping import report_frame
-from suite.report.statistics.intervals import interquartile_mean, wilson_interval
+from suite.report.statistics.intervals import stratified_interval
 from suite.report.tables.summary import format_summary_table, summary_table
 
 CHANCE = {"digits": 0.1, "keyword_spotting": 0.2}
@@ -31,17 +31,19 @@ def test_scores_are_normalised_between_chance_and_the_reference_network() -> Non
     records += [run("digits", "duccio", s, i) for i, s in enumerate((0.9, 0.5))]
     records += [run("keyword_spotting", "duccio", s, i) for i, s in enumerate((0.4, 0.8))]
     table = by_label(summary(*records))
-    expected = interquartile_mean([[1.0, 0.5], [0.5, 1.5]])
+    expected = stratified_interval([[1.0, 0.5], [0.5, 1.5]])
     row = table.loc["duccio"]
-    assert [row["iqm"], row["iqm_low"], row["iqm_high"]] == pytest.approx([expected.mean, expected.low, expected.high])
+    assert [row["score"], row["score_low"], row["score_high"]] == pytest.approx(
+        [expected.mean, expected.low, expected.high]
+    )
     assert (row["reference"], row["runs"], row["benchmarks"]) == ("hand_tuned", 4, "digits, keyword_spotting")
-    assert table.loc["hand_tuned", "iqm"] == 1
+    assert table.loc["hand_tuned", "score"] == 1
 
 
 def test_without_a_reference_network_everywhere_the_reference_is_a_perfect_score() -> None:
     records = [run("digits", "hand_tuned", 0.9), run("digits", "duccio", 0.55), run("keyword_spotting", "duccio", 0.6)]
     row = by_label(summary(*records)).loc["duccio"]
-    assert (row["reference"], row["iqm"]) == ("1", pytest.approx(0.5))
+    assert (row["reference"], row["score"]) == ("1", pytest.approx(0.5))
 
 
 def test_a_method_that_misses_a_benchmark_says_so() -> None:
@@ -52,11 +54,7 @@ def test_a_method_that_misses_a_benchmark_says_so() -> None:
 
 def test_share_that_fits_is_over_all_benchmarks() -> None:
     row = summary(*(run(b, "duccio", 0.8, feasible=b == "digits") for b in CHANCE)).iloc[0]
-    assert (row["fits"], row["fits_low"], row["fits_high"]) == (
-        "1/2",
-        wilson_interval(1, 2).low,
-        wilson_interval(1, 2).high,
-    )
+    assert row["fits"] == "1/2"
 
 
 def test_one_benchmark_or_unknown_chance_scores_make_no_summary() -> None:
@@ -68,7 +66,7 @@ def test_one_benchmark_or_unknown_chance_scores_make_no_summary() -> None:
 def test_order_is_that_of_names_where_no_score_can_be_normalised() -> None:
     names = ["d", "a", "c", "hand_tuned", "b"]
     table = summary(*(run(b, name, 0.05) for b in CHANCE for name in names))
-    assert table["iqm"].isna().all()
+    assert table["score"].isna().all()
     assert list(by_label(table).index) == sorted(names)
 
 
@@ -76,4 +74,4 @@ def test_the_reference_network_is_as_good_as_its_best_training() -> None:
     lengths = {"standard": 0.8, "equal": 0.9}
     records = [run(b, "hand_tuned", score, variant={"length": x}) for b in CHANCE for x, score in lengths.items()]
     table = by_label(summary(*records, *(run(b, "duccio", 0.9) for b in CHANCE)))
-    assert table.loc["duccio", "iqm"] == pytest.approx(1)
+    assert table.loc["duccio", "score"] == pytest.approx(1)

@@ -32,7 +32,7 @@ METHODS: dict[str, tuple[float, float, float | None, float, int]] = {
     "width_scaling": (0.862, 0.93, None, 0.0, 1),
     "random_search": (0.874, 0.88, None, 6.5, 12),
 }
-OPTIONS: dict[str, dict[str, object]] = {"duccio": {"guarantee": "refill"}, "random_search": {"trials": 12}}
+OPTIONS: dict[str, dict[str, object]] = {"duccio": {"projection": "none"}, "random_search": {"trials": 12}}
 
 
 def make_record(
@@ -110,6 +110,11 @@ def board(
     fits = False if not all(known) else True if len(known) == 2 else None
     parts = {"head": arena - 10_000, "scratch": 6_000, "tail": 4_000}
     return {"fits": fits, **parts, "arena": arena, "flash": flash, "ram_limit": ram, "flash_limit": rom}
+
+
+def with_recipe(record: RunRecord) -> RunRecord:
+    """The record of a recipe that says how long a standard training is, so that epochs can be told."""
+    return dataclasses.replace(record, config={**record.config, "recipe": {"epochs": 12}})
 
 
 def with_chance(record: RunRecord, chance: float = 0.1) -> RunRecord:

@@ -17,7 +17,7 @@ from suite.report.figures.pages import FigurePage, RenderedFigure, pair_metrics
 from suite.report.figures.panels import add_legend, add_panels, padded_limits
 from suite.report.figures.style import MethodStyle, new_figure
 from suite.report.grouping import MethodVariant
-from suite.report.statistics.fronts import WORST_COST, attainment
+from suite.report.statistics.fronts import FEWEST_BUDGETS, WORST_COST, attainment
 from suite.report.statistics.intervals import Floats
 from suite.report.tables.text import float_score_label
 
@@ -32,18 +32,18 @@ _MOST_BANDS = 4
 _PERCENTILES = (0, 50, 100)
 
 _CAPTION = (
-    "What each method attains over the budgets that limit a metric: at a cost, the float test score that at least "
-    "half of its seeds reach with a network that costs no more. A mark stands where another network takes over. "
-    "{bands} Runs that miss any of their constraints count as nothing. Surfaces go on to the benchmark's reference "
-    "point, chance and the reference network's cost. Between the budgets that ran nothing is known: a step says only "
-    "what the nearest smaller network had. Methods that ran at different budgets cannot be compared."
+    "What each method attains over the budgets, at least three, that limit a metric: at a cost, the float test score "
+    "that at least half of its seeds reach with a network that costs no more. A mark stands where another network "
+    "takes over. {bands} Runs that miss any of their constraints count as nothing. Surfaces go on to the benchmark's "
+    "reference point, chance and the reference network's cost. Between the budgets that ran nothing is known: a step "
+    "says only what the nearest smaller network had. Methods that ran at different budgets cannot be compared."
 )
 _BANDS = "The band reaches from what all seeds attain to what the best one does; with three seeds that is all there is."
 _NO_BANDS = "There are too many methods to show how far their seeds lie apart."
 
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
-    """One page, where methods ran at several budgets that limit the same metric and the benchmark states a chance."""
+    """One page, where methods ran at enough budgets that limit the same metric and the benchmark states a chance."""
     if _metrics(page.runs):
         yield replace(page, omission_note="", rows=())
 
@@ -75,10 +75,16 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
 
 
 def _metrics(runs: pd.DataFrame) -> list[str]:
-    """The metrics of which a method met several targets, those with most such runs first."""
-    counted = {m: runs[_is_counted(runs, m)] for m in by_metric(runs, "target")}
-    several = {m: own for m, own in counted.items() if own.groupby("method")[f"target/{m}"].nunique().max() > 1}
-    return sorted(several, key=lambda m: -len(several[m]))
+    """The metrics of which a method ran at enough targets and met one, those with most such runs first."""
+    counts = {m: _is_counted(_runs_at_enough_targets(runs, m), m).sum() for m in by_metric(runs, "target")}
+    return sorted((m for m in counts if counts[m]), key=lambda m: -counts[m])
+
+
+def _runs_at_enough_targets(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The runs of methods that a seed of which ran at `FEWEST_BUDGETS` targets of the metric or more."""
+    limited = runs[runs[f"target/{metric}"].notna() & runs["chance"].notna()]
+    targets = limited.groupby(["method", "seed"])[f"target/{metric}"].nunique().groupby("method").max()
+    return limited[limited["method"].map(targets).astype(float) >= FEWEST_BUDGETS]
 
 
 def _is_counted(runs: pd.DataFrame, metric: str) -> pd.Series:
@@ -91,12 +97,12 @@ def _attainment_surfaces(runs: pd.DataFrame, metric: str) -> dict[MethodVariant,
     """Method -> its best, median and worst surface (N, 2) of cost in % of the reference network's and score, by
     rising cost.
     """
-    limited = runs[runs[f"target/{metric}"].notna() & runs["chance"].notna()]
+    limited = _runs_at_enough_targets(runs, metric)
     limited = limited.assign(score=limited["score"].where(_is_counted(limited, metric)))
     corner = np.array([[float(limited["chance"].iloc[0]), WORST_COST]])
     by_method: dict[MethodVariant, list[Floats]] = {}
     for _, own in limited.groupby("method"):
-        if own[f"target/{metric}"].nunique() > 1 and own["score"].notna().any():
+        if own["score"].notna().any():
             axes = own[["seed", "score", f"relative/{metric}"]].dropna()
             # The corner is attained by all, also by a seed that has nothing that counts.
             fronts = [

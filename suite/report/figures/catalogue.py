@@ -17,6 +17,7 @@ from suite.report.figures import (
     attainment,
     choices,
     cost,
+    forest,
     hypervolume,
     layer_memory,
     memory_plan,
@@ -41,6 +42,7 @@ DrawPage = Callable[[FigurePage, Store], RenderedFigure]
 SplitPage = Callable[[FigurePage, Store], Iterator[FigurePage]]
 
 _KINDS: tuple[tuple[str, SplitPage, DrawPage], ...] = (
+    (forest.KIND, forest.split, forest.draw),
     (score.KIND, score.split, score.draw),
     (violations.KIND, violations.split, violations.draw),
     (cost.KIND, cost.split, cost.draw),

@@ -25,7 +25,7 @@ _COLOURS = ("#DDDDDD", "#FDD9A0", "#A6CEE3", "#B2DF8A", "#E5B8D8", "#C9C2A5", "#
 _CAPTION = (
     "The branch that each run chose at each position of its search space, from input to output, a line per seed. "
     "Below it the probability of the likeliest branch at the last search epoch: near 1 the search had decided, far "
-    "from it it had not, and another seed may choose otherwise. Guarantees may have changed a branch after the "
+    "from it it had not, and another seed may choose otherwise. A projection may have changed a branch after the "
     "search."
 )
 

@@ -38,7 +38,7 @@ _CAPTION = (
     "network's costs. Runs that miss a constraint count as nothing, and so do networks that cost as much as the "
     "reference. Small marks are seeds, large ones their means with the 95 % interval of the hypervolume. The dashed "
     "line is the largest mean that any method here has at this cost or less: a mark below it was bettered at equal "
-    "cost. Where there is one budget, the volume is that of a single network and rewards costing less than was asked. "
+    "cost. Only fronts of at least three budgets are drawn. "
     "Volumes of different panels cannot be compared, nor can those of methods that were run at different budgets."
 )
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.report.figures.style import PAPER, MethodStyle, StyledFigure, freeze_layout, method_styles, page_format
-from suite.report.grouping import SETTING, MethodVariant, natural_key
+from suite.report.grouping import REFERENCE_METHOD, SETTING, MethodVariant, natural_key, plain_variant
 
 MOST_ENTRIES = 28
 """Methods times lines of panels in one figure, unless a single budget has more."""
@@ -60,7 +60,8 @@ class FigurePage:
     """The finished runs of one setting (benchmark, preset, device), and the budgets and methods that a figure shows.
 
     `number` counts the pages of a figure that needs several, from 1. `reference_score` is the mean test score of the
-    runs that returned the reference network whole, NaN without any; `omission_note` is a sentence for the caption.
+    reference network as `hand_tuned` trained it, NaN where it did not run; `omission_note` is a sentence for the
+    caption.
     """
 
     setting: tuple[str, str, str]
@@ -162,10 +163,13 @@ def _budget_row(budget: str, runs: pd.DataFrame, order: Sequence[MethodVariant])
 
 
 def _mean_reference_score(runs: pd.DataFrame) -> float:
-    """Mean test score of the runs whose network costs as much as the reference network, by every metric."""
-    costs = [f"relative/{metric}" for metric in by_metric(runs, "relative")]
-    whole = (runs[costs].fillna(1) == 1).all(axis=1) if costs else runs["id"] == ""
-    return float(runs.loc[whole, "score"].mean())
+    """Mean test score of the reference network, NaN where it was not trained; of several ways that closest to the
+    default.
+    """
+    trained = [method for method in runs["method"].unique() if method.method == REFERENCE_METHOD]
+    if not trained:
+        return math.nan
+    return float(runs.loc[runs["method"] == plain_variant(trained), "score"].mean())
 
 
 def _pick_evenly(items: Sequence[str], most: int) -> Sequence[str]:

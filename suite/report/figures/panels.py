@@ -63,9 +63,9 @@ def add_budget_title(ax: Axes, budget: str) -> None:
     ax.set_title(textwrap.fill(f"budget: {budget}", 70), loc="left", fontweight="bold")
 
 
-def label_methods(ax: Axes, methods: Sequence[MethodVariant], names: bool) -> None:
+def label_methods(ax: Axes, methods: Sequence[MethodVariant], names: bool = True, width: int = NAME_WIDTH) -> None:
     """One line per method, the first on top; names only where `names` says so."""
-    ax.set_yticks(range(len(methods)), [wrap_label(str(method), NAME_WIDTH) if names else "" for method in methods])
+    ax.set_yticks(range(len(methods)), [wrap_label(str(method), width) if names else "" for method in methods])
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
 

@@ -13,27 +13,17 @@ from suite.report.figures.pages import FigurePage, RenderedFigure
 from suite.report.figures.panels import add_legend, add_panels
 from suite.report.figures.style import new_figure
 from suite.report.statistics.across_benchmarks import scaled_scores
-from suite.report.statistics.intervals import performance_profile
 
 KIND = "profiles"
 
 _THRESHOLDS = 401
 
-_MOST_BANDS = 4
-"""Methods beyond which bands would hide each other and the lines."""
-
 _CAPTION = (
     "Share of a method's runs whose test score is above a threshold, over {benchmarks} benchmarks ({names}). A score "
     "is scaled for each benchmark and budget so that chance is 0 and the best run of any method there is 1; a run "
-    "that misses a constraint is never above. {bands} Nothing is said of other benchmarks. Methods without runs on "
-    "all of these benchmarks, or without any that fits, are left out."
-)
-
-_BANDS = "Bands are Wilson's 95 % intervals at each threshold, of {least} to {most} runs a method, as if independent."
-
-_NO_BANDS = (
-    "There are {least} to {most} runs a method, and too many methods to show their intervals: 18 runs leave a share "
-    "uncertain by up to 0.21 to each side."
+    "that misses a constraint is never above. These are the runs that there are, {least} to {most} a method, without a "
+    "statement on other runs or other benchmarks. Methods without runs on all of these benchmarks, or without any that "
+    "fits, are left out."
 )
 
 
@@ -45,7 +35,7 @@ def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
 
 
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
-    """One panel, a line with a band per method."""
+    """One panel, a line per method."""
     scaled = scaled_scores(page.runs)
     order = scaled.fillna({"scaled": 0}).groupby("method")["scaled"].mean().sort_values(ascending=False, kind="stable")
     methods = list(order.index)
@@ -55,13 +45,10 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     ax = add_panels(figure, [1], [1])[0][0]
     for i, method in enumerate(methods):
         style = page.method_styles[method]
-        profile = performance_profile(scaled.loc[scaled["method"] == method, "scaled"], thresholds)
-        if len(methods) <= _MOST_BANDS:
-            ax.fill_between(
-                thresholds, profile.low, profile.high, color=style.colour, alpha=0.12, linewidth=0, step="post"
-            )
+        scores = scaled.loc[scaled["method"] == method, "scaled"].to_numpy(dtype=float)
+        share = (scores[:, None] > thresholds).mean(axis=0)
         marks: dict[str, Any] = {"marker": style.marker, "markersize": 5, "markevery": (6 * i, _THRESHOLDS // 8)}
-        ax.plot(thresholds, profile.share, color=style.colour, linewidth=1.4, drawstyle="steps-post", **marks)
+        ax.plot(thresholds, share, color=style.colour, linewidth=1.4, drawstyle="steps-post", **marks)
     ax.set(xlim=(thresholds[0], 1), ylim=(-0.02, 1.02))
     ax.set_xlabel("scaled float test score: 0 chance, 1 the best run at the same benchmark and budget")
     ax.set_ylabel("share of runs above")
@@ -74,7 +61,5 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     )
     counts = scaled.groupby("method").size()
     names = sorted(scaled["benchmark"].unique())
-    bands = _BANDS if len(methods) <= _MOST_BANDS else _NO_BANDS
-    said = {"benchmarks": len(names), "names": ", ".join(names)}
-    caption = _CAPTION.format(bands=bands.format(least=counts.min(), most=counts.max()), **said)
+    caption = _CAPTION.format(benchmarks=len(names), names=", ".join(names), least=counts.min(), most=counts.max())
     return page.render(KIND, "Performance profiles", caption, figure)

@@ -52,9 +52,9 @@ _PUBLISHED_MARK: dict[str, Any] = {
 
 _CAPTION = (
     "Test score of float networks against each budgeted cost, in % of the reference network's. Small marks are single "
-    "seeds, large ones their mean with its 95 % bootstrap interval (for three seeds: their range). The hatched side "
-    "is over the budget; a hollow mark misses at least one of the run's constraints, which may be that of another "
-    "panel, or exceeds the memory of the board."
+    "seeds, large ones their mean with its 95 % interval (Student's t), cut where it leaves the panel. The hatched "
+    "side is over the budget; a hollow mark misses at least one of the run's constraints, which may be that of "
+    "another panel, or exceeds the memory of the board."
 )
 
 
@@ -82,7 +82,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     if np.isfinite(page.quality_target):
         caption += " The dashed line is MLPerf Tiny's quality target."
     if np.isfinite(page.reference_score):
-        caption += " The dotted line is the mean score of those runs that trained the reference network whole."
+        caption += " The dotted line is the mean score of the reference network, trained by hand_tuned."
     if drawn:
         caption += (
             " Crosses are published networks that cost no more than the reference network, a parameter counted as a "

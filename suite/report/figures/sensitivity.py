@@ -11,8 +11,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from suite.records.frame import flatten
 from suite.records.store import Store
+from suite.records.variants import flatten
 from suite.report.figures.pages import FigurePage, RenderedFigure, split_rows
 from suite.report.figures.panels import TEXT_BACKGROUND, add_panels, padded_limits
 from suite.report.figures.style import new_figure
@@ -30,9 +30,9 @@ _LOG_RATIO = 20
 
 _CAPTION = (
     "Test score of variants of one method that differ in a single option, whose value is on the axis. Small marks are "
-    "single seeds, large ones their mean with its 95 % bootstrap interval (for three seeds: their range); hollow: some "
-    "run misses a constraint. Below the line is what a run costs on average, in standard trainings of the reference "
-    "network. A flat line within its intervals says that these seeds cannot tell the values apart."
+    "single seeds, large ones their mean with its 95 % interval (Student's t), cut where it leaves the panel; hollow: "
+    "some run misses a constraint. Below the line is what a run costs on average, in standard trainings of the "
+    "reference network. A flat line within its intervals says that these seeds cannot tell the values apart."
 )
 
 _COST_TEXT: dict[str, Any] = {

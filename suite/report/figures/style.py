@@ -67,12 +67,12 @@ METRIC_LINE_STYLES: dict[str, tuple[str, Any]] = {
 }
 """Colour and dashes of a metric's line, where a line stands for a metric."""
 
-# Okabe and Ito's colours without the yellow, which is lost on white; four of Tol's in its place.
+# Okabe and Ito's colours without the yellow, which is lost on white; more of Tol's in its place.
 _COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#000000"),
-    *("#7F7F7F", "#A6761D", "#332288", "#999933"),
+    *("#7F7F7F", "#A6761D", "#332288", "#999933", "#44AA99", "#AA4499", "#661100", "#117733"),
 )
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "*", ">", "h")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "*", ">", "h", "d", "H", "8", "$\u25e2$")
 # A new method goes to the end: its position decides its style, and no method's style may change.
 KNOWN_METHODS = (
     "duccio",
@@ -87,6 +87,10 @@ KNOWN_METHODS = (
     "nsga3",
     "duccio_layerwise",
     "taper",
+    "duccio_projected",
+    "two_budget_scaling",
+    "tpe_single",
+    "gp_single",
 )
 
 

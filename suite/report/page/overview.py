@@ -5,9 +5,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from suite.records.verdict import BOARD_UNKNOWN
-from suite.report.grouping import natural_key
-from suite.report.tables.noninferiority import NOT_SHOWN
-from suite.report.tables.text import format_percent, score_label
+from suite.report.grouping import SETTING, natural_key
+from suite.report.tables.headline import EXPLORATORY
+from suite.report.tables.text import format_number, format_percent, format_points, score_label
+
+_REDUCTION = "reduction_percent/"
 
 MOST_NUMBERS = 8
 """Headline numbers at the top; a page with more benchmarks shows the rest in its table."""
@@ -22,7 +24,7 @@ class HeadlineNumber(NamedTuple):
 
 
 def headline_numbers(df: pd.DataFrame, absent: pd.DataFrame, headline: pd.DataFrame) -> list[HeadlineNumber]:
-    """What ran, how much of it fits, and the largest reductions of `headline_table` that are shown."""
+    """What ran, how much of it fits, and the verdict on each candidate of `headline_table`."""
     done = df[df["status"] == "done"]
     unfinished = [f"{len(df) - len(done)} failed"] if len(done) < len(df) else []
     unfinished += [f"{count} {status}" for status, count in sorted(absent["status"].value_counts().items())]
@@ -34,7 +36,7 @@ def headline_numbers(df: pd.DataFrame, absent: pd.DataFrame, headline: pd.DataFr
         note = "all methods and budgets together; each method's share is below"
         numbers.append(HeadlineNumber("Runs that meet every constraint", f"{fit} of {len(limited)}", note))
     numbers += _board_number(done)
-    return numbers + _reduction_numbers(headline)[: MOST_NUMBERS - len(numbers)]
+    return numbers + _verdicts(headline)[: MOST_NUMBERS - len(numbers)]
 
 
 def _board_number(done: pd.DataFrame) -> list[HeadlineNumber]:
@@ -47,24 +49,35 @@ def _board_number(done: pd.DataFrame) -> list[HeadlineNumber]:
     return [HeadlineNumber("Runs that fit the board", f"{int(known.sum())} of {len(known)}", note)]
 
 
-def _reduction_numbers(headline: pd.DataFrame) -> list[HeadlineNumber]:
-    """One for each reduction that is shown, and one for a benchmark that has none."""
-    numbers: list[HeadlineNumber] = []
-    several = len(headline) > 0 and headline["benchmark"].nunique() > 1
-    for benchmark, rows in headline.groupby("benchmark", sort=False):
-        where = f"{benchmark}: " if several else ""
-        shown = [row for row in rows.to_dict("records") if row["shown"] != NOT_SHOWN and pd.notna(row["shown"])]
-        for row in shown:
-            note = f"least {row['metric']} at non-inferior score ({row['shown']}): {row['method']}, {row['budget']}"
-            reduction = f"\u2212{format_percent(row['reduction_percent'])} %"
-            numbers.append(HeadlineNumber(f"{where}{row['metric']}", reduction, note))
-        if not shown:
-            best = rows.iloc[0]
-            reduction = f"{best['metric']} \u2212{format_percent(best['unproved_reduction_percent'])} %"
-            note = f"{reduction} by {best['unproved_method']}: {best['unproved_why']}"
-            heading = f"{where}reduction at non-inferior score" if several else "Reduction at non-inferior score"
-            numbers.append(HeadlineNumber(heading, "none shown", note))
+def _verdicts(headline: pd.DataFrame) -> list[HeadlineNumber]:
+    """One for each candidate, and one for each benchmark, preset and device that names none."""
+    numbers = []
+    several = len(headline) > 0 and len(headline.drop_duplicates(SETTING)) > 1
+    for setting, rows in headline.groupby(SETTING, sort=False):
+        where = ": " + ", ".join(map(str, setting)) if several else ""
+        for _, row in rows.iterrows():
+            if row["verdict"] != EXPLORATORY:
+                heading = f"{row['method']}, {row['budget']}{where}"
+                numbers.append(HeadlineNumber(heading, row["verdict"], _describe_candidate(row.dropna())))
+        if (rows["verdict"] == EXPLORATORY).all():
+            note = "the table lists the largest reductions, which nobody named before the runs"
+            numbers.append(HeadlineNumber(f"Headline{where}", "no candidate named", note))
     return numbers
+
+
+def _describe_candidate(row: pd.Series) -> str:
+    """Its reductions, and how its score differs from the reference network's."""
+    reductions = [
+        f"{column.removeprefix(_REDUCTION)} \u2212{format_percent(value)} %"
+        for column, value in zip(map(str, row.index), row, strict=True)
+        if column.startswith(_REDUCTION)
+    ]
+    if "half_width" not in row:
+        return ", ".join(reductions)
+    bounds = f"lower bound {format_points(row['low'])}, half-width {format_number(100 * row['half_width'])}"
+    return (
+        f"{', '.join(reductions)}; score {format_points(row['difference'])} points, {bounds}, {row['pairs']:.0f} seeds"
+    )
 
 
 def describe_experiment(df: pd.DataFrame) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
-from suite.report.grouping import GROUP, natural_key
+from suite.report.grouping import GROUP, SETTING, natural_key
 from suite.report.page.overview import count_fitting_runs, describe_experiment, headline_numbers
 from suite.report.page.page_tables import PageTable
 from suite.report.page.run_data import Column, collect_run_data, decode_column, embed_json, shared_options
@@ -60,7 +60,7 @@ def render_page(
     sections = build_sections(df, tables, published)
     data = collect_run_data(records, df, store)
     absent = absent_runs_table(store, set(df["id"]))
-    headline = tables["headline"].raw if "headline" in tables else pd.DataFrame({"benchmark": []})
+    headline = tables["headline"].raw if "headline" in tables else pd.DataFrame(columns=SETTING)
     return (
         _environment()
         .get_template("page.html.j2")

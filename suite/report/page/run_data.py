@@ -10,9 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 from pyarrow.parquet import ParquetFile
 
-from suite.records.frame import flatten, in_order
+from suite.records.frame import in_order
 from suite.records.record import METRICS, RunRecord
 from suite.records.store import Store
+from suite.records.variants import flatten
 from suite.report.figures.run_files import ARCHITECTURE, HISTORY
 from suite.report.figures.style import method_styles
 from suite.report.grouping import GROUP, MethodVariant

@@ -34,14 +34,14 @@ _TITLES = {
 _GROUP_COLUMNS = {"headline": ("benchmark", "preset", "device"), "published": ("benchmark", "score", "whose")}
 _HTML_IDS = {"main": "results"}
 _LEADS = {
-    "headline": "The largest reduction of each cost against the unconstrained reference network whose score is shown "
-    "to be non-inferior, and larger ones for which that is not shown.",
+    "headline": "What the method that was named before the runs saves against the reference network, and whether its "
+    "score is shown not to suffer.",
     "scores": "Further scores from the same single reading of the test split. Networks are chosen on "
     "validation data alone.",
     "summary": "Methods over all benchmarks that ran them at the same budget.",
     "ablation": "Each changed setting against the method as it is.",
-    "pairs": "Each method against duccio at the same budget.",
-    "pooled": "Each two methods over the budgets that both ran at, paired by budget and seed.",
+    "pairs": "Each method against our search at the same budget.",
+    "pooled": "Each two methods over the budgets that both ran at, averaged within seeds.",
     "noninferiority": "Every method at every budget against the unconstrained reference network.",
     "hypervolume": "How much of the space between chance and a perfect score, and between the reference network's cost "
     "and nothing, the runs that fit dominate.",
@@ -49,8 +49,8 @@ _LEADS = {
     "from ours, so a difference in score between the two kinds of rows says little about the methods.",
 }
 _ABOUT_MAIN = (
-    "Scores are means over seeds on the test split, which each run reads once for the float network. In brackets the "
-    "95 % bootstrap interval.",
+    "Scores are means over seeds on the test split, which each run reads once for the float network. In brackets "
+    "Student's t interval at 95 %.",
     "Costs are means in % of the reference network's; in parentheses in % of the target.",
     "The largest violation is that of the returned networks. The search violation is that of the networks at the last "
     "search epoch, before any choice of checkpoint or repair; methods without such an epoch have none.",

@@ -1,4 +1,4 @@
-"""Whether a method's test score is non-inferior to another's: paired, from the predictions beside the records."""
+"""How far the test scores of two methods differ: paired by seed and by test example, from the runs' predictions."""
 
 import io
 import math
@@ -11,17 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest, t
 
 from suite.records.store import Store
 from suite.report.grouping import GROUP, Group, MethodVariant
-from suite.report.statistics.intervals import RESAMPLES, Floats
-
-MARGIN = 0.01
-"""How much lower a score may be and still count as non-inferior: one point of a score in [0, 1]."""
-
-CONFIDENCE = 0.95
-"""One-sided."""
+from suite.report.statistics.intervals import Floats
+from suite.report.statistics.noninferiority import PairedDifference
 
 _SCORE_TOLERANCE = 1e-6
 _CACHED_RUNS = 512
@@ -60,29 +54,6 @@ class Predictions:
     value: Floats
 
 
-@dataclass(frozen=True)
-class NonInferiority:
-    """Mean difference of test scores (method - reference) over paired random seeds, with one-sided 95 % lower bounds.
-
-    `low` takes the networks as they are and other test examples: a statement on these networks. `low_seeds` takes other
-    seeds as well: a statement on the method; NaN for a single pair. `pairs` counts seeds, `examples` those of the test.
-    """
-
-    difference: float
-    low: float
-    low_seeds: float
-    pairs: int
-    examples: int
-
-    def holds(self, margin: float = MARGIN) -> bool:
-        """Whether these networks are shown to lose less than `margin`."""
-        return self.low > -margin
-
-    def holds_for_new_seeds(self, margin: float = MARGIN) -> bool:
-        """Whether the method is, for seeds that were not run too."""
-        return self.low_seeds > -margin
-
-
 class Comparer:
     """Compares runs of one store by their predictions, which it caches."""
 
@@ -90,7 +61,7 @@ class Comparer:
         self._store = store
         self._read_predictions = lru_cache(maxsize=_CACHED_RUNS)(self._load_predictions)
 
-    def non_inferiority(self, method: MethodRuns, reference: MethodRuns) -> NonInferiority:
+    def paired_difference(self, method: MethodRuns, reference: MethodRuns) -> PairedDifference:
         """Compare the finished runs of two methods, paired by seed.
 
         Raises:
@@ -98,18 +69,9 @@ class Comparer:
                 the recorded scores back.
         """
         first, second = self._paired_predictions(method, reference)
-        return non_inferiority(method.score_name, first[0].target, [p.value for p in first], [p.value for p in second])
-
-    def mcnemar(self, method: MethodRuns, reference: MethodRuns) -> float:
-        """McNemar's p for the one seed that both sides share.
-
-        Raises:
-            IncomparableRunsError: as above, or they share several seeds, or the score is no accuracy.
-        """
-        (first, *more), (second, *_) = self._paired_predictions(method, reference)
-        if more or not method.score_name.endswith("accuracy"):
-            raise IncomparableRunsError("McNemar's test compares the right answers of two networks")
-        return mcnemar(first.value, second.value)
+        return paired_difference(
+            method.score_name, first[0].target, [p.value for p in first], [p.value for p in second]
+        )
 
     def _paired_predictions(
         self, method: MethodRuns, reference: MethodRuns
@@ -129,7 +91,8 @@ class Comparer:
         predictions = self._read_predictions(runs.ids[i])
         if predictions is None:
             raise IncomparableRunsError("a record keeps no predictions that can be read")
-        score = _mean_score(runs.score_name, predictions.target, predictions.value)
+        parts = _score_parts(runs.score_name, predictions.target, predictions.value)
+        score = _mean_of_parts(runs.score_name, predictions.target, parts)
         if not abs(score - runs.scores[i]) < _SCORE_TOLERANCE:
             raise IncomparableRunsError(f"{runs.score_name} cannot be computed from the predictions")
         return predictions
@@ -160,91 +123,62 @@ def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
     return by_group
 
 
-def non_inferiority(
+def paired_difference(
     score_name: str, target: ArrayLike, first: Sequence[ArrayLike], second: Sequence[ArrayLike]
-) -> NonInferiority:
+) -> PairedDifference:
     """The difference of mean scores of paired runs, `first` minus `second`, on the same test examples.
 
-    `target` (N,) holds true classes; each run (N,) whether it is right, or anomaly scores for `score_name` "auc". In
-    each of 2,000 bootstrap samples the same examples are drawn for all runs, so what is hard for both sides cancels;
-    for balanced accuracy and AUC they are drawn within classes. `low` is the 5 % quantile of the resampled differences.
-    `low_seeds` adds the seeds: both deviations squared and summed (Zou and Donner 2008), that of seeds being Student's
-    t times the standard error of the pairs' differences. With three pairs t is 2.9, so a spread of half a point
-    between pairs already takes 0.8 of the margin. It errs on the safe side: noise of examples is in both parts, and in
-    simulation 1 to 3 % of methods at the margin pass in place of 5 %.
+    `target` (N,) holds true classes; each run (N,) whether it is right, or anomaly scores for `score_name` "auc".
+    What the test examples add is estimated as in an analysis of variance of pairs by examples: the variance of the
+    mean over pairs holds what examples add to all pairs alike and a share of 1/n of what they add to single ones, the
+    mean variance of a pair holds all of both. The latter part is in the pairs' spread, and not counted twice.
 
     Raises:
         IncomparableRunsError: the score is none of accuracy, balanced_accuracy and auc.
     """
     labels = np.asarray(target)
-    a, b = (np.array(runs, dtype=float) for runs in (first, second))
-    by_pair = [
-        _mean_score(score_name, labels, x) - _mean_score(score_name, labels, y) for x, y in zip(a, b, strict=True)
+    parts = [
+        _score_parts(score_name, labels, np.asarray(x, dtype=float))
+        - _score_parts(score_name, labels, np.asarray(y, dtype=float))
+        for x, y in zip(first, second, strict=True)
     ]
-    difference = float(np.mean(by_pair))
-    low = float(np.quantile(_resampled_differences(score_name, labels, a, b), 1 - CONFIDENCE))
-    return NonInferiority(
-        difference, low, _lower_bound_over_seeds(by_pair, difference - low), len(by_pair), len(labels)
-    )
+    n, by_pair = len(parts), [_mean_of_parts(score_name, labels, part) for part in parts]
+    spread = float(np.std(by_pair, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    of_mean = _variance_over_examples(score_name, labels, np.mean(parts, axis=0))
+    of_pairs = float(np.mean([_variance_over_examples(score_name, labels, part) for part in parts]))
+    common = max(0.0, (n * of_mean - of_pairs) / (n - 1)) if n > 1 else math.nan
+    return PairedDifference(float(np.mean(by_pair)), spread, math.sqrt(common), n, len(labels))
 
 
-def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
-    """Two-sided p of McNemar's exact test that two networks are right equally often; (N,) each, true where right.
-
-    It asks whether two accuracies differ at all. A large p is no proof that they are equal: see `non_inferiority`.
+def _score_parts(score_name: str, target: NDArray[np.int16], value: Floats) -> Floats:
+    """What a run's score is a mean of: 1 where an example is right (N,), or where an abnormal example is above a
+    normal one (abnormal, normal), a half where they are equal.
     """
-    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
-    if only_first + only_second == 0:
-        return 1.0
-    return float(binomtest(only_first, only_first + only_second).pvalue)
+    if score_name != "auc":
+        return value
+    abnormal, normal = value[target > 0][:, None], value[target == 0]
+    wins: Floats = (abnormal > normal) + 0.5 * (abnormal == normal)
+    return wins
 
 
-def _lower_bound_over_seeds(by_pair: Sequence[float], deviation: float) -> float:
-    n = len(by_pair)
-    if n < 2:
-        return math.nan
-    of_seeds = float(t.ppf(CONFIDENCE, n - 1) * np.std(by_pair, ddof=1) / math.sqrt(n))
-    return float(np.mean(by_pair)) - math.hypot(of_seeds, deviation)
-
-
-def _mean_score(score_name: str, target: NDArray[np.int16], value: Floats) -> float:
-    """The score of one run (N,)."""
+def _mean_of_parts(score_name: str, target: NDArray[np.int16], parts: Floats) -> float:
     if score_name == "auc":
-        return float(_pairwise_wins(target, value).mean())
-    return float(np.mean([value[members].mean() for members in _strata(score_name, target)]))
+        return float(parts.mean())
+    return float(np.mean([parts[members].mean() for members in _strata(score_name, target)]))
 
 
-def _resampled_differences(score_name: str, target: NDArray[np.int16], a: Floats, b: Floats) -> Floats:
-    """Mean difference of the scores of a and b (pairs, N) in each bootstrap sample (RESAMPLES,)."""
-    rng = np.random.default_rng(0)
+def _variance_over_examples(score_name: str, target: NDArray[np.int16], parts: Floats) -> float:
+    """Variance of `_mean_of_parts` over other test examples; for AUC by DeLong et al. (1988, doi:10.2307/2531595)."""
     if score_name == "auc":
-        wins = np.mean(
-            [_pairwise_wins(target, x) - _pairwise_wins(target, y) for x, y in zip(a, b, strict=True)], axis=0
-        )
-        abnormal, normal = (rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n for n in wins.shape)
-        redrawn: Floats = ((abnormal @ wins) * normal).sum(axis=1)
-        return redrawn
+        return float(sum(parts.mean(axis=axis).var() / parts.shape[1 - axis] for axis in (0, 1)))
     strata = _strata(score_name, target)
-    total = np.zeros(RESAMPLES)
-    for members in strata:
-        # Few different sums, so the multinomial draws how often each occurs: no time depends on the number of examples.
-        sums, counts = np.unique((a - b)[:, members].sum(axis=0), return_counts=True)
-        total += rng.multinomial(len(members), counts / len(members), size=RESAMPLES) @ sums / len(members)
-    return total / len(a) / len(strata)
+    return float(sum(parts[members].var() / len(members) for members in strata)) / len(strata) ** 2
 
 
 def _strata(score_name: str, target: NDArray[np.int16]) -> list[NDArray[np.intp]]:
-    """Groups of examples to resample: all of them (accuracy), each class (balanced accuracy), normal and not (AUC)."""
+    """Groups of examples whose means are averaged: all of them (accuracy), or each class (balanced accuracy)."""
     if score_name == "accuracy":
         return [np.arange(len(target))]
     if score_name == "balanced_accuracy":
         return [np.flatnonzero(target == label) for label in np.unique(target)]
     raise IncomparableRunsError(f"{score_name} is no mean over examples, nor an AUC")
-
-
-def _pairwise_wins(target: NDArray[np.int16], value: Floats) -> Floats:
-    """1 where an abnormal example (rows) has a larger score than a normal one (columns), a half where equal."""
-    abnormal, normal = value[target > 0][:, None], value[target == 0]
-    wins: Floats = (abnormal > normal) + 0.5 * (abnormal == normal)
-    return wins

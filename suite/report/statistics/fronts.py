@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike
 
 from suite.report.statistics.intervals import Floats
 
+FEWEST_BUDGETS = 3
+"""Budgets of the same metrics below which a front says little more than how far below its budget a method stays."""
+
 WORST_COST = 1.0
 """The reference point's relative cost, for every metric: the reference network's own."""
 

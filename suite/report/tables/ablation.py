@@ -3,25 +3,23 @@
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP
+from suite.report.grouping import GROUP, plain_variant
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
     add_difference_columns,
-    add_difference_intervals,
+    add_tests,
     compare_runs,
-    plain_variant,
     runs_by_budget,
 )
 from suite.report.tables.extrapolation import mark_extrapolated
-from suite.report.tables.main import format_int8_scores
+from suite.report.tables.main import COST_HEADINGS, add_cost_columns, format_int8_scores
 from suite.report.tables.markup import MISSING
 from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import (
     FITS_BUDGET,
     float_score_label,
-    format_fit_shares,
+    format_fits,
     format_interval,
-    format_number,
     format_percent,
     int8_score_label,
     leading_columns,
@@ -31,11 +29,12 @@ from suite.report.tables.text import (
 
 
 def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
-    """The variants of a method, "duccio (guarantee=off)", against its default, wherever a budget has more than one.
+    """The variants of a method, "duccio (projection=refill)", against its default, wherever a budget has more than one.
 
     `main` is the `main_table` of `df`; its scores, fits, violations and trainings are repeated here. `against` is the
     method's default, or where it did not run the variant in which the fewest settings differ from it; its own row has
-    no difference and comes first. `difference` and `improvement` are those of `pairs_table`.
+    no difference and comes first. The `DIFFERENCE_COLUMNS` are those of `add_tests`, corrected over all variants at one
+    budget.
     """
     rows = []
     for budget, methods in runs_by_budget(df).items():
@@ -43,13 +42,15 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
             variants = [method for method in methods if method.method == name]
             plain = methods[plain_variant(variants)]
             rows += [compare_runs(budget, methods[variant], plain) for variant in variants if len(variants) > 1]
-    table = add_difference_intervals(rows, [*GROUP, "against", "pairs", *DIFFERENCE_COLUMNS])
-    table.loc[table["method"] == table["against"], DIFFERENCE_COLUMNS] = float("nan")
+    for row in rows:
+        if row["method"] == row["against"]:
+            del row["_by_seed"]
+    table = add_tests(rows, [*GROUP, "against", "pairs", *DIFFERENCE_COLUMNS], GROUP[:4])
     scores = ["score_name", "runs", "score", "score_low", "score_high", "int8_score", "int8_low", "int8_high"]
-    scores += ["int8_runs", "fits", "fits_low", "fits_high", "board_fits"]
+    scores += ["int8_runs", "fits", "board_fits"]
     limited = by_metric(main, "target_percent")
     costs = [f"reference_percent/{m}" for m in by_metric(main, "reference_percent") if m in limited]
-    effort = ["max_violation", "max_search_violation", *costs, "trainings", "extrapolated"]
+    effort = ["max_violation", "max_search_violation", *costs, *COST_HEADINGS, "extrapolated"]
     joined = sort_as_main_table(table.merge(main[[*GROUP, *scores, *effort]], on=GROUP), main)
     names = [method.method for method in joined["method"]]
     joined = joined.assign(_name=names, _differs=joined["method"] != joined["against"])
@@ -66,7 +67,8 @@ def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
     if table["int8_runs"].any():
         out[f"{int8_score_label()} [95%]"] = format_int8_scores(table)
     add_difference_columns(out, table)
-    out[FITS_BUDGET] = format_fit_shares(table)
+    out["seeds"] = table["pairs"].astype(str)
+    out[FITS_BUDGET] = format_fits(table)
     out["fits board"] = [text or MISSING for text in table["board_fits"]]
     out["largest violation, %"] = [format_percent(100 * v) for v in table["max_violation"]]
     out["search violation, %"] = [format_percent(100 * v) for v in table["max_search_violation"]]
@@ -74,5 +76,5 @@ def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
         cells = [format_percent(v) for v in table[f"reference_percent/{metric}"]]
         reasons = list(table["extrapolated"])
         out[f"{metric_label(metric)}, % of reference"] = mark_extrapolated(cells, metric, reasons)
-    out["standard trainings"] = [format_number(v) for v in table["trainings"]]
+    add_cost_columns(out, table)
     return out

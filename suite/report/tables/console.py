@@ -25,7 +25,7 @@ from suite.report.tables.text import (
 _NUMBER_HEADINGS = (
     "test score\n[95%], float",
     "% of\ntarget",
-    "fits\nbudget,\nboard",
+    "fits\nbudget\nboard",
     "viol. %\n(search)",
     "standard\ntrainings",
 )
@@ -79,7 +79,7 @@ def _format_method(row: Mapping[Hashable, Any]) -> str:
     """The method, below it each option that is not the default, and how many of its runs failed."""
     failed = f"\n{row['unfinished']} failed" if row["unfinished"] else ""
     lines = _break_before("(", str(row["method"])).replace(", ", ",\n") + failed
-    return "  " + lines.replace("\n", "\n    ")
+    return "  " + lines.replace("\n", "\n  ")
 
 
 def _format_share(metric: str, percent: float, reasons: str) -> str:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from suite.records.store import Store
-from suite.report.statistics.comparison import MARGIN
+from suite.report.statistics.fronts import FEWEST_BUDGETS
+from suite.report.statistics.noninferiority import MARGIN
 from suite.report.tables.ablation import ablation_table, format_ablation_table
 from suite.report.tables.cost import cost_table, format_cost_table
 from suite.report.tables.extrapolation import extrapolation_note
 from suite.report.tables.failures import failure_table, format_failure_table
-from suite.report.tables.headline import format_headline_table, headline_table
+from suite.report.tables.headline import FEWEST_PAIRS, format_headline_table, headline_table
 from suite.report.tables.hypervolume import format_hypervolume_table, hypervolume_table
 from suite.report.tables.main import format_main_table, main_table
 from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
@@ -24,24 +25,32 @@ from suite.report.tables.summary import format_summary_table, summary_table
 
 _ABOUT_FLOAT = "All scores are of float networks, before their conversion to int8."
 _ABOUT_SEEDS = (
-    "Bounds over seeds are 95 % bootstrap intervals of the mean. For three seeds the interval is just their range, "
-    "which holds the true mean in 75 % of all cases (five: 84 %, ten: 92 %); a single seed has none."
+    "Bounds over seeds are Student's t interval of the mean at 95 %: wide for three seeds, and none for a single one."
 )
-_ABOUT_SHARES = (
-    "Bounds of a share of runs that fit are Wilson's, in %: three of three say that at least 44 % of all runs fit."
+_ABOUT_FEW_FITS = (
+    "Runs that fit are counted of those that finished: three of three do not exclude, at 5 %, that 63 % of all runs "
+    "would not fit, and five of five, 45 %."
 )
-_ABOUT_MARGIN = (
-    "Non-inferior: the one-sided 95 % lower bound of the mean difference to the reference network, over paired seeds, "
-    f"is above -{100 * MARGIN:g} point. For these networks, other test examples are drawn for networks as they are. "
-    "For new seeds, the seeds' spread is added with Student's t, 2.9 for three pairs, so three seldom show it."
+_ABOUT_BOUNDS = (
+    "Bounds are one-sided, at 95 %, of the mean difference to the reference network over paired seeds, for new seeds "
+    "(Student's t) and new test examples. Nothing is said of single trained networks."
 )
-_ABOUT_SELECTION = (
-    "Bounds are not corrected for the number of rows, nor for choosing the best of them: of twenty methods that lose "
-    "exactly the margin, one is expected to pass."
+_ABOUT_VERDICT = (
+    f"Shown: the score is lower by less than {100 * MARGIN:g} point for the candidate that was named before the runs. "
+    f"Refuted: it is lower by more. Undecided: neither. With fewer than {FEWEST_PAIRS} paired seeds results are "
+    "tabled, not claimed, and a candidate that misses its budget in a run is never shown. Of several candidates, and "
+    "of rows that nobody named, the bounds hold for all together (5 % over their number), and Holm's correction "
+    "decides. Power: how often, with as many seeds and this spread, a true difference of 0 would be shown."
 )
-_ABOUT_IMPROVEMENT = (
-    "Chance to be better: that a run of the method beats one of the other method's. With three seeds a side all nine "
-    "comparisons agree by luck alone in one of ten cases; p < 0.05 cannot be reached before four seeds a side."
+_ABOUT_HOLM = (
+    "Two methods are different where p of the two-sided paired t test over seeds, with Holm's correction for the {}, "
+    "is below 5 %; all others may be equal or not."
+)
+_ABOUT_IMPROVEMENT = "Chance to be better: the share of all pairs of runs in which the row's method is better."
+_ABOUT_COSTS = (
+    "Costs of runs are in standard trainings of the reference network (MACs x samples), in epochs (passes over the "
+    "training data) and in seconds. Equal MACs charge a network for using the latency that it was allowed, equal "
+    "epochs do not, and seconds are those of the machine and of whatever else ran there."
 )
 _ABOUT_PAIRS = (
     "Differences are means over paired seeds, in points, positive where the method is better. " + _ABOUT_FLOAT
@@ -58,33 +67,39 @@ _ABOUT_FIT = (
 _ABOUT_ENERGY = "Energy is the board's power x latency, not measured."
 
 _TABLE_NOTES = {
-    "main": (_ABOUT_INT8, _ABOUT_FIT, _ABOUT_SEEDS, _ABOUT_SHARES),
+    "main": (_ABOUT_INT8, _ABOUT_FIT, _ABOUT_FEW_FITS, _ABOUT_SEEDS, _ABOUT_COSTS),
     "scores": (_ABOUT_SEEDS,),
-    "headline": (_ABOUT_FLOAT, _ABOUT_MARGIN, _ABOUT_SELECTION),
-    "noninferiority": (_ABOUT_FLOAT, _ABOUT_MARGIN, _ABOUT_SELECTION),
-    "pairs": (_ABOUT_PAIRS, _ABOUT_SEEDS, _ABOUT_IMPROVEMENT),
+    "headline": (_ABOUT_FLOAT, _ABOUT_BOUNDS, _ABOUT_VERDICT),
+    "noninferiority": (
+        _ABOUT_FLOAT,
+        _ABOUT_BOUNDS,
+        f"Holm's p is that of a score that is not lower by {100 * MARGIN:g} point or more, corrected for all rows of "
+        "the same benchmark, preset and device. The bounds are not corrected.",
+    ),
+    "pairs": (_ABOUT_PAIRS, _ABOUT_SEEDS, _ABOUT_HOLM.format("methods at the same budget"), _ABOUT_IMPROVEMENT),
     "pooled": (
         _ABOUT_PAIRS,
-        "Pairs are resampled as if independent; those of one seed may share a warm-up, and then the bounds are too "
-        "narrow. Even for six independent pairs they hold the true mean in 86 % of all cases. Mind the runs that do "
-        "not fit: a larger network is easily better.",
+        "Differences are averaged over budgets within each seed, whose runs share their warm-up, and the interval is "
+        "Student's t over these means. Mind the runs that do not fit: a larger network is easily better.",
+        _ABOUT_HOLM.format("pairs of methods"),
     ),
-    "ablation": (_ABOUT_PAIRS, _ABOUT_FIT, _ABOUT_SEEDS, _ABOUT_SHARES, _ABOUT_IMPROVEMENT),
+    "ablation": (
+        *(_ABOUT_PAIRS, _ABOUT_FIT, _ABOUT_SEEDS),
+        *(_ABOUT_HOLM.format("variants at the same budget"), _ABOUT_COSTS),
+    ),
     "summary": (
-        "Scores are normalised per benchmark, (score - chance) / (reference - chance); a quarter of all runs is cut at "
-        "either end. Seeds are resampled within benchmarks: it says nothing of other benchmarks.",
+        "Scores are normalised per benchmark, (score - chance) / (reference - chance), and averaged over benchmarks. "
+        "Bounds are Student's t over the seeds of each benchmark: they say nothing of other benchmarks.",
         _ABOUT_FLOAT,
-        _ABOUT_SEEDS,
-        _ABOUT_SHARES,
     ),
     "hypervolume": (
         "Axes are the score, from the benchmark's chance score up, and each budgeted cost over the reference "
-        "network's, from 1 down; runs that violate their budget count as nothing. A front has as many points as there "
-        "are budgets with these metrics: with one budget it mostly says how far below it a method stays.",
+        "network's, from 1 down; runs that violate their budget count as nothing. Only fronts of at least "
+        f"{FEWEST_BUDGETS} budgets with the same metrics are listed.",
         _ABOUT_FLOAT,
         _ABOUT_SEEDS,
     ),
-    "cost": ("Means over finished runs; a time is that of the machine it ran on, beside whatever else ran there.",),
+    "cost": ("Means over finished runs.", _ABOUT_COSTS),
 }
 """Name of a table -> the lines below it: how it was made and how little few seeds can prove."""
 
@@ -115,10 +130,10 @@ def build_tables(df: pd.DataFrame, store: Store, published: Sequence[PublishedNu
     main, tests = main_table(df), noninferiority_table(df, store)
     tables: list[tuple[str, pd.DataFrame, Callable[[pd.DataFrame], pd.DataFrame]]] = [
         ("main", main, format_main_table),
-        ("headline", headline_table(tests), format_headline_table),
+        ("headline", headline_table(df, tests), format_headline_table),
         ("summary", summary_table(df), format_summary_table),
         ("ablation", ablation_table(df, main), format_ablation_table),
-        ("pairs", pairs_table(df, main, store), format_pairs_table),
+        ("pairs", pairs_table(df, main), format_pairs_table),
         ("pooled", pooled_table(df), format_pooled_table),
         ("noninferiority", tests, format_noninferiority_table),
         ("hypervolume", hypervolume_table(df), format_hypervolume_table),

@@ -1,4 +1,4 @@
-"""What a run of each method costs, in standard trainings, seconds and trained networks."""
+"""What a run of each method costs, in standard trainings, epochs, seconds and trained networks."""
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ _COLUMNS = [
     "trainings",
     "trainings_amortised",
     *(f"trainings/{phase}" for phase in PHASES),
+    "epochs",
     "wall_s",
     "cpu_s",
     "networks",
@@ -28,10 +29,10 @@ _COLUMNS = [
 def cost_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFrame:
     """What a run of each method costs, as means over finished runs, in the order of `main_table` (`main`).
 
-    Columns: `runs`, `trainings` (in full, as if nothing were shared) and `trainings_amortised` (what runs
-    share is divided among those in the frame), the full ones split into `trainings/<phase>`, all in standard
-    trainings of the reference network; `wall_s` and `cpu_s` in seconds, `networks` (trained), `lost_macs` (MAC,
-    work repeated after a kill; not in the sums).
+    Columns: `runs`, `trainings` (in full, as if nothing were shared) and `trainings_amortised` (what runs share is
+    divided among those in the frame), the full ones split into `trainings/<phase>`, all in standard trainings of the
+    reference network; `epochs` (passes over the training data, in full); `wall_s` and `cpu_s` in seconds, `networks`
+    (trained), `lost_macs` (MAC, work repeated after a kill; not in the sums).
     """
     done = df[df["status"] == "done"].groupby(GROUP)
     table = done[_COLUMNS].mean()
@@ -47,7 +48,7 @@ def format_cost_table(table: pd.DataFrame) -> pd.DataFrame:
     headings |= {f"trainings/{phase}": PHASE_LABELS[phase] for phase in PHASES}
     for column, heading in headings.items():
         out[heading] = [format_number(v) for v in table[column]]
-    for column, heading in (("wall_s", "wall, s"), ("cpu_s", "CPU, s")):
+    for column, heading in (("epochs", "epochs"), ("wall_s", "wall, s"), ("cpu_s", "CPU, s")):
         out[heading] = [format_significant(v) for v in table[column]]
     out["networks"] = [format_number(v, 1).removesuffix(".0") for v in table["networks"]]
     if (table["lost_macs"] > 0).any():

@@ -1,7 +1,6 @@
 """Differences of test scores between two methods, by seed: what the tables of pairs, variants and pools share."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,10 @@ import pandas as pd
 
 from suite.report.grouping import GROUP, MethodVariant
 from suite.report.statistics.comparison import MethodRuns, runs_by_group
-from suite.report.statistics.intervals import mean_intervals, probability_of_improvement
-from suite.report.tables.text import format_interval, format_points, numeric_rows
+from suite.report.statistics.intervals import ERROR, holm, mean_interval, paired_p
+from suite.report.tables.text import format_p, format_points, numeric_rows
 
-DIFFERENCE_COLUMNS = [
-    *("difference", "difference_low", "difference_high"),
-    *("improvement", "improvement_low", "improvement_high"),
-]
-
+DIFFERENCE_COLUMNS = ["difference", "difference_low", "difference_high", "p", "p_holm", "different"]
 
 Budget = tuple[str, str, str, str]
 """Benchmark, preset, device and budget."""
@@ -30,36 +25,37 @@ def runs_by_budget(df: pd.DataFrame) -> dict[Budget, dict[MethodVariant, MethodR
     return budgets
 
 
-def plain_variant(variants: Iterable[MethodVariant]) -> MethodVariant:
-    """The default among variants of one method, else the one in which the fewest settings differ from it."""
-    return min(variants, key=lambda variant: (len(variant.variant), variant))
-
-
 def compare_runs(budget: Budget, method: MethodRuns, other: MethodRuns) -> dict[str, Any]:
-    """A row for `add_difference_intervals`: `improvement`, and in `_by_seed` the differences over paired seeds."""
+    """A row for `add_tests`, which has the differences over paired seeds in `_by_seed`."""
     ours, theirs = method.paired(other)
-    chance = probability_of_improvement(method.scores, other.scores)
     row: dict[str, Any] = dict(zip(GROUP, (*budget, method.method), strict=True))
-    row |= {"against": other.method, "pairs": len(ours.seeds), "_by_seed": np.subtract(ours.scores, theirs.scores)}
-    return row | {"improvement": chance.mean, "improvement_low": chance.low, "improvement_high": chance.high}
+    return row | {
+        "against": other.method,
+        "pairs": len(ours.seeds),
+        "_by_seed": np.subtract(ours.scores, theirs.scores),
+    }
 
 
-def add_difference_intervals(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Replace each row's differences `_by_seed` by their mean and bootstrap interval, all computed in one batch."""
-    intervals = mean_intervals([row.pop("_by_seed") for row in rows])
-    for row, mean in zip(rows, intervals, strict=True):
+def add_tests(rows: list[dict[str, Any]], columns: list[str], block: list[str]) -> pd.DataFrame:
+    """Replace each row's differences `_by_seed` by the `DIFFERENCE_COLUMNS`, corrected for the tests of its block.
+
+    Columns: `difference` with the bounds of Student's t interval at 95 %, `p` of the two-sided paired t test, `p_holm`
+    adjusted for the number of tests among rows that agree in the columns `block`, and `different`, whether that is
+    below 5 %. A row without `_by_seed`, as that of the method compared with, has none of these.
+    """
+    for row in rows:
+        by_seed = row.pop("_by_seed", ())
+        mean = mean_interval(by_seed)
         row |= {"difference": mean.mean, "difference_low": mean.low, "difference_high": mean.high}
-    return pd.DataFrame(rows, columns=columns)
+        row |= {"p": paired_p(by_seed)}
+    table = pd.DataFrame(rows, columns=columns)
+    table["p_holm"] = table.groupby(block)["p"].transform(holm).astype(float)
+    table["different"] = table["p_holm"] < ERROR
+    return table
 
 
 def add_difference_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` the `DIFFERENCE_COLUMNS` of `table`."""
-    out["difference, points [95%]"] = format_differences(table)
-    chances = numeric_rows(table, "improvement", "improvement_low", "improvement_high")
-    out["chance to be better [95%]"] = [format_interval(*row, digits=2) for row in chances]
-    out["seeds"] = table["pairs"].astype(str)
-
-
-def format_differences(table: pd.DataFrame) -> list[str]:
-    """`difference` of each row with its bounds, in points."""
-    return [format_points(*row) for row in numeric_rows(table, "difference", "difference_low", "difference_high")]
+    bounds = numeric_rows(table, "difference", "difference_low", "difference_high")
+    out["difference, points [95%]"] = [format_points(*row) for row in bounds]
+    out["p, Holm"] = [format_p(p) + (": different" if p < ERROR else "") for p in table["p_holm"]]

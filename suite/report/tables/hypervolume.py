@@ -8,8 +8,8 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.report.grouping import SETTING
-from suite.report.statistics.fronts import hypervolume
-from suite.report.statistics.intervals import mean_intervals
+from suite.report.statistics.fronts import FEWEST_BUDGETS, hypervolume
+from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.text import format_interval, format_number, leading_columns
 
 _GROUP = [*SETTING, "metrics", "method", "seed"]
@@ -24,28 +24,30 @@ def hypervolume_table(df: pd.DataFrame) -> pd.DataFrame:
     Columns: benchmark, preset, device, `metrics` (those budgeted, "weights + latency"; the axes besides the score),
     method, seed, `hypervolume` (see there), `runs` (budgets tried and finished), `feasible` (those that met every
     constraint; the others count as nothing) and `trainings` (full, of all of these runs, in standard trainings).
-    Rows without a chance score (records of benchmarks that state none) are left out, and so are runs without a budget.
+    Fronts of fewer than `FEWEST_BUDGETS` budgets are left out, and so are rows without a chance score (records of
+    benchmarks that state none) and runs without a budget.
     """
     limits = by_metric(df, "target")
     done = df[(df["status"] == "done") & df["chance"].notna()]
     limited = done[[f"target/{metric}" for metric in limits]].notna().to_numpy()
     chosen = [tuple(m for m, used in zip(limits, row, strict=True) if used) for row in limited]
-    tables = []
+    rows: list[dict[str, Any]] = []
     for metrics in sorted(set(chosen) - {()}):
         runs = done[np.array([of_run == metrics for of_run in chosen])]
-        tables.append(_hypervolumes(metrics, runs.assign(metrics=" + ".join(metrics))))
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=HYPERVOLUME_COLUMNS)
-    return table.sort_values(_GROUP, ignore_index=True)
+        rows += _hypervolumes(metrics, runs.assign(metrics=" + ".join(metrics)))
+    return pd.DataFrame(rows, columns=HYPERVOLUME_COLUMNS).sort_values(_GROUP, ignore_index=True)
 
 
-def _hypervolumes(metrics: Sequence[str], runs: pd.DataFrame) -> pd.DataFrame:
+def _hypervolumes(metrics: Sequence[str], runs: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of runs that all have the same metrics budgeted."""
     axes = runs[["score", *(f"relative/{metric}" for metric in metrics)]].to_numpy(dtype=float)
     feasible, chance = runs["feasible"].to_numpy(dtype=bool), runs["chance"].to_numpy(dtype=float)
-    trainings = runs["trainings"].to_numpy(dtype=float)
+    trainings, budgets = runs["trainings"].to_numpy(dtype=float), runs["budget"].to_numpy()
     rows: list[dict[str, Any]] = []
     for key, members in runs.groupby(_GROUP).indices.items():  # a frame for each group would take ten times as long
         at = np.asarray(members)
+        if len(set(budgets[at])) < FEWEST_BUDGETS:
+            continue
         fits = at[feasible[at]]
         rows.append(
             {
@@ -56,7 +58,7 @@ def _hypervolumes(metrics: Sequence[str], runs: pd.DataFrame) -> pd.DataFrame:
                 "trainings": trainings[at].sum(),
             }
         )
-    return pd.DataFrame(rows, columns=HYPERVOLUME_COLUMNS)
+    return rows
 
 
 def format_hypervolume_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +66,7 @@ def format_hypervolume_table(table: pd.DataFrame) -> pd.DataFrame:
     groups = table.groupby(_GROUP[:-1])
     means = groups[["runs", "feasible", "trainings"]].mean().reset_index()
     out = leading_columns(means, ("metrics", "method"))
-    intervals = mean_intervals(values for _, values in groups["hypervolume"])
+    intervals = [mean_interval(values) for _, values in groups["hypervolume"]]
     out["hypervolume [95%]"] = [format_interval(i.mean, i.low, i.high) for i in intervals]
     out["seeds"] = [str(i.n) for i in intervals]
     for column, heading in (("runs", "budgets"), ("feasible", "of these fit budget")):

@@ -8,16 +8,16 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.report.grouping import GROUP, natural_key
-from suite.report.statistics.intervals import Interval, mean_intervals, wilson_interval
+from suite.report.statistics.intervals import Interval, mean_interval
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import (
     FITS_BUDGET,
     float_score_label,
-    format_fit_shares,
+    format_fits,
     format_interval,
-    format_number,
     format_percent,
+    format_significant,
     int8_score_label,
     leading_columns,
     metric_label,
@@ -25,20 +25,23 @@ from suite.report.tables.text import (
     score_label,
 )
 
+COST_HEADINGS = {"trainings": "standard trainings", "epochs": "epochs", "cpu_s": "CPU, s"}
+"""Column of a cost of whole runs -> its heading."""
+
 
 def main_table(df: pd.DataFrame) -> pd.DataFrame:
     """Scores, costs and violations over seeds: one row per benchmark, preset, device, budget and method.
 
     Columns: `seeds` (different seeds of finished runs), `runs` (finished), `unfinished` (failed or interrupted),
-    `score` with `score_low` and `score_high` (test, 95 % interval), `int8_score` with `int8_low`, `int8_high` and
-    `int8_runs` (the same of int8 networks, over the runs that were deployed), `quality_target` (of the test score, NaN
-    where the benchmark has none) and `meets_target` ("yes" where the mean score reaches it, "no", ""), `fits` ("2/3":
-    runs that meet every constraint) with Wilson's 95 % bounds of their share in [0, 1] as `fits_low` and `fits_high`,
-    `board_fits` ("3/3": runs whose network fits the board; "unknown"), `reference_percent/<metric>` (mean cost in % of
-    the reference network's), `target_percent/<metric>` (mean, in % of the target), `max_violation` and
-    `max_search_violation` (largest over runs and constraints, relative; the latter at the last search epoch, before any
-    checkpoint choice or repair), `trainings` (mean, in standard trainings) and `extrapolated` (why latencies are, ""
-    where none is).
+    `score` with `score_low` and `score_high` (test, Student's t interval at 95 %), `int8_score` with `int8_low`,
+    `int8_high` and `int8_runs` (the same of int8 networks, over the runs that were deployed), `quality_target` (of the
+    test score, NaN where the benchmark has none) and `meets_target` ("yes" where the mean score reaches it, "no", ""),
+    `fits` ("2/3": runs that meet every constraint), `board_fits` ("3/3": runs whose network fits the board; "unknown"),
+    `reference_percent/<metric>` (mean cost in % of the reference network's), `target_percent/<metric>` (mean, in % of
+    the target), `max_violation` and `max_search_violation` (largest over runs and constraints, relative; the latter at
+    the last search epoch, before any checkpoint choice or repair), the mean cost of a run as `trainings` (MACs x
+    samples, in standard trainings of the reference network), `epochs` (passes over the training data) and `cpu_s`
+    (seconds), and `extrapolated` (why latencies are, "" where none is).
 
     Order: benchmark, preset, device, budget (numbers by size); in a budget the methods that fit most often
     first, then by falling mean score, then by method. A method whose runs all failed keeps its row, last.
@@ -57,8 +60,6 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table[["seeds", "runs", "unfinished"]] = counts
     fitting = groups["feasible"].sum().reindex(table.index, fill_value=0).astype(int)
     table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, counts["runs"], strict=True)]
-    shares = [wilson_interval(int(fit), int(n)) for fit, n in zip(fitting, counts["runs"], strict=True)]
-    table["fits_low"], table["fits_high"] = [s.low for s in shares], [s.high for s in shares]
     by_group = groups["board_fits"].agg(_count_board_fits)
     table["board_fits"] = by_group.reindex(table.index, fill_value="")
     for metric in by_metric(df, "relative"):
@@ -68,7 +69,8 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
         table[f"target_percent/{metric}"] = used.groupby([done[key] for key in GROUP]).mean()
     for name in ("max_violation", "max_search_violation"):
         table[name] = groups[name].max()
-    table["trainings"] = groups["trainings"].mean()
+    for name in COST_HEADINGS:
+        table[name] = groups[name].mean()
     table["extrapolated"] = groups["extrapolated"].agg(join_reasons).reindex(table.index, fill_value="")
     return _sort_by_success(table, groups["feasible"].mean()).reset_index()
 
@@ -96,8 +98,7 @@ def intervals_by_group(done: pd.DataFrame, column: str) -> dict[Any, Interval]:
     """Mean and interval of a column of finished runs, by benchmark, preset, device, budget and method."""
     values = done[column].to_numpy(dtype=float)
     groups = done.groupby(GROUP).indices  # a series for each group would take ten times as long
-    intervals = mean_intervals(values[np.asarray(members)] for members in groups.values())
-    return dict(zip(groups, intervals, strict=True))
+    return {key: mean_interval(values[np.asarray(members)]) for key, members in groups.items()}
 
 
 def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -114,14 +115,14 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     if table["quality_target"].notna().any():
         marks = zip(table["meets_target"], table["quality_target"], strict=True)
         out["meets target"] = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
-    out[FITS_BUDGET] = format_fit_shares(table)
+    out[FITS_BUDGET] = format_fits(table)
     out["fits board"] = [text or MISSING for text in table["board_fits"]]
     out["seeds"] = table["seeds"].astype(str)
     if table["unfinished"].any():
         out["failed"] = table["unfinished"].astype(str)
     out["largest violation, %"] = [format_percent(100 * v) for v in table["max_violation"]]
     out["search violation, %"] = [format_percent(100 * v) for v in table["max_search_violation"]]
-    out["standard trainings"] = [format_number(v) for v in table["trainings"]]
+    add_cost_columns(out, table)
     limited = by_metric(table, "target_percent")
     for metric in [*limited, *(m for m in by_metric(table, "reference_percent") if m not in limited)]:
         if metric != "weights_full" or metric in limited:
@@ -131,6 +132,12 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
             cells = [_format_shares(s, u) for s, u in zip(share, used, strict=True)]
             out[heading] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
     return out
+
+
+def add_cost_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add to the text `out` what a run of each row of `table` costs, in the three units that costs are compared in."""
+    for column, heading in COST_HEADINGS.items():
+        out[heading] = [format_significant(v) for v in table[column]]
 
 
 def format_int8_scores(table: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whether each method's test score is shown to be non-inferior to the reference network's, and what it saves."""
+"""Each method's test score against the reference network's, with bounds over new seeds, and what it saves."""
 
 import math
 from collections import defaultdict
@@ -9,39 +9,46 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
-from suite.report.grouping import GROUP, REFERENCE_METHOD, Group
-from suite.report.statistics.comparison import MARGIN, Comparer, IncomparableRunsError, MethodRuns, runs_by_group
+from suite.report.grouping import GROUP, REFERENCE_METHOD, SETTING, Group
+from suite.report.statistics.comparison import Comparer, IncomparableRunsError, MethodRuns, runs_by_group
+from suite.report.statistics.intervals import holm
+from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.ordering import sort_by_setting
-from suite.report.tables.text import format_number, format_percent, format_points, leading_columns
+from suite.report.tables.text import (
+    FITS_BUDGET,
+    format_fits,
+    format_number,
+    format_p,
+    format_percent,
+    format_points,
+    leading_columns,
+)
 
-REDUCED_METRICS = ("weights", "flash", "ram", "latency")
-"""The costs whose reduction is reported: memory for weights, network file and activations, and latency."""
+REDUCED_METRICS = ("weights", "flash", "macs", "ram", "latency")
+"""The costs whose reduction is reported: memory for weights, network file and activations, operations and latency."""
 
-SHOWN_FOR_NEW_SEEDS = "networks and new seeds"
-SHOWN_FOR_NETWORKS = "these networks"
-NOT_SHOWN = "not shown"
-
-_TEST_COLUMNS = ["against", "difference", "low", "low_seeds", "margin", "pairs", "examples", "shown", "why"]
+ERRORS = ["difference", "seed_error", "example_error", "pairs", "examples"]
+"""The columns that are the fields of a `PairedDifference`."""
 
 
-def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN) -> pd.DataFrame:
+def noninferiority_table(df: pd.DataFrame, store: Store) -> pd.DataFrame:
     """Each method and budget against the reference network of the same benchmark, preset and device.
 
-    Columns: those of GROUP, `score` (mean over seeds), `against` (the method that trained the reference network, from
-    the same budget where it has run there), `difference` (mean over paired seeds), `low` and `low_seeds` (one-sided
-    95 % lower bounds, see `comparison.NonInferiority`), `margin`, `pairs`, `examples`, `shown` ("networks and new
-    seeds", "these networks" or "not shown"), `why` it is not shown, `reduction_percent/<metric>` (mean cost against
-    the reference network's), and `extrapolated` (why one of the two latencies is, "" where none is).
-
-    Bounds are not computed where the difference itself is beyond the margin. The rows are not corrected for their
-    number: of twenty methods that lose exactly the margin, one is expected to be "shown".
+    Columns: those of GROUP, `score` (mean over seeds), `fits` ("5/5"), `against` (the method that trained the reference
+    network, from the same budget where it has run there), `difference`, `seed_error`, `example_error`, `pairs` and
+    `examples` (a `PairedDifference`), `low` and `high` (its one-sided 95 % bounds over new seeds and new test
+    examples), `p` (that it is not above minus one point), `p_holm` (adjusted for all rows of the setting), `why` there
+    are no bounds, `reduction_percent/<metric>` (mean cost against the reference network's), and `extrapolated` (why one
+    of the two latencies is, "" where none is).
     """
     comparer, groups = Comparer(store), runs_by_group(df)
-    metrics = [m for m in by_metric(df, "cost") if m in REDUCED_METRICS]
-    costs = df[df["status"] == "done"].groupby(GROUP)[[f"cost/{m}" for m in metrics]].mean().to_dict("index")
-    reasons = df[df["status"] == "done"].groupby(GROUP)["extrapolated"].agg(join_reasons).to_dict()
+    metrics = [m for m in by_metric(df, "relative") if m in REDUCED_METRICS]
+    done = df[df["status"] == "done"].groupby(GROUP)
+    costs = done[[f"relative/{m}" for m in metrics]].mean().to_dict("index")
+    fitting = done["feasible"].agg(lambda fits: f"{int(fits.sum())}/{len(fits)}").to_dict()
+    reasons = done["extrapolated"].agg(join_reasons).to_dict()
     references = _reference_groups(groups)
     rows = []
     for group, runs in groups.items():
@@ -49,14 +56,15 @@ def noninferiority_table(df: pd.DataFrame, store: Store, margin: float = MARGIN)
         if reference is None:
             continue
         row: dict[str, Any] = dict(zip(GROUP, group, strict=True)) | {"score": np.mean(runs.scores)}
-        row |= _test_noninferiority(runs, groups[reference], comparer, margin)
+        row["fits"] = fitting[group]
+        row |= _compare_with_reference(runs, groups[reference], comparer)
         for m in metrics:
-            cost, whole = costs[group][f"cost/{m}"], costs[reference][f"cost/{m}"]
-            row[f"reduction_percent/{m}"] = round(100 * (1 - cost / whole), 9) if whole else math.nan
-        row["extrapolated"] = join_reasons([reasons[group], reasons[reference]])
-        rows.append(row)
-    columns = [*GROUP, "score", *_TEST_COLUMNS, *(f"reduction_percent/{m}" for m in metrics), "extrapolated"]
-    return sort_by_setting(pd.DataFrame(rows, columns=columns))
+            row[f"reduction_percent/{m}"] = round(100 * (1 - costs[group][f"relative/{m}"]), 9)
+        rows.append(row | {"extrapolated": join_reasons([reasons[group], reasons[reference]])})
+    columns = [*GROUP, "score", "fits", "against", *ERRORS, "low", "high", "p", "p_holm", "why"]
+    table = pd.DataFrame(rows, columns=[*columns, *(f"reduction_percent/{m}" for m in metrics), "extrapolated"])
+    table["p_holm"] = table.groupby(SETTING)["p"].transform(holm).astype(float)
+    return sort_by_setting(table)
 
 
 def _reference_groups(groups: dict[Group, MethodRuns]) -> dict[tuple[str, ...], list[Group]]:
@@ -86,42 +94,43 @@ def _choose_reference(
     return max(references.get(group[:4]) or references[group[:3]], key=preference)
 
 
-def _test_noninferiority(
-    method: MethodRuns, reference: MethodRuns, comparer: Comparer, margin: float
-) -> dict[str, Any]:
-    """The columns `_TEST_COLUMNS` of one row, those that are known."""
+def _compare_with_reference(method: MethodRuns, reference: MethodRuns, comparer: Comparer) -> dict[str, Any]:
+    """The columns of one row that come from the comparison, those that are known."""
     ours, theirs = method.paired(reference)
-    row: dict[str, Any] = {"against": reference.method, "margin": margin, "pairs": len(ours.seeds)}
+    row: dict[str, Any] = {"against": reference.method, "pairs": len(ours.seeds), "examples": 0}
     row["difference"] = np.mean(np.subtract(ours.scores, theirs.scores)) if ours.seeds else math.nan
-    if row["difference"] <= -margin:
-        return row | {"shown": NOT_SHOWN, "why": "the difference is beyond the margin"}
     try:
-        test = comparer.non_inferiority(ours, theirs)
+        found = comparer.paired_difference(ours, theirs)
     except IncomparableRunsError as error:
-        return row | {"shown": NOT_SHOWN, "why": str(error)}
-    bounds = {"low": test.low, "low_seeds": test.low_seeds, "examples": test.examples}
-    if not test.holds(margin):
-        return row | bounds | {"shown": NOT_SHOWN, "why": "the bound is beyond the margin"}
-    shown = SHOWN_FOR_NEW_SEEDS if test.holds_for_new_seeds(margin) else SHOWN_FOR_NETWORKS
-    return row | bounds | {"shown": shown, "why": ""}
+        return row | {"why": str(error)}
+    half = found.half_width()
+    row |= {name: getattr(found, name) for name in ERRORS}
+    row |= {"low": found.difference - half, "high": found.difference + half, "p": found.p_above(MARGIN)}
+    return row | {"why": "a single seed has no bounds" if found.pairs == 1 else ""}
 
 
 def format_noninferiority_table(table: pd.DataFrame) -> pd.DataFrame:
     """`noninferiority_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
     out["float score"] = [format_number(v, 3) for v in table["score"]]
-    add_test_columns(out, table)
-    out["why not"] = table["why"].replace("", MISSING)
-    for metric in by_metric(table, "reduction_percent"):
-        cells = [format_percent(v) for v in table[f"reduction_percent/{metric}"]]
-        out[f"{metric} reduced, %"] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
+    out[FITS_BUDGET] = format_fits(table)
+    out["difference, points"] = [format_points(v) for v in table["difference"]]
+    out["lower bound"] = [format_points(v) for v in table["low"]]
+    out["p, Holm"] = [format_p(p) for p in table["p_holm"]]
+    out["seeds"] = [format_number(v, 0) for v in table["pairs"]]
+    out["no bound because"] = table["why"].replace("", MISSING)
+    add_reduction_columns(out, table)
     return out
 
 
-def add_test_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Add to the text `out` what the test of each row of `table` says."""
-    out["difference, points"] = [format_points(v) for v in table["difference"]]
-    out["bound, networks"] = [format_points(v) for v in table["low"]]
-    out["bound, new seeds"] = [format_points(v) for v in table["low_seeds"]]
-    out["seeds"] = [format_number(v, 0) for v in table["pairs"]]
-    out["non-inferior"] = table["shown"].astype(object).fillna(NOT_SHOWN)
+def add_reduction_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add to the text `out` by how much each row of `table` reduces each cost."""
+    for metric in by_metric(table, "reduction_percent"):
+        cells = [format_percent(v) for v in table[f"reduction_percent/{metric}"]]
+        out[f"{metric} reduced, %"] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
+
+
+def paired_difference_of(row: pd.Series) -> PairedDifference:
+    """The comparison that a row of `noninferiority_table` holds."""
+    difference, seed_error, example_error, pairs, examples = row[ERRORS]
+    return PairedDifference(difference, seed_error, example_error, pairs, examples)

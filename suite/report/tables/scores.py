@@ -13,7 +13,7 @@ def score_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFr
     """Test scores other than the main one, in the order of `main_table` (`main`); empty where no run has any.
 
     Columns: `runs`, and for each score `score/<name>` with `score_low/<name>` and `score_high/<name>` (mean over
-    finished runs, 95 % interval). A benchmark without a score of that name has NaN.
+    finished runs, Student's t interval at 95 %). A benchmark without a score of that name has NaN.
     """
     names = sorted(by_metric(df, "score"), key=natural_key)
     done = df[df["status"] == "done"]

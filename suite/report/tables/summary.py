@@ -1,4 +1,4 @@
-"""Methods over several benchmarks: the interquartile mean of normalised scores, and how often they fit."""
+"""Methods over several benchmarks: the mean of their normalised scores, and how often they fit."""
 
 import math
 from collections import defaultdict
@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from suite.report.grouping import REFERENCE_METHOD, MethodVariant, natural_key
-from suite.report.statistics.intervals import Floats, interquartile_mean, wilson_interval
-from suite.report.tables.text import FITS_BUDGET, format_fit_shares, format_interval, leading_columns, numeric_rows
+from suite.report.statistics.intervals import Floats, stratified_interval
+from suite.report.tables.text import FITS_BUDGET, format_fits, format_interval, leading_columns, numeric_rows
 
 _GROUP = ["preset", "device", "budget", "method"]
 _COLUMNS = [
     *(*_GROUP, "benchmarks", "n_benchmarks", "of_benchmarks", "reference", "runs"),
-    *("iqm", "iqm_low", "iqm_high", "fits", "fits_low", "fits_high"),
+    *("score", "score_low", "score_high", "fits"),
 ]
 
 
@@ -24,13 +24,13 @@ def summary_table(df: pd.DataFrame) -> pd.DataFrame:
 
     Columns: preset, device, budget, method, `benchmarks` (names), `n_benchmarks` (their number) and `of_benchmarks`
     (how many the budget ran on: a method that misses one is not comparable with the others), `reference`, `runs`,
-    `iqm` (interquartile mean of normalised scores with its interval, see `intervals.interquartile_mean`), `fits` with
-    Wilson's bounds.
+    `score` (mean over benchmarks of the mean normalised score, with its bounds, see `intervals.stratified_interval`)
+    and `fits` ("5/6").
 
     A score is normalised per benchmark as (score - chance) / (reference - chance). The reference is the reference
     network's mean score at that preset and device, the best one if it was trained in several ways ("hand_tuned": 1 is
     as good as the reference network), or if one benchmark has none, 1 for all of them ("1": the share of the way from
-    chance to a perfect score).
+    chance to a perfect score). The bounds take the reference's mean score as known.
     """
     done = df[(df["status"] == "done") & df["score"].notna() & df["chance"].notna()].reset_index(drop=True)
     references = _reference_scores(done)
@@ -49,7 +49,9 @@ def summary_table(df: pd.DataFrame) -> pd.DataFrame:
             own = {name: by_method[name, method] for name in names if (name, method) in by_method}
             row = _summarise_method(own, known, scores, chances, fits)
             rows.append(dict(zip(_GROUP, (*budget, method), strict=True)) | {"of_benchmarks": len(names)} | row)
-    rows.sort(key=lambda row: (*(natural_key(str(row[k])) for k in _GROUP[:3]), math.isnan(row["iqm"]), -row["iqm"]))
+    rows.sort(
+        key=lambda row: (*(natural_key(str(row[k])) for k in _GROUP[:3]), math.isnan(row["score"]), -row["score"])
+    )
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -69,16 +71,15 @@ def _summarise_method(
     for name, at in members.items():
         room = (references[name] if has_references else 1.0) - chances[at]
         strata.append((scores[at] - chances[at]) / np.where(room > 0, room, math.nan))
-    mean = interquartile_mean(strata)
+    mean = stratified_interval(strata)
     flags = np.concatenate([fits[at] for at in members.values()])
-    share = wilson_interval(int(flags.sum()), len(flags))
     return {
         "benchmarks": ", ".join(members),
         "n_benchmarks": len(members),
         "reference": REFERENCE_METHOD if has_references else "1",
         "runs": len(flags),
-        **{"iqm": mean.mean, "iqm_low": mean.low, "iqm_high": mean.high},
-        **{"fits": f"{int(flags.sum())}/{len(flags)}", "fits_low": share.low, "fits_high": share.high},
+        **{"score": mean.mean, "score_low": mean.low, "score_high": mean.high},
+        "fits": f"{int(flags.sum())}/{len(flags)}",
     }
 
 
@@ -87,10 +88,10 @@ def format_summary_table(table: pd.DataFrame) -> pd.DataFrame:
     out = leading_columns(table)
     counts = zip(table["n_benchmarks"], table["of_benchmarks"], strict=True)
     out["benchmarks"] = [f"{n} of {all_of_them}" for n, all_of_them in counts]
-    bounds = numeric_rows(table, "iqm", "iqm_low", "iqm_high")
-    out["interquartile mean of float scores [95%]"] = [format_interval(*row) for row in bounds]
+    bounds = numeric_rows(table, "score", "score_low", "score_high")
+    out["mean normalised float score [95%]"] = [format_interval(*row) for row in bounds]
     is_reference = table["reference"] == REFERENCE_METHOD
     out["1 is"] = ["the reference network" if reference else "a perfect score" for reference in is_reference]
     out["runs"] = table["runs"].astype(str)
-    out[FITS_BUDGET] = format_fit_shares(table)
+    out[FITS_BUDGET] = format_fits(table)
     return out

@@ -58,6 +58,13 @@ def format_number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
 
 
+def format_p(p: float) -> str:
+    """A probability with two significant digits, or a dash."""
+    if not math.isfinite(p):
+        return MISSING
+    return "<0.001" if p < 0.001 else f"{p:.2g}"
+
+
 def format_interval(mean: float, low: float, high: float, *, digits: int = 3) -> str:
     """A mean with its bounds, to `digits` decimals: "0.840 [0.800, 0.900]"."""
     return format_number(mean, digits) + (f" [{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) else "")
@@ -76,21 +83,14 @@ def _format_signed(difference: float) -> str:
     return f"{round(100 * difference, 2) + 0.0:+.2f}"
 
 
-FITS_BUDGET = "fits budget [95%]"
-"""Heading of `format_fit_shares`: a network that is within its limits need not fit the board."""
+FITS_BUDGET = "fits budget"
+"""Heading of `format_fits`: a network that is within its limits need not fit the board."""
 
 
-def format_fit_shares(table: pd.DataFrame) -> list[str]:
-    """For each row the runs that fit their budget, with the bounds of their share in whole %: "2/3 [21, 94]"."""
-    bounds = numeric_rows(table, "fits_low", "fits_high")
-    return [
-        "no budget"
-        if budget == "none"
-        else f"{fits} [{100 * low:.0f}, {100 * high:.0f}]"
-        if math.isfinite(low)
-        else MISSING  # without runs no bounds
-        for budget, fits, (low, high) in zip(table["budget"], table["fits"], bounds, strict=True)
-    ]
+def format_fits(table: pd.DataFrame) -> list[str]:
+    """For each row the runs that fit their budget, of those that finished: "2/3"."""
+    rows = zip(table["budget"], table["fits"], strict=True)
+    return ["no budget" if budget == "none" else MISSING if fits == "0/0" else fits for budget, fits in rows]
 
 
 def float_score_label(name: str = "") -> str:

@@ -16,6 +16,8 @@ const MARKERS = {
   D: star(4, 5.8), X: polygon(CROSS), p: star(5, 5.4), h: star(6, 5.4), "*": star(5, 6.4, 2.6),
   "^": polygon([[0, -5.4], [5.4, 4.6], [-5.4, 4.6]]), v: polygon([[0, 5.4], [5.4, -4.6], [-5.4, -4.6]]),
   "<": polygon([[-5.4, 0], [4.6, 5.4], [4.6, -5.4]]), ">": polygon([[5.4, 0], [-4.6, 5.4], [-4.6, -5.4]]),
+  d: polygon([[0, -5.8], [3.5, 0], [0, 5.8], [-3.5, 0]]), H: polygon([[5.4, 0], [2.7, 4.7], [-2.7, 4.7], [-5.4, 0], [-2.7, -4.7], [2.7, -4.7]]),
+  8: star(8, 5.4), "$\u25e2$": polygon([[4.8, -4.8], [4.8, 4.8], [-4.8, 4.8]]),
 };
 /** Filled where the run is within its budget and not known to exceed the board, else hollow. */
 function marker(style, fits) {
