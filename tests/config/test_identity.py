@@ -154,7 +154,7 @@ class TestVariants:
     def test_the_default_has_none_and_all_its_options(self) -> None:
         made = plan()
         assert made.variant == {}
-        assert made.options["penalty"] == {"shape": "hinge", "schedule": "ramp", "strength": None}
+        assert made.options["penalty"] == {"shape": "hinge", "schedule": "ramp", "strength": "eq13"}
         assert "name" not in made.options
 
     def test_differing_options_are_named_by_their_dotted_key(self) -> None:
