@@ -25,16 +25,25 @@ class TrialBudget:
     finetune_epochs: int
     finetune_best: int
 
-    def can_afford(self, macs: float, trained_macs: Sequence[float]) -> bool:
-        """Whether a network of `macs` forward MACs may be trained, after networks of `trained_macs`.
+    def can_afford(self, macs: float, final_macs: float, earlier_final_macs: Sequence[float]) -> bool:
+        """Whether a network of `macs` forward MACs may be trained in a trial, after those of earlier trials.
 
         Fine-tuning is reserved for the costliest of them all, so that it is paid for whichever are the best.
+        `final_macs` are about the forward MACs that each has in its fine-tuning, after a projection.
         """
         if self.cost_limit is None:
             return True
-        costliest = sorted([*trained_macs, macs], reverse=True)[: self.finetune_best]
+        costliest = sorted([*earlier_final_macs, final_macs], reverse=True)[: self.finetune_best]
         reserved = sum(self._finetuning_macs(m) for m in costliest)
         return self._trial_macs(macs) + reserved <= macs_left(self.task, self.meter, self.cost_limit)
+
+    def affordable_finetuning(self, macs: Sequence[float]) -> int:
+        """Epochs that each of the best networks, of these forward MACs, can be fine-tuned for, at most as planned."""
+        if self.cost_limit is None:
+            return self.finetune_epochs
+        passes = sum(validation_macs(self.task, m) for m in macs)
+        left = macs_left(self.task, self.meter, self.cost_limit) - passes
+        return max(0, min(self.finetune_epochs, int(left // sum(epoch_macs(self.task, m) for m in macs))))
 
     def affordable_trials(self, macs: float) -> float:
         """How many trials with networks of `macs` forward MACs can be paid for; infinity without a limit."""

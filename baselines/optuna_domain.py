@@ -14,9 +14,9 @@ from suite.hardware.trace import trace
 from suite.space.branches import select_branches
 from suite.space.budget import Budget
 from suite.space.choice_space import ChoiceSpace
-from suite.space.groups import Groups, Widths
+from suite.space.groups import Groups, Widths, count_open
 from suite.space.importance import channel_importance
-from suite.space.projection import ProjectedNetwork, project_network
+from suite.space.projection import ProjectedNetwork, project, project_network
 from suite.space.slicing import paste_channels, slice_channels
 from suite.space.width_space import WidthSpace
 from suite.task.task import Task
@@ -41,6 +41,13 @@ class Subnetwork:
     def build(self) -> nn.Module:
         """The network."""
         return slice_channels(self.whole, self.space.network, self.space.groups, self.open_channels)
+
+    def estimate_final_macs(self, budget: Budget, projection: str) -> float:
+        """Forward MACs after a projection by importance before the training; exact where nothing is given back."""
+        network, groups = self.space.network, self.space.groups
+        importance = channel_importance(self.whole, network, groups)
+        projected = project(self.space, budget, self.open_channels, importance, projection)
+        return self.space.exact(count_open(projected.open_channels), ["macs"])["macs"]
 
     def project(self, trained: nn.Module, budget: Budget, projection: str) -> ProjectedNetwork:
         """`trained`, the network after a training, projected: what refill gives back has the larger one's weights."""

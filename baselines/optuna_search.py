@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial
 from baselines.optuna_budget import TrialBudget
 from baselines.optuna_domain import domain_of
 from baselines.optuna_file import STATE, StudyFile
+from baselines.optuna_finetuning import finetune_best
 from baselines.optuna_samplers import SAMPLERS, make_sampler
 from baselines.optuna_study import UNAFFORDABLE, StudyLoop
 from baselines.optuna_trials import TrialEvaluator, history_rows, trained_trials
@@ -153,13 +154,11 @@ class OptunaSearch:
     def _finetune_best(
         self, evaluator: TrialEvaluator, warmup: TrainedReference | None, trials: Sequence[FrozenTrial]
     ) -> SearchResult:
-        """Fine-tune the networks with the best proxy scores; of equal scores those with the least costs."""
+        """Fine-tune the networks with the best proxy scores; of equal scores those that cost least of their limits."""
         rows: list[Mapping[str, Any]] = [*warmup.history] if warmup else []
         rows.extend(row for trial in trials for row in history_rows(trial))
-        ranked = sorted(trained_trials(trials), key=lambda t: (-t.values[0], sum(t.values[1:]), t.number))
-        finetuned = {f"trial-{t.number}": evaluator.finetune(t) for t in ranked[: self.finetune_best]}
-        if not finetuned:
-            finetuned = {"smallest": evaluator.finetune_smallest()}
+        ranked = sorted(trained_trials(trials), key=lambda t: (-t.values[0], sum(t.constraints.values()), t.number))
+        finetuned = finetune_best(evaluator, ranked[: self.finetune_best])
         rows.extend(row for result in finetuned.values() for row in result.fit.rows)
         candidates = [Candidate(result.network, name, result.branches) for name, result in finetuned.items()]
         return SearchResult(candidates, rows, artefacts=[warmup.artefact] if warmup else [])

@@ -2,32 +2,23 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial
 from torch import nn
 
 from baselines.optuna_budget import TrialBudget
-from baselines.optuna_domain import Architecture, Domain
+from baselines.optuna_domain import Architecture, Domain, Subnetwork
 from baselines.optuna_file import STATE
 from baselines.optuna_study import DIVERGED, INFEASIBLE, TRAINED, UNAFFORDABLE, Proposal, TrialResult
 from suite.space.budget import Budget
-from suite.space.projection import ProjectedNetwork
-from suite.task.cost_limit import epochs_within
 from suite.task.evaluation import evaluate, to_device
 from suite.task.meter import Meter
 from suite.task.task import Task
 from suite.task.training import Diverged, Fit, Phase, fit
 
-
-@dataclass(frozen=True)
-class FinetunedNetwork:
-    """A network, how its fine-tuning went, and its branch at each position where it has layer choices."""
-
-    network: nn.Module
-    fit: Fit
-    branches: Mapping[str, str]
+FINAL_MACS = "final_macs"
+"""The user attribute with about the forward MACs of a trial's network in its fine-tuning."""
 
 
 class TrialEvaluator:
@@ -82,10 +73,14 @@ class TrialEvaluator:
         worst = self._objectives(min([self._chance_score, *(t.values[0] for t in trained)]), costs)
         if not self.budget.fits(costs):
             return TrialResult(INFEASIBLE, worst, constraints, attributes)
-        if not self.trial_budget.can_afford(costs["macs"], [t.user_attrs["costs"]["macs"] for t in trained]):
+        label = f"trial-{proposal.number}"
+        part = self.subnetwork(label, architecture)
+        attributes[FINAL_MACS] = part.estimate_final_macs(self.budget, self.projection)
+        earlier = [t.user_attrs[FINAL_MACS] for t in trained]
+        if not self.trial_budget.can_afford(costs["macs"], attributes[FINAL_MACS], earlier):
             return TrialResult(UNAFFORDABLE, None, constraints, attributes)
         try:
-            _, training = self._train(f"trial-{proposal.number}", architecture, self.meter)
+            _, training = self.train(label, architecture, self.meter)
         except Diverged as error:
             return TrialResult(DIVERGED, worst, constraints, {**attributes, "reason": str(error)})
         attributes["rows"], score = training.rows, training.best_score
@@ -99,61 +94,17 @@ class TrialEvaluator:
             return [score]
         return [score, *(costs[metric] / self.task.space.reference_costs[metric] for metric in self.budget.targets)]
 
-    def _train(self, label: str, architecture: Architecture, meter: Meter) -> tuple[nn.Module, Fit]:
+    def train(self, label: str, architecture: Architecture, meter: Meter) -> tuple[nn.Module, Fit]:
         """Train a trial's network, or load it from its checkpoint where that is done already."""
         recipe = self.task.recipe
         settings = recipe.warmup if self._warmed_up is None else recipe.finetune
-        network = self._untrained_network(label, architecture)
+        network = self.subnetwork(label, architecture).build()
         phase = Phase("search", settings, self.trial_budget.trial_epochs, label)
         return network, fit(self.task, network, meter, phase, macs=self._macs(architecture))
 
-    def _untrained_network(self, label: str, architecture: Architecture) -> nn.Module:
+    def subnetwork(self, label: str, architecture: Architecture) -> Subnetwork:
         """The network that a training starts from, with inherited weights where there are any."""
-        return self.domain.subnetwork(architecture, label, self._warmed_up).build()
-
-    def finetune(self, trial: FrozenTrial) -> FinetunedNetwork:
-        """Project and fine-tune a trial's network; where that diverges, it is returned as its trial left it."""
-        architecture = self.domain.decode(trial.params)
-        trained = self._load_trained(trial, architecture)
-        part = self.domain.subnetwork(architecture, f"trial-{trial.number}", self._warmed_up)
-        projected = part.project(trained, self.budget, self.projection)
-        if not self._epochs(projected.network):  # fine-tuning was reserved for the network as it is
-            projected = part.project(trained, self.budget, "none")
-        try:
-            return self._finetune(projected, f"finetune-{trial.number}", architecture)
-        except Diverged:
-            network = self._load_trained(trial, architecture)
-            return FinetunedNetwork(network, Fit(), self.domain.branch_names(architecture))
-
-    def finetune_smallest(self) -> FinetunedNetwork:
-        """Train the space's smallest network, which meets every accepted budget, with the settings of fine-tuning."""
-        smallest = self.domain.smallest(self.budget)
-        part = self.domain.subnetwork(smallest, "smallest", self._warmed_up)
-        projected = part.project(part.build(), self.budget, self.projection)
-        return self._finetune(projected, "finetune-smallest", smallest)
-
-    def _load_trained(self, trial: FrozenTrial, architecture: Architecture) -> nn.Module:
-        """A trial's network as its training left it, from the checkpoint; it was charged in the trial."""
-        network, _ = self._train(
-            f"trial-{trial.number}", architecture, Meter(self.task.standard_macs, self.task.compute)
-        )
-        return network
-
-    def _finetune(self, projected: ProjectedNetwork, label: str, architecture: Architecture) -> FinetunedNetwork:
-        recipe, network = self.task.recipe, to_device(projected.network, self.task.compute)
-        macs = self.task.hardware.measure(network, self.task.input_shape)["macs"]
-        phase = Phase("finetune", recipe.finetune, max(1, self._epochs(network)), label, recipe.patience)
-        training = fit(self.task, network, self.meter, phase, macs=macs)
-        training.rows[:] = [row | projected.free_channels.columns for row in training.rows]
-        return FinetunedNetwork(network, training, self.domain.branch_names(architecture))
-
-    def _epochs(self, network: nn.Module) -> int:
-        """Epochs of fine-tuning: those of the recipe, or fewer where nothing was reserved for this network."""
-        epochs, limit = self.trial_budget.finetune_epochs, self.trial_budget.cost_limit
-        if limit is None:
-            return epochs
-        macs = self.task.hardware.measure(network, self.task.input_shape)["macs"]
-        return epochs_within(self.task, self.meter, macs, limit, epochs, at_least=0)
+        return self.domain.subnetwork(architecture, label, self._warmed_up)
 
     def _macs(self, architecture: Architecture) -> float:
         return self.domain.exact_costs(architecture)["macs"]

@@ -11,7 +11,7 @@ from typing import ClassVar
 from baselines.fixed_length import FixedLength
 from suite.dnas.gates import check_importance, gate_macs, rank_channels
 from suite.space.budget import Budget
-from suite.space.projection import check_projection, project_network
+from suite.space.projection import check_projection, project_network, thinning
 from suite.task.cost_limit import Lengths, epochs_within, lengths_within
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
@@ -53,8 +53,7 @@ class PruneToBudget(FixedLength):
         lengths = self._lengths(task)
         warmup = train_reference(task, meter, lengths.warmup)
         importance = rank_channels(self.importance, task, warmup.network.cpu(), meter, "gates")
-        projection = "refill" if self.projection == "refill" else "repair"  # pruning is a repair
-        pruned = project_network(warmup.network.cpu(), task.space, budget, projection, importance)
+        pruned = project_network(warmup.network.cpu(), task.space, budget, thinning(self.projection), importance)
         network = pruned.network
         macs = task.hardware.measure(network, task.input_shape)["macs"]
         epochs = lengths.finetune

@@ -5,17 +5,18 @@ budget, but for `projection=none`, where they are shared, too.
 """
 
 import copy
+import logging
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from suite.dnas.branch_mixing import ChoiceRule
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import LATE
+from suite.dnas.objective import late_epoch
 from suite.dnas.one_shot import Discretised, discretise, initial_costs, make_objective, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.records.store import content_id, load_tensors, save_tensors
@@ -33,7 +34,9 @@ from suite.task.evaluation import to_device
 from suite.task.meter import Meter
 from suite.task.reference_training import TrainedReference
 from suite.task.task import Task, Workspace
-from suite.task.training import Phase, fit
+from suite.task.training import Diverged, Phase, fit
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,39 +84,48 @@ class Sweep:
         search = self.lengths.search * search_epoch_macs(self.task)
         return search + self.lengths.finetune * epoch_macs(self.task, macs) + validation_macs(self.task, macs)
 
-    def run_point(self, strength: float, meter: Meter, share: float | None) -> SweepPoint:
+    def run_point(self, strength: float, meter: Meter, share: float | None) -> SweepPoint | None:
         """Search, project and fine-tune at one strength, or load what is shared; `meter` is charged in full either way.
 
-        `share` limits the point's cost, in standard trainings; None where its lengths are known to fit.
+        `share` limits the point's cost, in standard trainings; None where its lengths are known to fit. The result is
+        None where a training diverged.
         """
         search_id = content_id(self._search_identity(strength))
-        searched = self._shared(search_id, meter, lambda task: self._search(task, strength))
+        searched = self._shared(search_id, meter, lambda task, own: self._search(task, own, strength))
         meter.add_shared(f"sweep search {strength:g}", search_id, _used(searched["meter"]))
+        if _has_diverged(searched, strength):
+            return None
         wrapped = self._wrap()
         wrapped.load_state_dict(searched["network"])
         result = discretise(self.task, wrapped, self.budget, self.settings.projection)
         point_id = content_id(self._point_identity(search_id, share))
         tuned = self._shared(
-            point_id, meter, lambda task: self._finetune(task, strength, result, searched["meter"], share)
+            point_id, meter, lambda task, own: self._finetune(task, own, strength, result, searched["meter"], share)
         )
         meter.add_shared(f"sweep point {strength:g}", point_id, _used(tuned["meter"]))
+        if _has_diverged(tuned, strength):
+            return None
         result.network.cpu().load_state_dict(tuned["network"])
         return SweepPoint(
             strength, result.network, tuned["costs"], [*searched["rows"], *tuned["rows"]], [search_id, point_id],
             result.choices,
         )  # fmt: skip
 
-    def _shared(self, artefact: str, meter: Meter, make: Callable[[Task], dict[str, Any]]) -> dict[str, Any]:
-        """A shared result, made now unless another run has made it."""
+    def _shared(self, artefact: str, meter: Meter, make: Callable[[Task, Meter], dict[str, Any]]) -> dict[str, Any]:
+        """A shared result with the state of the meter it was charged to, made now unless another run has made it."""
         workspace = self.task.workspace
         path = workspace.store.artefact_folder(artefact) / "point.pt"
         with workspace.store.lock(path.parent):
             if not path.exists():
                 own = Workspace(path.parent, workspace.store, workspace.checkpoint_seconds)
-                state = make(replace(self.task, workspace=own))
-                meter.lost.add(state.pop("lost"))
-                save_tensors(path, state)
-                _remove_checkpoints(path.parent)
+                spent = Meter(self.task.standard_macs, self.task.compute)
+                try:
+                    state = make(replace(self.task, workspace=own), spent)
+                except Diverged as error:  # what it cost was spent, and another try would end in the same way
+                    state = {"diverged": str(error)}
+                meter.lost.add(spent.lost)
+                save_tensors(path, state | {"meter": spent.state()})
+                shutil.rmtree(path.parent / "checkpoints", ignore_errors=True)
         return dict(load_tensors(path))
 
     def _search_identity(self, strength: float) -> dict[str, Any]:
@@ -149,9 +161,9 @@ class Sweep:
     def _wrap(self) -> MaskedNetwork:
         return wrap(self.task, copy.deepcopy(self.warmup.network), self.settings.choices)
 
-    def _search(self, task: Task, strength: float) -> dict[str, Any]:
-        wrapped, meter = self._wrap(), Meter(task.standard_macs, task.compute)
-        late = int(LATE * self.lengths.search)
+    def _search(self, task: Task, meter: Meter, strength: float) -> dict[str, Any]:
+        wrapped = self._wrap()
+        late = late_epoch(self.lengths.search)
         phase = Phase(
             "search", task.recipe.search, self.lengths.search, f"search-{strength:g}",
             patience=task.recipe.patience, patience_from=late,
@@ -160,8 +172,7 @@ class Sweep:
             task, wrapped, self._penalty(strength), Budget(), feasible_first=False, compaction=self.settings.compaction
         )
         searched = fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
-        network = wrapped.cpu().state_dict()
-        return {"network": network, "rows": searched.rows, "meter": meter.state(), "lost": meter.lost}
+        return {"network": wrapped.cpu().state_dict(), "rows": searched.rows}
 
     def _penalty(self, strength: float) -> Penalty:
         rule = PenaltyRule("objective", self.settings.schedule, strength)
@@ -170,10 +181,11 @@ class Sweep:
         return penalty
 
     def _finetune(
-        self, task: Task, strength: float, result: Discretised, spent: Mapping[str, Any], share: float | None
-    ) -> dict[str, Any]:
+        self, task: Task, meter: Meter, strength: float, result: Discretised,
+        spent: Mapping[str, Any], share: float | None,
+    ) -> dict[str, Any]:  # fmt: skip
         costs = task.hardware.measure(result.network, task.input_shape)
-        meter, epochs = Meter(task.standard_macs, task.compute), self.lengths.finetune
+        epochs = self.lengths.finetune
         if share is not None:
             with_search = Meter(task.standard_macs, task.compute)
             with_search.add(spent)
@@ -182,15 +194,15 @@ class Sweep:
         network = to_device(copy.deepcopy(result.network), task.compute)
         tuned = fit(task, network, meter, phase, macs=costs["macs"])
         rows = [row | result.free_channels.columns for row in tuned.rows]
-        state = {"network": network.cpu().state_dict(), "costs": costs, "rows": rows}
-        return state | {"meter": meter.state(), "lost": meter.lost}
+        return {"network": network.cpu().state_dict(), "costs": costs, "rows": rows}
+
+
+def _has_diverged(state: Mapping[str, Any], strength: float) -> bool:
+    if reason := state.get("diverged"):
+        log.warning("strength %g: %s", strength, reason)
+    return reason is not None
 
 
 def _used(meter_state: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """The phases of a meter's state in which anything was spent."""
     return {phase: dict(usage) for phase, usage in meter_state.items() if any(usage.values())}
-
-
-def _remove_checkpoints(folder: Path) -> None:
-    for path in (folder / "checkpoints").glob("*.pt"):
-        path.unlink()

@@ -29,6 +29,7 @@ from suite.task.cost_limit import Lengths, check_cost_limit, expected_macs, leng
 from suite.task.meter import Meter
 from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
+from suite.task.training import Diverged
 
 _GRID = 9
 """Strengths of the grid where their number is not set."""
@@ -67,7 +68,8 @@ class UnconstrainedDnas:
         if self.schedule not in FIXED_SCHEDULES:
             raise ValueError(f"method.schedule={self.schedule}: choices are {', '.join(FIXED_SCHEDULES)}")
         for name in ("strengths", "fewest"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
+            value = getattr(self, name)
+            if not (value is None and name == "strengths") and not (isinstance(value, int) and value >= 1):
                 raise ValueError(f"method.{name}={getattr(self, name)}: must be at least 1")
         if not (math.isfinite(self.decades) and self.decades > 0):
             raise ValueError(f"method.decades={self.decades}: must be positive")
@@ -112,7 +114,10 @@ class UnconstrainedDnas:
             if points and available < expected:
                 break
             share = None if sweep.largest_point_macs <= available else available / task.standard_macs
-            points.append(sweep.run_point(strength, meter, share))
+            if (point := sweep.run_point(strength, meter, share)) is not None:
+                points.append(point)
+        if not points:
+            raise Diverged("the training diverged at every strength")
         return SearchResult(
             candidates=[Candidate(p.network, f"strength {p.strength:g}", p.choices) for p in points],
             history=[*warmup.history, *(row for p in points for row in p.history)],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 from suite.dnas.branch_mixing import ChoiceRule
-from suite.dnas.objective import LATE
+from suite.dnas.objective import late_epoch
 from suite.dnas.one_shot import discretise, initial_costs, make_objective, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.space.budget import Budget
@@ -22,6 +22,8 @@ from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Fit, Phase, fit
 
+CHECKPOINTS = ("late", "feasible")
+
 
 @dataclass(frozen=True)
 class Duccio:
@@ -30,6 +32,8 @@ class Duccio:
     penalty: shape, schedule and strength of the constraints in the loss.
     choices: how branches are sampled and trained, where the space has layer choices.
     projection: none (the paper's), repair or refill; `duccio_projected` is DUCCIO with refill.
+    checkpoint: late, the best validation score of the last quarter (the paper's); feasible, the best of all epochs that
+        fit, else the least violating. null: late without a projection, feasible with one.
     compaction: channels whose masks are closed at the end of an epoch are no longer computed; for branches there is
         `choices.drop_below`.
     cost_limit: in standard trainings of the reference network; warm-up and search have the recipe's lengths as long as
@@ -43,12 +47,21 @@ class Duccio:
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
     choices: ChoiceRule = field(default_factory=ChoiceRule)
     projection: str = "none"
+    checkpoint: str | None = None
     compaction: bool = True
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
         check_cost_limit(self.cost_limit)
         check_projection(self.projection)
+        if self.checkpoint not in (None, *CHECKPOINTS):
+            raise ValueError(f"method.checkpoint={self.checkpoint}: choices are {', '.join(CHECKPOINTS)}, null")
+        if self.checkpoint == self._usual_checkpoint:
+            object.__setattr__(self, "checkpoint", None)  # one setting, one name
+
+    @property
+    def _usual_checkpoint(self) -> str:
+        return "late" if self.projection == "none" else "feasible"
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -59,26 +72,27 @@ class Duccio:
         """Refuse a cost limit that is too small, and strengths that the recipe does not have.
 
         Raises:
-            ValueError: the limit does not pay for one epoch of each phase, or the scripts limit another metric.
+            ValueError: the limit does not pay for one epoch of each phase, or strengths and limits do not match.
         """
-        self.penalty.check_script_strengths(penalised_targets(task, budget), task.recipe.script_strengths or {})
         self._choose_lengths(task)
+        if self.penalty.strength == "scripts" and task.choices is not None:
+            raise ValueError("method.penalty.strength=scripts: these strengths are of mask searches, needs space=masks")
+        self.penalty.check_metrics(penalised_targets(task, budget), task.recipe.script_strengths or {})
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, discretise, fine-tune; one candidate."""
         lengths = self._choose_lengths(task)
         warm = train_reference(task, meter, lengths.warmup)
         patience = task.recipe.patience
-        phase = Phase(
-            "search", task.recipe.search, lengths.search, patience=patience, patience_from=int(LATE * lengths.search)
-        )
+        late = late_epoch(lengths.search)
+        phase = Phase("search", task.recipe.search, lengths.search, patience=patience, patience_from=late)
         wrapped = wrap(task, warm.network, self.choices)
         objective = make_objective(
             task,
             wrapped,
             self._start_penalty(task, budget, warm, lengths.search),
             budget,
-            feasible_first=self.projection != "none",
+            feasible_first=(self.checkpoint or self._usual_checkpoint) == "feasible",
             compaction=self.compaction,
         )
         searched = fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))

@@ -23,7 +23,7 @@ from torch import nn
 from suite.dnas.duccio import Duccio
 from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import LATE, MaskObjective
+from suite.dnas.objective import MaskObjective, late_epoch
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.hardware.trace import trace
 from suite.space.budget import Budget
@@ -126,7 +126,7 @@ class Refinement:
         lengths = Lengths.of(recipe)
         masked = MaskedNetwork(network, space.network, space.groups)
         objective = _LayerObjective(self, masked, self._penalty(lengths.search, loss))
-        late = int(LATE * lengths.search)
+        late = late_epoch(lengths.search)
         phase = Phase("search", recipe.search, lengths.search, "refine", patience=recipe.patience, patience_from=late)
         searched = fit(task, masked, self.meter, phase, objective=objective, macs=space.reference_costs["macs"])
         thinned, costs = self._discretise(masked.cpu())

@@ -4,6 +4,7 @@ With compaction, channels that are closed at the end of an epoch are no longer c
 """
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,8 +22,13 @@ from suite.task.task import Task
 
 log = logging.getLogger(__name__)
 
-LATE = 0.75
-"""From this share of a search's epochs on, the paper's code considers checkpoints and counts patience."""
+
+def late_epoch(epochs: int) -> int:
+    """The first epoch of the last quarter of a search, from which on checkpoints are considered and patience counts.
+
+    Counted from 0, and the last one of a search that has no whole quarter.
+    """
+    return min(math.ceil(0.75 * epochs), epochs - 1)
 
 
 class PenaltyObjective(Objective, ABC):
@@ -64,7 +70,7 @@ class PenaltyObjective(Objective, ABC):
         """Feasible epochs first, by score, then the least violation; without `feasible_first` late epochs by score."""
         if self.feasible_first:
             return feasible_first_key(self.budget, self.costs(), score)
-        return (score,) if epoch >= int(LATE * self.cost_penalty.epochs) else None
+        return (score,) if epoch >= late_epoch(self.cost_penalty.epochs) else None
 
     def state(self) -> dict[str, Any]:
         """The strengths."""
@@ -93,7 +99,9 @@ class MaskObjective(PenaltyObjective):
         self._cost_gradients = CostGradients(task.space, list(cost_penalty.targets))
         self._macs: dict[tuple[int, ...], float] = {}
         if compaction and not self.compaction:
-            log.info("no compaction: penalty or momentum could open closed channels again")
+            why = f"penalty.shape={cost_penalty.rule.shape}" if cost_penalty.rule.can_reopen else ""
+            why = why or f"recipe.mask_lr={task.recipe.mask_lr:g} of {task.recipe.search.optimiser}"
+            log.info("no compaction: %s could open closed channels again", why)
         elif compaction and (names := masked.uncompactable_groups):
             log.info("no compaction in %s: the task can reopen their channels", ", ".join(names))
 

@@ -11,7 +11,7 @@ for a benchmark and metric lambda_i (C_i(reference) - T_i) is the same number at
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,10 @@ class PenaltyRule:
             raise ValueError(
                 "penalty.schedule=dual: needs shape=hinge and strength=eq13, as it adapts the strengths itself"
             )
+        if self.strength == "scripts" and self.shape == "objective":
+            raise ValueError("penalty.strength=scripts: the scripts' strengths are of limits, not of shape=objective")
+        if self.strength == 1 and not isinstance(self.strength, bool):
+            object.__setattr__(self, "strength", "eq13")  # one setting, one name
         if self.strength in NAMED_STRENGTHS:
             return
         named = self.strength if isinstance(self.strength, Mapping) else {}
@@ -79,12 +83,16 @@ class PenaltyRule:
             return float(self.strength.get(metric, 1.0))
         return 1.0 if self.strength in NAMED_STRENGTHS else float(self.strength)
 
-    def check_script_strengths(self, metrics: Iterable[str], script_strengths: Mapping[str, float]) -> None:
-        """Refuse `strength=scripts` where the recipe has no strength for one of the limited metrics.
+    def check_metrics(self, metrics: Collection[str], script_strengths: Mapping[str, float]) -> None:
+        """Refuse strengths of metrics that are not limited, and limits that the scripts have no strength for.
 
         Raises:
-            ValueError: naming the metric and those that the recipe has.
+            ValueError: naming the metric and the choices.
         """
+        named = self.strength if isinstance(self.strength, Mapping) else {}
+        if idle := sorted(set(named) - set(metrics)):
+            limited = ", ".join(sorted(metrics)) or "nothing"
+            raise ValueError(f"penalty.strength={dict(named)}: {idle[0]} is not limited here. Limited: {limited}")
         if self.strength == "scripts" and (unknown := sorted(set(metrics) - set(script_strengths))):
             known = ", ".join(script_strengths) or "none at this preset; preset=paper has them"
             raise ValueError(f"penalty.strength=scripts: the scripts have no strength for {unknown[0]}. Known: {known}")

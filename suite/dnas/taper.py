@@ -18,7 +18,7 @@ from suite.hardware.trace import trace
 from suite.space.budget import Budget, Constraint
 from suite.space.groups import count_open
 from suite.space.importance import uniform_importance
-from suite.space.projection import check_projection, project
+from suite.space.projection import check_projection, project, thinning
 from suite.space.refill import FreeChannels
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
@@ -129,9 +129,8 @@ class Taper:
         projected = project(space, stage_budget, space.groups.open_all(), importance, "refill", floor)
         macs = space.exact(count_open(projected.open_channels))["macs"]
         last = stage + 1 == stages or not self._pays_for_another_stage(task, meter, macs)
-        if last:
-            projection = "refill" if self.projection == "refill" else "repair"  # each stage is a repair
-            projected = project(space, budget, space.groups.open_all(), importance, projection, floor)
+        if last and (stage_budget != budget or thinning(self.projection) != "refill"):
+            projected = project(space, budget, space.groups.open_all(), importance, thinning(self.projection), floor)
         network = slice_channels(network, space.network, space.groups, projected.open_channels)
         return network, projected.free_channels, last
 

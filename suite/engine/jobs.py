@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from suite import SuiteError
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.data.files import write_atomic
@@ -125,10 +126,31 @@ def announce(configs: Iterable[DictConfig]) -> None:
         check_outputs(plan, sizes[key])
         workspace = Workspace(store.run_folder(plan.id), store)
         check_method(plan, make_task(plan, sizes[key], workspace, Progress()))
-    for candidate, budget in sorted(claims):
-        if candidate and not any(candidate == method and budget in ("", label) for method, label in planned):
-            log.warning("headline: none of these runs is of %s%s", candidate, f" at {budget}" if budget else "")
+    _check_claims(claims, planned)
     log.info("%d runs planned, %d left to do", len(session.status_before), session.runs_to_do)
+
+
+def _check_claims(claims: set[tuple[str, str]], planned: set[tuple[str, str]]) -> None:
+    """Refuse a headline that no run can have; one that other calls' runs may have is a warning.
+
+    Args:
+        claims: candidate and budget of the headline, "" where they are not named.
+        planned: method and budget of each run of this call, as tables write them.
+
+    Raises:
+        SuiteError: a budget without a candidate, or none of several methods is the candidate.
+    """
+    methods, budgets = ({part[i] for part in planned} for i in (0, 1))
+    for candidate, budget in sorted(claims):
+        if budget and not candidate:
+            raise SuiteError(f"headline.budget={budget}: headline.candidate must name the method that is meant")
+        if not candidate or any(candidate == method and budget in ("", label) for method, label in planned):
+            continue
+        text = f"headline.candidate={candidate}" + (f", headline.budget={budget}" if budget else "")
+        if len(methods) > 1 and len(budgets) > 1:
+            choices = f"methods: {', '.join(sorted(methods))}; budgets: {', '.join(sorted(budgets))}"
+            raise SuiteError(f"{text}: none of the runs. Choices of {choices}")
+        log.warning("%s: none of these runs", text)
 
 
 def run_job(config: DictConfig) -> RunRecord | None:

@@ -28,7 +28,7 @@ _WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, 
 
 
 def export_frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | None = None) -> pd.DataFrame:
-    """The frame of the records with each variant as JSON: {"projection": "none"}, {} for the default."""
+    """The frame of the records with each variant as JSON: {"projection": "refill"}, {} for the default."""
     table = frame(records, deployments)
     return table.assign(variant=[json.dumps(dict(pairs)) for pairs in table["variant"]])
 

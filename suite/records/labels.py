@@ -7,8 +7,8 @@ from typing import Any
 def method_label(method: str, variant: Mapping[str, Any]) -> str:
     """The method and what differs from its default.
 
-    >>> method_label("duccio", {"projection": "none", "penalty.shape": "abs"})
-    'duccio (projection=none, penalty.shape=abs)'
+    >>> method_label("duccio", {"projection": "refill", "penalty.shape": "abs"})
+    'duccio (projection=refill, penalty.shape=abs)'
     """
     if not variant:
         return method
@@ -16,7 +16,7 @@ def method_label(method: str, variant: Mapping[str, Any]) -> str:
 
 
 def run_label(benchmark: str, method: str, variant: Mapping[str, Any], budget: str, seed: int) -> str:
-    """One line that names a run: "digits | duccio (projection=none) | weights 25% | seed 0"."""
+    """One line that names a run: "digits | duccio (projection=refill) | weights 25% | seed 0"."""
     return f"{benchmark} | {method_label(method, variant)} | {budget} | seed {seed}"
 
 

@@ -29,6 +29,11 @@ def check_projection(projection: str) -> None:
         raise ValueError(f"method.projection={projection}: choices are {', '.join(PROJECTIONS)}")
 
 
+def thinning(projection: str) -> str:
+    """The projection by which a method thins a network itself: a repair, refilled where that is asked for."""
+    return "refill" if projection == "refill" else "repair"
+
+
 @dataclass(frozen=True)
 class Projected:
     """The channels that are open after a projection, one bool tensor a group, and which of them came free of cost."""

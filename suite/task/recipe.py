@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from suite.records.record import METRICS
+
 OPTIMISERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "exponential", "steps")
 DTYPES = ("fp32", "bf16")
@@ -99,13 +101,25 @@ class Recipe:
         if self.batch < 2:
             raise ValueError(f"batch={self.batch}: batch norm needs at least 2")
         _choice("dtype", self.dtype, DTYPES)
-        for metric, strength in (self.script_strengths or {}).items():
-            _positive(f"script_strengths.{metric}", strength)
+        _check_script_strengths(self.script_strengths)
 
     @property
     def total_epochs(self) -> int:
         """Epochs of warm-up, search and fine-tuning together."""
         return self.epochs + (self.search_epochs or self.epochs) + (self.finetune_epochs or self.epochs)
+
+
+def _check_script_strengths(strengths: Any) -> None:
+    if strengths is None:
+        return
+    if not isinstance(strengths, Mapping):
+        raise ValueError(f"script_strengths={strengths}: a mapping of metric to strength, such as {{weights: 13.9}}")
+    for metric, strength in strengths.items():
+        if metric not in METRICS:
+            raise ValueError(f"script_strengths: no metric is called {metric}, choices are {', '.join(METRICS)}")
+        if isinstance(strength, bool) or not isinstance(strength, int | float):
+            raise ValueError(f"script_strengths.{metric}={strength}: must be a positive number")
+        _positive(f"script_strengths.{metric}", strength)
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:

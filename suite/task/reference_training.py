@@ -3,6 +3,7 @@
 It is the warm-up of a search, and all of the hand-tuned baseline.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,5 +66,5 @@ def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) ->
     result = fit(replace(task, workspace=workspace), network, meter, phase, macs=macs)
     state = {"network": network.state_dict(), "loss": result.final_loss, "rows": result.rows, "meter": meter.state()}
     save_tensors(workspace.folder / "reference.pt", state)
-    workspace.checkpoint("warm-up").unlink(missing_ok=True)
+    shutil.rmtree(workspace.folder / "checkpoints", ignore_errors=True)
     return meter

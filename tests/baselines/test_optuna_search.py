@@ -14,6 +14,7 @@ from optuna_runs import BUDGET, comparable, run, run_folder, same, stored_trials
 from tasks import plan, task
 
 import baselines.optuna_domain as optuna_domain
+import baselines.optuna_finetuning as optuna_finetuning
 import baselines.optuna_search as optuna_search
 import baselines.optuna_trials as optuna_trials
 import suite.task.evaluation as evaluation
@@ -127,6 +128,21 @@ def test_inherited_weights_are_the_most_important_channels_of_the_warm_up(tmp_pa
     assert torch.equal(network.get_submodule(name).weight, warmed_up.get_submodule(name).weight[chosen])
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_projection_does_not_exceed_the_limit_nor_starve_a_network(seed: int, tmp_path: Path) -> None:
+    """Refill doubles the MACs of some networks: what it makes of them is what fine-tuning is reserved for."""
+    limits = ("method.finetune_best=4", "method.cost_limit=3", "budget.weights=50%", f"seed={seed}")
+    epochs = {}
+    for projection in ("none", "refill"):
+        made = plan("method=random", f"method.projection={projection}", *limits)
+        record = run(made, tmp_path / projection)
+        assert record.status == "done", record.error
+        assert record.meter["standard_trainings"]["total"] <= 3
+        history = pd.read_parquet(run_folder(made, tmp_path / projection) / "history.parquet")
+        epochs[projection] = history[history.phase == "finetune"].groupby("label").size()
+    assert set(epochs["refill"]) == set(epochs["none"]) == {2}, "all as long as the recipe says"
+
+
 class TestTrouble:
     """What goes wrong in a trial stays in it."""
 
@@ -139,7 +155,8 @@ class TestTrouble:
         def fit(task: Task, network: torch.nn.Module, meter: Meter, phase: Any, **options: Any) -> Fit:
             return trouble(phase.label, plain(task, network, meter, phase, **options))
 
-        monkeypatch.setattr(optuna_trials, "fit", fit)
+        for module in (optuna_trials, optuna_finetuning):
+            monkeypatch.setattr(module, "fit", fit)
         meter = Meter(of.standard_macs)
         result = made.method.search(of, made.budget, meter)
         with closing(StudyFile(of.workspace.folder / "study.db", [])) as file:

@@ -21,6 +21,7 @@ from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.reference_training import train_reference
 from suite.task.task import SearchResult, Task
+from suite.task.training import Diverged
 
 SWEEP = ("method=unconstrained_dnas", "method.strengths=3")
 
@@ -34,9 +35,9 @@ def _trained(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     strengths: list[float] = []
     original = Sweep._finetune
 
-    def counted(self: Sweep, of: Task, strength: float, *rest: Any) -> dict[str, Any]:
+    def counted(self: Sweep, of: Task, meter: Meter, strength: float, *rest: Any) -> dict[str, Any]:
         strengths.append(strength)
-        return original(self, of, strength, *rest)
+        return original(self, of, meter, strength, *rest)
 
     monkeypatch.setattr(Sweep, "_finetune", counted)
     return strengths
@@ -209,3 +210,33 @@ def test_projected_points_fit_and_share_their_searches_with_those_that_are_not(t
     searches = [set(result.artefacts[1::2]) for result in (plain, projected)]
     assert searches[0] == searches[1]
     assert set(plain.artefacts[2::2]).isdisjoint(projected.artefacts[2::2])
+
+
+def test_a_strength_at_which_training_diverges_is_charged_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the others found was paid for; the same would happen on another try, so that there is none."""
+    original, calls = module.fit, []
+
+    def diverges(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args[3].label)
+        done = original(*args, **kwargs)
+        if args[3].label == "search-31.6":
+            raise Diverged("the loss is nan")
+        return done
+
+    monkeypatch.setattr(module, "fit", diverges)
+    result, meter = _search(tmp_path, UnconstrainedDnas(strengths=3))
+    assert [c.name for c in result.candidates] == ["strength 1", "strength 0.0316"]
+    assert meter.report()["standard_trainings"]["search"] == pytest.approx(3.0), "two epochs of two, three times"
+    before = len(calls)
+    again, _ = _search(tmp_path, UnconstrainedDnas(strengths=3))
+    assert len(calls) == before
+    assert [c.name for c in again.candidates] == ["strength 1", "strength 0.0316"]
+
+    def always(*args: Any, **kwargs: Any) -> Any:
+        raise Diverged("the loss is nan")
+
+    monkeypatch.setattr(module, "fit", always)
+    with pytest.raises(Diverged, match="at every strength"):
+        _search(tmp_path / "all", UnconstrainedDnas(strengths=2))

@@ -195,3 +195,31 @@ def test_the_scripts_strengths_need_a_recipe_that_has_them(tmp_path: Path) -> No
     of, made = task(tmp_path, *BUDGET)
     with pytest.raises(ValueError, match=r"penalty\.strength=scripts.*preset=paper"):
         Duccio(penalty=PenaltyRule(strength="scripts")).check(of, made.budget)
+
+
+def test_a_checkpoint_may_be_chosen_alike_with_a_projection_and_without(tmp_path: Path) -> None:
+    fast = ("recipe.mask_lr=0.05", "recipe.epochs=8")
+    arms = {
+        projection: _search(tmp_path / projection, Duccio(projection=projection, checkpoint="late"), *BUDGET, *fast)
+        for projection in ("none", "refill")
+    }
+    scores = [[row["score"] for row in arm[2].history if row["phase"] == "search"] for arm in arms.values()]
+    assert scores[0] == scores[1], "one search"
+    assert arms["refill"][1].fits(
+        arms["refill"][0].hardware.measure(arms["refill"][2].candidates[0].network, (1, 8, 8))
+    )
+    assert Duccio(checkpoint="late") == Duccio()
+    assert Duccio(projection="refill", checkpoint="feasible") == Duccio(projection="refill")
+    with pytest.raises(ValueError, match=r"method\.checkpoint=best: choices are late, feasible, null"):
+        Duccio(checkpoint="best")
+
+
+def test_strengths_that_do_not_match_limits_or_space_are_refused_before_training(tmp_path: Path) -> None:
+    strengths = {"recipe.script_strengths": {"weights": 5.0, "latency": 5.0}}
+    of, made = task(tmp_path, *BUDGET, nodes=strengths)
+    Duccio(penalty=PenaltyRule(strength="scripts")).check(of, made.budget)
+    with pytest.raises(ValueError, match="macs is not limited"):
+        Duccio(penalty=PenaltyRule(strength={"macs": 10})).check(of, made.budget)
+    of, made = task(tmp_path, *BUDGET, "space=choices", nodes=strengths)
+    with pytest.raises(ValueError, match="needs space=masks"):
+        Duccio(penalty=PenaltyRule(strength="scripts")).check(of, made.budget)

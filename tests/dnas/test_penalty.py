@@ -130,12 +130,12 @@ def test_the_strengths_of_the_scripts_depend_on_no_loss() -> None:
 
 def test_a_metric_that_the_scripts_do_not_limit_is_named() -> None:
     rule = PenaltyRule(strength="scripts")
-    rule.check_script_strengths(["weights"], {"weights": 13.9, "macs": 140.0})
+    rule.check_metrics(["weights"], {"weights": 13.9, "macs": 140.0})
     with pytest.raises(ValueError, match=r"no strength for ram\. Known: weights"):
-        rule.check_script_strengths(["weights", "ram"], {"weights": 13.9})
+        rule.check_metrics(["weights", "ram"], {"weights": 13.9})
     with pytest.raises(ValueError, match="preset=paper has them"):
-        rule.check_script_strengths(["weights"], {})
-    PenaltyRule().check_script_strengths(["ram"], {})
+        rule.check_metrics(["weights"], {})
+    PenaltyRule().check_metrics(["ram"], {})
 
 
 def test_shapes_and_schedules() -> None:
@@ -214,3 +214,14 @@ def test_strengths_that_mean_nothing_are_refused(strength: Any) -> None:
 def test_dual_ascent_takes_no_strengths() -> None:
     with pytest.raises(ValueError, match="schedule=dual"):
         PenaltyRule(schedule="dual", strength=10)
+
+
+def test_strengths_of_what_is_not_limited_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"macs is not limited here\. Limited: weights"):
+        PenaltyRule(strength={"macs": 10}).check_metrics(["weights"], {})
+
+
+def test_eq_13_has_one_name_and_the_scripts_no_strength_for_an_objective() -> None:
+    assert PenaltyRule(strength=1) == PenaltyRule(strength=1.0) == PenaltyRule()
+    with pytest.raises(ValueError, match="shape=objective"):
+        PenaltyRule(shape="objective", strength="scripts")

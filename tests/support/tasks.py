@@ -34,9 +34,11 @@ def job(*overrides: str, preset: str = "smoke", nodes: Mapping[str, Any] | None 
     return config
 
 
-def task(folder: Path, *overrides: str, checkpoint_seconds: float = 0.0) -> tuple[Task, Plan]:
+def task(
+    folder: Path, *overrides: str, checkpoint_seconds: float = 0.0, nodes: Mapping[str, Any] | None = None
+) -> tuple[Task, Plan]:
     """The task that a method would see."""
-    made = plan(*overrides)
+    made = plan(*overrides, nodes=nodes)
     store = Store(folder, "test")
     data = load_data(made.benchmark, store)
     workspace = Workspace(store.run_folder(made.id), store, checkpoint_seconds)

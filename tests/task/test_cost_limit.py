@@ -173,7 +173,7 @@ def test_compare_gives_every_method_the_same_limit_and_projection(
 ) -> None:
     jobs = _jobs(f"compare/{part}", "benchmark=keyword_spotting", "preset=short")
     assert {job.name for job in jobs} == {"compare"}
-    assert {job.method.name for job in jobs} == methods
+    assert {job.method.name.replace("duccio_projected", "duccio") for job in jobs} == methods
     assert {job.method.get("projection") for job in jobs} == projections
     assert {(job.method.cost_limit, job.benchmark.name, job.preset.name) for job in jobs} == {
         (3, "keyword_spotting", "short")
@@ -184,7 +184,7 @@ def test_compare_gives_every_method_the_same_limit_and_projection(
 
 @pytest.mark.parametrize("part", ["keyword_spotting", "visual_wake_words"])
 def test_projections_has_every_method_with_refill_and_without(part: str) -> None:
-    jobs = _jobs(f"projections/{part}")
+    jobs = [*_jobs(f"projections/{part}"), *_jobs(f"projections/{part}_duccio")]
     arms = {(job.method.name, job.method.get("importance"), job.method.projection) for job in jobs}
     assert len(jobs) == len(arms)
     assert {arm[:2] for arm in arms if arm[2] == "none"} == {arm[:2] for arm in arms if arm[2] == "refill"}
