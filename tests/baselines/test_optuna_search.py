@@ -121,7 +121,7 @@ def test_inherited_weights_are_the_most_important_channels_of_the_warm_up(tmp_pa
     evaluator = optuna_trials.TrialEvaluator(of, made.budget, trial_budget.meter, domain, trial_budget, warmed_up)
     group = of.space.free[0]
     widths = tuple(3 if g == group else n for g, n in enumerate(of.space.full))
-    network = evaluator._untrained_network("trial-0", optuna_domain.Architecture(widths))
+    network = evaluator.subnetwork("trial-0", optuna_domain.Architecture(widths)).build()
     name = of.space.groups.names[group]
     importance = optuna_domain.channel_importance(warmed_up, of.space.network, of.space.groups)[group]
     chosen = importance.topk(3).indices.sort().values
