@@ -220,7 +220,7 @@ def test_quality_target_is_explained_where_there_is_one() -> None:
     assert "MLPerf" not in page_of([make_record()])
     page = page_of([make_record(quality_target=0.85)])
     assert "yes (0.85)" in page
-    assert "The target is MLPerf Tiny&#39;s" in page
+    assert "MLPerf Tiny&#39;s target is for the benchmark" in page
 
 
 def test_page_with_published_numbers_and_further_scores_does_not_depend_on_the_order_of_records() -> None:

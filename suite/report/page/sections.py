@@ -40,7 +40,9 @@ _LEADS = {
     "validation data alone.",
     "summary": "Methods over all benchmarks that ran them at the same budget.",
     "ablation": "Each changed setting against the method as it is.",
-    "pairs": "Each method against our search at the same budget.",
+    "pairs": "Each method against DUCCIO with the same projection at the same budget: duccio_projected where it is "
+    "refill, duccio where it is none. Where that did not run, and for methods that have no such option, against "
+    "duccio_projected, or duccio where that did not run.",
     "pooled": "Each two methods over the budgets that both ran at, averaged within seeds.",
     "noninferiority": "Every method at every budget against the unconstrained reference network.",
     "hypervolume": "How much of the space between chance and a perfect score, and between the reference network's cost "
@@ -56,9 +58,6 @@ _ABOUT_MAIN = (
     "search epoch, before any choice of checkpoint or repair; methods without such an epoch have none.",
     "One standard training is one training of the reference network, in MACs x samples.",
     "Methods that fit most often come first, then by score. Press a heading to sort the methods of each budget by it.",
-)
-_ABOUT_TARGET = (
-    "The target is MLPerf Tiny's for the benchmark; a mean score meets it or not, whether or not the networks fit."
 )
 _ABOUT_PUBLISHED = (
     "Primary: the authors' own text, code or files. Secondary: somebody's notes of it; single attributions may be "
@@ -102,8 +101,7 @@ def _page_notes(
 ) -> tuple[str, ...]:
     """What the page says of a table in addition to the table's own notes."""
     if name == "main":
-        targets = (_ABOUT_TARGET,) if raw["quality_target"].notna().any() else ()
-        return (*_ABOUT_MAIN, *targets, *selection_notes(df))
+        return (*_ABOUT_MAIN, *selection_notes(df))
     if name == "published":
         return (*comparison_footnotes(df, published, raw), *_ABOUT_PUBLISHED)
     return _ABOUT_COST if name == "cost" else ()
