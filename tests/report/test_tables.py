@@ -232,6 +232,18 @@ def test_latex_is_a_booktabs_table_of_equal_rows(df: pd.DataFrame) -> None:
     assert {line.count(" & ") for line in body} == {len(table.columns) - 1}
 
 
+def test_latex_aligns_numbers_to_the_right_and_words_to_the_left() -> None:
+    columns = {
+        "verdict": ["shown", "tabled, 3 seeds"],
+        "score [95%]": ["0.840 [0.800, 0.900]", "\u2013"],
+        "fits budget": ["3/3", "no budget"],
+        "id": ["0739af", "1e2af0"],
+        "p, Holm": ["<0.001", "0.035: different"],
+        "size": ["18.9 kB", "1,234 B"],
+    }
+    assert r"\begin{tabular}{lrllrr}" in to_latex(pd.DataFrame(columns))
+
+
 def test_columns_that_all_rows_share_are_left_out(df: pd.DataFrame) -> None:
     assert list(format_main_table(main_table(df)).columns[:2]) == ["budget", "method"]
     mixed = report_frame([make_record(preset="paper"), make_record(preset="smoke")])

@@ -10,6 +10,7 @@ from suite.report.page.overview import selection_notes
 from suite.report.page.page_tables import PageTable
 from suite.report.tables.contents import Tables, table_notes
 from suite.report.tables.failures import format_failure_table
+from suite.report.tables.headline import EXPLORATORY
 from suite.report.tables.published_comparison import comparison_footnotes
 from suite.report.tables.published_numbers import PublishedNumber
 from suite.report.tables.text import describe_setting, shared_setting
@@ -50,13 +51,15 @@ _LEADS = {
     "published": "Published numbers are quoted, not measured again: data, recipe, length and number of seeds differ "
     "from ours, so a difference in score between the two kinds of rows says little about the methods.",
 }
+_EXPLORATORY_LEAD = (
+    "No method was named before the runs: the largest reductions are listed, and claim nothing. An experiment that "
+    "names one of them can test it."
+)
 _ABOUT_MAIN = (
-    "Scores are means over seeds on the test split, which each run reads once for the float network. In brackets "
-    "Student's t interval at 95 %.",
+    "Scores are means over seeds on the test split, which each run reads once for the float network.",
     "Costs are means in % of the reference network's; in parentheses in % of the target.",
     "The largest violation is that of the returned networks. The search violation is that of the networks at the last "
     "search epoch, before any choice of checkpoint or repair; methods without such an epoch have none.",
-    "One standard training is one training of the reference network, in MACs x samples.",
     "Methods that fit most often come first, then by score. Press a heading to sort the methods of each budget by it.",
 )
 _ABOUT_PUBLISHED = (
@@ -90,6 +93,8 @@ def build_sections(df: pd.DataFrame, tables: Tables, published: Sequence[Publish
         lead = _LEADS.get(name, "")
         if name == "main" and (setting := describe_setting(shared_setting(raw))):
             lead = f"All rows: {setting}."
+        if name == "headline" and (raw["verdict"] == EXPLORATORY).all():
+            lead = _EXPLORATORY_LEAD
         table = PageTable.from_frame(name, text, _GROUP_COLUMNS.get(name, GROUP[:-1]))
         notes = (*_page_notes(name, raw, df, published), *table_notes(name, raw))
         sections[name] = Section(_HTML_IDS.get(name, name), title, lead, table, notes)

@@ -27,29 +27,30 @@ from suite.report.tables.summary import format_summary_table, summary_table
 
 _ABOUT_FLOAT = "All scores are of float networks, before their conversion to int8."
 _ABOUT_SEEDS = (
-    "Bounds over seeds are Student's t interval of the mean at 95 %: wide for three seeds, and none for a single one."
+    "Bounds over seeds are Student's t interval of the mean at 95 %: wide for three seeds, and none for a single one "
+    "or where all agree. They may end above 1 or below 0: too few seeds, not a better network."
 )
 _ABOUT_FEW_FITS = (
     "Runs that fit are counted of those that finished: three of three do not exclude, at 5 %, that 63 % of all runs "
     "would not fit, and five of five, 45 %."
 )
 _ABOUT_BOUNDS = (
-    "Bounds are one-sided, at 95 %, of the mean difference to the reference network over paired seeds, for new seeds "
-    "(Student's t) and new test examples. Nothing is said of single trained networks."
+    "Bounds are one-sided, of the mean difference to the reference network over paired seeds, for new seeds (Student's "
+    "t) and new test examples. Nothing is said of single trained networks."
 )
 _ABOUT_VERDICT = (
     f"Shown: the lower bound is above -{100 * MARGIN:g} point, so that the score of the candidate that was named "
     f"before the runs is lower by less. Refuted: the upper bound is below -{100 * MARGIN:g} point. Undecided: neither.",
     f"With fewer than {FEWEST_PAIRS} paired seeds, or where runs are missing or do not name the candidate, nothing is "
     "claimed; a candidate that misses its budget in a run is never shown.",
-    "Several candidates of one benchmark, preset and device are corrected for by Holm's procedure: each bound has the "
-    "error at which the procedure compares that candidate, so that bound and verdict agree. Verdicts of several "
-    "benchmarks are not corrected for each other.",
+    "Bounds of a single candidate are at 95 %. Several candidates of one benchmark, preset and device are corrected "
+    "for by Holm's procedure: each bound has the error at which the procedure compares that candidate, so that bound "
+    "and verdict agree. Verdicts of several benchmarks are not corrected for each other.",
 )
 _ABOUT_EXPLORATORY = (
-    "No method was named before the runs: for each cost the largest reduction is listed, among rows that fit in every "
-    f"run and lose less than {100 * MARGIN:g} point on average. It claims nothing, since the largest of many is large "
-    "by chance as well. Bounds are at 5 % over the number of rows compared."
+    "Exploratory: for each cost the largest reduction among rows that fit in every run and lose less than "
+    f"{100 * MARGIN:g} point on average. The largest of many is large by chance as well. Bounds are at 5 % over the "
+    "number of rows compared."
 )
 _ABOUT_POWER = "Power: how often, with as many seeds and this spread, a true difference of 0 would be shown."
 _ABOUT_HOLM = (
@@ -90,7 +91,7 @@ _TABLE_NOTES = {
         _ABOUT_FLOAT,
         _ABOUT_BOUNDS,
         f"Holm's p is that of a score that is not lower by {100 * MARGIN:g} point or more, corrected for all rows of "
-        "the same benchmark, preset and device. The bounds are not corrected.",
+        "the same benchmark, preset and device. The bounds are at 95 % and not corrected.",
     ),
     "pairs": (
         *(_ABOUT_PAIRS, _ABOUT_SEEDS, _ABOUT_HOLM.format("methods at the same budget"), _ABOUT_IMPROVEMENT),

@@ -17,6 +17,7 @@ from suite.report.tables.markup import MISSING
 from suite.report.tables.noninferiority import add_reduction_columns, paired_difference_of
 from suite.report.tables.text import (
     FITS_BUDGET,
+    format_count,
     format_fits,
     format_number,
     format_percent,
@@ -105,7 +106,7 @@ def _verdict(row: dict[str, Any]) -> str:
     if fit != ran:
         return f"does not fit: {row['fits']}"
     if row["pairs"] < FEWEST_PAIRS:
-        return f"tabled, {row['pairs']} seed" + ("s" if row["pairs"] != 1 else "")
+        return f"tabled, {format_count(row['pairs'], 'seed')}"
     return SHOWN if row["low"] > -MARGIN else REFUTED if row["high"] < -MARGIN else UNDECIDED
 
 
