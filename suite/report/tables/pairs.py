@@ -1,13 +1,19 @@
 """Every method against DUCCIO with the same projection at the same budget, paired by seed."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from suite.report.grouping import GROUP, MethodVariant, plain_variant
+from suite.report.grouping import (
+    GROUP,
+    PROJECTED_METHOD,
+    PUBLISHED_METHOD,
+    MethodVariant,
+    plain_variant,
+    projection_of,
+)
 from suite.report.statistics.intervals import probability_of_improvement
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
@@ -19,9 +25,6 @@ from suite.report.tables.differences import (
 )
 from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import FITS_BUDGET, format_number, leading_columns, numeric_rows
-
-PROJECTED, PLAIN = "duccio_projected", "duccio"
-"""The two names of the method that all others are compared with: projected onto the budget, and as published."""
 
 Projection = str | None
 """Value of a method's option `projection`; None for a method that has no such option."""
@@ -63,10 +66,7 @@ def _projections(df: pd.DataFrame) -> dict[tuple[Budget, MethodVariant], Project
     """The option `projection` of each method at each budget."""
     first = df.drop_duplicates(GROUP)
     keys, options = first[GROUP].to_numpy().tolist(), first["options"]
-    return {
-        (tuple(budget), method): json.loads(text).get("projection")
-        for (*budget, method), text in zip(keys, options, strict=True)
-    }
+    return {(tuple(budget), method): projection_of(text) for (*budget, method), text in zip(keys, options, strict=True)}
 
 
 def _comparators(projections: Mapping[MethodVariant, Projection]) -> dict[Projection, MethodVariant]:
@@ -75,21 +75,17 @@ def _comparators(projections: Mapping[MethodVariant, Projection]) -> dict[Projec
     These are the default of each name, or its variant that is nearest to that, and of `duccio` those that differ from
     it in `projection` alone; all other variants are an ablation's.
     """
-    projected = [method for method in projections if method.method == PROJECTED]
-    published = [method for method in projections if method.method == PLAIN]
+    projected = [method for method in projections if method.method == PROJECTED_METHOD]
+    published = [method for method in projections if method.method == PUBLISHED_METHOD]
     nearest = [plain_variant(projected)] if projected else []
     if published:
-        settings = _other_settings(plain_variant(published))
-        alike = [method for method in published if _other_settings(method) == settings]
+        plain = plain_variant(published).without_projection
+        alike = [method for method in published if method.without_projection == plain]
         nearest += sorted(alike, key=lambda method: _rank(projections[method]))
     comparators: dict[Projection, MethodVariant] = {}
     for method in nearest:
         comparators.setdefault(projections[method], method)
     return comparators
-
-
-def _other_settings(method: MethodVariant) -> list[tuple[str, str]]:
-    return [pair for pair in method.variant if pair[0] != "projection"]
 
 
 def _rank(projection: Projection) -> int:
@@ -101,10 +97,10 @@ def _choose_comparator(
 ) -> MethodVariant | None:
     """What a method is compared with; None where nothing ran, or for a variant of DUCCIO."""
     first = next(iter(comparators.values()), None)
-    if method.method == PROJECTED or first is None:
+    if method.method == PROJECTED_METHOD or first is None:
         return None
-    if method.method == PLAIN:
-        return first if first.method == PROJECTED and method == comparators.get("none") else None
+    if method.method == PUBLISHED_METHOD:
+        return first if first.method == PROJECTED_METHOD and method == comparators.get("none") else None
     return first if projection is None else comparators.get(projection, first)
 
 
