@@ -1,5 +1,6 @@
 """What runs are grouped by: a method with its variant, at a budget, in a setting of benchmark, preset and device."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ SETTING = ["benchmark", "preset", "device"]
 
 GROUP = [*SETTING, "budget", "method"]
 """The columns that runs must share to be averaged over random seeds, `method` as a `MethodVariant`."""
+
+PUBLISHED_METHOD, PROJECTED_METHOD = "duccio", "duccio_projected"
+"""DUCCIO as published, and with every network projected onto its budget: the same as the former with
+projection=refill.
+"""
 
 REFERENCE_METHOD = "hand_tuned"
 """The method that trains the benchmark's reference network unchanged, for as long as the other methods train."""
@@ -39,6 +45,11 @@ class MethodVariant:
 
     def __str__(self) -> str:
         return method_label(self.method, dict(self.variant))
+
+    @property
+    def without_projection(self) -> "MethodVariant":
+        """The method with the same settings but for `projection`, which variants that differ in it alone share."""
+        return MethodVariant(self.method, tuple(pair for pair in self.variant if pair[0] != "projection"))
 
     def __lt__(self, other: "MethodVariant") -> bool:
         return self._sorting_key() < other._sorting_key()
@@ -64,6 +75,12 @@ def report_frame(records: Sequence[RunRecord], deployments: Mapping[str, Deploye
     methods = [distinct.setdefault(pair, MethodVariant(*pair)) for pair in pairs]
     table["method"] = pd.Series(methods, index=table.index, dtype=object)
     return table.drop(columns="variant")
+
+
+def projection_of(options: str) -> str | None:
+    """The option `projection` among a run's `options` (JSON); None where its method has no such option."""
+    value = json.loads(options).get("projection")
+    return None if value is None else str(value)
 
 
 def natural_key(text: str) -> tuple[tuple[int, float, str], ...]:

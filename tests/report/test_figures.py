@@ -100,6 +100,16 @@ def test_budget_side_and_infeasible_points_can_be_told() -> None:
     assert region.x0 == pytest.approx(25)
 
 
+def test_means_are_drawn_above_the_budget_and_without_intervals() -> None:
+    (picture,) = render_figures(report_frame([make_record(seed=s) for s in range(3)]), kind="score")
+    ax = picture.figure.axes[0]
+    (budget,) = (line for line in ax.lines if list(line.get_xdata()) == pytest.approx([25, 25]))
+    marks = [line for line in ax.lines if line.get_marker() == "o"]
+    assert all(line.get_zorder() > budget.get_zorder() for line in marks)
+    assert not ax.containers
+    assert not [line for line in ax.lines if line.get_marker() in ("_", "|")]
+
+
 def target_lines(figure: Figure) -> list[list[float]]:
     """For each panel the heights of its lines of a quality target, which have a colour of their own."""
     colour = "#882255"

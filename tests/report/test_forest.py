@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 from figure_checks import check_panels, check_texts, render_figures, visible_texts
 from matplotlib.axes import Axes
-from synthetic import BUDGETS, METHODS, make_record, make_records, with_recipe
+from matplotlib.colors import to_rgb
+from synthetic import BUDGETS, METHODS, board, make_record, make_records, with_recipe
 
+from suite.records.record import METRICS, RunRecord
 from suite.report.figures.forest import KIND
 from suite.report.figures.pages import RenderedFigure
-from suite.report.grouping import report_frame
+from suite.report.figures.style import method_styles
+from suite.report.grouping import MethodVariant, report_frame
 from suite.report.statistics.intervals import mean_interval
 
 
@@ -46,7 +49,7 @@ def test_scores_are_means_with_students_interval_and_single_seeds() -> None:
 def test_limits_show_their_mean_use_and_the_runs_that_fit() -> None:
     picture, (_, limits, _) = only_line()
     df = report_frame([make_record(seed=seed) for seed in range(5)])
-    drawn = [line.get_xdata()[0] for line in limits.lines if line.get_marker() in ("s", "v")]  # type: ignore[index]
+    drawn = [line.get_xdata()[0] for line in limits.lines if len(line.get_xdata()) == 1]  # type: ignore[index,arg-type]
     assert drawn == pytest.approx([100 * (df[f"cost/{m}"] / df[f"target/{m}"]).mean() for m in ("weights", "latency")])
     assert [tick.get_text() for tick in limits.get_yticklabels()] == ["5/5"]
     assert {"limit used: weights", "limit used: latency"} <= {text for text, _ in visible_texts(picture.figure)}
@@ -59,9 +62,71 @@ def test_a_limit_that_is_missed_by_far_has_a_logarithmic_axis() -> None:
     assert limits.get_xlim()[1] > 2000
 
 
-def test_a_run_that_misses_its_budget_makes_the_mean_hollow() -> None:
-    _, (score, _, _) = only_line(feasible=False)
-    assert [line.get_markerfacecolor() for line in score.lines if line.get_marker() == "o"] == ["white"]
+def test_networks_that_are_not_projected_have_hollow_marks_whether_or_not_they_fit() -> None:
+    def face(**fields: object) -> set[object]:
+        _, (score, _, _) = only_line(**fields)
+        return {line.get_markerfacecolor() for line in score.lines if line.get_markersize() == 7}
+
+    assert face(feasible=False) == face(feasible=True) == {"white"}
+    assert "white" not in face(variant={"projection": "refill"})
+    assert "white" not in face(method="hand_tuned")  # it has no such option
+
+
+def test_a_board_that_is_exceeded_stands_below_the_runs_that_fit_the_budget() -> None:
+    _, (_, limits, _) = only_line(board=board(arena=70_000))
+    assert [tick.get_text() for tick in limits.get_yticklabels()] == ["5/5\nboard 0/5"]
+
+
+def names(picture: RenderedFigure) -> list[str]:
+    """The methods of a figure of one budget, from top to bottom."""
+    return [tick.get_text().replace("\n", " ") for tick in picture.figure.axes[0].get_yticklabels()]
+
+
+def scored(method: str, score: float, **fields: object) -> RunRecord:
+    return make_record(method=method, scores={"test": score}, **{"feasible": True} | fields)  # type: ignore[arg-type]
+
+
+def test_methods_are_in_the_order_of_the_main_table_with_projections_of_a_method_together() -> None:
+    none, refill = {"projection": "none"}, {"projection": "refill"}
+    records = [scored("duccio_projected", 0.80), scored("hand_tuned", 0.99, feasible=False), scored("tpe", 0.85)]
+    records += [scored("duccio", 0.70, feasible=False), scored("nsga2", 0.75, variant=refill)]
+    records += [scored("nsga2", 0.90, variant=none)]
+    (picture,) = forest(report_frame(records))
+    together = ["nsga2 (projection=none)", "nsga2 (projection=refill)", "tpe", "duccio_projected", "duccio"]
+    assert names(picture) == [*together, "hand_tuned"]
+    marks = [line for line in picture.figure.axes[0].lines if line.get_markersize() == 7]
+    assert [line.get_markerfacecolor() == "white" for line in marks] == [True, False, False, False, True, False]
+    assert marks[0].get_marker() == marks[1].get_marker()
+
+
+def test_no_page_is_higher_than_a4_and_none_parts_the_projections_of_a_method() -> None:
+    projections = [{"projection": value} for value in ("none", "refill")]
+    methods = [f"method_{i}" for i in range(23)]
+    records = [scored(m, 0.9 - i / 100, variant=v) for i, m in enumerate(methods) for v in projections]
+    pictures = forest(report_frame(records))
+    assert [len(names(picture)) for picture in pictures] == [16, 16, 14]
+    assert [name for picture in pictures for name in names(picture)[::2]] == [f"{m} (projection=none)" for m in methods]
+    for picture in pictures:
+        assert picture.figure.get_figheight() <= 297 / 25.4
+        check_texts(picture)
+
+
+def test_shares_of_limits_have_marks_that_no_method_has() -> None:
+    _, (_, limits, _) = only_line(budget=dict.fromkeys(METRICS, "50%"))
+    marks = [line.get_marker() for line in limits.lines if len(line.get_xdata()) == 1]  # type: ignore[arg-type]
+    assert len(set(marks)) == len(METRICS)
+    styles = method_styles([MethodVariant(f"method {i}") for i in range(40)]).values()
+    assert not set(map(str, marks)) & {style.marker for style in styles}
+    for line in limits.lines:
+        red, green, blue = to_rgb(line.get_color())
+        assert red == green == blue
+
+
+def test_headings_stand_above_the_first_budget_alone() -> None:
+    (picture,) = forest(report_frame([make_record(budget=b) for b in BUDGETS]))
+    titles = [ax.get_title(loc="left") for ax in picture.figure.axes]
+    assert titles[1:3] == ["fits | share\nof each limit, %", "standard trainings\n(epochs)"]
+    assert titles[4:] == ["", ""]
 
 
 def test_costs_are_in_trainings_and_epochs() -> None:

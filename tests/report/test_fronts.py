@@ -102,6 +102,15 @@ def test_a_front_of_two_budgets_is_left_out() -> None:
     assert table_of(run("25%"), run("50%"), run("75%", seed=1)).empty
 
 
+def test_a_seed_that_misses_a_budget_of_its_method_has_no_front() -> None:
+    records = [run(weights, seed) for weights in ("25%", "50%", "60%", "75%") for seed in (0, 1)]
+    table = table_of(*records[:-1], *(run(weights, 7, method="nsga2") for weights in ("25%", "50%", "60%")))
+    assert table[["method", "seed", "runs"]].astype(str).to_numpy().tolist() == [
+        ["duccio", "0", "4"],
+        ["nsga2", "7", "3"],
+    ]
+
+
 def test_front_without_a_chance_score_is_left_out() -> None:
     table = hypervolume_table(report_frame([run(weights) for weights in ("25%", "50%", "75%")]).assign(chance=math.nan))
     assert table.empty

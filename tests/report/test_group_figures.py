@@ -79,6 +79,13 @@ def test_attainment_needs_three_targets_of_which_one_is_met() -> None:
     assert len(picture.figure.axes[0].lines) == 1, "a method at two targets has no surface"
 
 
+def test_a_seed_that_misses_a_target_of_its_method_is_not_in_its_surface() -> None:
+    complete = [(weights, "duccio", 0, 0.6) for weights in ("25%", "50%", "75%")]
+    (picture,) = attained(*complete, ("25%", "duccio", 1, 0.9), ("50%", "duccio", 1, 0.9))
+    corners = np.asarray(picture.figure.axes[0].lines[0].get_xydata())[1:-1]
+    assert corners.tolist() == pytest.approx(np.array([[25, 0.6]]))
+
+
 def across(benchmarks: int) -> pd.DataFrame:
     """Three methods on several benchmarks at two budgets; `a` is always best, `c` never fits."""
     quality = {A.method: 0.9, B.method: 0.5, C.method: 0.95}

@@ -8,13 +8,17 @@ import pandas as pd
 import pytest
 from synthetic import BUDGETS, REFERENCE_COSTS, make_failure, make_record
 
+from suite.data.files import write_atomic
+from suite.records.plan_note import PlanNote
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.statistics.intervals import holm
 from suite.report.statistics.noninferiority import PairedDifference
+from suite.report.tables.candidates import unrecorded_plans
 from suite.report.tables.headline import format_headline_table, headline_table
 from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
+from suite.report.tables.text import format_points
 
 EXAMPLES = 5000
 TARGET = (np.arange(EXAMPLES) % 10).astype(np.int16)
@@ -37,7 +41,7 @@ def run(store: Store, method: str, wrong: int, share: float = 1.0, seed: int = 0
 
 def headline(records: list[RunRecord], store: Store) -> pd.DataFrame:
     df = report_frame(records)
-    return headline_table(df, noninferiority_table(df, store))
+    return headline_table(df, noninferiority_table(df, store), unrecorded_plans(store, df["id"]))
 
 
 def compared(store: Store, *records: RunRecord) -> pd.DataFrame:
@@ -82,7 +86,7 @@ def test_p_is_corrected_for_all_rows_of_a_setting(store: Store) -> None:
 
 def test_a_single_pair_has_no_bounds(store: Store) -> None:
     row = compared(store, run(store, "hand_tuned", 500), run(store, "duccio", 500, 0.5)).loc["duccio"]
-    assert row["why"] == "a single seed has no bounds"
+    assert row["why"] == "there is a single seed"
     assert math.isnan(row["low"])
 
 
@@ -142,6 +146,65 @@ def test_a_candidate_that_misses_its_budget_once_is_not_shown(store: Store) -> N
     assert row["verdict"] == "does not fit: 4/5"
 
 
+def test_a_candidate_counts_only_where_every_run_of_it_names_it(store: Store) -> None:
+    reference = seeds_of(store, "hand_tuned", REFERENCE)
+    ours = seeds_of(store, "duccio", EQUAL, 0.25)
+    (row,) = headline([*reference, *ours[:4], *named(ours[4:], "duccio")], store).to_dict("records")
+    assert row["verdict"] == "named after the fact: 4 of 5 runs"
+    (row,) = headline([*reference, *named(ours, "duccio")], store).to_dict("records")
+    assert row["verdict"] == "shown"
+    other = named(ours[4:], "duccio", BUDGETS[1]["weights"])
+    table = headline([*reference, *named(ours[:4], "duccio"), *other], store)
+    assert table["verdict"].to_list() == ["named after the fact: 1 of 5 runs", "not yet run"]
+
+
+def plan(store: Store, run_id: str, of: RunRecord) -> None:
+    """The note of a run that is planned like this one and has not ended."""
+    write_atomic(store.run_folder(run_id) / "plan.json", PlanNote.of(of).to_json())
+
+
+def test_a_candidate_with_missing_or_failed_runs_is_incomplete(store: Store) -> None:
+    refill = {"projection": "refill"}
+    records = seeds_of(store, "hand_tuned", REFERENCE)
+    records += seeds_of(store, "duccio", EQUAL, 0.25, variant=refill)
+    failed = make_failure(seed=5, variant=refill)
+    plan(store, "planned", records[-1])
+    plan(store, "of_another_method", make_record())
+    (row,) = headline(named([*records, failed], "duccio (projection=refill)"), store).to_dict("records")
+    assert row["verdict"] == "incomplete: 5 of 7 runs"
+
+
+def test_a_reference_network_with_missing_or_failed_runs_is_incomplete(store: Store) -> None:
+    records = [*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "duccio", EQUAL, 0.25)]
+    plan(store, "planned", records[0])
+    elsewhere = make_failure(method="hand_tuned", budget=BUDGETS[1])
+    (row,) = headline(named([*records, elsewhere], "duccio"), store).to_dict("records")
+    assert row["verdict"] == "reference incomplete: 5 of 6 runs"
+
+
+@pytest.mark.parametrize("wrongs", [(UNCLEAR, EQUAL), (WORSE, EQUAL), (EQUAL, EQUAL), (WORSE, UNCLEAR)])
+def test_bounds_and_verdicts_of_several_candidates_agree(store: Store, wrongs: Sequence[Sequence[int]]) -> None:
+    records = seeds_of(store, "hand_tuned", REFERENCE)
+    for budget, wrong in zip(BUDGETS, wrongs, strict=True):
+        records += seeds_of(store, "duccio", wrong, 0.25, budget=budget)
+    table = headline(named(records, "duccio"), store)
+    tests = noninferiority_table(report_frame(records), store)
+    shown, refuted = holm(tests["p"]) < 0.05, holm(1 - tests["p"]) < 0.05
+    assert (table["verdict"] == "shown").to_list() == (table["low"] > -0.01).to_list() == shown.tolist()
+    assert (table["verdict"] == "refuted").to_list() == (table["high"] < -0.01).to_list() == refuted.tolist()
+    text = format_headline_table(table)
+    assert text["upper bound"].to_list() == list(map(format_points, table["high"]))
+
+
+def test_a_candidate_whose_seeds_all_agree_has_no_bound_and_says_why(store: Store) -> None:
+    records = [*seeds_of(store, "hand_tuned", [500] * 5), *seeds_of(store, "duccio", [450] * 5, 0.25)]
+    table = headline(named(records, "duccio"), store)
+    (row,) = table.to_dict("records")
+    assert row["verdict"] == "undecided"
+    assert all(math.isnan(row[name]) for name in ("low", "high", "power"))
+    assert "all seeds agree" in format_headline_table(table)["no bound because"].item()
+
+
 def test_several_candidates_are_corrected_for_their_number(store: Store) -> None:
     records = seeds_of(store, "hand_tuned", REFERENCE)
     for budget in BUDGETS:
@@ -165,7 +228,8 @@ def test_power_is_printed_in_percent(store: Store) -> None:
 def test_a_candidate_that_did_not_run_says_so(store: Store) -> None:
     records = named([*seeds_of(store, "hand_tuned", REFERENCE), *seeds_of(store, "tpe", EQUAL)], "duccio")
     (row,) = format_headline_table(headline(records, store)).to_dict("records")
-    assert (row["method"], row["verdict"]) == ("duccio", "no finished run, or no reference network, to compare")
+    assert (row["method"], row["verdict"]) == ("duccio", "not yet run")
+    assert row["no bound because"] == "no run of it has finished, or none of the reference network"
 
 
 def test_without_a_candidate_the_largest_reductions_are_exploratory(store: Store) -> None:

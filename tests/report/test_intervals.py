@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, t, ttest_1samp, ttest_ind
 
 from suite.report.statistics.intervals import (
+    ERROR,
     holm,
+    holm_errors,
     mean_interval,
     paired_p,
     probability_of_improvement,
@@ -44,11 +46,13 @@ def test_single_value_has_no_bounds() -> None:
     assert math.isnan(found.high)
 
 
-def test_equal_values_give_a_degenerate_interval_without_warnings() -> None:
+@pytest.mark.parametrize("values", [[0.7, 0.7, 0.7], [0.3, 0.1 + 0.2]])
+def test_equal_values_have_no_interval_and_give_no_warning(values: list[float]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = mean_interval([0.7, 0.7, 0.7])
-    assert (found.low, found.mean, found.high) == (0.7, 0.7, 0.7)
+        found, strata = mean_interval(values), stratified_interval([values, values])
+    assert (found.mean, strata.mean) == pytest.approx((values[0], values[0]))
+    assert all(math.isnan(bound) for i in (found, strata) for bound in (i.low, i.high))
 
 
 def test_no_values_give_no_mean() -> None:
@@ -72,7 +76,6 @@ def test_stratified_interval_needs_two_values_in_each_stratum() -> None:
     assert math.isnan(stratified_interval([[0.1], [0.5, 0.6], []]).low)
     assert stratified_interval([[0.1], [0.5, 0.6], [math.nan]]).mean == pytest.approx(0.325)
     assert math.isnan(stratified_interval([[]]).mean)
-    assert stratified_interval([[0.1, 0.1], [0.9, 0.9]]).low == pytest.approx(0.5)
 
 
 def test_paired_p_is_that_of_the_t_test() -> None:
@@ -108,6 +111,19 @@ def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(p_values: list[f
     assert (adjusted >= p).all()
     assert (adjusted <= np.minimum(1, len(p) * p)).all()
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+
+def test_holm_errors_by_hand() -> None:
+    # Sorted: 0.01 below 0.05/4, 0.015 below 0.05/3, 0.03 not below 0.05/2: that stays the error of all that are left.
+    assert holm_errors([0.03, 0.01, 0.04, 0.015]) == pytest.approx([0.05 / 2, 0.05 / 4, 0.05 / 2, 0.05 / 3])
+    assert holm_errors([]).size == 0
+
+
+@given(P_VALUES)
+def test_p_is_below_its_error_exactly_where_holm_rejects(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    clear = np.abs(adjusted - ERROR) > 1e-9
+    assert ((np.array(p_values) < holm_errors(p_values)) == (adjusted < ERROR))[clear].all()
 
 
 def test_probability_of_improvement_is_the_mann_whitney_statistic() -> None:

@@ -34,8 +34,15 @@ def test_p_is_the_error_at_which_the_bound_reaches_the_margin(
 
 
 @pytest.mark.parametrize(("difference", "p"), [(0.0, 0.0), (-0.02, 1.0)])
-def test_p_without_any_error_is_certain(difference: float, p: float) -> None:
-    assert PairedDifference(difference, 0.0, 0.0, 5, 1000).p_above() == pytest.approx(p, abs=1e-9)
+def test_p_with_hardly_any_error_is_certain(difference: float, p: float) -> None:
+    assert PairedDifference(difference, 1e-6, 0.0, 5, 1000).p_above() == pytest.approx(p, abs=1e-9)
+
+
+def test_seeds_that_all_agree_say_nothing_of_new_ones() -> None:
+    found = PairedDifference(0.02, 1e-17, 0.002, 5, 1000)
+    assert all(math.isnan(value) for value in (found.half_width(), found.p_above(), found.power()))
+    assert "all seeds agree" in found.why_not
+    assert PairedDifference(0.02, 0.001, 0.0, 5, 1000).why_not == ""
 
 
 @given(ERRORS, ERRORS, st.integers(2, 20))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -220,7 +221,7 @@ def test_quality_target_is_explained_where_there_is_one() -> None:
     assert "MLPerf" not in page_of([make_record()])
     page = page_of([make_record(quality_target=0.85)])
     assert "yes (0.85)" in page
-    assert "The target is MLPerf Tiny&#39;s" in page
+    assert "MLPerf Tiny&#39;s target is for the benchmark" in page
 
 
 def test_page_with_published_numbers_and_further_scores_does_not_depend_on_the_order_of_records() -> None:
@@ -263,14 +264,48 @@ def test_every_number_of_the_headline_is_at_the_top() -> None:
 def test_the_verdict_on_a_candidate_is_a_headline_number_and_nothing_else_is() -> None:
     row = {"benchmark": "digits", "preset": "paper", "device": "gap8", "method": "duccio", "budget": "weights 25%"}
     candidate = row | {"verdict": "undecided", "reduction_percent/weights": 76.04, "reduction_percent/ram": math.nan}
-    candidate |= {"difference": -0.002, "low": -0.012, "half_width": 0.01, "pairs": 5}
+    candidate |= {"difference": -0.002, "low": -0.012, "high": 0.008, "half_width": 0.01, "pairs": 5}
+    candidate["reduction_percent/latency"] = -3.0
     exploratory = row | {"benchmark": "words", "verdict": "exploratory, not named beforehand"}
     nothing = pd.DataFrame({"status": []})
     found = headline_numbers(report_frame([make_record()]), nothing, pd.DataFrame([candidate, exploratory]))
     assert found[-2].value == "undecided"
     assert found[-2].heading == "duccio, weights 25%: digits, paper, gap8"
-    assert found[-2].note == ("weights \u221276.0 %; score -0.20 points, lower bound -1.20, half-width 1.00, 5 seeds")
+    changes, bounds = "weights \u221276.0 %, latency +3.0 %", "bounds -1.20 and +0.80, half-width 1.00"
+    assert found[-2].note == f"{changes}; score -0.20 points, 5 seeds; {bounds}"
     assert (found[-1].heading, found[-1].value) == ("Headline: words, paper, gap8", "no candidate named")
+
+
+def test_a_candidate_without_a_bound_or_a_run_says_why_on_its_card() -> None:
+    row = {"benchmark": "digits", "preset": "paper", "device": "gap8", "method": "duccio", "budget": "weights 25%"}
+    single = row | {"verdict": "tabled, 1 seed", "difference": 0.01, "pairs": 1, "why": "there is a single seed"}
+    absent = row | {"verdict": "not yet run", "why": "no run of it has finished"}
+    table = pd.DataFrame([single, absent], columns=[*single, "low", "high", "half_width"])
+    found = headline_numbers(report_frame([make_record()]), pd.DataFrame({"status": []}), table)
+    assert found[-2].note == "score +1.00 points, 1 seed; no bound: there is a single seed"
+    assert (found[-1].value, found[-1].note) == ("not yet run", "no run of it has finished")
+
+
+def test_no_sentence_below_the_results_is_there_twice() -> None:
+    page = page_of([make_record(seed=seed, quality_target=0.85) for seed in range(3)])
+    notes = re.findall(r"<li>(.*?)</li>", page[page.index('id="results"') : page.index('id="scatter"')])
+    sentences = [sentence.strip(". ") for note in notes for sentence in re.split(r"[.:] ", note)]
+    assert len(sentences) == len(set(sentences)) > 10
+    assert sum("Student" in note for note in notes) == sum("standard training" in note for note in notes) == 1
+
+
+def test_a_headline_that_nobody_named_claims_nothing() -> None:
+    records = [make_record(method=m, seed=s) for m in ("duccio", "hand_tuned") for s in range(3)]
+    records = [dataclasses.replace(r, feasible=True, scores={"test": 0.9}) for r in records]
+    page = page_of(records)
+    part = page[page.index('id="headline"') : page.index('id="results"')]
+    assert "the largest reductions are listed, and claim nothing" in part
+    assert "Refuted" not in part
+    assert "5 % over the number of rows compared" in part
+    named = page_of([dataclasses.replace(r, headline={"candidate": "duccio"}) for r in records])
+    part = named[named.index('id="headline"') : named.index('id="results"')]
+    assert "claim nothing" not in part
+    assert "Refuted" in part
 
 
 def test_runs_without_a_usable_record_are_listed_with_the_reason(tmp_path: Path) -> None:

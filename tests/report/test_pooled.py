@@ -35,7 +35,7 @@ def test_budgets_and_seeds_that_both_ran_are_the_pairs(table: pd.DataFrame) -> N
         2,
     )
     assert row["difference"] == pytest.approx((0.03 - 0.01) / 2)
-    assert row["clusters"] == 1
+    assert (row["clusters"], row["left_out"]) == (1, 1)
     assert math.isnan(row["difference_low"])
     assert (row["fits"], row["against_fits"]) == ("2/2", "1/2")
 
@@ -51,6 +51,22 @@ def test_runs_of_a_seed_are_averaged_over_budgets_first() -> None:
     assert (row["pairs"], row["clusters"]) == (4, 2)
     assert (row["difference_low"], row["difference_high"]) == pytest.approx((expected.low, expected.high))
     assert row["p"] == pytest.approx(paired_p(by_seed))
+
+
+def test_a_seed_that_misses_a_shared_budget_is_left_out_and_does_not_decide_who_is_better() -> None:
+    records = [run("duccio", budget, seed, 0.80 + seed / 100) for budget in (NARROW, WIDE) for seed in (0, 1)]
+    records += [run("nsga2", budget, seed, 0.85 + seed / 100) for budget in (NARROW, WIDE) for seed in (0, 1)]
+    records += [run("duccio", NARROW, 2, 0.99), run("nsga2", NARROW, 2, 0.10), run("duccio", WIDE, 3, 0.99)]
+    (row,) = pooled_table(report_frame(records)).to_dict("records")
+    assert (str(row["method"]), row["difference"]) == ("nsga2", pytest.approx(0.05))
+    assert (row["pairs"], row["clusters"], row["left_out"]) == (4, 2, 2)
+    assert row["fits"] == row["against_fits"] == "4/4"
+    assert format_pooled_table(pooled_table(report_frame(records)))["seeds left out"].item() == "2"
+
+
+def test_without_a_seed_that_ran_everywhere_nothing_is_compared() -> None:
+    records = [run(m, budget, seed, 0.8) for m in ("duccio", "nsga2") for budget, seed in ((NARROW, 0), (WIDE, 1))]
+    assert pooled_table(report_frame(records)).empty
 
 
 def test_text_is_in_points(table: pd.DataFrame) -> None:

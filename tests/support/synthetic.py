@@ -32,7 +32,11 @@ METHODS: dict[str, tuple[float, float, float | None, float, int]] = {
     "width_scaling": (0.862, 0.93, None, 0.0, 1),
     "random_search": (0.874, 0.88, None, 6.5, 12),
 }
-OPTIONS: dict[str, dict[str, object]] = {"duccio": {"projection": "none"}, "random_search": {"trials": 12}}
+OPTIONS: dict[str, dict[str, object]] = {
+    "duccio": {"projection": "none"},
+    "duccio_projected": {"projection": "refill"},
+    "random_search": {"trials": 12},
+}
 
 
 def make_record(

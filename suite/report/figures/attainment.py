@@ -34,9 +34,10 @@ _PERCENTILES = (0, 50, 100)
 _CAPTION = (
     "What each method attains over the budgets, at least three, that limit a metric: at a cost, the float test score "
     "that at least half of its seeds reach with a network that costs no more. A mark stands where another network "
-    "takes over. {bands} Runs that miss any of their constraints count as nothing. Surfaces go on to the benchmark's "
-    "reference point, chance and the reference network's cost. Between the budgets that ran nothing is known: a step "
-    "says only what the nearest smaller network had. Methods that ran at different budgets cannot be compared."
+    "takes over. {bands} Only seeds that ran at all targets of their method count, and runs that miss any of their "
+    "constraints count as nothing. Surfaces go on to the benchmark's reference point, chance and the reference "
+    "network's cost. Between the budgets that ran nothing is known: a step says only what the nearest smaller network "
+    "had. Methods that ran at different budgets cannot be compared."
 )
 _BANDS = "The band reaches from what all seeds attain to what the best one does; with three seeds that is all there is."
 _NO_BANDS = "There are too many methods to show how far their seeds lie apart."
@@ -81,10 +82,12 @@ def _metrics(runs: pd.DataFrame) -> list[str]:
 
 
 def _runs_at_enough_targets(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The runs of methods that a seed of which ran at `FEWEST_BUDGETS` targets of the metric or more."""
+    """The runs of seeds that ran at all targets of the metric that their method ran at, `FEWEST_BUDGETS` or more."""
     limited = runs[runs[f"target/{metric}"].notna() & runs["chance"].notna()]
-    targets = limited.groupby(["method", "seed"])[f"target/{metric}"].nunique().groupby("method").max()
-    return limited[limited["method"].map(targets).astype(float) >= FEWEST_BUDGETS]
+    of_method, of_seed = (
+        limited.groupby(group)[f"target/{metric}"].transform("nunique") for group in (["method"], ["method", "seed"])
+    )
+    return limited[(of_seed == of_method) & (of_method >= FEWEST_BUDGETS)]
 
 
 def _is_counted(runs: pd.DataFrame, metric: str) -> pd.Series:

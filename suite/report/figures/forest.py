@@ -1,6 +1,8 @@
 """The lead figure: each method at each budget in one line, with its score, its fits, its use of limits, its cost."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,8 @@ from matplotlib.lines import Line2D
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
-from suite.report.figures.fit import board_note, extrapolation_note, fits_budget_and_board
-from suite.report.figures.pages import MOST_ENTRIES, BudgetRow, FigurePage, RenderedFigure, split_rows
+from suite.report.figures.fit import board_note, extrapolation_note
+from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, split_rows
 from suite.report.figures.panels import (
     GREY_STYLE,
     TEXT_BACKGROUND,
@@ -28,10 +30,12 @@ from suite.report.figures.style import (
     INK_COLOUR,
     LIMIT_COLOUR,
     METRIC_LINE_STYLES,
+    MethodStyle,
     StyledFigure,
     new_figure,
     page_format,
 )
+from suite.report.grouping import PROJECTED_METHOD, PUBLISHED_METHOD, MethodVariant, projection_of
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.text import float_score_label, format_significant, metric_label
 
@@ -43,6 +47,9 @@ _NAME_WIDTH = 22
 _WIDTHS = (2.3, 1.5, 1.2)
 """Relative widths of the panels of score, limits and cost."""
 
+_FRAME, _AROUND_BUDGET = 1.2, 0.7
+"""Inches of a figure for headings, axis and legend, and of a budget for its title and axis."""
+
 _SEED_OFFSET = 0.27
 """How far below a method's line its seeds are, in lines."""
 
@@ -51,44 +58,99 @@ _LOG_FROM = 200
 
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
-_MARKERS = dict(zip(METRIC_LINE_STYLES, ("s", "P", "D", "^", "o", "v", "X"), strict=True))
-"""Marker of a metric's use of its limit."""
+_LIMIT_MARKERS: dict[str, dict[str, Any]] = {
+    metric: {"marker": marker, "markersize": 6, "markeredgewidth": 1.3, "color": colour, "linestyle": "none"}
+    for metric, marker, colour in zip(
+        METRIC_LINE_STYLES,
+        ("x", "1", "2", "+", "3", (5, 2, 0), "4"),
+        (INK_COLOUR, "#8C8C8C", "#8C8C8C", "#8C8C8C", INK_COLOUR, "#5F5F5F", "#5F5F5F"),
+        strict=True,
+    )
+}
+"""Mark of a metric's use of its limit: strokes in ink and greys, where methods have filled shapes in colours."""
+
+_HEADINGS = (("fits | share\nof each limit, %", -0.12), ("standard trainings\n(epochs)", 0.0))
+"""What stands above the middle and the right panel of the first budget, and where it begins in widths of the panel."""
 
 _REFERENCE_LINE: dict[str, Any] = {"color": INK_COLOUR, "linestyle": (0, (1, 1.5)), "linewidth": 1.3, "zorder": 1}
 
 _CAPTION = (
-    "Each method at each budget. Left: test score of float networks; dots are single seeds, large marks their "
-    "mean with its 95 % interval (Student's t over seeds, cut where it leaves the panel); a hollow mark says that "
-    "some run misses its budget or exceeds the board. Middle: runs that fit their budget, of those that finished, and "
-    "the mean use of each limit. Right: mean cost of a run in standard trainings of the reference network (MACs x "
-    "samples), and in parentheses in epochs. Equal MACs charge a network for using the latency that it was allowed, "
-    "equal epochs do not."
+    "Each method at each budget, those that fit most often first, then by score; the projections of one method are "
+    "neighbours. Left: test score of float networks; dots are single seeds, large marks their mean with its 95 % "
+    "interval (Student's t over seeds, cut where it leaves the panel); hollow marks are of networks that were not "
+    "projected onto their budget (projection=none). Middle: runs that fit their budget, and the board where some "
+    "exceed it, of those that finished, and the mean use of each limit. Right: mean cost of a run in standard "
+    "trainings of the reference network (MACs x samples), and in parentheses in epochs. Equal MACs charge a network "
+    "for using the latency that it was allowed, equal epochs do not."
 )
 
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
-    """Pages of all budgets."""
-    methods = max((len(row.methods) for row in page.rows), default=1)
-    most = max(1, min(page_format(page.style).lines, MOST_ENTRIES // methods))
-    return split_rows(page, page.rows, most, lambda _: 1)
+    """Pages of all budgets; of a budget with more methods than a page has room for, as many lines as fit."""
+    rows = [row._replace(methods=_projections_together(row.methods)) for row in page.rows]
+    line, room = _line_height(page.methods), page_format(page.style).height - _FRAME
+    most = max(1, int((room - _AROUND_BUDGET) / line))
+    parts = [row._replace(methods=part) for row in rows for part in _divide(row.methods, most)]
+    return split_rows(page, parts, room, lambda row: _AROUND_BUDGET + line * len(row.methods))
+
+
+def _projections_together(methods: Sequence[MethodVariant]) -> tuple[MethodVariant, ...]:
+    """The methods in the same order, but each followed by those that differ from it in their projection alone."""
+    first: dict[MethodVariant, int] = {}
+    for i, method in enumerate(methods):
+        first.setdefault(_family(method), i)
+    return tuple(sorted(methods, key=lambda method: first[_family(method)]))
+
+
+def _divide(methods: Sequence[MethodVariant], most: int) -> list[tuple[MethodVariant, ...]]:
+    """The methods in parts of about equal size, `most` at most, projections of a method in the same one."""
+    families = [tuple(group) for _, group in groupby(methods, key=_family)]
+    room = max(1, most + 1 - max(map(len, families)))  # what is sure to be filled before a family is too many
+    usual = math.ceil(len(methods) / math.ceil(len(methods) / room))
+    parts: list[tuple[MethodVariant, ...]] = [()]
+    for family in families:
+        if parts[-1] and (len(parts[-1]) >= usual or len(parts[-1]) + len(family) > most):
+            parts.append(())
+        parts[-1] += family
+    return parts
+
+
+def _family(method: MethodVariant) -> MethodVariant:
+    """What a method is called whatever its projection."""
+    plain = method.without_projection
+    return MethodVariant(PUBLISHED_METHOD, plain.variant) if plain.method == PROJECTED_METHOD else plain
+
+
+def _marks(page: FigurePage) -> dict[MethodVariant, tuple[MethodStyle, bool]]:
+    """Method -> its style, which variants that differ in their projection alone share, and whether it is hollow."""
+    styles: dict[MethodVariant, MethodStyle] = {}
+    marks = {}
+    for method in sorted(set(page.runs["method"])):
+        style = styles.setdefault(method.without_projection, page.method_styles[method])
+        options = page.runs.loc[page.runs["method"] == method, "options"].iloc[0]
+        marks[method] = (style, projection_of(options) == "none")
+    return marks
 
 
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """A line of three panels per budget."""
     figure, panels = _new_figure(page)
+    marks = _marks(page)
     metrics = [metric for metric in METRIC_LINE_STYLES if metric in by_metric(page.runs, "target")]
     for row, (score, limits, cost) in zip(page.rows, panels, strict=True):
         runs = page.runs_at(row.budget)
         by_method = [runs[runs["method"] == method] for method in row.methods]
         limited = [metric for metric in metrics if metric in by_metric(runs, "target")]
-        _draw_scores(score, page, row, by_method)
+        _draw_scores(score, page, row, by_method, marks)
         _draw_limits(limits, by_method, limited)
         _draw_costs(cost, by_method)
         add_budget_title(score, row.budget)
     _share_axes(page, panels)
     panels[-1][0].set_xlabel(float_score_label(page.runs["score_name"].iloc[0]))
-    panels[-1][1].set_xlabel("runs that fit, limit used in %")
-    panels[-1][2].set_xlabel("trainings (epochs)")
+    lines = panels[0][0].get_title(loc="left").count("\n") + 1
+    for ax, (heading, x) in zip(panels[0][1:], _HEADINGS, strict=True):
+        # Above the line of the budget, which may be longer than its panel.
+        ax.set_title(heading, loc="left", x=x, pad=6 + 12 * lines * page_format(page.style).scale)
     add_legend(figure, *_legend_entries(page, metrics))
     caption = _CAPTION + board_note(page.runs) + extrapolation_note(page.runs)
     if np.isfinite(page.reference_score):
@@ -98,20 +160,31 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
 
 def _new_figure(page: FigurePage) -> tuple[StyledFigure, list[list[Axes]]]:
     """A figure as high as its methods and the lines of their names, and three axes per budget."""
-    name = max(wrap_label(str(method), _NAME_WIDTH).count("\n") for method in page.methods)
-    heights = [0.25 + (0.3 + 0.12 * name) * len(row.methods) for row in page.rows]
-    figure = new_figure(1.0 + sum(heights) + 0.45 * len(heights), page.style)
+    line = _line_height(page.methods)
+    heights = [0.25 + line * len(row.methods) for row in page.rows]
+    figure = new_figure(_FRAME + sum(_AROUND_BUDGET + line * len(row.methods) for row in page.rows), page.style)
     cells = figure.add_gridspec(len(heights), 3, height_ratios=heights, width_ratios=_WIDTHS)
     return figure, [[figure.add_subplot(cells[i, j]) for j in range(3)] for i in range(len(heights))]
 
 
-def _draw_scores(ax: Axes, page: FigurePage, row: BudgetRow, by_method: Sequence[pd.DataFrame]) -> None:
+def _line_height(methods: Sequence[MethodVariant]) -> float:
+    """Inches of one method's line, with room for its name."""
+    return 0.3 + 0.12 * max(wrap_label(str(method), _NAME_WIDTH).count("\n") for method in methods)
+
+
+def _draw_scores(
+    ax: Axes,
+    page: FigurePage,
+    row: BudgetRow,
+    by_method: Sequence[pd.DataFrame],
+    marks: Mapping[MethodVariant, tuple[MethodStyle, bool]],
+) -> None:
     for line, (method, own) in enumerate(zip(row.methods, by_method, strict=True)):
-        style, score, holds = page.method_styles[method], mean_interval(own["score"]), fits_budget_and_board(own).all()
+        (style, hollow), score = marks[method], mean_interval(own["score"])
         if np.isfinite(score.low):
             ax.errorbar(score.mean, line, xerr=score.mean - score.low, color=style.colour, elinewidth=1.4, capsize=3)
         ax.plot(own["score"], [line + _SEED_OFFSET] * len(own), ".", color=style.colour, markersize=4, zorder=3)
-        ax.plot(score.mean, line, **marker_options(style, 7, not holds, zorder=4))
+        ax.plot(score.mean, line, **marker_options(style, 7, hollow, zorder=4))
     if np.isfinite(page.reference_score):
         ax.axvline(page.reference_score, **_REFERENCE_LINE)
     label_methods(ax, row.methods, width=_NAME_WIDTH)
@@ -124,11 +197,17 @@ def _draw_limits(ax: Axes, by_method: Sequence[pd.DataFrame], limited: Sequence[
     for line, own in enumerate(by_method):
         for metric, place in zip(limited, np.linspace(-0.18, 0.18, len(limited)), strict=True):
             used = 100 * (own[f"cost/{metric}"] / own[f"target/{metric}"]).mean()
-            ax.plot(used, line + place, color=METRIC_LINE_STYLES[metric][0], marker=_MARKERS[metric], markersize=4.5)
-    fits = [f"{int(own['feasible'].sum())}/{len(own)}" if limited else "no limit" for own in by_method]
-    ax.set_yticks(range(len(fits)), fits)
+            ax.plot(used, line + place, **_LIMIT_MARKERS[metric])
+    ax.set_yticks(range(len(by_method)), [_describe_fits(own, bool(limited)) for own in by_method])
     ax.tick_params(axis="y", length=0)
     sns.despine(ax=ax, left=True)
+
+
+def _describe_fits(own: pd.DataFrame, limited: bool) -> str:
+    """The runs that fit their budget, "2/3"; below it those that fit the board, where some exceed it."""
+    budget = f"{int(own['feasible'].sum())}/{len(own)}" if limited else "no limit"
+    exceed = sum(fits is False for fits in own["board_fits"])
+    return budget + (f"\nboard {len(own) - exceed}/{len(own)}" if exceed else "")
 
 
 def _draw_costs(ax: Axes, by_method: Sequence[pd.DataFrame]) -> None:
@@ -180,9 +259,9 @@ def _legend_entries(page: FigurePage, metrics: Sequence[str]) -> tuple[list[Arti
         Line2D([], [], **(marker_options(GREY_STYLE, 7) | {"linestyle": "-", "color": GREY_STYLE.colour})),
         Line2D([], [], **marker_options(GREY_STYLE, 7, True)),
     ]
-    labels = ["one seed", "mean, 95 % interval", "hollow: a run misses budget or board"]
+    labels = ["one seed", "mean, 95 % interval", "hollow: projection=none"]
     for metric in metrics:
-        handles.append(Line2D([], [], color=METRIC_LINE_STYLES[metric][0], marker=_MARKERS[metric], linestyle="none"))
+        handles.append(Line2D([], [], **_LIMIT_MARKERS[metric]))
         labels.append(f"limit used: {metric_label(metric)}")
     if np.isfinite(page.reference_score):
         handles.append(Line2D([], [], **_REFERENCE_LINE))

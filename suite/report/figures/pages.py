@@ -25,7 +25,7 @@ MOST_SEEDS = 5
 
 
 class BudgetRow(NamedTuple):
-    """A budget, the metrics on the axes of its panels, and the methods drawn for it, best mean score first."""
+    """A budget, the metrics on the axes of its panels, and the methods drawn for it, in the order of the main table."""
 
     budget: str
     metrics: tuple[str, ...]
@@ -141,9 +141,7 @@ def pages_by_setting(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePag
         note = ""
         if len(shown) < len(budgets):
             note = f"Of {len(budgets)} budgets, {len(shown)} evenly spread ones are drawn; the tables have all."
-        ranking = runs.groupby(["budget", "method"])["score"].mean().groupby("method").mean()
-        order = list(ranking.sort_values(ascending=False, kind="stable").index)
-        rows = tuple(_budget_row(budget, runs[runs["budget"] == budget], order) for budget in shown)
+        rows = tuple(_budget_row(budget, runs[runs["budget"] == budget]) for budget in shown)
         reference_score = _mean_reference_score(runs)
         yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, style, reference_score, note)
 
@@ -157,9 +155,14 @@ def pages_across_benchmarks(df: pd.DataFrame, style: str = PAPER) -> Iterator[Fi
             yield FigurePage(("several benchmarks", str(preset), str(device)), 1, runs, (), styles, style)
 
 
-def _budget_row(budget: str, runs: pd.DataFrame, order: Sequence[MethodVariant]) -> BudgetRow:
-    present = set(runs["method"])
-    return BudgetRow(budget, _axis_metrics(runs), tuple(method for method in order if method in present))
+def _budget_row(budget: str, runs: pd.DataFrame) -> BudgetRow:
+    """As in `main_table`, the methods that fit most often come first, then those of higher mean score."""
+    means = runs.assign(feasible=runs["feasible"].astype(float)).groupby("method")[["feasible", "score"]].mean()
+    return BudgetRow(
+        budget,
+        _axis_metrics(runs),
+        tuple(means.sort_values(["feasible", "score"], ascending=False, kind="stable").index),
+    )
 
 
 def _mean_reference_score(runs: pd.DataFrame) -> float:
@@ -186,7 +189,7 @@ def _axis_metrics(runs: pd.DataFrame) -> tuple[str, ...]:
 
 
 def split_rows(
-    page: FigurePage, rows: Sequence[BudgetRow], most: int, size: Callable[[BudgetRow], int]
+    page: FigurePage, rows: Sequence[BudgetRow], most: float, size: Callable[[BudgetRow], float]
 ) -> Iterator[FigurePage]:
     """Numbered pages of `rows`, each of rows whose sizes add up to `most` at most, or of a single larger row."""
     groups: list[list[BudgetRow]] = []

@@ -11,7 +11,8 @@ from suite.report.figures.pages import FigurePage, RenderedFigure
 from suite.report.figures.panels import NAME_WIDTH, add_panels, label_methods, marker_options, wrap_label
 from suite.report.figures.style import INK_COLOUR, new_figure
 from suite.report.grouping import MethodVariant
-from suite.report.statistics.across_benchmarks import LEVEL, mean_ranks, problem_scores
+from suite.report.statistics.across_benchmarks import mean_ranks, problem_scores
+from suite.report.statistics.intervals import ERROR
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,6 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     ax.set_xticks(range(1, len(ranks.methods) + 1))  # there is no rank 0, though a bar may reach beyond
     sns.despine(ax=ax, left=True)
     verdict = f"Friedman's test of no difference at all: p = {ranks.p:.2g}"
-    verdict += "." if ranks.p < LEVEL else ", so that no difference is shown, whatever the bars say."
+    verdict += "." if ranks.p < ERROR else ", so that no difference is shown, whatever the bars say."
     caption = _CAPTION.format(n=ranks.n, verdict=verdict, cd=ranks.critical)
     return page.render(KIND, "Mean ranks", caption, figure)

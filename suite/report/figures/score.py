@@ -27,7 +27,6 @@ from suite.report.figures.panels import (
     padded_limits,
 )
 from suite.report.figures.style import INK_COLOUR, LIMIT_COLOUR, OVER_BUDGET_COLOUR, MethodStyle, new_figure
-from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.published_comparison import published_comparison
 from suite.report.tables.published_numbers import PUBLISHED_FOLDER, load_published_numbers
 from suite.report.tables.text import float_score_label, format_quantity
@@ -52,9 +51,9 @@ _PUBLISHED_MARK: dict[str, Any] = {
 
 _CAPTION = (
     "Test score of float networks against each budgeted cost, in % of the reference network's. Small marks are single "
-    "seeds, large ones their mean with its 95 % interval (Student's t), cut where it leaves the panel. The hatched "
-    "side is over the budget; a hollow mark misses at least one of the run's constraints, which may be that of "
-    "another panel, or exceeds the memory of the board."
+    "seeds, large ones their mean; the forest plot has its intervals. The hatched side is over the budget; a hollow "
+    "mark misses at least one of the run's constraints, which may be that of another panel, or exceeds the memory of "
+    "the board."
 )
 
 
@@ -102,7 +101,7 @@ def _legend_entries(page: FigurePage, published: int) -> tuple[list[Artist], lis
         marker_options(GREY_STYLE, 8, True),
     ]
     handles += [Line2D([], [], **key) for key in keys]
-    labels += ["small: one seed", "large: mean, 95 % interval", "hollow: misses a constraint or the board"]
+    labels += ["small: one seed", "large: mean", "hollow: misses a constraint or the board"]
     if page.limited_rows:
         handles.append(Patch(facecolor=OVER_BUDGET_COLOUR, edgecolor=LIMIT_COLOUR, hatch="////"))
         labels.append("over this budget")
@@ -148,14 +147,12 @@ def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow, metric: str, publish
 
 
 def _draw_method(ax: Axes, own: pd.DataFrame, metric: str, style: MethodStyle) -> None:
-    """One method's seeds, and their mean with its interval."""
-    score = mean_interval(own["score"])
+    """One method's seeds, and their mean."""
     holds = fits_budget_and_board(own)
-    bars = [[score.mean - score.low], [score.high - score.mean]] if np.isfinite(score.low) else None
-    mean = marker_options(style, 8, not holds.all(), ecolor=style.colour, elinewidth=1.3, capsize=2.5, zorder=3)
+    mean = marker_options(style, 8, not holds.all(), zorder=3)
     if holds.all():
         mean["markerfacecolor"] = (style.colour, _MEAN_ALPHA)
-    ax.errorbar([own[f"relative/{metric}"].mean() * 100], [score.mean], yerr=bars, **mean)
+    ax.plot([own[f"relative/{metric}"].mean() * 100], [own["score"].mean()], **mean)
     for fits in (False, True):
         some = own[holds == fits]
         ax.plot(
@@ -176,5 +173,5 @@ def _set_cost_axis(ax: Axes, runs: pd.DataFrame, metric: str, published: np.ndar
     low, high = padded_limits([*costs, limit], 0.08, 0.06 * limit)
     ax.set_xlim(max(0.0, low), high)
     ax.axvspan(limit, high, facecolor=OVER_BUDGET_COLOUR, edgecolor="#C4C4C4", hatch="////", linewidth=0, zorder=0)
-    ax.axvline(limit, color=LIMIT_COLOUR, linewidth=1.4, zorder=2)
+    ax.axvline(limit, color=LIMIT_COLOUR, linewidth=1.0, zorder=2)
     ax.set_xlabel(f"{label}\nbudget {format_quantity(target, unit)}")

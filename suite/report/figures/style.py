@@ -16,12 +16,15 @@ from suite.report.grouping import MethodVariant
 
 DPI = 300
 
+_A4_HEIGHT = 297 / 25.4
+
 
 @dataclass(frozen=True)
 class PageFormat:
     """Size and type of a figure: `width` in inches, `font` in points, `lines` of panels at most on one page.
 
-    `aspect` is width over height where the page has a fixed one; otherwise a figure is as high as its content.
+    `aspect` is width over height where the page has a fixed one; otherwise a figure is as high as its content, and its
+    pages are divided where it would be higher than A4.
     """
 
     width: float
@@ -33,6 +36,11 @@ class PageFormat:
     def scale(self) -> float:
         """Size of the type over that of the paper's."""
         return self.font / _PAPER_FORMAT.font
+
+    @property
+    def height(self) -> float:
+        """Height in inches of what a page has room for, at the size of the paper's type."""
+        return _A4_HEIGHT if self.aspect is None else self.width / self.aspect / self.scale
 
 
 _PAPER_FORMAT = PageFormat(width=7.2, font=8.5, lines=4)
@@ -67,12 +75,13 @@ METRIC_LINE_STYLES: dict[str, tuple[str, Any]] = {
 }
 """Colour and dashes of a metric's line, where a line stands for a metric."""
 
-# Okabe and Ito's colours without the yellow, which is lost on white; more of Tol's in its place.
+# Okabe and Ito's colours without the yellow, which is lost on white; more of Tol's in its place, and a pink of
+# ColorBrewer's for duccio_projected, which no neighbour in a figure comes near.
 _COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#000000"),
-    *("#7F7F7F", "#A6761D", "#332288", "#999933", "#44AA99", "#AA4499", "#661100", "#117733"),
+    *("#7F7F7F", "#A6761D", "#332288", "#999933", "#E7298A", "#AA4499", "#661100", "#117733"),
 )
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "*", ">", "h", "d", "H", "8", "$\u25e2$")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "d", ">", "h", "*", "H", "8", "$\u25e2$")
 # A new method goes to the end: its position decides its style, and no method's style may change.
 KNOWN_METHODS = (
     "duccio",

@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from suite.records.verdict import BOARD_UNKNOWN
 from suite.report.grouping import SETTING, natural_key
 from suite.report.tables.headline import EXPLORATORY
-from suite.report.tables.text import format_number, format_percent, format_points, score_label
+from suite.report.tables.text import format_count, format_number, format_percent, format_points, score_label
 
 _REDUCTION = "reduction_percent/"
 
@@ -58,7 +59,7 @@ def _verdicts(headline: pd.DataFrame) -> list[HeadlineNumber]:
         for _, row in rows.iterrows():
             if row["verdict"] != EXPLORATORY:
                 heading = f"{row['method']}, {row['budget']}{where}"
-                numbers.append(HeadlineNumber(heading, row["verdict"], _describe_candidate(row.dropna())))
+                numbers.append(HeadlineNumber(heading, row["verdict"], _describe_candidate(row)))
         if (rows["verdict"] == EXPLORATORY).all():
             note = "the table lists the largest reductions, which nobody named before the runs"
             numbers.append(HeadlineNumber(f"Headline{where}", "no candidate named", note))
@@ -66,18 +67,27 @@ def _verdicts(headline: pd.DataFrame) -> list[HeadlineNumber]:
 
 
 def _describe_candidate(row: pd.Series) -> str:
-    """Its reductions, and how its score differs from the reference network's."""
-    reductions = [
-        f"{column.removeprefix(_REDUCTION)} \u2212{format_percent(value)} %"
+    """How its costs and its score differ from the reference network's, or why that is not known."""
+    if not np.isfinite(row["difference"]):
+        return str(row["why"])
+    changes = [
+        f"{column.removeprefix(_REDUCTION)} {_format_change(value)} %"
         for column, value in zip(map(str, row.index), row, strict=True)
-        if column.startswith(_REDUCTION)
+        if column.startswith(_REDUCTION) and np.isfinite(value)
     ]
-    if "half_width" not in row:
-        return ", ".join(reductions)
-    bounds = f"lower bound {format_points(row['low'])}, half-width {format_number(100 * row['half_width'])}"
-    return (
-        f"{', '.join(reductions)}; score {format_points(row['difference'])} points, {bounds}, {row['pairs']:.0f} seeds"
-    )
+    score = f"score {format_points(row['difference'])} points, {format_count(int(row['pairs']), 'seed')}"
+    if np.isfinite(row["low"]):
+        ends = f"bounds {format_points(row['low'])} and {format_points(row['high'])}"
+        bounds = f"{ends}, half-width {format_number(100 * row['half_width'])}"
+    else:
+        bounds = f"no bound: {row['why']}"
+    return "; ".join([", ".join(changes), score, bounds]).removeprefix("; ")
+
+
+def _format_change(reduction: float) -> str:
+    """A reduction in % as a change of the cost: 76 is "-76.0", -3 is "+3.0"."""
+    sign = "\u2212" if reduction > 0 else "+" if reduction < 0 else ""
+    return sign + format_percent(abs(reduction))
 
 
 def describe_experiment(df: pd.DataFrame) -> list[tuple[str, str]]:

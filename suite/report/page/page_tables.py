@@ -1,6 +1,5 @@
 """Tables as the page shows them: the first rows as HTML, the rest as JSON for the page's script."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from suite.report.page.run_data import embed_json
-from suite.report.tables.markup import MISSING
+from suite.report.tables.markup import is_numeric
 
 ROWS_IN_HTML = 200
 """Rows of a table that stand in the HTML; the script shows the others page by page."""
@@ -23,7 +22,6 @@ _COLUMN_KINDS = {
     "error": "error",
     "settings": "error",
 }
-_NUMBER = re.compile(r"[<>+-]?\d")
 _LONGEST_WORD = 32
 """Characters from which on a cell counts as running text."""
 
@@ -78,7 +76,6 @@ def _column_kind(column: str, cells: Sequence[str]) -> str:
     """How a column is set: by its name, else as numbers, short words or running text by what it holds."""
     if column in _COLUMN_KINDS:
         return _COLUMN_KINDS[column]
-    filled = [cell for cell in cells if cell not in ("", MISSING)]
-    if all(_NUMBER.match(cell) for cell in filled) and all(len(cell) <= _LONGEST_WORD for cell in filled):
+    if is_numeric(cells):
         return "number"
-    return "text" if any(len(cell) > _LONGEST_WORD for cell in filled) else "word"
+    return "text" if any(len(cell) > _LONGEST_WORD for cell in cells) else "word"

@@ -10,6 +10,7 @@ from suite.report.page.overview import selection_notes
 from suite.report.page.page_tables import PageTable
 from suite.report.tables.contents import Tables, table_notes
 from suite.report.tables.failures import format_failure_table
+from suite.report.tables.headline import EXPLORATORY
 from suite.report.tables.published_comparison import comparison_footnotes
 from suite.report.tables.published_numbers import PublishedNumber
 from suite.report.tables.text import describe_setting, shared_setting
@@ -40,7 +41,9 @@ _LEADS = {
     "validation data alone.",
     "summary": "Methods over all benchmarks that ran them at the same budget.",
     "ablation": "Each changed setting against the method as it is.",
-    "pairs": "Each method against our search at the same budget.",
+    "pairs": "Each method against DUCCIO with the same projection at the same budget: duccio_projected where it is "
+    "refill, duccio where it is none. Where that did not run, and for methods that have no such option, against "
+    "duccio_projected, or duccio where that did not run.",
     "pooled": "Each two methods over the budgets that both ran at, averaged within seeds.",
     "noninferiority": "Every method at every budget against the unconstrained reference network.",
     "hypervolume": "How much of the space between chance and a perfect score, and between the reference network's cost "
@@ -48,17 +51,16 @@ _LEADS = {
     "published": "Published numbers are quoted, not measured again: data, recipe, length and number of seeds differ "
     "from ours, so a difference in score between the two kinds of rows says little about the methods.",
 }
+_EXPLORATORY_LEAD = (
+    "No method was named before the runs: the largest reductions are listed, and claim nothing. An experiment that "
+    "names one of them can test it."
+)
 _ABOUT_MAIN = (
-    "Scores are means over seeds on the test split, which each run reads once for the float network. In brackets "
-    "Student's t interval at 95 %.",
+    "Scores are means over seeds on the test split, which each run reads once for the float network.",
     "Costs are means in % of the reference network's; in parentheses in % of the target.",
     "The largest violation is that of the returned networks. The search violation is that of the networks at the last "
     "search epoch, before any choice of checkpoint or repair; methods without such an epoch have none.",
-    "One standard training is one training of the reference network, in MACs x samples.",
     "Methods that fit most often come first, then by score. Press a heading to sort the methods of each budget by it.",
-)
-_ABOUT_TARGET = (
-    "The target is MLPerf Tiny's for the benchmark; a mean score meets it or not, whether or not the networks fit."
 )
 _ABOUT_PUBLISHED = (
     "Primary: the authors' own text, code or files. Secondary: somebody's notes of it; single attributions may be "
@@ -91,6 +93,8 @@ def build_sections(df: pd.DataFrame, tables: Tables, published: Sequence[Publish
         lead = _LEADS.get(name, "")
         if name == "main" and (setting := describe_setting(shared_setting(raw))):
             lead = f"All rows: {setting}."
+        if name == "headline" and (raw["verdict"] == EXPLORATORY).all():
+            lead = _EXPLORATORY_LEAD
         table = PageTable.from_frame(name, text, _GROUP_COLUMNS.get(name, GROUP[:-1]))
         notes = (*_page_notes(name, raw, df, published), *table_notes(name, raw))
         sections[name] = Section(_HTML_IDS.get(name, name), title, lead, table, notes)
@@ -102,8 +106,7 @@ def _page_notes(
 ) -> tuple[str, ...]:
     """What the page says of a table in addition to the table's own notes."""
     if name == "main":
-        targets = (_ABOUT_TARGET,) if raw["quality_target"].notna().any() else ()
-        return (*_ABOUT_MAIN, *targets, *selection_notes(df))
+        return (*_ABOUT_MAIN, *selection_notes(df))
     if name == "published":
         return (*comparison_footnotes(df, published, raw), *_ABOUT_PUBLISHED)
     return _ABOUT_COST if name == "cost" else ()

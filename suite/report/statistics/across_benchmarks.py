@@ -7,9 +7,7 @@ import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
 from suite.report.grouping import MethodVariant
-
-LEVEL = 0.05
-"""Probability at which two methods are said to differ though they do not."""
+from suite.report.statistics.intervals import ERROR
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ def mean_ranks(scores: np.ndarray, methods: list[MethodVariant]) -> Ranks:
     n, k = scores.shape
     ranks = rankdata(-scores, axis=1).mean(axis=0)
     order = sorted(range(k), key=lambda i: (ranks[i], methods[i]))
-    q = studentized_range.ppf(1 - LEVEL, k, np.inf) / np.sqrt(2)
+    q = studentized_range.ppf(1 - ERROR, k, np.inf) / np.sqrt(2)
     return Ranks(
         methods=tuple(methods[i] for i in order),
         means=tuple(float(ranks[i]) for i in order),

@@ -27,13 +27,21 @@ class IncomparableRunsError(ValueError):
 
 @dataclass(frozen=True)
 class MethodRuns:
-    """The finished runs of one method at one budget: ids and test scores, in the order of `seeds`, each seed once."""
+    """The finished runs of one method at one budget, in the order of `seeds`, each seed once: ids, test scores, and
+    whether they meet every constraint.
+    """
 
     method: MethodVariant
     score_name: str
     seeds: tuple[int, ...]
     ids: tuple[str, ...]
     scores: tuple[float, ...]
+    feasible: tuple[bool, ...]
+
+    @property
+    def fits(self) -> str:
+        """The runs that meet every constraint, of all of them: "2/3"."""
+        return f"{sum(self.feasible)}/{len(self.feasible)}"
 
     def paired(self, other: "MethodRuns") -> tuple["MethodRuns", "MethodRuns"]:
         """Both sides cut to the seeds that they share."""
@@ -42,8 +50,14 @@ class MethodRuns:
 
     def _select_seeds(self, seeds: set[int]) -> "MethodRuns":
         at = [i for i, seed in enumerate(self.seeds) if seed in seeds]
-        ids, scores = tuple(self.ids[i] for i in at), tuple(self.scores[i] for i in at)
-        return MethodRuns(self.method, self.score_name, tuple(self.seeds[i] for i in at), ids, scores)
+        return MethodRuns(
+            self.method,
+            self.score_name,
+            seeds=tuple(self.seeds[i] for i in at),
+            ids=tuple(self.ids[i] for i in at),
+            scores=tuple(self.scores[i] for i in at),
+            feasible=tuple(self.feasible[i] for i in at),
+        )
 
 
 @dataclass(frozen=True)
@@ -114,12 +128,12 @@ def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
     """The runs of each GROUP of `report_frame` that finished with a score; of several of one seed the first counts."""
     done = df[(df["status"] == "done") & df["score"].notna()].drop_duplicates([*GROUP, "seed"])
     done = done.sort_values([*GROUP, "seed"], kind="stable")
-    columns = [done[name].to_numpy() for name in ("score_name", "seed", "id", "score")]
+    columns = [done[name].to_numpy() for name in ("score_name", "seed", "id", "score", "feasible")]
     by_group: dict[Group, MethodRuns] = {}
     groups: dict[Any, Any] = done.groupby(GROUP).indices  # a frame for each group would take ten times as long
     for key, members in groups.items():
-        names, seeds, ids, scores = (column[np.asarray(members)].tolist() for column in columns)
-        by_group[key] = MethodRuns(key[-1], names[0], tuple(seeds), tuple(ids), tuple(scores))
+        names, *by_seed = (column[np.asarray(members)].tolist() for column in columns)
+        by_group[key] = MethodRuns(key[-1], names[0], *map(tuple, by_seed))
     return by_group
 
 

@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
-LEVEL = 0.95
+ERROR = 0.05
+"""Share of all cases in which methods are said to differ though they do not; every table and figure tests at it."""
+
+LEVEL = 1 - ERROR
 """Share of all cases in which a two-sided interval holds the true value."""
 
-ERROR = 0.05
-"""Share of all cases in which two methods are said to differ though they do not."""
+FEWEST_PAIRS = 5
+"""Paired seeds below which nothing is claimed: no method is called different, shown or refuted."""
 
-_NO_SPREAD = 1e-12
+NO_SPREAD = 1e-12
 """Range below which values count as equal: differences of equal scores differ by rounding."""
 
 Floats = NDArray[np.float64]
@@ -22,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean of `n` values, or another estimate made of them, with the bounds of its interval, in the values' unit."""
+    """Mean of `n` values with the bounds of its interval, in the values' unit; bounds are NaN where there are none."""
 
     mean: float
     low: float
@@ -33,9 +36,10 @@ class Interval:
 def mean_interval(values: Iterable[float]) -> Interval:
     """Mean and Student's t interval at 95 %; NaN values are left out.
 
-    Bounds are NaN for a single value and equal to the mean where all values agree. They assume values that are normal
-    around the true mean, and then hold it in 95 % of all cases however few values there are; they may lie outside the
-    range that is possible for a single value. The result does not depend on the order of the values.
+    Bounds are NaN for a single value and where all values agree: scores of few test examples do so by chance, which
+    proves no precision. They assume values that are normal around the true mean, and then hold it in 95 % of all cases
+    however few values there are; they may lie outside the range that is possible for a single value. The result does
+    not depend on the order of the values.
 
     >>> mean_interval([0.80, 0.82, 0.90])
     Interval(mean=0.84, low=0.708..., high=0.971..., n=3)
@@ -44,9 +48,8 @@ def mean_interval(values: Iterable[float]) -> Interval:
     n = len(array)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
-    if array[-1] - array[0] < _NO_SPREAD:
-        bound = float(array[0]) if n > 1 else math.nan
-        return Interval(float(array[0]), bound, bound, n)
+    if array[-1] - array[0] < NO_SPREAD:
+        return Interval(float(array[0]), math.nan, math.nan, n)
     mean, error = float(array.mean()), float(array.std(ddof=1)) / math.sqrt(n)
     half = t_quantile((1 + LEVEL) / 2, n - 1) * error
     return Interval(mean, mean - half, mean + half, n)
@@ -57,7 +60,7 @@ def stratified_interval(strata: Iterable[Iterable[float]]) -> Interval:
 
     The squared standard errors of the strata add up, and the degrees of freedom are Satterthwaite's (1946,
     doi:10.2307/3002019). It says nothing of other strata than these, which are chosen, not drawn. `n` counts values;
-    bounds are NaN where a stratum has a single one.
+    bounds are NaN where a stratum has a single one, and where all values of every stratum agree.
     """
     runs = [values for values in map(_sorted_without_nan, strata) if len(values)]
     if not runs:
@@ -66,8 +69,8 @@ def stratified_interval(strata: Iterable[Iterable[float]]) -> Interval:
     if min(map(len, runs)) == 1:
         return Interval(mean, math.nan, math.nan, count)
     squares = np.array([values.var(ddof=1) / len(values) for values in runs])
-    if not squares.any():
-        return Interval(mean, mean, mean, count)
+    if squares.max() < NO_SPREAD**2:
+        return Interval(mean, math.nan, math.nan, count)
     freedom = squares.sum() ** 2 / sum(
         square**2 / (len(values) - 1) for square, values in zip(squares, runs, strict=True)
     )
@@ -81,7 +84,7 @@ def paired_p(differences: Iterable[float]) -> float:
     NaN for fewer than two, and where all agree: scores of few test examples do so by chance, which proves nothing.
     """
     array = _sorted_without_nan(differences)
-    if len(array) < 2 or array[-1] - array[0] < _NO_SPREAD:
+    if len(array) < 2 or array[-1] - array[0] < NO_SPREAD:
         return math.nan
     statistic = array.mean() / (array.std(ddof=1) / math.sqrt(len(array)))
     return float(2 * stdtr(len(array) - 1, -abs(statistic)))
@@ -103,6 +106,25 @@ def holm(p_values: ArrayLike) -> Floats:
     adjusted = p.copy()
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
     return adjusted
+
+
+def holm_errors(p_values: ArrayLike) -> Floats:
+    """The error (K,) at which Holm's procedure compares each p (K,) in [0, 1]: p < error where it is rejected.
+
+    The smallest p is compared with 5 % over K, the next with 5 % over K - 1, and so on; at the first that is not below
+    its error the procedure stops, and that error is the one of all that are left. A bound at this error is beyond a
+    margin exactly where the hypothesis of that margin is rejected.
+
+    >>> holm_errors([0.01, 0.04, 0.03])
+    array([0.01666667, 0.025     , 0.025     ])
+    """
+    p = np.asarray(p_values, dtype=float)
+    errors = np.empty(len(p))
+    order = np.argsort(p, kind="stable")
+    steps = ERROR / np.arange(len(p), 0, -1)
+    stop = next((k for k, at in enumerate(order) if not p[at] < steps[k]), len(p))
+    errors[order] = steps[np.minimum(np.arange(len(p)), stop)]
+    return errors
 
 
 def probability_of_improvement(a: Iterable[float], b: Iterable[float]) -> float:

@@ -7,12 +7,14 @@ import pandas as pd
 
 from suite.records.store import Store
 from suite.report.statistics.fronts import FEWEST_BUDGETS
+from suite.report.statistics.intervals import FEWEST_PAIRS
 from suite.report.statistics.noninferiority import MARGIN
 from suite.report.tables.ablation import ablation_table, format_ablation_table
+from suite.report.tables.candidates import unrecorded_plans
 from suite.report.tables.cost import cost_table, format_cost_table
 from suite.report.tables.extrapolation import extrapolation_note
 from suite.report.tables.failures import failure_table, format_failure_table
-from suite.report.tables.headline import FEWEST_PAIRS, format_headline_table, headline_table
+from suite.report.tables.headline import EXPLORATORY, format_headline_table, headline_table
 from suite.report.tables.hypervolume import format_hypervolume_table, hypervolume_table
 from suite.report.tables.main import format_main_table, main_table
 from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
@@ -25,27 +27,38 @@ from suite.report.tables.summary import format_summary_table, summary_table
 
 _ABOUT_FLOAT = "All scores are of float networks, before their conversion to int8."
 _ABOUT_SEEDS = (
-    "Bounds over seeds are Student's t interval of the mean at 95 %: wide for three seeds, and none for a single one."
+    "Bounds over seeds are Student's t interval of the mean at 95 %: wide for three seeds, and none for a single one "
+    "or where all agree. They may end above 1 or below 0: too few seeds, not a better network."
 )
 _ABOUT_FEW_FITS = (
     "Runs that fit are counted of those that finished: three of three do not exclude, at 5 %, that 63 % of all runs "
     "would not fit, and five of five, 45 %."
 )
 _ABOUT_BOUNDS = (
-    "Bounds are one-sided, at 95 %, of the mean difference to the reference network over paired seeds, for new seeds "
-    "(Student's t) and new test examples. Nothing is said of single trained networks."
+    "Bounds are one-sided, of the mean difference to the reference network over paired seeds, for new seeds (Student's "
+    "t) and new test examples. Nothing is said of single trained networks."
 )
 _ABOUT_VERDICT = (
-    f"Shown: the score is lower by less than {100 * MARGIN:g} point for the candidate that was named before the runs. "
-    f"Refuted: it is lower by more. Undecided: neither. With fewer than {FEWEST_PAIRS} paired seeds results are "
-    "tabled, not claimed, and a candidate that misses its budget in a run is never shown. Of several candidates, and "
-    "of rows that nobody named, the bounds hold for all together (5 % over their number), and Holm's correction "
-    "decides. Power: how often, with as many seeds and this spread, a true difference of 0 would be shown."
+    f"Shown: the lower bound is above -{100 * MARGIN:g} point, so that the score of the candidate that was named "
+    f"before the runs is lower by less. Refuted: the upper bound is below -{100 * MARGIN:g} point. Undecided: neither.",
+    f"With fewer than {FEWEST_PAIRS} paired seeds, or where runs are missing or do not name the candidate, nothing is "
+    "claimed; a candidate that misses its budget in a run is never shown.",
+    "Bounds of a single candidate are at 95 %. Several candidates of one benchmark, preset and device are corrected "
+    "for by Holm's procedure: each bound has the error at which the procedure compares that candidate, so that bound "
+    "and verdict agree. Verdicts of several benchmarks are not corrected for each other.",
 )
+_ABOUT_EXPLORATORY = (
+    "Exploratory: for each cost the largest reduction among rows that fit in every run and lose less than "
+    f"{100 * MARGIN:g} point on average. The largest of many is large by chance as well. Bounds are at 5 % over the "
+    "number of rows compared."
+)
+_ABOUT_POWER = "Power: how often, with as many seeds and this spread, a true difference of 0 would be shown."
 _ABOUT_HOLM = (
     "Two methods are different where p of the two-sided paired t test over seeds, with Holm's correction for the {}, "
-    "is below 5 %; all others may be equal or not."
+    f"is below 5 %; all others may be equal or not. With fewer than {FEWEST_PAIRS} paired seeds nothing "
+    "is called different."
 )
+_ABOUT_LARGER = "Mind the runs that do not fit: a larger network is easily better."
 _ABOUT_IMPROVEMENT = "Chance to be better: the share of all pairs of runs in which the row's method is better."
 _ABOUT_COSTS = (
     "Costs of runs are in standard trainings of the reference network (MACs x samples), in epochs (passes over the "
@@ -64,23 +77,32 @@ _ABOUT_FIT = (
     "Fits budget: every exact cost is within its target. Fits board: the arena and the network's file, without the "
     "program, are within the board's RAM and flash; unknown where the device's file does not say what the board has."
 )
+_ABOUT_TARGET = (
+    "MLPerf Tiny's target is for the benchmark; the mean score of a row is at or above it or not, whether or not the "
+    "networks fit. A mean at the target does not show that the method reaches it: see the bounds."
+)
 _ABOUT_ENERGY = "Energy is the board's power x latency, not measured."
 
 _TABLE_NOTES = {
     "main": (_ABOUT_INT8, _ABOUT_FIT, _ABOUT_FEW_FITS, _ABOUT_SEEDS, _ABOUT_COSTS),
     "scores": (_ABOUT_SEEDS,),
-    "headline": (_ABOUT_FLOAT, _ABOUT_BOUNDS, _ABOUT_VERDICT),
+    "headline": (_ABOUT_FLOAT, _ABOUT_BOUNDS),
     "noninferiority": (
         _ABOUT_FLOAT,
         _ABOUT_BOUNDS,
         f"Holm's p is that of a score that is not lower by {100 * MARGIN:g} point or more, corrected for all rows of "
-        "the same benchmark, preset and device. The bounds are not corrected.",
+        "the same benchmark, preset and device. The bounds are at 95 % and not corrected.",
     ),
-    "pairs": (_ABOUT_PAIRS, _ABOUT_SEEDS, _ABOUT_HOLM.format("methods at the same budget"), _ABOUT_IMPROVEMENT),
+    "pairs": (
+        *(_ABOUT_PAIRS, _ABOUT_SEEDS, _ABOUT_HOLM.format("methods at the same budget"), _ABOUT_IMPROVEMENT),
+        _ABOUT_LARGER,
+    ),
     "pooled": (
         _ABOUT_PAIRS,
         "Differences are averaged over budgets within each seed, whose runs share their warm-up, and the interval is "
-        "Student's t over these means. Mind the runs that do not fit: a larger network is easily better.",
+        "Student's t over these means. Only seeds that ran at all shared budgets on both sides count; the others are "
+        "left out.",
+        _ABOUT_LARGER,
         _ABOUT_HOLM.format("pairs of methods"),
     ),
     "ablation": (
@@ -106,9 +128,19 @@ _TABLE_NOTES = {
 
 def table_notes(name: str, raw: pd.DataFrame) -> list[str]:
     """The lines below a table: those of its kind, and what its numbers call for."""
-    energy = any(str(column).endswith("/energy") and raw[column].notna().any() for column in raw.columns)
-    lines = [*_TABLE_NOTES.get(name, ()), _ABOUT_ENERGY if energy else "", extrapolation_note(raw)]
-    return [line for line in lines if line]
+    lines = [*_TABLE_NOTES.get(name, ())]
+    if name == "headline":
+        lines += [*_headline_notes(raw["verdict"] == EXPLORATORY), _ABOUT_POWER]
+    if "quality_target" in raw and raw["quality_target"].notna().any():
+        lines.append(_ABOUT_TARGET)
+    if any(str(column).endswith("/energy") and raw[column].notna().any() for column in raw.columns):
+        lines.append(_ABOUT_ENERGY)
+    return [line for line in (*lines, extrapolation_note(raw)) if line]
+
+
+def _headline_notes(exploratory: pd.Series) -> list[str]:
+    """What the verdicts on candidates mean, and what rows that nobody named do not, where there are any."""
+    return [*(() if exploratory.all() else _ABOUT_VERDICT), *([_ABOUT_EXPLORATORY] if exploratory.any() else [])]
 
 
 class ReportTable(NamedTuple):
@@ -130,7 +162,7 @@ def build_tables(df: pd.DataFrame, store: Store, published: Sequence[PublishedNu
     main, tests = main_table(df), noninferiority_table(df, store)
     tables: list[tuple[str, pd.DataFrame, Callable[[pd.DataFrame], pd.DataFrame]]] = [
         ("main", main, format_main_table),
-        ("headline", headline_table(df, tests), format_headline_table),
+        ("headline", headline_table(df, tests, unrecorded_plans(store, df["id"])), format_headline_table),
         ("summary", summary_table(df), format_summary_table),
         ("ablation", ablation_table(df, main), format_ablation_table),
         ("pairs", pairs_table(df, main), format_pairs_table),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from suite.report.grouping import GROUP, MethodVariant
 from suite.report.statistics.comparison import MethodRuns, runs_by_group
-from suite.report.statistics.intervals import ERROR, holm, mean_interval, paired_p
+from suite.report.statistics.intervals import ERROR, FEWEST_PAIRS, holm, mean_interval, paired_p
 from suite.report.tables.text import format_p, format_points, numeric_rows
 
 DIFFERENCE_COLUMNS = ["difference", "difference_low", "difference_high", "p", "p_holm", "different"]
@@ -26,12 +26,16 @@ def runs_by_budget(df: pd.DataFrame) -> dict[Budget, dict[MethodVariant, MethodR
 
 
 def compare_runs(budget: Budget, method: MethodRuns, other: MethodRuns) -> dict[str, Any]:
-    """A row for `add_tests`, which has the differences over paired seeds in `_by_seed`."""
+    """A row for `add_tests`, which has the differences over paired seeds in `_by_seed`; `fits` and `against_fits` are
+    the runs of these seeds that meet every constraint ("4/5").
+    """
     ours, theirs = method.paired(other)
     row: dict[str, Any] = dict(zip(GROUP, (*budget, method.method), strict=True))
     return row | {
         "against": other.method,
         "pairs": len(ours.seeds),
+        "fits": ours.fits,
+        "against_fits": theirs.fits,
         "_by_seed": np.subtract(ours.scores, theirs.scores),
     }
 
@@ -41,16 +45,19 @@ def add_tests(rows: list[dict[str, Any]], columns: list[str], block: list[str]) 
 
     Columns: `difference` with the bounds of Student's t interval at 95 %, `p` of the two-sided paired t test, `p_holm`
     adjusted for the number of tests among rows that agree in the columns `block`, and `different`, whether that is
-    below 5 %. A row without `_by_seed`, as that of the method compared with, has none of these.
+    below 5 % and there are at least `FEWEST_PAIRS` differences. A row without `_by_seed`, as that of the method
+    compared with, has none of these.
     """
+    enough = []
     for row in rows:
         by_seed = row.pop("_by_seed", ())
         mean = mean_interval(by_seed)
         row |= {"difference": mean.mean, "difference_low": mean.low, "difference_high": mean.high}
         row |= {"p": paired_p(by_seed)}
+        enough.append(len(by_seed) >= FEWEST_PAIRS)
     table = pd.DataFrame(rows, columns=columns)
     table["p_holm"] = table.groupby(block)["p"].transform(holm).astype(float)
-    table["different"] = table["p_holm"] < ERROR
+    table["different"] = (table["p_holm"] < ERROR) & np.array(enough, dtype=bool)
     return table
 
 
@@ -58,4 +65,5 @@ def add_difference_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` the `DIFFERENCE_COLUMNS` of `table`."""
     bounds = numeric_rows(table, "difference", "difference_low", "difference_high")
     out["difference, points [95%]"] = [format_points(*row) for row in bounds]
-    out["p, Holm"] = [format_p(p) + (": different" if p < ERROR else "") for p in table["p_holm"]]
+    tests = zip(table["p_holm"], table["different"], strict=True)
+    out["p, Holm"] = [format_p(p) + (": different" if different else "") for p, different in tests]

@@ -1,18 +1,23 @@
 """The headline: what one method, named before anything ran, saves, and whether its score is shown not to suffer."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
+from suite.records.plan_note import PlanNote
 from suite.report.grouping import GROUP, SETTING, natural_key
-from suite.report.statistics.intervals import ERROR, holm
+from suite.report.statistics.intervals import ERROR, FEWEST_PAIRS, holm_errors
 from suite.report.statistics.noninferiority import MARGIN
+from suite.report.tables.candidates import PlannedRuns, named_candidates
 from suite.report.tables.markup import MISSING
 from suite.report.tables.noninferiority import add_reduction_columns, paired_difference_of
 from suite.report.tables.text import (
     FITS_BUDGET,
+    format_count,
     format_fits,
     format_number,
     format_percent,
@@ -20,99 +25,118 @@ from suite.report.tables.text import (
     leading_columns,
 )
 
-FEWEST_PAIRS = 5
-"""Paired seeds below which nothing is claimed."""
-
 SHOWN = "shown"
 REFUTED = "refuted"
 UNDECIDED = "undecided"
 EXPLORATORY = "exploratory, not named beforehand"
-NOT_RUN = "no finished run, or no reference network, to compare"
+NOT_RUN = "not yet run"
+_WHY_NOT_RUN = "no run of it has finished, or none of the reference network"
 
 _NUMBERS = ["score", "fits", "against", "difference", "low", "high", "half_width", "pairs", "examples", "power"]
 
 
-def headline_table(df: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+def headline_table(df: pd.DataFrame, tests: pd.DataFrame, unrecorded: Sequence[PlanNote] = ()) -> pd.DataFrame:
     """The named candidates of each benchmark, preset and device, or without any the largest reductions.
 
-    `tests` is the `noninferiority_table` of `df`. Columns: those of GROUP with `method` as text, `verdict`, `largest`
-    (the metrics of which an exploratory row is the largest reduction), the columns of `tests`, where `low` and `high`
-    are one-sided bounds at 5 % over `compared`, the number of rows they are corrected for, `half_width`, and `power`
-    (the share of cases in which a true difference of 0 would be shown with as many seeds and this spread).
+    `tests` is the `noninferiority_table` of `df`, `unrecorded` are the `unrecorded_plans` of its store. Columns: those
+    of GROUP with `method` as text, `verdict`, `largest` (the metrics of which an exploratory row is the largest
+    reduction), the columns of `tests`, where `low` and `high` are one-sided bounds corrected for `compared` rows,
+    `half_width` (from the difference to the lower bound), and `power` (the share of cases in which a true difference of
+    0 would be shown with as many seeds and this spread).
 
-    Verdict: "shown" where the p of non-inferiority at a margin of one point, with Holm's correction over the
-    candidates, is below 5 %, "refuted" where that of the opposite is, else "undecided"; "tabled, 3 seeds" with fewer
-    than `FEWEST_PAIRS`, and "does not fit: 3/5" where a run misses its budget, whatever the score.
+    Verdict on a candidate: "shown" where the lower bound is above minus one point, "refuted" where the upper bound is
+    below it, else "undecided". Each bound has the error at which Holm's procedure over the candidates compares its p
+    (`holm_errors`), so that bound and Holm's decision are the same. Before any of these:
+
+    - "named after the fact: 5 of 6 runs": so many of its runs do not name it;
+    - "incomplete: 5 of 7 runs", or "reference incomplete: 4 of 5 runs": so many finished of those planned;
+    - "does not fit: 3/5": a run misses its budget, so that nothing is shown whatever the score;
+    - "tabled, 3 seeds": fewer pairs than `FEWEST_PAIRS`.
     """
     metrics = [f"reduction_percent/{metric}" for metric in by_metric(tests, "reduction_percent")]
     rows: list[dict[str, Any]] = []
-    by_setting = dict(iter(tests.groupby(SETTING)))
+    by_setting, planned = dict(iter(tests.groupby(SETTING))), PlannedRuns(df, unrecorded)
     settings = sorted(df.groupby(SETTING), key=lambda item: [natural_key(str(part)) for part in item[0]])
     for setting, runs in settings:
         own = by_setting.get(setting, tests.head(0))
-        named = _named_candidates(runs)
-        found = _judge_candidates(own, named) if named else _largest_reductions(own)
+        named = named_candidates(runs)
+        found = _judge_candidates(own, named, planned) if named else _largest_reductions(own)
         rows += [dict(zip(SETTING, setting, strict=True)) | row for row in found]
     return pd.DataFrame(
         rows, columns=[*GROUP, "verdict", "largest", "compared", *_NUMBERS, "why", *metrics, "extrapolated"]
     )
 
 
-def _named_candidates(runs: pd.DataFrame) -> list[tuple[str, str]]:
-    """The distinct (method, budget) that the runs name; the budget is "" where every one is meant."""
-    columns = ["headline/candidate", "headline/budget"]
-    named = runs.loc[runs[columns[0]] != "", columns].drop_duplicates()
-    return sorted((str(method), str(budget)) for method, budget in named.to_numpy().tolist())
-
-
-def _judge_candidates(tests: pd.DataFrame, named: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """A row per candidate, corrected for their number; a named one without a row in `tests` says so."""
+def _judge_candidates(
+    tests: pd.DataFrame, named: Sequence[tuple[str, str]], planned: PlannedRuns
+) -> list[dict[str, Any]]:
+    """A row per candidate, corrected for their number, those without a row in `tests` included."""
     labels = tests["method"].map(str)
     chosen = [(labels == method) & ((tests["budget"] == budget) | (budget == "")) for method, budget in named]
     candidates = tests[np.logical_or.reduce(chosen)]
-    shown, refuted = holm(candidates["p"]), holm(1 - candidates["p"])
-    rows = [
-        _adjusted_row(row, len(candidates)) | {"verdict": _verdict(row, p, q)}
-        for (_, row), p, q in zip(candidates.iterrows(), shown, refuted, strict=True)
-    ]
     absent = [pair for pair, members in zip(named, chosen, strict=True) if not members.any()]
-    nothing = {"verdict": NOT_RUN, "fits": "0/0"} | dict.fromkeys(("largest", "why", "extrapolated"), "")
+    p = np.array([*candidates["p"], *[math.nan] * len(absent)], dtype=float)
+    # What is not tested is not rejected, but counts: the other bounds do not change when it is.
+    shown, refuted = (holm_errors(np.nan_to_num(side, nan=1.0)) for side in (p, 1 - p))
+    rows = []
+    for (_, row), *errors in zip(candidates.iterrows(), shown, refuted, strict=False):
+        adjusted = _adjusted_row(row, *errors) | {"compared": len(p)}
+        rows.append(adjusted | {"verdict": _incomplete(row, planned) or _verdict(adjusted)})
+    nothing = {"verdict": NOT_RUN, "fits": "0/0", "why": _WHY_NOT_RUN, "compared": len(p)}
+    nothing |= dict.fromkeys(("largest", "extrapolated"), "")
     return rows + [{"method": method, "budget": budget or "any", **nothing} for method, budget in absent]
 
 
-def _verdict(row: pd.Series, shown: float, refuted: float) -> str:
-    """What may be said of a candidate with these adjusted p of non-inferiority and of its opposite."""
+def _incomplete(row: pd.Series, planned: PlannedRuns) -> str:
+    """Why a candidate is not judged though it ran, or "": it was not named beforehand, or runs are missing."""
+    own = planned.count(tuple(row[GROUP]))
+    if own.unnamed:
+        return f"named after the fact: {own.unnamed} of {own.recorded} runs"
+    if own.finished < own.planned:
+        return f"incomplete: {own.finished} of {own.planned} runs"
+    budgets = {row["budget"], row["against_budget"]}
+    references = [planned.count((*row[SETTING], budget, row["against"])) for budget in budgets]
+    finished, all_of_them = sum(count.finished for count in references), sum(count.planned for count in references)
+    return f"reference incomplete: {finished} of {all_of_them} runs" if finished < all_of_them else ""
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    """What the bounds of a candidate say of its score."""
     fit, ran = row["fits"].split("/")
     if fit != ran:
         return f"does not fit: {row['fits']}"
     if row["pairs"] < FEWEST_PAIRS:
-        return f"tabled, {row['pairs']} seeds"
-    return SHOWN if shown < ERROR else REFUTED if refuted < ERROR else UNDECIDED
+        return f"tabled, {format_count(row['pairs'], 'seed')}"
+    return SHOWN if row["low"] > -MARGIN else REFUTED if row["high"] < -MARGIN else UNDECIDED
 
 
 def _largest_reductions(tests: pd.DataFrame) -> list[dict[str, Any]]:
     """For each metric the row with the largest reduction, among rows that fit in all runs and lose less than the margin
-    on average; one whose adjusted bound is above the margin comes before any other.
+    on average; one whose lower bound is above the margin comes before any other.
     """
-    rows: dict[Any, dict[str, Any]] = {}
+    error = ERROR / max(1, len(tests))
     fits = [fit == ran for fit, ran in tests["fits"].str.split("/")]
-    tested = tests.assign(_shown=tests["p_holm"] < ERROR)
-    eligible = tested[np.array(fits, dtype=bool) & (tests["difference"] > -MARGIN)]
-    for metric in by_metric(eligible, "reduction_percent"):
+    eligible = [
+        _adjusted_row(row, error, error) | {"verdict": EXPLORATORY, "compared": len(tests)}
+        for _, row in tests[np.array(fits, dtype=bool) & (tests["difference"] > -MARGIN)].iterrows()
+    ]
+    listed: list[dict[str, Any]] = []
+    for metric in by_metric(tests, "reduction_percent"):
         column = f"reduction_percent/{metric}"
-        reduced = eligible[eligible[column] > 0]
-        for at, row in reduced.sort_values(["_shown", column], ascending=False, kind="stable").head(1).iterrows():
-            entry = rows.setdefault(at, _adjusted_row(row, len(tests)) | {"verdict": EXPLORATORY})
-            entry["largest"] = f"{entry['largest']}, {metric}".removeprefix(", ")
-    return list(rows.values())
+        reduced = [row for row in eligible if row[column] > 0]
+        if reduced:
+            largest = max(reduced, key=lambda row: (row["low"] > -MARGIN, row[column]))
+            largest["largest"] = f"{largest['largest']}, {metric}".removeprefix(", ")
+            listed += [] if any(row is largest for row in listed) else [largest]
+    return listed
 
 
-def _adjusted_row(row: pd.Series, compared: int) -> dict[str, Any]:
-    """A row of the tests with bounds that hold for `compared` rows together, and its power at that error."""
-    test, error = paired_difference_of(row), ERROR / compared
-    half = test.half_width(error)
-    bounds: dict[str, Any] = {"low": test.difference - half, "high": test.difference + half, "half_width": half}
-    bounds |= {"largest": "", "compared": compared, "power": test.power(error=error)}
+def _adjusted_row(row: pd.Series, error_low: float, error_high: float) -> dict[str, Any]:
+    """A row of the tests with a lower and an upper bound at these errors, and its power at that of the lower one."""
+    test = paired_difference_of(row)
+    half = test.half_width(error_low)
+    bounds: dict[str, Any] = {"low": test.difference - half, "high": test.difference + test.half_width(error_high)}
+    bounds |= {"half_width": half, "largest": "", "power": test.power(error=error_low)}
     return {str(column): value for column, value in row.items()} | bounds | {"method": str(row["method"])}
 
 
@@ -124,8 +148,8 @@ def format_headline_table(table: pd.DataFrame) -> pd.DataFrame:
     add_reduction_columns(out, table)
     out[FITS_BUDGET] = format_fits(table)
     out["float score"] = [format_number(v, 3) for v in table["score"]]
-    out["difference, points"] = [format_points(v) for v in table["difference"]]
-    out["lower bound"] = [format_points(v) for v in table["low"]]
+    for column, heading in (("difference", "difference, points"), ("low", "lower bound"), ("high", "upper bound")):
+        out[heading] = [format_points(v) for v in table[column]]
     out["half-width"] = [format_number(100 * v) for v in table["half_width"]]
     out["seeds"] = [format_number(v, 0) for v in table["pairs"]]
     out["power, %"] = [format_percent(100 * v) for v in table["power"]]

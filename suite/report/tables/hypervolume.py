@@ -24,7 +24,8 @@ def hypervolume_table(df: pd.DataFrame) -> pd.DataFrame:
     Columns: benchmark, preset, device, `metrics` (those budgeted, "weights + latency"; the axes besides the score),
     method, seed, `hypervolume` (see there), `runs` (budgets tried and finished), `feasible` (those that met every
     constraint; the others count as nothing) and `trainings` (full, of all of these runs, in standard trainings).
-    Fronts of fewer than `FEWEST_BUDGETS` budgets are left out, and so are rows without a chance score (records of
+    Fronts of fewer than `FEWEST_BUDGETS` budgets are left out, and so are seeds that miss a budget which other seeds of
+    the method ran at (a front of fewer points is smaller for that alone), rows without a chance score (records of
     benchmarks that state none) and runs without a budget.
     """
     limits = by_metric(df, "target")
@@ -43,10 +44,11 @@ def _hypervolumes(metrics: Sequence[str], runs: pd.DataFrame) -> list[dict[str, 
     axes = runs[["score", *(f"relative/{metric}" for metric in metrics)]].to_numpy(dtype=float)
     feasible, chance = runs["feasible"].to_numpy(dtype=bool), runs["chance"].to_numpy(dtype=float)
     trainings, budgets = runs["trainings"].to_numpy(dtype=float), runs["budget"].to_numpy()
+    of_method = runs.groupby(_GROUP[:-1])["budget"].transform("nunique").to_numpy()
     rows: list[dict[str, Any]] = []
     for key, members in runs.groupby(_GROUP).indices.items():  # a frame for each group would take ten times as long
         at = np.asarray(members)
-        if len(set(budgets[at])) < FEWEST_BUDGETS:
+        if len(set(budgets[at])) < max(FEWEST_BUDGETS, of_method[at[0]]):
             continue
         fits = at[feasible[at]]
         rows.append(

@@ -114,7 +114,8 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
         out[f"{int8_score_label(name)} [95%]"] = format_int8_scores(table)
     if table["quality_target"].notna().any():
         marks = zip(table["meets_target"], table["quality_target"], strict=True)
-        out["meets target"] = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
+        cells = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
+        out["mean at or above MLPerf's target"] = cells
     out[FITS_BUDGET] = format_fits(table)
     out["fits board"] = [text or MISSING for text in table["board_fits"]]
     out["seeds"] = table["seeds"].astype(str)

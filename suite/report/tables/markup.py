@@ -1,5 +1,6 @@
 """Tables as CSV, Markdown and LaTeX."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -8,12 +9,9 @@ import pandas as pd
 MISSING = "\u2013"
 """What stands where there is no number."""
 
-_TEXT_COLUMNS = {
-    *("benchmark", "preset", "device", "budget", "method", "metrics", "score", "cost", "id", "status", "error"),
-    *("whose", "network", "conditions", "source", "reliability", "against", "benchmarks", "1 is"),
-    *("non-inferior", "why not", "larger, but not shown"),
-}
-"""Columns of text, aligned to the left."""
+_NUMBER = re.compile(r"[<>+-]?\d[\d.,]*(e[+-]?\d+)?(?!\w)")
+_LONGEST_NUMBER = 32
+"""Characters of a number with its bounds or unit; a longer cell is a text that begins with a number."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -36,6 +34,12 @@ _LATEX = {
 }
 
 
+def is_numeric(cells: Sequence[str]) -> bool:
+    """Whether the cells of a column are numbers, with their bounds or units: "0.84 [0.80, 0.90]", "3/3", "18.9 kB"."""
+    filled = [cell for cell in cells if cell not in ("", MISSING)]
+    return all(_NUMBER.match(cell) and len(cell) <= _LONGEST_NUMBER for cell in filled)
+
+
 def to_csv(table: pd.DataFrame) -> str:
     """Raw numbers at full precision."""
     return table.to_csv(index=False, lineterminator="\n")
@@ -54,7 +58,7 @@ def to_latex(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> s
 
     It needs no other package, and no fonts but those of pdflatex.
     """
-    sides = "".join("l" if column in _TEXT_COLUMNS else "r" for column in table.columns)
+    sides = "".join("r" if is_numeric([str(cell) for cell in table[column]]) else "l" for column in table.columns)
     head, *rows = (_latex_row([str(c) for c in line]) for line in [list(table.columns), *table.to_numpy().tolist()])
     start = rf"\begin{{tabular}}{{{sides}}}"
     comment = [f"% {note}".replace("\n", " ")] if note else []

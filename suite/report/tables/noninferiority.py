@@ -36,12 +36,12 @@ ERRORS = ["difference", "seed_error", "example_error", "pairs", "examples"]
 def noninferiority_table(df: pd.DataFrame, store: Store) -> pd.DataFrame:
     """Each method and budget against the reference network of the same benchmark, preset and device.
 
-    Columns: those of GROUP, `score` (mean over seeds), `fits` ("5/5"), `against` (the method that trained the reference
-    network, from the same budget where it has run there), `difference`, `seed_error`, `example_error`, `pairs` and
-    `examples` (a `PairedDifference`), `low` and `high` (its one-sided 95 % bounds over new seeds and new test
-    examples), `p` (that it is not above minus one point), `p_holm` (adjusted for all rows of the setting), `why` there
-    are no bounds, `reduction_percent/<metric>` (mean cost against the reference network's), and `extrapolated` (why one
-    of the two latencies is, "" where none is).
+    Columns: those of GROUP, `score` (mean over seeds), `fits` ("5/5"), `against` and `against_budget` (the method that
+    trained the reference network, and the budget: the same where it has run there), `difference`, `seed_error`,
+    `example_error`, `pairs` and `examples` (a `PairedDifference`), `low` and `high` (its one-sided 95 % bounds over new
+    seeds and new test examples), `p` (that it is not above minus one point), `p_holm` (adjusted for all rows of the
+    setting), `why` there are no bounds, `reduction_percent/<metric>` (mean cost against the reference network's), and
+    `extrapolated` (why one of the two latencies is, "" where none is).
     """
     comparer, groups = Comparer(store), runs_by_group(df)
     metrics = [m for m in by_metric(df, "relative") if m in REDUCED_METRICS]
@@ -57,11 +57,11 @@ def noninferiority_table(df: pd.DataFrame, store: Store) -> pd.DataFrame:
             continue
         row: dict[str, Any] = dict(zip(GROUP, group, strict=True)) | {"score": np.mean(runs.scores)}
         row["fits"] = fitting[group]
-        row |= _compare_with_reference(runs, groups[reference], comparer)
+        row |= {"against_budget": reference[3]} | _compare_with_reference(runs, groups[reference], comparer)
         for m in metrics:
             row[f"reduction_percent/{m}"] = round(100 * (1 - costs[group][f"relative/{m}"]), 9)
         rows.append(row | {"extrapolated": join_reasons([reasons[group], reasons[reference]])})
-    columns = [*GROUP, "score", "fits", "against", *ERRORS, "low", "high", "p", "p_holm", "why"]
+    columns = [*GROUP, "score", "fits", "against", "against_budget", *ERRORS, "low", "high", "p", "p_holm", "why"]
     table = pd.DataFrame(rows, columns=[*columns, *(f"reduction_percent/{m}" for m in metrics), "extrapolated"])
     table["p_holm"] = table.groupby(SETTING)["p"].transform(holm).astype(float)
     return sort_by_setting(table)
@@ -106,7 +106,7 @@ def _compare_with_reference(method: MethodRuns, reference: MethodRuns, comparer:
     half = found.half_width()
     row |= {name: getattr(found, name) for name in ERRORS}
     row |= {"low": found.difference - half, "high": found.difference + half, "p": found.p_above(MARGIN)}
-    return row | {"why": "a single seed has no bounds" if found.pairs == 1 else ""}
+    return row | {"why": found.why_not}
 
 
 def format_noninferiority_table(table: pd.DataFrame) -> pd.DataFrame:

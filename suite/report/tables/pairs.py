@@ -1,50 +1,107 @@
-"""Every method against our search at the same budget, paired by seed."""
+"""Every method against DUCCIO with the same projection at the same budget, paired by seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from suite.report.grouping import GROUP, plain_variant
+from suite.report.grouping import (
+    GROUP,
+    PROJECTED_METHOD,
+    PUBLISHED_METHOD,
+    MethodVariant,
+    plain_variant,
+    projection_of,
+)
 from suite.report.statistics.intervals import probability_of_improvement
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
+    Budget,
     add_difference_columns,
     add_tests,
     compare_runs,
     runs_by_budget,
 )
 from suite.report.tables.ordering import sort_as_main_table
-from suite.report.tables.text import format_number, leading_columns, numeric_rows
+from suite.report.tables.text import FITS_BUDGET, format_number, leading_columns, numeric_rows
 
-COMPARED_WITH = ("duccio_projected", "duccio")
-"""The methods that all others are compared with: the first of these that ran at the budget."""
+Projection = str | None
+"""Value of a method's option `projection`; None for a method that has no such option."""
+
+_PREFERENCE: tuple[Projection, ...] = ("refill", "none")
 
 
-def pairs_table(df: pd.DataFrame, main: pd.DataFrame, compared_with: Sequence[str] = COMPARED_WITH) -> pd.DataFrame:
-    """Every method against one other, at the same benchmark, preset, device and budget.
+def pairs_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
+    """Every method against DUCCIO, at the same benchmark, preset, device and budget.
 
-    `main` is the `main_table` of `df` and gives the order. Columns: GROUP, `against`, `pairs` (seeds on both sides),
-    `score` and `against_score` (means over all runs), the `DIFFERENCE_COLUMNS` (see `add_tests`; differences are
-    positive where the row's method is better, Holm's correction is over the methods at one budget) and `improvement`
-    (share of all pairs of runs in which the row's method is better). Variants of the method that is compared with are
-    in `ablation_table`.
+    `main` is the `main_table` of `df` and gives the order. A method is compared with DUCCIO of the same `projection`:
+    `duccio_projected`, or "duccio (projection=refill)", for refill, `duccio` for none. Where that did not run, and for
+    methods without such an option, it is the first that ran of `duccio_projected`, "duccio (projection=refill)" and
+    `duccio`. Of DUCCIO itself there is one row, of `duccio` against `duccio_projected`; its variants are in
+    `ablation_table`.
+
+    Columns: GROUP, `against`, `pairs` (seeds on both sides), `score` and `against_score` (means over all runs), the
+    `DIFFERENCE_COLUMNS` (see `add_tests`; differences are positive where the row's method is better, Holm's correction
+    is over the methods at one budget), `improvement` (share of all pairs of runs in which the row's method is better),
+    `fits` and `against_fits` ("5/5": the runs of these seeds that meet every constraint).
     """
+    projections = _projections(df)
     rows: list[dict[str, Any]] = []
     for budget, methods in runs_by_budget(df).items():
-        names = {method.method for method in methods}
-        name = next((name for name in compared_with if name in names), None)
-        if name is None:
-            continue
-        other = methods[plain_variant(method for method in methods if method.method == name)]
+        comparators = _comparators({method: projections[budget, method] for method in methods})
         for method, runs in methods.items():
-            if method.method != name:
-                row = compare_runs(budget, runs, other)
-                row |= {"score": np.mean(runs.scores), "against_score": np.mean(other.scores)}
-                rows.append(row | {"improvement": probability_of_improvement(runs.scores, other.scores)})
-    columns = [*GROUP, "against", "pairs", "score", "against_score", *DIFFERENCE_COLUMNS, "improvement"]
-    return sort_as_main_table(add_tests(rows, columns, GROUP[:4]), main)
+            against = _choose_comparator(method, projections[budget, method], comparators)
+            if against is None:
+                continue
+            other = methods[against]
+            row = compare_runs(budget, runs, other)
+            row |= {"score": np.mean(runs.scores), "against_score": np.mean(other.scores)}
+            rows.append(row | {"improvement": probability_of_improvement(runs.scores, other.scores)})
+    columns = [*GROUP, "against", "pairs", "score", "against_score", *DIFFERENCE_COLUMNS]
+    return sort_as_main_table(add_tests(rows, [*columns, "improvement", "fits", "against_fits"], GROUP[:4]), main)
+
+
+def _projections(df: pd.DataFrame) -> dict[tuple[Budget, MethodVariant], Projection]:
+    """The option `projection` of each method at each budget."""
+    first = df.drop_duplicates(GROUP)
+    keys, options = first[GROUP].to_numpy().tolist(), first["options"]
+    return {(tuple(budget), method): projection_of(text) for (*budget, method), text in zip(keys, options, strict=True)}
+
+
+def _comparators(projections: Mapping[MethodVariant, Projection]) -> dict[Projection, MethodVariant]:
+    """Projection -> DUCCIO with it, the preferred one first, among the methods that ran at one budget.
+
+    These are the default of each name, or its variant that is nearest to that, and of `duccio` those that differ from
+    it in `projection` alone; all other variants are an ablation's.
+    """
+    projected = [method for method in projections if method.method == PROJECTED_METHOD]
+    published = [method for method in projections if method.method == PUBLISHED_METHOD]
+    nearest = [plain_variant(projected)] if projected else []
+    if published:
+        plain = plain_variant(published).without_projection
+        alike = [method for method in published if method.without_projection == plain]
+        nearest += sorted(alike, key=lambda method: _rank(projections[method]))
+    comparators: dict[Projection, MethodVariant] = {}
+    for method in nearest:
+        comparators.setdefault(projections[method], method)
+    return comparators
+
+
+def _rank(projection: Projection) -> int:
+    return _PREFERENCE.index(projection) if projection in _PREFERENCE else len(_PREFERENCE)
+
+
+def _choose_comparator(
+    method: MethodVariant, projection: Projection, comparators: Mapping[Projection, MethodVariant]
+) -> MethodVariant | None:
+    """What a method is compared with; None where nothing ran, or for a variant of DUCCIO."""
+    first = next(iter(comparators.values()), None)
+    if method.method == PROJECTED_METHOD or first is None:
+        return None
+    if method.method == PUBLISHED_METHOD:
+        return first if first.method == PROJECTED_METHOD and method == comparators.get("none") else None
+    return first if projection is None else comparators.get(projection, first)
 
 
 def format_pairs_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -56,4 +113,5 @@ def format_pairs_table(table: pd.DataFrame) -> pd.DataFrame:
     add_difference_columns(out, table)
     out["chance to be better"] = [format_number(chance) for chance in table["improvement"]]
     out["seeds"] = table["pairs"].astype(str)
+    out[FITS_BUDGET], out[f"against {FITS_BUDGET}"] = table["fits"], table["against_fits"]
     return out
