@@ -3,7 +3,7 @@
 import pandas as pd
 
 HEAD = (
-    "| budget | method | float test accuracy [range] | fits budget | of each limit | cost |",
+    "| budget | method | float test accuracy [95 %] | fits budget | of each limit | cost |",
     "|---|---|---|---|---|---|",
 )
 
