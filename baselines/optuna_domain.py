@@ -44,10 +44,11 @@ class Subnetwork:
 
     def estimate_final_macs(self, budget: Budget, projection: str) -> float:
         """Forward MACs after a projection by importance before the training; exact where nothing is given back."""
-        network, groups = self.space.network, self.space.groups
-        importance = channel_importance(self.whole, network, groups)
-        projected = project(self.space, budget, self.open_channels, importance, projection)
-        return self.space.exact(count_open(projected.open_channels), ["macs"])["macs"]
+        open_channels = self.open_channels
+        if projection == "refill":
+            importance = channel_importance(self.whole, self.space.network, self.space.groups)
+            open_channels = project(self.space, budget, open_channels, importance, projection).open_channels
+        return self.space.exact(count_open(open_channels), ["macs"])["macs"]
 
     def project(self, trained: nn.Module, budget: Budget, projection: str) -> ProjectedNetwork:
         """`trained`, the network after a training, projected: what refill gives back has the larger one's weights."""
