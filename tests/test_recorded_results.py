@@ -51,6 +51,31 @@ def test_committed_tables_and_figures_come_out_the_same(name: str, tmp_path: Pat
             assert (tmp_path / name / "report" / path).read_bytes() == (committed / path).read_bytes(), path
 
 
+class TestHeadline:
+    """What results/README.md says of the recorded headline, in words, is what its tables say."""
+
+    TABLES = RESULTS / "headline" / "report" / "tables"
+
+    def test_the_candidate_was_named_and_its_claim_is_development(self) -> None:
+        (row,) = pd.read_csv(self.TABLES / "headline.csv").to_dict("records")
+        assert (row["method"], row["budget"]) == ("duccio_projected", "weights 27000B + macs 3.42M")
+        assert (row["verdict"], row["fits"], row["pairs"]) == ("shown", "5/5", 5)
+        assert "- Development: " in (self.TABLES / "headline.md").read_text()
+        claim = {"candidate": row["method"], "budget": row["budget"]}
+        assert all(record.headline == claim for record in Store(RESULTS, "headline").records())
+
+    def test_the_papers_method_fits_in_no_run(self) -> None:
+        runs = pd.read_csv(self.TABLES / "runs.csv")
+        assert len(runs) == 50
+        assert not runs[runs["method"] == "duccio"]["feasible"].any()
+
+    def test_a_law_without_a_search_cannot_be_told_apart_from_the_candidate(self) -> None:
+        pairs = pd.read_csv(self.TABLES / "pairs.csv")
+        rows = pairs[(pairs["method"] == "two_budget_scaling") & (pairs["against"] == "duccio_projected")]
+        assert len(rows) == 2
+        assert (rows["p_holm"] > 0.05).all()
+
+
 class TestReadme:
     TEXT = (ROOT / "README.md").read_text()
 

@@ -143,6 +143,16 @@ def test_a_projection_does_not_exceed_the_limit_nor_starve_a_network(seed: int, 
     assert set(epochs["refill"]) == set(epochs["none"]) == {2}, "all as long as the recipe says"
 
 
+def test_fine_tuning_leaves_room_for_the_harness_own_pass_of_every_network(tmp_path: Path) -> None:
+    of, _ = task(tmp_path)
+    macs = [1e5, 3e5]
+    each = sum(3 * m * len(of.train) + m * len(of.validation) for m in macs)
+    passes = sum(m * len(of.validation) for m in macs)
+    for room, epochs in ((2 * each + passes, 2), (2 * each + 0.9 * passes, 1), (0.5 * each, 0), (9 * each, 4)):
+        limit = (room + 1) / of.standard_macs
+        assert TrialBudget(of, Meter(of.standard_macs), limit, 1, 4, 2).affordable_finetuning(macs) == epochs
+
+
 class TestTrouble:
     """What goes wrong in a trial stays in it."""
 

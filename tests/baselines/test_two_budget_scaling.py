@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tasks import plan, task
 from torch import nn
 
-from baselines.two_budget_scaling import BETAS, TwoBudgetScaling, law_widths, two_budget_widths
+from baselines.two_budget_scaling import BETAS, TwoBudgetScaling, largest_law_widths, law_widths, two_budget_widths
 from baselines.width_scaling import largest_scaled_widths
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
@@ -50,6 +50,15 @@ def test_golden_widths_of_resnet8(shares: dict[str, float], widths: list[int]) -
     assert [found[i] for i in RESNET8.free] == widths
     assert min(_shares(RESNET8, budget, found).values()) > 0.9
     assert min(_shares(RESNET8, budget, largest_scaled_widths(RESNET8, budget)).values()) < 0.55
+
+
+def test_of_equally_good_exponents_the_one_closest_to_uniform_is_taken() -> None:
+    budget = _budget(RESNET8, weights=0.4, macs=0.9)
+    by_beta = {beta: widths for beta in BETAS if (widths := largest_law_widths(RESNET8, budget, beta))}
+    least = {beta: min(_shares(RESNET8, budget, widths).values()) for beta, widths in by_beta.items()}
+    equal = [beta for beta, share in least.items() if share > max(least.values()) - 0.01]
+    assert len({by_beta[beta] for beta in equal}) > 1, "several must be as good for this test to say anything"
+    assert two_budget_widths(RESNET8, budget) == by_beta[min(equal, key=abs)]
 
 
 def test_early_layers_of_mobilenet_are_kept_where_macs_are_left() -> None:

@@ -223,3 +223,26 @@ def test_strengths_that_do_not_match_limits_or_space_are_refused_before_training
     of, made = task(tmp_path, *BUDGET, "space=choices", nodes=strengths)
     with pytest.raises(ValueError, match="needs space=masks"):
         Duccio(penalty=PenaltyRule(strength="scripts")).check(of, made.budget)
+
+
+@pytest.mark.parametrize(
+    ("options", "feasible_first"),
+    [
+        ({}, False),
+        ({"checkpoint": "feasible"}, True),
+        ({"projection": "repair"}, True),
+        ({"projection": "refill", "checkpoint": "late"}, False),
+    ],
+)
+def test_the_checkpoint_rule_is_the_papers_unless_the_network_is_projected(
+    options: dict[str, str], feasible_first: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import suite.dnas.duccio as module
+
+    rules = []
+    original = module.make_objective
+    monkeypatch.setattr(
+        module, "make_objective", lambda *a, **k: rules.append(k["feasible_first"]) or original(*a, **k)
+    )
+    _search(tmp_path, Duccio(**options), *BUDGET, "recipe.epochs=1")
+    assert rules == [feasible_first]

@@ -81,6 +81,12 @@ _ABOUT_TARGET = (
     "MLPerf Tiny's target is for the benchmark; the mean score of a row is at or above it or not, whether or not the "
     "networks fit. A mean at the target does not show that the method reaches it: see the bounds."
 )
+DEVELOPMENT_PRESETS = ("smoke", "brief", "short")
+"""Presets whose trainings were never shown to be converged."""
+
+_ABOUT_DEVELOPMENT = (
+    "Development: trainings at preset {} were not shown to be converged; longer ones may rank methods otherwise."
+)
 _ABOUT_ENERGY = "Energy is the board's power x latency, not measured."
 
 _TABLE_NOTES = {
@@ -126,16 +132,28 @@ _TABLE_NOTES = {
 """Name of a table -> the lines below it: how it was made and how little few seeds can prove."""
 
 
+_ABOUT_METHODS = ("main", "headline", "summary", "ablation", "pairs", "pooled", "noninferiority", "hypervolume")
+"""Tables from which one would conclude something about methods."""
+
+
 def table_notes(name: str, raw: pd.DataFrame) -> list[str]:
     """The lines below a table: those of its kind, and what its numbers call for."""
     lines = [*_TABLE_NOTES.get(name, ())]
     if name == "headline":
         lines += [*_headline_notes(raw["verdict"] == EXPLORATORY), _ABOUT_POWER]
+    if name in _ABOUT_METHODS and (short := _development_presets(raw)):
+        lines.insert(0, _ABOUT_DEVELOPMENT.format(", ".join(short)))
     if "quality_target" in raw and raw["quality_target"].notna().any():
         lines.append(_ABOUT_TARGET)
     if any(str(column).endswith("/energy") and raw[column].notna().any() for column in raw.columns):
         lines.append(_ABOUT_ENERGY)
     return [line for line in (*lines, extrapolation_note(raw)) if line]
+
+
+def _development_presets(raw: pd.DataFrame) -> list[str]:
+    """Those of the table's presets that are for development; "short (changed)" is one."""
+    names = sorted({str(preset).split()[0] for preset in raw["preset"]})
+    return [name for name in names if name in DEVELOPMENT_PRESETS]
 
 
 def _headline_notes(exploratory: pd.Series) -> list[str]:
