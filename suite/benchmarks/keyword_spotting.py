@@ -34,7 +34,7 @@ class KeywordSpotting(Classification):
     by balanced accuracy.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     # Another type than images have; only `augment` uses it.
     augmentation: WaveAugmentation = field(default_factory=WaveAugmentation)  # type: ignore[assignment]

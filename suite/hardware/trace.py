@@ -17,6 +17,7 @@ from suite import SuiteError
 from suite.hardware.geometry import Geometry, convolution_geometry, is_adaptive, pad_geometry, pool_geometry
 from suite.hardware.layers import WEIGHTED, Layer, Network
 from suite.hardware.operators import as_deployed
+from suite.models.dropout import Dropout
 from suite.models.layer_choice import LayerChoice, Mix
 from suite.models.same_conv import SameConv2d
 
@@ -52,6 +53,7 @@ _MODULES: dict[type[nn.Module], str] = {
     nn.ConstantPad2d: "pad",
     Mix: "choice",
     nn.Dropout: "alias",
+    Dropout: "alias",
     nn.Dropout1d: "alias",
     nn.Dropout2d: "alias",
     nn.Identity: "alias",
@@ -119,10 +121,10 @@ def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer,
 
 
 class _Tracer(fx.Tracer):
-    """As torch.fx traces, but a layer choice's `Mix` and a padded convolution are one operation each."""
+    """As torch.fx traces, but a layer choice's `Mix` and the suite's own layers are one operation each."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Mix | SameConv2d) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Mix | SameConv2d | Dropout) or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Reader:

@@ -8,6 +8,7 @@ window is 24x5); pytorch-benchmarks pads the first convolution symmetrically by 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from suite.models.dropout import Dropout
 from suite.models.initialise import he_initialise
 from suite.models.mobilenet_v1 import SeparableBlock
 from suite.models.same_conv import SameConv2d
@@ -29,9 +30,9 @@ class DsCnn(nn.Module):
         # weight of the old average; pytorch-benchmarks copies the number, so that its running statistics are 99 % those
         # of the last batch.
         self.bn = nn.BatchNorm2d(width)
-        self.dropout1 = nn.Dropout(0.2)
+        self.dropout1 = Dropout(0.2)
         self.blocks = nn.Sequential(*(SeparableBlock(width, width, bias=True) for _ in range(BLOCKS)))
-        self.dropout2 = nn.Dropout(0.4)
+        self.dropout2 = Dropout(0.4)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width, classes)
         he_initialise(self)

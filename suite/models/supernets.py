@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models.autoencoder import DEPTH, Dense
+from suite.models.dropout import Dropout
 from suite.models.ds_cnn import BLOCKS as DS_CNN_BLOCKS
 from suite.models.initialise import he_initialise
 from suite.models.layer_choice import LayerChoice
@@ -96,11 +97,11 @@ class DsCnnChoices(nn.Module):
         super().__init__()
         self.stem = SameConv2d(in_channels, width, (10, 4), 2)
         self.bn = nn.BatchNorm2d(width)
-        self.dropout1 = nn.Dropout(0.2)
+        self.dropout1 = Dropout(0.2)
         self.blocks = nn.Sequential(
             *(LayerChoice(blocks(width, width, bias=True, identity=True)) for _ in range(DS_CNN_BLOCKS))
         )
-        self.dropout2 = nn.Dropout(0.4)
+        self.dropout2 = Dropout(0.4)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width, classes)
         he_initialise(self)
