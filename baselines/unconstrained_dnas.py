@@ -25,9 +25,17 @@ from suite.dnas.branch_mixing import ChoiceRule
 from suite.dnas.penalty import FIXED_SCHEDULES
 from suite.space.budget import Budget
 from suite.space.projection import check_projection
-from suite.task.cost_limit import Lengths, check_cost_limit, expected_macs, lengths_within, macs_left, validation_macs
+from suite.task.cost_limit import (
+    Lengths,
+    check_cost_limit,
+    expected_macs,
+    lengths_within,
+    macs_left,
+    strength_loss_macs,
+    validation_macs,
+)
 from suite.task.meter import Meter
-from suite.task.reference_training import train_reference
+from suite.task.reference_training import warm_up
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Diverged
 
@@ -102,7 +110,7 @@ class UnconstrainedDnas:
         """Warm up, search and fine-tune at one strength after the other; one candidate a strength."""
         metrics = penalised_metrics(task, budget)
         lengths = self._lengths(task)
-        warmup = train_reference(task, meter, lengths.warmup)
+        warmup = warm_up(task, meter, lengths.warmup)
         # what thin networks save goes into their fine-tuning, up to the recipe's length
         longest = replace(lengths, finetune=Lengths.of(task.recipe).finetune)
         settings = SweepSettings(self.version, self.schedule, self.compaction, self.choices, self.projection)
@@ -126,7 +134,8 @@ class UnconstrainedDnas:
 
     def _lengths(self, task: Task) -> Lengths:
         searches = min(self.fewest, self.strengths or _GRID)
-        return lengths_within(task, self.cost_limit, Lengths.of(task.recipe), searches=searches)
+        designed, loss = Lengths.of(task.recipe), strength_loss_macs(task)
+        return lengths_within(task, self.cost_limit, designed, searches=searches, other_macs=loss)
 
     def _available_macs(self, task: Task, meter: Meter, points: Sequence[SweepPoint], expected: float) -> float:
         """MACs x samples that the next point may cost, so that later ones and the harness's passes fit as well."""

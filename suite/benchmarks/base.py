@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from suite import SuiteError
-from suite.data.augment import Affine
+from suite.data.augment import ALTERNATE, Affine
 from suite.data.base import Data, Source, Split
 from suite.data.pack import PackSource
 
@@ -27,8 +27,10 @@ class Benchmark(Protocol):
     `score_name` names the test score that results are compared by, `selection_name` what a network is chosen by on
     validation data. `balanced`: training draws every class equally often.
 
-    One member is optional: `outputs(data)`, how many outputs a network must have; a network with another number is
-    refused before it is trained.
+    Three members are optional. `outputs(data)`: how many outputs a network must have; a network with another number is
+    refused before it is trained. `smoothed_loss(outputs, inputs, targets, smoothing)`: the loss with smoothed labels,
+    for recipes with `label_smoothing`. `mirrors_in_turns`: whether training mirrors each stored image in every other
+    epoch, before `augment` sees it.
     """
 
     version: ClassVar[int]
@@ -164,6 +166,15 @@ class Classification:
     def loss(self, outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""
         return F.cross_entropy(outputs, targets)
+
+    def smoothed_loss(self, outputs: Tensor, inputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """Cross-entropy to labels of which the share `smoothing` is spread over all classes."""
+        return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
+
+    @property
+    def mirrors_in_turns(self) -> bool:
+        """Whether images are mirrored in every other epoch instead of at random."""
+        return bool(self.augmentation.flip == ALTERNATE)
 
     def predict(self, outputs: Tensor, inputs: Tensor) -> Tensor:
         """The class scores (N, classes)."""

@@ -10,6 +10,7 @@ from suite.benchmarks.base import Classification
 from suite.data.audio import Mfcc, WaveAugmentation
 from suite.data.base import Data, Source
 from suite.data.official import OfficialSource
+from suite.data.spec_augment import SpecAugment
 from suite.data.speech_commands import SpeechCommands
 from suite.data.standardise import Standardisation
 
@@ -30,8 +31,8 @@ class KeywordSpotting(Classification):
 
     Waveforms are augmented with background noise and time shift before their features are computed, batch by batch;
     MFCCs are shifted in time only, by whole frames. `standardise` gives every coefficient mean 0 and variance 1 over
-    the training set. Training draws classes equally often, since in some copies "on" and "off" are rare; selection is
-    by balanced accuracy.
+    the training set; `masking` then hides blocks of frames and coefficients from training. Training draws classes
+    equally often, since in some copies "on" and "off" are rare; selection is by balanced accuracy.
     """
 
     version: ClassVar[int] = 4
@@ -42,6 +43,7 @@ class KeywordSpotting(Classification):
     words: Words = field(default_factory=Words)
     balanced: bool = True
     standardise: bool = True
+    masking: SpecAugment = field(default_factory=SpecAugment)
     # Set by `fit_preprocessing`, not by the configuration.
     standardisation: Standardisation | None = field(default=None, repr=False)
     background: Tensor | None = field(default=None, repr=False)
@@ -65,8 +67,11 @@ class KeywordSpotting(Classification):
     def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """As `preprocess`, with background noise and time shift."""
         if x.dim() == 2:
-            return self.preprocess(self.augmentation(x, self.background, generator))
-        return self._standardised(self.augmentation.shift_frames(self._features(x), generator=generator))
+            features = self._features(self.augmentation(x, self.background, generator))
+        else:
+            features = self.augmentation.shift_frames(self._features(x), generator=generator)
+        features = self._standardised(features)
+        return self.masking(features, generator)
 
     def _standardised(self, features: Tensor) -> Tensor:
         return features if self.standardisation is None else self.standardisation(features)

@@ -6,12 +6,10 @@ targets, recipe, random seed and numerics. Paths, names and logging are not in i
 
 import json
 import math
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from suite import SuiteError
@@ -20,7 +18,9 @@ from suite.config import schema as _schema  # noqa: F401 - known to Hydra once i
 from suite.config.build import build, plain
 from suite.config.identity import method_options, method_variant, settings_of, typed_settings
 from suite.config.networks import PlannedNetwork, PlannedSupernet, plan_reference_network, plan_supernet
+from suite.config.numerics import resolve_compute, resolve_dtype
 from suite.config.presets import apply_preset
+from suite.config.recipe_checks import check_recipe
 from suite.hardware.arena import largest_beside_head
 from suite.hardware.costs import HardwareModel
 from suite.records.labels import run_label
@@ -32,7 +32,6 @@ from suite.space.width_space import WidthSpace
 from suite.task.recipe import Recipe
 from suite.task.task import Method, TaskSpec
 
-COMPUTE = ("auto", "cpu", "cuda")
 SPACES = ("masks", "choices", "both")
 _REFERENCE_TRAINING = ("batch", "warmup", "train_samples", "eval_samples", "dtype")
 """What of a recipe decides a training of the reference network, besides its length."""
@@ -95,7 +94,9 @@ def make_plan(config: DictConfig) -> Plan:
         widest = (network.layers,) if supernet is None else (supernet.graph.network, supernet.graph.branch_of)
         budget = with_board_limits(budget, hardware.device, largest_beside_head(*widest))
     (choices or space).check_reachable(budget)
-    compute, threads = _numerics(config)
+    compute, threads = resolve_compute(config)
+    recipe = replace(recipe, dtype=resolve_dtype(recipe.dtype, compute))
+    check_recipe(recipe, benchmark, network.factory)
     numerics = {"seed": config.seed, "compute": compute, "threads": threads}
     shared_key = _shared_key(benchmark, benchmark_node, recipe, network, supernet, numerics)
     identity = {
@@ -176,17 +177,3 @@ def _space_name(name: str, method: Method) -> str:
     if able and name not in able:
         raise SuiteError(f"space={name}: method {method.name} searches {', '.join(able)} only")
     return name if able else "masks"
-
-
-def _numerics(config: DictConfig) -> tuple[str, int]:
-    """(compute, CPU threads), resolved; threads do not change what a GPU computes."""
-    if config.compute not in COMPUTE:
-        raise SuiteError(f"compute={config.compute}: choices are {', '.join(COMPUTE)}")
-    available = torch.cuda.is_available()
-    if config.compute == "cuda" and not available:
-        raise SuiteError("compute=cuda: torch sees no CUDA device here. Choices: cpu, auto")
-    if available and config.compute != "cpu":
-        return "cuda", 0
-    if config.threads is not None and config.threads < 1:
-        raise SuiteError(f"threads={config.threads}: must be at least 1, or null for all cores")
-    return "cpu", config.threads or int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))

@@ -35,6 +35,12 @@ class OptimisationNode:
     schedule: str | None = None
     gamma: float | None = None
     milestones: list[int] | None = None
+    lr_warmup: float | None = None
+    nesterov: bool | None = None
+    decay_norms: bool | None = None
+    label_smoothing: float | None = None
+    averaging: float | None = None
+    sizes: list[int] | None = None
 
 
 @dataclass
@@ -51,6 +57,7 @@ class RecipeNode:
     eval_samples: int | None = None
     dtype: str | None = None
     script_strengths: Any = None
+    strength_loss: str | None = None
     warmup: OptimisationNode = field(default_factory=OptimisationNode)
     search: OptimisationNode = field(default_factory=OptimisationNode)
     finetune: OptimisationNode = field(default_factory=OptimisationNode)

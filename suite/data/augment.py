@@ -2,17 +2,22 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
+
+ALTERNATE = "alternate"
+"""`flip` of images that are mirrored in every other epoch."""
 
 
 @dataclass(frozen=True)
 class Affine:
     """A random affine map for every image of a batch.
 
-    Each image is mirrored left to right with probability 1/2 (`flip`), rotated by up to `rotate` degrees,
+    Each image is mirrored left to right with probability 1/2 (`flip`; with `flip: alternate` the training loop mirrors
+    it in every other epoch instead, as in Jordan, arXiv 2404.00498), rotated by up to `rotate` degrees,
     magnified by a factor within 1 +- `zoom` and shifted by up to `shift` of its height and width; all are
     uniform and independent. Pixels from outside the image repeat its border (fill_mode="nearest" in Keras, as
     mlcommons/tiny 1afd2c9, benchmark/training/image_classification/train.py has it): unlike zeros, this suits
@@ -24,12 +29,13 @@ class Affine:
     are interpolated bilinearly.
 
     Raises:
-        ValueError: `rotate` is not in [0, 180], `shift` not in [0, 0.5] or `zoom` not in [0, 0.9].
+        ValueError: `rotate` is not in [0, 180], `shift` not in [0, 0.5], `zoom` not in [0, 0.9], or `flip` is neither
+            true, false nor alternate.
     """
 
     rotate: float = 0.0
     shift: float = 0.0
-    flip: bool = False
+    flip: Any = False
     zoom: float = 0.0
 
     def __post_init__(self) -> None:
@@ -37,6 +43,8 @@ class Affine:
             value = getattr(self, name)
             if not 0 <= value <= limit:
                 raise ValueError(f"{name}={value} must lie between 0 and {limit:g}")
+        if self.flip not in (True, False, ALTERNATE):
+            raise ValueError(f"flip={self.flip}: choices are true, false, {ALTERNATE}")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Augmented copy of `x` (N, C, H, W) in its type and memory format; `x` itself where all settings are zero.
@@ -49,7 +57,7 @@ class Affine:
         """
         if x.ndim != 4 or not (x.is_floating_point() or self.moves_whole_pixels):
             raise ValueError(f"x must be float (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
-        if not (self.rotate or self.shift or self.flip or self.zoom):
+        if not (self.rotate or self.shift or self.flip is True or self.zoom):
             return x
         draws = torch.rand(5, len(x), generator=generator, device=generator.device).to(x.device)
         moved = self._move_pixels(x, draws) if self.moves_whole_pixels else self._resample(x, draws)
@@ -81,7 +89,7 @@ class Affine:
         return ((draw * (2 * max_shift + 1)).long() - max_shift)[:, None]
 
     def _mirrored(self, draws: Tensor) -> Tensor:
-        return draws[0] < (0.5 if self.flip else 0.0)
+        return draws[0] < (0.5 if self.flip is True else 0.0)
 
     def _resample(self, x: Tensor, draws: Tensor) -> Tensor:
         # bfloat16 is too coarse for the positions of neighbouring pixels
@@ -105,6 +113,12 @@ class Affine:
         rows = torch.stack([-sin * y * (height / width), cos * y], dim=1)
         rows = rows + 2 * self.shift * signed[1:3].permute(1, 0, 2)
         return (rows[:, :, :, None] + columns[:, :, None, :]).permute(0, 2, 3, 1)
+
+
+def mirror(x: Tensor, which: Tensor) -> Tensor:
+    """Copy of images `x` (N, C, H, W) of any type; those with true in `which` (N,) are mirrored left to right."""
+    layout = torch.channels_last if _is_channels_last(x) else torch.contiguous_format
+    return torch.where(which.to(x.device)[:, None, None, None], x.flip(-1), x).contiguous(memory_format=layout)
 
 
 def _is_channels_last(x: Tensor) -> bool:

@@ -15,10 +15,17 @@ from suite.dnas.one_shot import discretise, initial_costs, make_objective, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.space.budget import Budget
 from suite.space.projection import check_projection
-from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within, searched_macs
+from suite.task.cost_limit import (
+    Lengths,
+    check_cost_limit,
+    epochs_within,
+    lengths_within,
+    searched_macs,
+    strength_loss_macs,
+)
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
-from suite.task.reference_training import TrainedReference, train_reference
+from suite.task.reference_training import TrainedReference, warm_up
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Fit, Phase, fit
 
@@ -82,7 +89,7 @@ class Duccio:
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, discretise, fine-tune; one candidate."""
         lengths = self._choose_lengths(task)
-        warm = train_reference(task, meter, lengths.warmup)
+        warm = warm_up(task, meter, lengths.warmup)
         patience = task.recipe.patience
         late = late_epoch(lengths.search)
         phase = Phase("search", task.recipe.search, lengths.search, patience=patience, patience_from=late)
@@ -110,7 +117,7 @@ class Duccio:
         )
 
     def _choose_lengths(self, task: Task) -> Lengths:
-        return lengths_within(task, self.cost_limit, Lengths.of(task.recipe))
+        return lengths_within(task, self.cost_limit, Lengths.of(task.recipe), other_macs=strength_loss_macs(task))
 
     def _start_penalty(self, task: Task, budget: Budget, warm: TrainedReference, epochs: int) -> Penalty:
         penalty = Penalty(self.penalty, penalised_targets(task, budget), epochs, task.recipe.script_strengths or {})

@@ -33,7 +33,7 @@ from suite.space.projection import check_projection, project
 from suite.task.cost_limit import Lengths
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
-from suite.task.reference_training import train_reference
+from suite.task.reference_training import strength_loss, train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
 
@@ -95,7 +95,8 @@ class DuccioLayerwise:
             refinement = Refinement(
                 self, replace(task, space=space), layer_targets.add_to(budget), layer_targets, meter
             )
-            network, rows = refinement.run(network, loss=float(history[-1]["loss"]))
+            loss = strength_loss(task, network, float(history[-1]["loss"]), meter, space.reference_costs["macs"])
+            network, rows = refinement.run(network, loss=loss)
             history += rows
         return replace(first, candidates=[Candidate(network)], history=history)
 

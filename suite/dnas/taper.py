@@ -194,7 +194,7 @@ def _predict_widths(space: WidthSpace, budget: Budget) -> list[int]:
 def _train_stage(task: Task, network: nn.Module, meter: Meter, stage: int) -> tuple[nn.Module, dict[str, Any]]:
     """`network` on the CPU after one more epoch at fine-tuning's full learning rate, with its row of the history."""
     costs = task.hardware.measure(network, task.input_shape)
-    phase = Phase("search", replace(task.recipe.finetune, schedule="constant"), 1, label=f"search-{stage}")
+    phase = Phase("search", task.recipe.finetune.at_constant_rate(), 1, label=f"search-{stage}")
     trained = fit(task, to_device(network, task.compute), meter, phase, macs=costs["macs"])
     columns = {f"cost/{metric}": cost for metric, cost in costs.items()}
     return network.cpu(), trained.rows[0] | {"epoch": stage} | columns

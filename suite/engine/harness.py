@@ -103,6 +103,8 @@ def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) 
         preprocess=benchmark.preprocess,
         augment=benchmark.augment,
         loss=benchmark.loss,
+        smoothed_loss=getattr(benchmark, "smoothed_loss", None),
+        mirrors_in_turns=getattr(benchmark, "mirrors_in_turns", False),
         predict=benchmark.predict,
         score=benchmark.selection_score,
         workspace=workspace,

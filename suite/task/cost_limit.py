@@ -76,6 +76,11 @@ def validation_macs(task: Task, macs: float) -> float:
     return macs * len(task.validation)
 
 
+def strength_loss_macs(task: Task) -> float:
+    """MACs x samples of measuring L of Eq. 13 before a search; 0 where it is the warm-up's training loss."""
+    return searched_macs(task) * len(task.train) if task.recipe.strength_loss == "plain" else 0.0
+
+
 def macs_left(task: Task, meter: Meter, limit: float) -> float:
     """MACs x samples of `limit` (standard trainings) that `meter` has not been charged yet; negative if exceeded."""
     return limit * task.standard_macs - meter.total().macs

@@ -12,6 +12,7 @@ from torch import nn
 
 from suite.records.store import content_id, load_tensors, save_tensors
 from suite.task.cost_limit import searched_macs
+from suite.task.evaluation import plain_loss
 from suite.task.meter import Meter
 from suite.task.task import Task, Workspace
 from suite.task.training import Phase, fit
@@ -55,6 +56,25 @@ def train_reference(task: Task, meter: Meter, epochs: int, *, phase: str = "warm
     meter.add_shared("reference training", artefact, usages)
     history = [row | {"phase": phase} for row in state["rows"]]
     return TrainedReference(network, float(state["loss"]), history, artefact)
+
+
+def warm_up(task: Task, meter: Meter, epochs: int) -> TrainedReference:
+    """As `train_reference`, for a search: its `loss` is that of `strength_loss`."""
+    warm = train_reference(task, meter, epochs)
+    return replace(warm, loss=strength_loss(task, warm.network, warm.loss, meter, searched_macs(task)))
+
+
+def strength_loss(task: Task, network: nn.Module, training_loss: float, meter: Meter, macs: float) -> float:
+    """L of Eq. 13, by the recipe's `strength_loss`, of a network that a search starts from.
+
+    Args:
+        task: its recipe says which loss.
+        network: a trained network of `macs` forward MACs.
+        training_loss: its mean task loss in the last epoch.
+        meter: charged for the pass over the training data that `plain` takes.
+        macs: see `network`.
+    """
+    return plain_loss(task, network, meter, macs) if task.recipe.strength_loss == "plain" else training_loss
 
 
 def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> Meter:

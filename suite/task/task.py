@@ -95,6 +95,8 @@ class Task(TaskSpec):
     preprocess: turns stored examples into the network's input, float32.
     augment: as `preprocess`, changed at random; what training sees.
     loss: of (outputs, inputs, targets), minimised.
+    smoothed_loss: of (outputs, inputs, targets, smoothing), the loss with smoothed labels, where the benchmark has one.
+    mirrors_in_turns: whether training mirrors each image in every other epoch.
     predict: the prediction for each example, from (outputs, inputs); scores are computed from it.
     score: the score that networks are chosen by, of (predictions, split), better when higher.
     """
@@ -107,6 +109,8 @@ class Task(TaskSpec):
     predict: Callable[[Tensor, Tensor], Tensor]
     score: Callable[[Tensor, Split], float]
     workspace: Workspace
+    smoothed_loss: Callable[[Tensor, Tensor, Tensor, float], Tensor] | None = None
+    mirrors_in_turns: bool = False
     progress: Progress = field(default_factory=Progress)
 
     @classmethod

@@ -12,15 +12,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from suite.data.sampling import batches, epoch_order
 from suite.records.store import load_tensors, save_tensors
 from suite.space.budget import nan_to_lowest
-from suite.task.evaluation import autocast, evaluate, inputs, to_device
+from suite.task.evaluation import autocast, evaluate, to_device
 from suite.task.meter import Meter, Usage
 from suite.task.objective import Objective
-from suite.task.recipe import Optimisation
+from suite.task.optimisation import Optimisation
 from suite.task.task import Task, stream_seed
+from suite.task.training_inputs import TrainingInputs
 
 _HEARTBEAT_S = 2.0
 
@@ -103,6 +105,8 @@ class _Trainer:
         self.settings, self.objective = phase.settings, objective
         self.patience, self.patience_from = phase.patience, phase.patience_from
         to_device(network, task.compute)
+        self.inputs = TrainingInputs(task, network)
+        self.average = self._averaged() if self.settings.averaging else None
         self.optimiser = self.settings.build(network, objective.parameter_groups())
         self.base_lr = [group["lr"] for group in self.optimiser.param_groups]
         self.fit = Fit()
@@ -133,14 +137,15 @@ class _Trainer:
     def _epoch(self, epoch: int) -> None:
         with self.meter.phase(self.phase):
             loss = self._train_epoch(epoch)
-        score = evaluate(self.task, self.network, self.task.validation, self.meter, self._macs(training=False))
+        result = self.network if self.average is None else self.average.module
+        score = evaluate(self.task, result, self.task.validation, self.meter, self._macs(training=False))
         row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
         row |= self.objective.row(epoch)
         self.fit.rows.append(row)
         rank = self.objective.rank(epoch, nan_to_lowest(score))
         if rank is not None and (self.fit.best_rank is None or rank > self.fit.best_rank):
             self.fit.best_rank, self.fit.best_epoch, self.fit.best_score = rank, epoch, score
-            self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+            self.best = {name: value.detach().clone() for name, value in result.state_dict().items()}
         self.task.progress.epoch(epoch + 1, loss, score, self.objective.ratios())
         self.objective.end_epoch(self.optimiser)
 
@@ -159,26 +164,45 @@ class _Trainer:
         self.objective.begin_pass(name, epoch)
         rng = task.rng(self.streams, "batches" if name == "train" else f"{name} batches", epoch)
         steps = batches(epoch_order(split.y, rng, balanced=task.balanced), task.recipe.batch)
+        size = self.settings.size(epoch, self.epochs)
+        share = self.inputs.macs_share(size)
         self.network.train()
         total = torch.zeros((), device=task.compute)
         for step, index in enumerate(steps):
             now = epoch + step / len(steps)
             self._set_lr(now)
-            x = inputs(task, split.x[index], rng)
-            y = split.y[index].to(task.compute)
-            with autocast(task):
-                loss = task.loss(self.network(x), x, y)
-            penalty = self.objective.penalty(now)
-            self.optimiser.zero_grad(set_to_none=True)
-            (loss if penalty is None else loss + penalty.to(loss.device)).backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            total += loss.detach() * len(index)
-            self.meter.charge_training(self.phase, self._macs(training=True), len(index))
+            x = self.inputs(name, index, epoch, rng, size)
+            total += self._step(x, split.y[index].to(task.compute), now) * len(index)
+            self.meter.charge_training(self.phase, self._macs(training=True) * share, len(index))
             self._beat()
         mean = float(total) / sum(len(index) for index in steps)
         if not math.isfinite(mean):
             raise Diverged(f"{self.label}: training loss is {mean} in epoch {epoch}")
         return mean
+
+    def _step(self, x: Tensor, y: Tensor, now: float) -> Tensor:
+        """One step of the optimiser; the task loss before it, labels not smoothed."""
+        task, smoothing = self.task, self.settings.label_smoothing
+        with autocast(task):
+            outputs = self.network(x)
+            minimised = loss = task.loss(outputs if not smoothing else outputs.detach(), x, y)
+            if smoothing and task.smoothed_loss is not None:
+                minimised = task.smoothed_loss(outputs, x, y, smoothing)
+        penalty = self.objective.penalty(now)
+        self.optimiser.zero_grad(set_to_none=True)
+        (minimised if penalty is None else minimised + penalty.to(minimised.device)).backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        return loss.detach()
+
+    def _averaged(self) -> AveragedModel:
+        """The average of the network's weights and batch-norm statistics, over a share of the phase's steps."""
+        steps = self.epochs * -(-len(self.task.train) // self.task.recipe.batch)
+        decay = 1 - 1 / max(1.0, (self.settings.averaging or 0.0) * steps)
+        rule = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        average = AveragedModel(self.network, multi_avg_fn=rule, use_buffers=True)
+        return average.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def _set_lr(self, epoch: float) -> None:
         factor = self.settings.lr_factor(epoch, self.epochs)
@@ -208,11 +232,12 @@ class _Trainer:
             "best_rank": self.fit.best_rank,
             "best_score": self.fit.best_score,
             "objective": self.objective.state(),
+            "average": None if self.average is None else self.average.state_dict(),
             "meter": self.meter.state(),
             "lost": vars(self.meter.lost),
         }
         if done:  # only the result will be needed
-            del state["network"], state["optimiser"]
+            del state["network"], state["optimiser"], state["average"]
         save_tensors(self.path, state)
         self.saved_at = time.monotonic()
 
@@ -233,6 +258,8 @@ class _Trainer:
             self.network.load_state_dict(state["network"])
             self.objective.end_epoch(self.optimiser)
             self.optimiser.load_state_dict(state["optimiser"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
             if spent is not None:
                 self._count_lost(spent["meter"])
         return state["epoch"], state["done"]

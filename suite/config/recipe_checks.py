@@ -1,0 +1,41 @@
+"""Whether a benchmark and its network can be trained as a recipe says."""
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from suite import SuiteError
+from suite.benchmarks.base import Benchmark
+from suite.hardware.trace import trace
+from suite.task.optimisation import Optimisation
+from suite.task.recipe import Recipe
+
+
+def check_recipe(recipe: Recipe, benchmark: Benchmark, network: Callable[[], nn.Module]) -> None:
+    """Refuse smoothed labels without classes, and sizes that images or the network do not have.
+
+    Raises:
+        SuiteError: naming key, value and what is possible.
+    """
+    for name in ("warmup", "finetune"):
+        settings: Optimisation = getattr(recipe, name)
+        if settings.label_smoothing and not hasattr(benchmark, "smoothed_loss"):
+            raise SuiteError(
+                f"recipe.{name}.label_smoothing={settings.label_smoothing}: must be null, since benchmark "
+                f"{benchmark.name} has no loss with smoothed labels"
+            )
+        if settings.sizes:
+            _check_sizes(f"recipe.{name}.sizes={list(settings.sizes)}", settings.sizes, benchmark, network)
+
+
+def _check_sizes(setting: str, sizes: Sequence[int], benchmark: Benchmark, network: Callable[[], nn.Module]) -> None:
+    shape = tuple(benchmark.input_shape)
+    if len(shape) != 3 or shape[1] != shape[2]:
+        raise SuiteError(f"{setting}: only for square images; an example of {benchmark.name} has shape {shape}")
+    if sizes[-1] != shape[-1]:
+        raise SuiteError(f"{setting}: the last must be the images' own size, {shape[-1]}")
+    for size in sizes[:-1]:
+        try:
+            trace(network(), (shape[0], size, size))
+        except SuiteError as error:
+            raise SuiteError(f"{setting}: {error}") from error

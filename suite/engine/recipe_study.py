@@ -1,0 +1,232 @@
+"""Constants of a training recipe, found by Optuna on validation data: `python -m suite.engine.recipe_study --help`.
+
+A trial trains the reference network as a standard training does and is scored on the validation split; the test split
+is not looked at. Trials are kept in an SQLite file: a killed study goes on, and several processes may share one.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import torch
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from suite import SuiteError
+from suite.config.plan import Plan, make_plan
+from suite.data.files import write_atomic
+from suite.engine.allocator import keep_freed_memory
+from suite.engine.environment import environment
+from suite.engine.harness import make_task
+from suite.records.store import Store
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.reference_training import train_reference
+from suite.task.splits import load_data
+from suite.task.task import Workspace, stream_seed
+from suite.task.training import Diverged
+
+FIRST_SEED = 100
+"""Random seeds of studies begin here, so that none is one that a claim is made with."""
+
+TRIALS = "trials.csv"
+
+
+@dataclass(frozen=True)
+class Vary:
+    """One constant that a study varies: among `choices`, or between `low` and `high`, evenly or on a log scale."""
+
+    key: str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Vary":
+        """From KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=A|B|C.
+
+        Raises:
+            argparse.ArgumentTypeError: it is none of these.
+        """
+        key, _, domain = text.partition("=")
+        choices, ends = tuple(domain.split("|")), domain.split(":")
+        if len(choices) > 1:
+            return cls(key, choices)
+        try:
+            low, high = float(ends[0]), float(ends[1])
+            if ends[2:] in ([], ["log"]) and low < high and (low > 0 or not ends[2:]):
+                return cls(key, low=low, high=high, log=bool(ends[2:]))
+        except (ValueError, IndexError):
+            pass
+        raise argparse.ArgumentTypeError(f"{text}: expected KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=A|B")
+
+    def suggest(self, trial: Trial) -> str:
+        """The trial's value as the configuration gets it, numbers with three digits."""
+        if self.choices:
+            return str(trial.suggest_categorical(self.key, self.choices))
+        return f"{trial.suggest_float(self.key, self.low, self.high, log=self.log):.3g}"
+
+
+class _Pruning(Progress):
+    """Ends a trial that Optuna's pruner gives up at the end of an epoch."""
+
+    def __init__(self, trial: Trial, first_step: int) -> None:
+        self.trial, self.first_step = trial, first_step
+
+    def epoch(self, done: float, loss: float, score: float, ratios: Mapping[str, float]) -> None:
+        self.trial.report(score, self.first_step + int(done))
+        if self.trial.should_prune():
+            raise optuna.TrialPruned
+
+
+@dataclass(frozen=True)
+class RecipeStudy:
+    """Trials of a recipe.
+
+    overrides: of the configuration, as `suite run` takes them: benchmark, preset, what is changed for all trials.
+    varied: the constants, whose values are overrides as well.
+    seeds: random seeds per trial, from `FIRST_SEED` on; a trial's value is the mean of their validation scores.
+    folder: gets `study.db` and `trials.csv`.
+    results_dir: where prepared data is kept.
+    """
+
+    overrides: Sequence[str]
+    varied: Sequence[Vary]
+    seeds: int
+    folder: Path
+    results_dir: Path
+
+    def run(self, trials: int) -> pd.DataFrame:
+        """Go on until `trials` trials have ended, here or elsewhere; their table, best first.
+
+        Raises:
+            SuiteError: the configuration is wrong.
+        """
+        self._plan([], FIRST_SEED)  # refuses what is wrong before a trial is counted
+        self.folder.mkdir(parents=True, exist_ok=True)
+        study = self._study()
+        while len(_ended(study)) < trials:
+            started = time.monotonic()
+            # A sampler that is made anew repeats its first samples unless its seed differs.
+            seed = stream_seed("recipe study", FIRST_SEED, len(study.trials), os.getpid()) % 2**32
+            study.sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+            study.optimize(self._objective, n_trials=1, catch=(Diverged,))
+            self._write(study)
+            best = max((t.value for t in study.trials if t.value is not None), default=float("nan"))
+            seconds = time.monotonic() - started
+            print(f"{len(_ended(study))}/{trials} trials, best {best:.4f}, {seconds:.0f} s", flush=True)
+        return trials_table(study)
+
+    def _study(self) -> optuna.Study:
+        # The heartbeat tells trials of a process that was killed, which are then counted as failed.
+        url = f"sqlite:///{self.folder / 'study.db'}"
+        with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
+            storage = optuna.storages.RDBStorage(url, heartbeat_interval=30, grace_period=120)
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=6, n_min_trials=4)
+        return optuna.create_study(
+            storage=storage, study_name="recipe", load_if_exists=True, direction="maximize", pruner=pruner
+        )
+
+    def _objective(self, trial: Trial) -> float:
+        chosen = [f"{vary.key}={vary.suggest(trial)}" for vary in self.varied]
+        scores: list[float] = []
+        for i in range(self.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                scores.append(self._train(chosen, FIRST_SEED + i, Path(folder), _Pruning(trial, i * 10_000)))
+        trial.set_user_attr("scores", scores)
+        return sum(scores) / len(scores)
+
+    def _train(self, chosen: Sequence[str], seed: int, folder: Path, progress: Progress) -> float:
+        """The validation score of a standard training of the reference network."""
+        plan = self._plan(chosen, seed)
+        torch.set_num_threads(max(1, plan.threads))
+        data = load_data(plan.benchmark, Store(self.results_dir, "recipes"))
+        plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
+        workspace = Workspace(folder, Store(folder, "study"), checkpoint_seconds=1e9)
+        task = make_task(plan, data, workspace, Progress())
+        meter = Meter(task.standard_macs, task.compute)
+        trained = train_reference(replace(task, progress=progress), meter, task.recipe.epochs)
+        return max(float(row["score"]) for row in trained.history)
+
+    def _plan(self, chosen: Sequence[str], seed: int) -> Plan:
+        overrides = [*self.overrides, *chosen, f"seed={seed}", "method=hand_tuned", f"results_dir={self.results_dir}"]
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_module("suite.config.conf", version_base="1.3"):
+                return make_plan(compose("config", overrides))
+        except HydraException as error:
+            raise SuiteError(" ".join(str(error).split())) from error
+
+    def _write(self, study: optuna.Study) -> None:
+        """The table of trials, and by what command and on which machine they were made."""
+        write_atomic(self.folder / TRIALS, trials_table(study).to_csv(index=False, lineterminator="\n").encode())
+        plan = self._plan([], FIRST_SEED)
+        machine = environment(plan.task.compute, plan.threads, plan.task.recipe.dtype, plan.identity["data"])
+        note = {"seeds": [FIRST_SEED + i for i in range(self.seeds)], "recipe": plan.identity["recipe"], **machine}
+        write_atomic(self.folder / "study.json", (json.dumps(note, indent=1, sort_keys=True) + "\n").encode())
+
+
+def trials_table(study: optuna.Study) -> pd.DataFrame:
+    """A row a trial that has ended, best first: number, state, score (the mean over seeds), scores, constants."""
+    rows = [
+        {
+            "trial": trial.number,
+            "state": trial.state.name.lower(),
+            "score": trial.value if trial.state == TrialState.COMPLETE else None,
+            "scores": " ".join(f"{score:.6g}" for score in trial.user_attrs.get("scores", ())),
+            "seconds": trial.duration.total_seconds() if trial.duration else None,
+            **{key: value if isinstance(value, str) else float(f"{value:.3g}") for key, value in trial.params.items()},
+        }
+        for trial in _ended(study)
+    ]
+    return pd.DataFrame(rows).sort_values(["score", "trial"], ascending=[False, True], ignore_index=True)
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m suite.engine.recipe_study", description=__doc__)
+    parser.add_argument("overrides", nargs="+", help="as of suite run: benchmark=NAME preset=NAME ...")
+    parser.add_argument(
+        "--vary", type=Vary.parse, action="append", required=True, metavar="KEY=LOW:HIGH[:log]|A|B",
+        help="a constant to vary, such as recipe.warmup.lr=1e-3:1e-2:log or recipe.batch=32|64; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--trials", type=int, default=20, help="how many trials in all, earlier ones included")
+    parser.add_argument("--seeds", type=int, default=1, help=f"random seeds per trial, from {FIRST_SEED} on")
+    parser.add_argument("--out", type=Path, required=True, help="folder of study.db, trials.csv and study.json")
+    parser.add_argument("--results-dir", type=Path, default=Path("results"), help="where prepared data is kept")
+    args = parser.parse_args(arguments)
+    if args.trials < 1 or args.seeds < 1:
+        parser.error("--trials and --seeds must be at least 1")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    keep_freed_memory()
+    study = RecipeStudy(args.overrides, args.vary, args.seeds, args.out, args.results_dir)
+    try:
+        print(study.run(args.trials).head(10).to_string(index=False))
+    except SuiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,108 @@
+"""`preset=full`, number formats, and recipes that a benchmark or its network cannot follow."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from no_data import plan_without_data
+from tasks import job, plan
+from torch import nn
+
+from suite import SuiteError
+from suite.config import numerics
+from suite.config.numerics import computes_in_bf16, resolve_dtype
+from suite.config.plan import Plan, make_plan
+from suite.config.recipe_checks import check_recipe
+from suite.task.optimisation import Optimisation
+
+PAPER_EPOCHS = {"anomaly_detection": 100, "image_classification": 500, "keyword_spotting": 200, "visual_wake_words": 70}
+
+
+@pytest.fixture(scope="module")
+def plans() -> Iterator[dict[tuple[str, str], Plan]]:
+    with pytest.MonkeyPatch.context() as patched:
+        plan_without_data(patched)
+        yield {
+            (name, preset): make_plan(job(f"benchmark={name}", "compute=cpu", preset=preset))
+            for name in PAPER_EPOCHS
+            for preset in ("full", "paper")
+        }
+
+
+@pytest.mark.parametrize("name", PAPER_EPOCHS)
+def test_a_phase_of_full_has_at_most_a_quarter_of_the_papers_epochs(name: str, plans: dict[Any, Plan]) -> None:
+    recipe = plans[name, "full"].task.recipe
+    assert plans[name, "paper"].task.recipe.epochs == PAPER_EPOCHS[name]
+    for epochs in (recipe.epochs, recipe.search_epochs, recipe.finetune_epochs):
+        assert epochs is not None
+        assert epochs <= PAPER_EPOCHS[name] / 4
+
+
+@pytest.mark.parametrize("name", PAPER_EPOCHS)
+def test_in_full_the_search_is_plain_and_no_example_is_left_out(name: str, plans: dict[Any, Plan]) -> None:
+    recipe = plans[name, "full"].task.recipe
+    assert recipe.strength_loss == "plain"
+    assert recipe.search.schedule == "constant"
+    assert recipe.search.final_only == []
+    assert recipe.warmup == recipe.finetune
+    assert recipe.train_samples is recipe.eval_samples is recipe.patience is None
+    assert not any(p.task.recipe.warmup.final_only for key, p in plans.items() if key[1] == "paper")
+
+
+def test_the_format_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    for able, dtype in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(numerics, "computes_in_bf16", lambda _, able=able: able)
+        assert plan("recipe.dtype=auto").task.recipe.dtype == dtype
+        assert plan("recipe.dtype=auto").id == plan(f"recipe.dtype={dtype}").id
+        assert resolve_dtype("fp32", "cpu") == "fp32"
+
+
+def test_bf16_is_for_processors_that_compute_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for capabilities, able in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c)
+        assert computes_in_bf16("cpu") is able
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("recipe.warmup.sizes=[4,6]", r"recipe\.warmup\.sizes=\[4, 6\]: the last must be the images' own size, 8"),
+        ("recipe.finetune.sizes=[8,4]", r"finetune.*rising"),
+        ("recipe.search.averaging=0.1", r"search\.averaging=0\.1: only for warmup and finetune"),
+        ("recipe.warmup.lr_warmup=2", r"lr_warmup=2"),
+        ("recipe.dtype=fp16", r"dtype=fp16: choices are auto, fp32, bf16"),
+        ("recipe.strength_loss=mean", r"strength_loss=mean: choices are training, plain"),
+    ],
+)
+def test_recipes_that_cannot_be_followed_are_refused(override: str, named: str) -> None:
+    with pytest.raises(SuiteError, match=named):
+        plan(override)
+
+
+def test_sizes_that_the_network_cannot_take_are_refused() -> None:
+    made = plan()
+    recipe = replace(made.task.recipe, warmup=Optimisation(sizes=[4, 8]))
+
+    def rigid() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+    with pytest.raises(SuiteError, match=r"recipe\.warmup\.sizes=\[4, 8\].*cannot be traced"):
+        check_recipe(recipe, made.benchmark, rigid)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        (
+            "recipe.warmup.label_smoothing=0.1",
+            "must be null, since benchmark anomaly_detection has no loss",
+        ),
+        ("recipe.warmup.sizes=[320,640]", "only for square images"),
+    ],
+)
+def test_what_a_benchmark_does_not_have_is_refused(override: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan_without_data(monkeypatch)
+    with pytest.raises(SuiteError, match=named):
+        make_plan(job("benchmark=anomaly_detection", override))
