@@ -12,6 +12,7 @@ from suite import SuiteError
 from suite.cli import deploy as deploy_verb
 from suite.cli.console import print_error, set_up_logging
 from suite.cli.progress import show_progress
+from suite.cli.sweep_progress import sweep_progress
 from suite.config.recorded import benchmark_of_job
 from suite.config.sweep import expand, expand_for_print, parts
 from suite.deploy.deployment import deploy
@@ -65,9 +66,10 @@ def main(arguments: Sequence[str]) -> int:
             jobs.session = jobs.Session(progress)
             if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
                 jobs.announce(_with_extras(itertools.chain(*sweeps)))
-            for call in calls:
-                sys.argv = ["suite run", *call]
-                _hydra_job()
+            with sweep_progress():
+                for call in calls:
+                    sys.argv = ["suite run", *call]
+                    _hydra_job()
     except KeyboardInterrupt:
         log.warning("interrupted: what is finished is kept, the same command continues")
         return 130

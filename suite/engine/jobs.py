@@ -59,6 +59,12 @@ class Session:
         self.status_before.setdefault(plan.id, (store, record.status if record else None))
         return record
 
+    def count_ended(self) -> int:
+        """How many of the runs that this call had to do have ended, here or in other processes."""
+        stores = {run: (store, status) for run, (store, status) in [*self.status_before.items()] if status != "done"}
+        records = [(store.read(run), status) for run, (store, status) in stores.items()]
+        return sum(record is not None and record.status != status for record, status in records)
+
     def summary(self) -> tuple[str, int]:
         """A line on how the call ended, read from the records, and how many of its runs are failed, or done but not
         deployed as asked.

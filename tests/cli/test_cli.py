@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from suite.cli.main import main
+from suite.cli.sweep_progress import sweep_progress
 
 SMOKE = ["preset=smoke", "threads=1"]
 
@@ -238,13 +239,18 @@ def test_module_and_console_script_are_the_same() -> None:
         assert done.stdout.startswith("suite ")
 
 
-def test_runs_in_parallel_processes_give_the_same_records(suite_: Callable, tmp_path: Path) -> None:
+def test_runs_in_parallel_processes_give_the_same_records(
+    suite_: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("suite.cli.run.sweep_progress", lambda: sweep_progress(0.2))
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     sweep = ["-m", *SMOKE, "budget.weights=50%", "seed=0,1", "recipe.epochs=1"]
     assert suite_("run", *sweep, "name=serial") == 0
+    assert "runs have ended" not in caplog.text  # the process said so itself
     # a root of its own, so that warm-ups are not shared with the serial runs
     parallel = ["results_dir=other", "name=parallel", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     assert suite_("run", *sweep, *parallel) == 0
+    assert "1 of 2 runs have ended; about 0 min left" in caplog.text or "2 of 2 runs have ended" in caplog.text
     serial, other = _records(tmp_path / "results" / "serial"), _records(tmp_path / "other" / "parallel")
     assert [(r["id"], r["scores"], r["costs"]) for r in serial] == [(r["id"], r["scores"], r["costs"]) for r in other]
     assert len(serial) == 2
