@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from suite.records.deployment import Deployed
+from suite.records.recipes import recipe_columns
 from suite.records.record import METRICS, PHASES, RunRecord
 from suite.records.variants import variants
 from suite.records.verdict import Board, describe_fit
@@ -30,8 +31,9 @@ def frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | No
     (of the test score: what MLPerf Tiny asks for, and what guessing gets), feasible, max_violation,
     max_search_violation (relative, NaN where absent), trainings, trainings_amortised and trainings_shared (standard
     trainings of the reference network), epochs (training samples over the training examples of the benchmark: full
-    passes over them, by whatever network), wall_s, cpu_s (seconds), networks, lost_macs (MAC), threads, dtype, length
-    (the recipe's epochs and cuts in words), data_note, error ("" where none), verdict (`describe_fit`), board_fits
+    passes over them, by whatever network), training_samples, wall_s, cpu_s (seconds), networks, lost_macs (MAC),
+    threads, dtype, length (the recipe's epochs and cuts in words), recipe, recipe_epochs, network and series (see
+    `recipe_columns`), data_note, error ("" where none), verdict (`describe_fit`), board_fits
     (True, False, or None where the board's memory is unknown), extrapolated (why the latency is one, "" where it is
     not), headline/candidate and headline/budget (the method and budget that the headline is about, named before the
     run; "" where none is).
@@ -109,6 +111,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         "threads": settings.get("threads", _NAN),
         "dtype": str(settings.get("dtype", "")),
         "length": _length(record.config.get("recipe", {})),
+        **recipe_columns(record.config),
         "data_note": record.data_note,
         "error": record.error or "",
         **{f"headline/{part}": record.headline.get(part, "") for part in ("candidate", "budget")},
@@ -199,6 +202,7 @@ def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
         "trainings_shared": sum(s["macs"] for s in shared) / meter["standard_macs"] if trainings else _NAN,
         **{f"trainings/{phase}": trainings.get(phase, _NAN) for phase in PHASES},
         "epochs": _epochs(record),
+        "training_samples": total.get("training_samples", _NAN),
         "wall_s": total.get("wall_s", _NAN),
         "cpu_s": total.get("cpu_s", _NAN),
         "networks": total.get("networks", _NAN),

@@ -83,6 +83,15 @@ def projection_of(options: str) -> str | None:
     return None if value is None else str(value)
 
 
+def base_preset(label: str) -> str:
+    """The preset that a run's label names, whether or not the user changed its recipe.
+
+    >>> base_preset("full (changed)")
+    'full'
+    """
+    return label.removesuffix(" (changed)")
+
+
 def natural_key(text: str) -> tuple[tuple[int, float, str], ...]:
     """A sorting key under which "weights 5%" comes before "weights 25%"."""
     parts = re.split(r"(\d+(?:\.\d+)?)", text)

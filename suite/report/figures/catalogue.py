@@ -16,6 +16,7 @@ from suite.records.store import Store
 from suite.report.figures import (
     attainment,
     choices,
+    convergence,
     cost,
     forest,
     hypervolume,
@@ -30,7 +31,13 @@ from suite.report.figures import (
     violations,
     widths,
 )
-from suite.report.figures.pages import FigurePage, RenderedFigure, pages_across_benchmarks, pages_by_setting
+from suite.report.figures.pages import (
+    FigurePage,
+    RenderedFigure,
+    page_of_experiment,
+    pages_across_benchmarks,
+    pages_by_setting,
+)
 from suite.report.figures.style import PAPER, drawing_style
 
 log = logging.getLogger(__name__)
@@ -64,6 +71,11 @@ _KINDS_ACROSS_BENCHMARKS: tuple[tuple[str, SplitPage, DrawPage], ...] = (
 )
 """The same for figures of several benchmarks at once."""
 
+_KINDS_OF_EXPERIMENT: tuple[tuple[str, SplitPage, DrawPage], ...] = (
+    (convergence.KIND, convergence.split, convergence.draw),
+)
+"""The same for figures of several presets at once."""
+
 
 @dataclass(frozen=True)
 class PlannedFigure:
@@ -85,9 +97,10 @@ def plan_figures(
         SuiteError: `style` is neither paper nor slides.
     """
     planned: list[tuple[FigurePage, PlannedFigure]] = []
+    kinds_of_experiment = ((page_of_experiment(df, style), kind) for kind in _KINDS_OF_EXPERIMENT)
     kinds_by_setting = ((whole, kind) for whole in pages_by_setting(df, style) for kind in _KINDS)
     kinds_across = ((whole, kind) for whole in pages_across_benchmarks(df, style) for kind in _KINDS_ACROSS_BENCHMARKS)
-    for whole, (kind, split, draw) in chain(kinds_by_setting, kinds_across):
+    for whole, (kind, split, draw) in chain(kinds_of_experiment, kinds_by_setting, kinds_across):
         if names and not any(name.startswith(whole.file_name(kind)) for name in names):
             continue
         planned += [(page, _plan_figure(kind, draw, page, store)) for page in split(whole, store)]

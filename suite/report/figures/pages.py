@@ -59,12 +59,13 @@ class RenderedFigure:
 class FigurePage:
     """The finished runs of one setting (benchmark, preset, device), and the budgets and methods that a figure shows.
 
+    `setting` is empty on a page of the whole experiment.
     `number` counts the pages of a figure that needs several, from 1. `reference_score` is the mean test score of the
     reference network as `hand_tuned` trained it, NaN where it did not run; `omission_note` is a sentence for the
     caption.
     """
 
-    setting: tuple[str, str, str]
+    setting: tuple[str, ...]
     number: int
     runs: pd.DataFrame
     rows: tuple[BudgetRow, ...]
@@ -125,7 +126,8 @@ class FigurePage:
     def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:
         """Lay the figure out, and name it after what it shows and where it belongs."""
         freeze_layout(figure)
-        where = "{}, preset {}, {}".format(*self.setting) + (f", part {self.number}" if self.number > 1 else "")
+        where = "{}, preset {}, {}".format(*self.setting) if self.setting else "all presets"
+        where += f", part {self.number}" if self.number > 1 else ""
         caption = f"{caption} {self.omission_note}".rstrip()
         return RenderedFigure(self.file_name(kind), f"{title}: {where}", caption, figure)
 
@@ -153,6 +155,12 @@ def pages_across_benchmarks(df: pd.DataFrame, style: str = PAPER) -> Iterator[Fi
     for (preset, device), runs in sorted(done.groupby(SETTING[1:])):
         if runs["benchmark"].nunique() > 1:
             yield FigurePage(("several benchmarks", str(preset), str(device)), 1, runs, (), styles, style)
+
+
+def page_of_experiment(df: pd.DataFrame, style: str = PAPER) -> FigurePage:
+    """One page without rows, of all finished runs."""
+    done = df[(df["status"] == "done") & df["score"].notna()]
+    return FigurePage((), 1, done, (), method_styles(df["method"]), style)
 
 
 def _budget_row(budget: str, runs: pd.DataFrame) -> BudgetRow:

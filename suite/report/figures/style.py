@@ -123,12 +123,15 @@ def method_styles(methods: Iterable[MethodVariant]) -> dict[MethodVariant, Metho
             numbers[method] = KNOWN_METHODS.index(method.method)
     free = (i for i in count() if i not in set(numbers.values()))
     numbers |= dict(zip((method for method in ordered if method not in numbers), free, strict=False))
-    return {method: MethodStyle(_COLOURS[i % len(_COLOURS)], _numbered_marker(i)) for method, i in numbers.items()}
+    return {method: numbered_style(i) for method, i in numbers.items()}
 
 
-def _numbered_marker(number: int) -> str:
-    """A method's marker; every further round of colours starts one marker later, so that no pair comes twice soon."""
-    return _MARKERS[(number + number // len(_COLOURS)) % len(_MARKERS)]
+def numbered_style(number: int) -> MethodStyle:
+    """The style of that number, from 0; every further round of colours starts one marker later, so that no pair of
+    colour and marker comes twice soon.
+    """
+    marker = _MARKERS[(number + number // len(_COLOURS)) % len(_MARKERS)]
+    return MethodStyle(_COLOURS[number % len(_COLOURS)], marker)
 
 
 class StyledFigure(Figure):

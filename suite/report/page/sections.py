@@ -22,6 +22,7 @@ _TITLES = {
     "headline": "Headline",
     "main": "Results",
     "scores": "Other test scores",
+    "convergence": "Length of training",
     "summary": "Over all benchmarks",
     "ablation": "Ablation",
     "pairs": "Methods in pairs",
@@ -32,11 +33,17 @@ _TITLES = {
     "cost": "Search cost",
     "failures": "Runs that failed",
 }
-_GROUP_COLUMNS = {"headline": ("benchmark", "preset", "device"), "published": ("benchmark", "score", "whose")}
+_GROUP_COLUMNS = {
+    "headline": ("benchmark", "preset", "device"),
+    "convergence": ("benchmark",),
+    "published": ("benchmark", "score", "whose"),
+}
 _HTML_IDS = {"main": "results"}
 _LEADS = {
     "headline": "What the method that was named before the runs saves against the reference network, and whether its "
     "score is shown not to suffer.",
+    "convergence": "Trainings of the reference network that differ in preset or number of epochs: whether twice the "
+    "epochs would gain anything on validation data, and how the test score compares with the paper's training.",
     "scores": "Further scores from the same single reading of the test split. Networks are chosen on "
     "validation data alone.",
     "summary": "Methods over all benchmarks that ran them at the same budget.",

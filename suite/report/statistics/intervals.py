@@ -50,9 +50,17 @@ def mean_interval(values: Iterable[float]) -> Interval:
         return Interval(math.nan, math.nan, math.nan, 0)
     if array[-1] - array[0] < NO_SPREAD:
         return Interval(float(array[0]), math.nan, math.nan, n)
-    mean, error = float(array.mean()), float(array.std(ddof=1)) / math.sqrt(n)
-    half = t_quantile((1 + LEVEL) / 2, n - 1) * error
+    mean, half = float(array.mean()), t_quantile((1 + LEVEL) / 2, n - 1) * standard_error(array)
     return Interval(mean, mean - half, mean + half, n)
+
+
+def standard_error(values: Iterable[float]) -> float:
+    """Standard error of the mean of independent values (n,), in their unit; NaN values are left out.
+
+    NaN for fewer than two; where all agree 0, up to rounding.
+    """
+    array = _sorted_without_nan(values)
+    return float(array.std(ddof=1)) / math.sqrt(len(array)) if len(array) > 1 else math.nan
 
 
 def stratified_interval(strata: Iterable[Iterable[float]]) -> Interval:

@@ -6,11 +6,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from suite.records.store import Store
+from suite.report.grouping import base_preset
+from suite.report.statistics.convergence import LEAST_PERCENT, LEAST_POINTS
 from suite.report.statistics.fronts import FEWEST_BUDGETS
 from suite.report.statistics.intervals import FEWEST_PAIRS
 from suite.report.statistics.noninferiority import MARGIN
 from suite.report.tables.ablation import ablation_table, format_ablation_table
 from suite.report.tables.candidates import unrecorded_plans
+from suite.report.tables.convergence import convergence_table, format_convergence_table
 from suite.report.tables.cost import cost_table, format_cost_table
 from suite.report.tables.extrapolation import extrapolation_note
 from suite.report.tables.failures import failure_table, format_failure_table
@@ -69,6 +72,15 @@ _ABOUT_PAIRS = (
     "Differences are means over paired seeds, in points, positive where the method is better. " + _ABOUT_FLOAT
 )
 
+_ABOUT_CONVERGENCE = (
+    "Gains are means over paired seeds on validation data, in points, or in % of the error where networks are chosen "
+    "by their reconstruction error. Double is one epoch more or less where the longer length is odd.",
+    f"Converged: doubling gains less than {LEAST_POINTS:g} points or less than the gain's standard error, whichever is "
+    f"larger, or lowers the reconstruction error by less than {LEAST_PERCENT:g} %, over at least {FEWEST_PAIRS} paired "
+    "seeds. Shortest: of the lengths that ran with this recipe and are converged.",
+    "The paper's: the same network trained with preset=paper; of several such trainings the one with the preset as it "
+    "is, then the longest. Scores by seed are in the order of all seeds of the benchmark.",
+)
 _ABOUT_INT8 = (
     "Float scores are of networks as they were trained. Int8 scores are of the converted networks of the runs that "
     "were deployed, on the same test split in TensorFlow Lite's reference interpreter."
@@ -93,6 +105,7 @@ _TABLE_NOTES = {
     "main": (_ABOUT_INT8, _ABOUT_FIT, _ABOUT_FEW_FITS, _ABOUT_SEEDS, _ABOUT_COSTS),
     "scores": (_ABOUT_SEEDS,),
     "headline": (_ABOUT_FLOAT, _ABOUT_BOUNDS),
+    "convergence": (*_ABOUT_CONVERGENCE, _ABOUT_FLOAT, _ABOUT_SEEDS),
     "noninferiority": (
         _ABOUT_FLOAT,
         _ABOUT_BOUNDS,
@@ -132,8 +145,18 @@ _TABLE_NOTES = {
 """Name of a table -> the lines below it: how it was made and how little few seeds can prove."""
 
 
-_ABOUT_METHODS = ("main", "headline", "summary", "ablation", "pairs", "pooled", "noninferiority", "hypervolume")
-"""Tables from which one would conclude something about methods."""
+_CONCLUSIVE = (
+    "main",
+    "headline",
+    "convergence",
+    "summary",
+    "ablation",
+    "pairs",
+    "pooled",
+    "noninferiority",
+    "hypervolume",
+)
+"""Tables from which one would conclude something about methods or recipes."""
 
 
 def table_notes(name: str, raw: pd.DataFrame) -> list[str]:
@@ -141,7 +164,7 @@ def table_notes(name: str, raw: pd.DataFrame) -> list[str]:
     lines = [*_TABLE_NOTES.get(name, ())]
     if name == "headline":
         lines += [*_headline_notes(raw["verdict"] == EXPLORATORY), _ABOUT_POWER]
-    if name in _ABOUT_METHODS and (short := _development_presets(raw)):
+    if name in _CONCLUSIVE and (short := _development_presets(raw)):
         lines.insert(0, _ABOUT_DEVELOPMENT.format(", ".join(short)))
     if "quality_target" in raw and raw["quality_target"].notna().any():
         lines.append(_ABOUT_TARGET)
@@ -152,7 +175,7 @@ def table_notes(name: str, raw: pd.DataFrame) -> list[str]:
 
 def _development_presets(raw: pd.DataFrame) -> list[str]:
     """Those of the table's presets that are for development; "short (changed)" is one."""
-    names = sorted({str(preset).split()[0] for preset in raw["preset"]})
+    names = sorted({base_preset(str(preset)) for preset in raw["preset"]})
     return [name for name in names if name in DEVELOPMENT_PRESETS]
 
 
@@ -181,6 +204,7 @@ def build_tables(df: pd.DataFrame, store: Store, published: Sequence[PublishedNu
     tables: list[tuple[str, pd.DataFrame, Callable[[pd.DataFrame], pd.DataFrame]]] = [
         ("main", main, format_main_table),
         ("headline", headline_table(df, tests, unrecorded_plans(store, df["id"])), format_headline_table),
+        ("convergence", convergence_table(df), format_convergence_table),
         ("summary", summary_table(df), format_summary_table),
         ("ablation", ablation_table(df, main), format_ablation_table),
         ("pairs", pairs_table(df, main), format_pairs_table),

@@ -1,0 +1,110 @@
+"""Trainings of a benchmark's reference network that differ in preset or length, for the question how long is enough."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from suite.report.grouping import REFERENCE_METHOD, MethodVariant, base_preset, natural_key
+from suite.report.statistics.convergence import DoublingGain, double_length, doubling_gain
+
+PAPER_PRESET = "paper"
+"""The preset that other presets' scores are compared with."""
+
+NEGATIVE_ERROR = "negative_error"
+"""Name of the validation score of benchmarks whose networks are chosen by their reconstruction error."""
+
+_TRAINING = ["benchmark", "network", "base_preset", "series", "recipe_epochs"]
+
+
+@dataclass(frozen=True)
+class TrainingLength:
+    """The runs of one recipe of a benchmark's reference network at one length.
+
+    preset: as recorded, "full (changed)" where the user changed the recipe; `base_preset` is that without the mark.
+    network, series: as in the frame; lengths that agree in `series` differ in nothing else.
+    recipe: the recipe in a few words.
+    epochs: of the training.
+    runs: rows of the frame that finished, one a seed, with the seed as index.
+    """
+
+    benchmark: str
+    network: str
+    base_preset: str
+    series: str
+    epochs: int
+    preset: str
+    recipe: str
+    runs: pd.DataFrame
+
+    @property
+    def by_error(self) -> bool:
+        """Whether the validation score is a negative reconstruction error."""
+        return bool((self.runs["selection_name"] == NEGATIVE_ERROR).any())
+
+    def gain(self, longer: "TrainingLength") -> DoublingGain:
+        """What the longer training gains on validation, paired by seed."""
+        seeds = self.runs.index.intersection(longer.runs.index)
+        shorter, twice = (length.runs.loc[seeds, "validation_score"] for length in (self, longer))
+        return doubling_gain(shorter, twice, self.by_error)
+
+    def double(self, lengths: Sequence["TrainingLength"]) -> "TrainingLength | None":
+        """The one of `lengths` that differs from this in nothing but twice the epochs."""
+        alike = {length.epochs: length for length in lengths if length.series == self.series}
+        epochs = double_length(self.epochs, alike)
+        return None if math.isnan(epochs) else alike[int(epochs)]
+
+    def paper(self, lengths: Sequence["TrainingLength"]) -> "TrainingLength | None":
+        """The one of `lengths` that the paper's preset trained the same network with, None for that preset's own.
+
+        Of several it is that of the unchanged preset, then the longest.
+        """
+        if self.base_preset == PAPER_PRESET:
+            return None
+        published = [length for length in lengths if length.base_preset == PAPER_PRESET]
+        alike = [length for length in published if (length.benchmark, length.network) == (self.benchmark, self.network)]
+        return max(alike, key=lambda length: (length.preset == PAPER_PRESET, length.epochs), default=None)
+
+
+def training_lengths(df: pd.DataFrame) -> list[TrainingLength]:
+    """The trainings of `hand_tuned` that are as long as the recipe says, by benchmark, preset, recipe and length.
+
+    Only networks with several of them are in it. A training is the same at every budget and on every device: of several
+    runs of one seed, one that finished counts. A length without a finished run has no `runs`.
+    """
+    standard = [_is_recipe_length(*run) for run in zip(df["method"], df["options"], strict=True)]
+    chosen = df[df["recipe_epochs"].notna() & np.array(standard, dtype=bool)]
+    chosen = chosen.assign(base_preset=chosen["preset"].map(base_preset), _open=chosen["status"] != "done")
+    chosen = chosen.sort_values(["_open", "preset", "id"], kind="stable").drop_duplicates([*_TRAINING, "seed"])
+    networks: dict[tuple[str, str], list[TrainingLength]] = defaultdict(list)
+    groups: dict[Any, Any] = chosen.groupby(_TRAINING).indices
+    for (benchmark, network, base, series, epochs), members in groups.items():
+        runs = chosen.iloc[members]
+        preset, recipe = runs["preset"].iloc[0], runs["recipe"].iloc[0]
+        done = runs[runs["status"] == "done"].set_index("seed").sort_index()
+        length = TrainingLength(benchmark, network, base, series, int(epochs), preset, recipe, done)
+        networks[benchmark, network].append(length)
+    lengths = [length for of_network in networks.values() if len(of_network) > 1 for length in of_network]
+    return sorted(lengths, key=lambda x: (natural_key(x.benchmark), x.base_preset, x.recipe, x.series, x.epochs))
+
+
+def _is_recipe_length(method: MethodVariant, options: str) -> bool:
+    """Whether a run with these options (JSON) trains the reference network for the recipe's epochs."""
+    values = json.loads(options)
+    standard = values.get("length") == "standard" and values.get("cost_limit") is None
+    return method.method == REFERENCE_METHOD and standard
+
+
+def shortest_converged(lengths: Sequence[TrainingLength]) -> dict[str, int]:
+    """Series -> its shortest length, in epochs, whose doubling gains too little; series without one are left out."""
+    shortest: dict[str, int] = {}
+    for length in sorted(lengths, key=lambda length: length.epochs, reverse=True):
+        longer = length.double(lengths)
+        if longer is not None and length.gain(longer).converged:
+            shortest[length.series] = length.epochs
+    return shortest
