@@ -1,6 +1,7 @@
 """Figures of speed: a number has its unit and its goal, the same in the table, in the file and in the verdict."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,20 +102,36 @@ def test_a_row_holds_the_figure_and_the_machine() -> None:
     assert set(facts) == {"processor", "cores", "instruction_sets", "torch", "commit", "date"}
 
 
-def test_tests_of_speed_print_their_figures_and_write_them(tmp_path: Path) -> None:
-    options = ["--benchmark-only", "--benchmark-quiet", f"--record-figures={tmp_path}", "-p", "no:cacheprovider"]
+TOY = """
+def test_it_is_fast(time_pairs, figure):
+    pairs = time_pairs(lambda: sum(range(10)), lambda: sum(range(100_000)), rounds=3)
+    figure("speed-up", pairs.speed_up, "x", at_least=2)
+
+
+def test_it_is_slow(time_pairs, figure):
+    pairs = time_pairs(lambda: sum(range(100_000)), lambda: sum(range(10)), rounds=3)
+    figure("slowness", 1e-3 * int(pairs.cost > 1), "s", at_most=0)
+"""
+
+
+def test_figures_are_printed_and_written_and_a_missed_goal_fails_its_test(tmp_path: Path) -> None:
+    (tmp_path / "test_toy.py").write_text(TOY)
+    shutil.copy(ROOT / "tests" / "performance" / "conftest.py", tmp_path)
+    options = ["--benchmark-only", "--benchmark-quiet", f"--record-figures={tmp_path / 'figures'}"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/performance/test_cost_speed.py", *options],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [sys.executable, "-m", "pytest", "-q", str(tmp_path), f"--rootdir={tmp_path}", *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout
-    assert "Exact costs of a candidate against its forward pass\n" in done.stdout
-    table = pd.read_csv(tmp_path / f"{file_name(processor())}.csv")
-    assert set(table["unit"]) == {"x", "s"}
-    assert table.loc[table["figure"] == "counted against formula", "goal"].tolist() == ["at most 3x"]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 1 passed" in done.stdout
+    assert "AssertionError: slowness is 0.00100 s, its goal is at most 0 s" in done.stdout
+    assert "It is fast\n" in done.stdout
+    table = pd.read_csv(tmp_path / "figures" / f"{file_name(processor())}.csv")
+    assert table["figure"].tolist() == ["speed-up", "slowness"]
+    assert table["goal"].tolist() == ["at least 2x", "at most 0 s"]
 
 
 @pytest.mark.parametrize(
