@@ -18,7 +18,7 @@ from training_steps import CASES, Step, training_step
 from suite.engine.allocator import keep_freed_memory
 from suite.models.dropout import Dropout
 from suite.models.same_conv import SameConv2d
-from suite.task.recipe import Optimisation
+from suite.task.optimisation import Optimisation
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 

@@ -21,7 +21,7 @@ from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.engine.allocator import keep_freed_memory
 from suite.hardware.trace import trace
 from suite.space.width_space import WidthSpace
-from suite.task.recipe import Optimisation
+from suite.task.optimisation import Optimisation
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 

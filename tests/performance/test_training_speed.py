@@ -1,6 +1,7 @@
-"""Training of the reference networks by their recipes: samples a second, and where the time of a step goes.
+"""Training of the reference networks: samples a second, and where the time of a step goes.
 
-Examples are random. Figures without goals, for the record.
+The recipe is the default preset's, in the machine's number format (`recipe.dtype=auto`); examples are random. Figures
+without goals, for the record.
 """
 
 from pathlib import Path
@@ -22,7 +23,8 @@ ROUNDS = 3
 def _trainer(name: str, folder: Path, batches: int, *overrides: str) -> EpochTrainer:
     pack = folder / f"{name}.npz"
     samples = random_pack(name, pack, batches)
-    return EpochTrainer(speed_task(name, pack, folder, f"recipe.train_samples={samples}", *overrides)[0])
+    recipe = (f"recipe.train_samples={samples}", "recipe.dtype=auto")
+    return EpochTrainer(speed_task(name, pack, folder, *recipe, *overrides)[0])
 
 
 def _train(trainer: EpochTrainer, benchmark: Any) -> tuple[int, float, float]:
@@ -44,7 +46,7 @@ def test_training_on_one_core_and_where_its_time_goes(
     keep_freed_memory()
     trainer = _trainer(name, tmp_path, 20, "compute=cpu", "threads=1")
     samples, _, seconds = _train(trainer, benchmark)
-    figure("training", samples / seconds, "samples/s")
+    figure(f"training in {trainer.task.recipe.dtype}", samples / seconds, "samples/s")
     for kind, share in step_shares(trainer).items():
         if share > 0:
             figure(kind, 100 * share, "%")
@@ -54,5 +56,7 @@ def test_training_on_one_core_and_where_its_time_goes(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", [*BENCHMARKS, "tiny_imagenet"])
 def test_training_on_a_gpu(name: str, tmp_path: Path, benchmark: Any, figure: RecordFigure) -> None:
-    samples, seconds, _ = _train(_trainer(name, tmp_path, 100, "compute=cuda"), benchmark)
-    figure(f"training on {torch.cuda.get_device_name()}", samples / seconds, "samples/s")
+    trainer = _trainer(name, tmp_path, 100, "compute=cuda")
+    samples, seconds, _ = _train(trainer, benchmark)
+    what = f"training in {trainer.task.recipe.dtype} on {torch.cuda.get_device_name()}"
+    figure(what, samples / seconds, "samples/s")
