@@ -66,7 +66,8 @@ deploy-table: $(DEPLOY_STAMP)
 	$(DEPLOY)/bin/python -m suite.deploy.table --out results/deploy
 
 bench: $(STAMP)
-	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-quiet --record-figures=results/performance
+	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-quiet --record-figures=results/performance \
+		--timeout=3600
 
 clean:
 	rm -rf $(VENV) $(DEPLOY) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
