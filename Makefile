@@ -3,18 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What test-gpu runs with; another interpreter, such as PY=python3, is taken as it is and nothing is installed.
+PY := $(BIN)/python
 DEPLOY := .venv-deploy
 DEPLOY_STAMP := $(DEPLOY)/.installed
+GPU_RUN := results/artefacts/test-gpu
 
-.PHONY: quickstart test test-slow test-deploy deploy-table lint bench clean help
+.PHONY: quickstart test test-slow test-gpu test-deploy deploy-table lint bench clean help
 
 help:
 	@echo "make quickstart  install, search networks for digits on two budgets, write and print the report"
 	@echo "make test        install, lint, type-check, run the tests"
 	@echo "make test-slow   the tests that take minutes: kill and resume at more moments, the built wheel"
+	@echo "make test-gpu    tests on a GPU, samples a second, one CIFAR-10 budget; PY=python3: with that one, installs nothing"
 	@echo "make test-deploy int8 networks in TensorFlow Lite Micro's interpreter; installs the extras deploy and onnx, 2.3 GB"
 	@echo "make deploy-table  the same for 72 networks, into results/deploy; goes on where it was stopped"
-	@echo "make bench       speed: ratios that must hold, and absolute figures for the record"
+	@echo "make bench       speed: ratios that must hold, figures for the record, into results/performance"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,10 +42,22 @@ lint: $(STAMP)
 
 test: lint
 	$(BIN)/python -m pytest -q -m "not slow and not deploy" -n 2
-	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-columns=median,rounds -m "not slow"
+	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-quiet -m "not slow and not record"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow
+
+test-gpu: $(if $(filter $(BIN)/%,$(PY)),$(STAMP))
+	@$(PY) -c 'import sys, torch; torch.cuda.is_available() or sys.exit("no CUDA device: nothing was tested")'
+	$(PY) -m pytest -q -m gpu $$(grep -rl --include='test_*.py' --exclude-dir=performance mark.gpu tests)
+	$(PY) -m pytest -q -m gpu tests/performance/test_training_speed.py --benchmark-only --benchmark-quiet
+ifdef SUITE_DATA_DIR
+	rm -rf $(GPU_RUN)
+	$(PY) -m suite.cli run benchmark=image_classification benchmark.data.download=false preset=brief compute=cuda \
+		budget.weights=25% results_dir=$(GPU_RUN)
+else
+	@echo "no budget was run: set SUITE_DATA_DIR to a folder with CIFAR-10 (docs/benchmarks.md)"
+endif
 
 test-deploy: $(DEPLOY_STAMP)
 	$(DEPLOY)/bin/python -m pytest -q -m deploy
@@ -50,8 +66,8 @@ deploy-table: $(DEPLOY_STAMP)
 	$(DEPLOY)/bin/python -m suite.deploy.table --out results/deploy
 
 bench: $(STAMP)
-	@mkdir -p results/artefacts
-	$(BIN)/python -m pytest tests/performance --benchmark-only --benchmark-json=results/artefacts/bench.json
+	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-quiet --record-figures=results/performance \
+		--timeout=3600
 
 clean:
 	rm -rf $(VENV) $(DEPLOY) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

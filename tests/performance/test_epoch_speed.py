@@ -1,41 +1,41 @@
 """An epoch of training against the same recipe in plain PyTorch: ratios of interleaved pairs, on the real packs.
 
+Processor time on one thread, as experiments run (two runs on a thread each are faster than one after the other on two),
+so that what other processes take from the machine does not count.
+
 Plain: fp32, NCHW, DataLoader over a TensorDataset without workers, per-sample augmentation by Pillow and NumPy, in a
 process of its own, where the allocator is as the C library sets it.
 """
 
 import multiprocessing
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
+from machine import instruction_sets
+from pairs import Pairs, TimePairs
 from PIL import Image
+from speed_figures import RecordFigure
+from speed_tasks import EpochTrainer, speed_task
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from suite.config.plan import Plan, make_plan
+from suite.config.plan import Plan
 from suite.engine.allocator import keep_freed_memory
-from suite.engine.harness import make_task
-from suite.records.store import Store
-from suite.task.meter import Meter
-from suite.task.progress import Progress
-from suite.task.recipe import DTYPES, Optimisation
-from suite.task.splits import load_data
+from suite.task.optimisation import Optimisation
 from suite.task.task import Task, Workspace
-from suite.task.training import Phase, fit
+
+pytestmark = pytest.mark.benchmark(timer=time.process_time)
 
 PAIRS = 3
 NOISE = 0.1  # of a shared machine, from one run of this file to the next
-THREADS = 2
 
 
 class _PerSample(Dataset[tuple[Tensor, Tensor]]):
@@ -88,14 +88,8 @@ CASES = {
 
 
 def _task(name: str, packs: Path, folder: Path, samples: int) -> tuple[Task, Plan]:
-    GlobalHydra.instance().clear()
-    overrides = [f"benchmark={name}", f"benchmark.data.pack={packs / f'{name}.npz'}", f"threads={THREADS}"]
-    with initialize_config_module("suite.config.conf", version_base="1.3"):
-        plan = make_plan(compose("config", [*overrides, f"recipe.train_samples={samples}", "recipe.eval_samples=20"]))
-    store = Store(folder, "speed")
-    data = load_data(plan.benchmark, store)
-    plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
-    return make_task(plan, data, Workspace(store.run_folder(plan.id), store, 1e9), Progress()), plan
+    pack = packs / f"{name}.npz"
+    return speed_task(name, pack, folder, "threads=1", f"recipe.train_samples={samples}")
 
 
 def _plain_epoch(task: Task, plan: Plan, augment: Callable[[Tensor], Tensor]) -> Callable[[], None]:
@@ -126,11 +120,14 @@ def _plain_optimiser(settings: Optimisation, network: nn.Module) -> torch.optim.
 
 
 def _serve_plain_epochs(name: str, packs: Path, folder: Path, pipe: Connection) -> None:
-    """Train a plain epoch and answer with its seconds, at each message until one is false."""
-    torch.set_num_threads(THREADS)
+    """Train a plain epoch at each message, and answer with its seconds of processor time."""
+    torch.set_num_threads(1)
     plain = _plain_epoch(*_task(name, packs, folder, CASES[name][0]), AUGMENT[name])
-    while pipe.recv():
-        pipe.send(_seconds(plain))
+    while True:
+        pipe.recv()
+        start = time.process_time()
+        plain()
+        pipe.send(time.process_time() - start)
 
 
 @contextmanager
@@ -141,81 +138,52 @@ def _plain_seconds(name: str, packs: Path, folder: Path) -> Iterator[Callable[[]
     )
     process.start()
 
-    def epoch() -> float:
-        ours.send(True)
-        return ours.recv()  # type: ignore[no-any-return]
+    def seconds() -> float:
+        ours.send(None)
+        return ours.recv()
 
-    yield epoch
-    ours.send(False)
-    process.join()
-
-
-def _our_epochs(task: Task) -> Iterator[Callable[[], nn.Module]]:
-    meter = Meter(task.standard_macs, task.compute)
-    for i in range(PAIRS + 1):
-
-        def epoch(label: str = f"epoch {i}") -> nn.Module:
-            network = task.new_network()
-            fit(task, network, meter, Phase("warmup", task.recipe.warmup, 1, label=label), macs=1.0)
-            return network
-
-        yield epoch
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    try:
+        yield seconds
+    finally:
+        process.terminate()
+        process.join()
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name == "tiny_imagenet" else ()) for name in CASES]
 )
 def test_an_epoch_is_faster_than_in_plain_pytorch(
-    name: str, packs: Path, tmp_path: Path, benchmark: pytest.FixtureRequest
+    name: str, packs: Path, tmp_path: Path, benchmark: Any, figure: RecordFigure
 ) -> None:
-    torch.set_num_threads(THREADS)
     keep_freed_memory()
     samples, goal = CASES[name]
-    ours = list(_our_epochs(_task(name, packs, tmp_path, samples)[0]))
+    ours = EpochTrainer(_task(name, packs, tmp_path, samples)[0])
+    seconds: list[float] = []
     with _plain_seconds(name, packs, tmp_path / "plain") as plain:
-        plain(), ours.pop()()  # warms both up
-        ratios = [plain() / _seconds(epoch) for epoch in ours]
-    benchmark.extra_info["ratio"] = statistics.median(ratios)
-    benchmark.pedantic(lambda: None, rounds=1)
-    print(name, [round(ratio, 2) for ratio in ratios])
-    assert statistics.median(ratios) >= goal, ratios
+        ours(), plain()  # warms both up
+        benchmark.pedantic(ours, setup=lambda: seconds.append(plain()), rounds=PAIRS)
+    pairs = Pairs(seconds, benchmark.stats.stats.data)
+    figure("speed-up over plain PyTorch", pairs.speed_up, "x", at_least=goal)
 
 
-def _has_bf16() -> bool:
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-
-
-@pytest.mark.skipif(not _has_bf16(), reason="bf16 was chosen for processors that compute in it (avx512_bf16)")
+@pytest.mark.skipif(
+    "avx512_bf16" not in instruction_sets(), reason="bf16 was chosen for processors that compute in it (avx512_bf16)"
+)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name == "tiny_imagenet" else ()) for name in CASES]
 )
 def test_the_chosen_number_format_is_the_faster_one(
-    name: str, packs: Path, tmp_path: Path, benchmark: pytest.FixtureRequest
+    name: str, packs: Path, tmp_path: Path, time_pairs: TimePairs, figure: RecordFigure
 ) -> None:
-    torch.set_num_threads(THREADS)
     task, _ = _task(name, packs, tmp_path, CASES[name][0])
     formats = {
-        dtype: list(_our_epochs(replace(task, recipe=replace(task.recipe, dtype=dtype), workspace=_apart(task, dtype))))
-        for dtype in DTYPES
+        dtype: EpochTrainer(replace(task, recipe=replace(task.recipe, dtype=dtype), workspace=_apart(task, dtype)))
+        for dtype in ("fp32", "bf16")
     }
-    for epochs in formats.values():
-        epochs.pop()()  # warms up
-    (other,) = set(DTYPES) - {task.recipe.dtype}
-    pairs = zip(formats[other], formats[task.recipe.dtype], strict=True)
-    ratios = [_seconds(slower) / _seconds(chosen) for slower, chosen in pairs]
-    benchmark.extra_info["ratio"] = statistics.median(ratios)
-    benchmark.extra_info["chosen"] = task.recipe.dtype
-    benchmark.pedantic(lambda: None, rounds=1)
-    assert statistics.median(ratios) >= 1 - NOISE, ratios
+    chosen = task.recipe.dtype
+    (other,) = set(formats) - {chosen}
+    pairs = time_pairs(formats[chosen], formats[other], rounds=PAIRS, warmup=1)
+    figure(f"speed-up of {chosen} over {other}", pairs.speed_up, "x", at_least=1 - NOISE)
 
 
 def _apart(task: Task, name: str) -> Workspace:
@@ -225,10 +193,8 @@ def _apart(task: Task, name: str) -> Workspace:
 
 @pytest.mark.parametrize("name", ["keyword_spotting", "anomaly_detection", "visual_wake_words", "tiny_imagenet"])
 def test_a_prepared_pack_loads_in_ten_seconds(
-    name: str, packs: Path, tmp_path: Path, benchmark: pytest.FixtureRequest
+    name: str, packs: Path, tmp_path: Path, benchmark: Any, figure: RecordFigure
 ) -> None:
     plan = _task(name, packs, tmp_path, 100)[1]  # decodes once
-    seconds = _seconds(lambda: plan.benchmark.source().load(tmp_path / "artefacts" / "data"))
-    benchmark.extra_info["seconds"] = seconds
-    benchmark.pedantic(lambda: None, rounds=1)
-    assert seconds <= 10
+    benchmark.pedantic(lambda: plan.benchmark.source().load(tmp_path / "artefacts" / "data"), rounds=1)
+    figure("loading", benchmark.stats.stats.median, "s", at_most=10)

@@ -1,9 +1,9 @@
-"""Speed of the report; run with `pytest tests/performance --benchmark-only`."""
+"""Speed of the report."""
 
-import time
 from pathlib import Path
-from typing import Any
 
+from pairs import TimePairs
+from speed_figures import RecordFigure
 from synthetic import make_records
 
 from suite.records.store import Store
@@ -18,12 +18,13 @@ def filled(folder: Path, seeds: int) -> Store:
     return store
 
 
-def test_a_whole_report_on_1000_records_takes_little_longer_than_on_100(benchmark: Any, tmp_path: Path) -> None:
+def test_a_whole_report_on_1000_records_takes_little_longer_than_on_100(
+    time_pairs: TimePairs, figure: RecordFigure, tmp_path: Path
+) -> None:
     """Tables, figures and page; the same budgets and methods, so that only the number of runs grows."""
     few, many = filled(tmp_path / "few", 12), filled(tmp_path / "many", 125)
     assert (len(few.run_ids()), len(many.run_ids())) == (97, 1001)
-    start = time.perf_counter()
-    build_report(few)
-    baseline = time.perf_counter() - start
-    benchmark.pedantic(build_report, args=(many,), rounds=1)
-    assert benchmark.stats.stats.median <= 3 * baseline
+    pairs = time_pairs(lambda: build_report(many), lambda: build_report(few), rounds=1)
+    figure("report on 97 records", pairs.reference_seconds, "s")
+    figure("report on 1,001 records", pairs.tested_seconds, "s")
+    figure("1,001 records against 97", pairs.cost, "x", at_most=3)
