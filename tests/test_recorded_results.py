@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from checkout import RESULTS, ROOT
+from projection_table import projection_lines
 from readme_table import readme_lines
 
 from suite.cli.main import main
@@ -74,6 +75,32 @@ class TestHeadline:
         rows = pairs[(pairs["method"] == "two_budget_scaling") & (pairs["against"] == "duccio_projected")]
         assert len(rows) == 2
         assert (rows["p_holm"] > 0.05).all()
+
+
+class TestProjections:
+    """What results/README.md says of what refill alone is worth."""
+
+    TABLES = RESULTS / "projections" / "report" / "tables"
+    TEXT = (RESULTS / "README.md").read_text()
+
+    def test_its_table_is_that_of_the_runs(self) -> None:
+        lines = projection_lines(pd.read_csv(self.TABLES / "runs.csv"))
+        assert len(lines) == 2 + 2 * 10  # a head and ten methods on two benchmarks
+        assert "\n".join(lines) in self.TEXT
+
+    def test_every_method_ran_with_and_without_at_equal_cost(self) -> None:
+        runs = pd.read_csv(self.TABLES / "runs.csv")
+        assert len(runs) == 2 * 10 * 2 * 3
+        assert runs["trainings"].between(2, 3).all()
+        assert "- Development: " in (self.TABLES / "main.md").read_text()
+
+    def test_how_far_methods_without_a_projection_are_from_their_limits(self) -> None:
+        main_table = pd.read_csv(self.TABLES / "main.csv")
+        rows = main_table[main_table["benchmark"] == "visual_wake_words"].set_index("method")["target_percent/weights"]
+        shares = [f"{rows[name]:.0f}" for name in ("gp_single", "nsga2", "tpe_single")]
+        assert f"({shares[0]} to {shares[2]} % of the weights' limit)" in self.TEXT
+        over = [f"{rows[f'{name} (cost_limit=3)'] / 100:.1f}" for name in ("duccio", "unconstrained_dnas")]
+        assert f"end at {over[0]} and {over[1]} times the weights' limit" in self.TEXT
 
 
 class TestReadme:
