@@ -118,10 +118,12 @@ def test_figures_are_printed_and_written_and_a_missed_goal_fails_its_test(tmp_pa
     (tmp_path / "test_toy.py").write_text(TOY)
     shutil.copy(ROOT / "tests" / "performance" / "conftest.py", tmp_path)
     options = ["--benchmark-only", "--benchmark-quiet", f"--record-figures={tmp_path / 'figures'}"]
+    # without what xdist sets in its workers: pytest-benchmark refuses to measure there
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", str(tmp_path), f"--rootdir={tmp_path}", *options],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])},
+        env=environment | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])},
         capture_output=True,
         text=True,
     )

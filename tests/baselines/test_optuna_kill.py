@@ -13,6 +13,7 @@ from optuna_runs import BUDGET, comparable, run, run_folder, same
 from tasks import plan
 
 import suite.task.training as training
+import suite.task.training_inputs as training_inputs
 from baselines.optuna_file import StudyFile
 from suite.records.store import Store
 
@@ -38,7 +39,7 @@ def test_killed_at_20_moments_the_record_is_the_same(
         if events == moment:
             raise Killed
 
-    for module, name in ((training, "inputs"), (training, "save_tensors"), (StudyFile, "add_trial")):
+    for module, name in ((training_inputs, "inputs"), (training, "save_tensors"), (StudyFile, "add_trial")):
         original = getattr(module, name)
 
         def either_side(*args: Any, _original: Any = original, **options: Any) -> Any:
