@@ -87,9 +87,9 @@ CASES = {
 }
 
 
-def _task(name: str, packs: Path, folder: Path, samples: int) -> tuple[Task, Plan]:
+def _task(name: str, packs: Path, folder: Path, samples: int, *overrides: str) -> tuple[Task, Plan]:
     pack = packs / f"{name}.npz"
-    return speed_task(name, pack, folder, "threads=1", f"recipe.train_samples={samples}")
+    return speed_task(name, pack, folder, "threads=1", f"recipe.train_samples={samples}", *overrides)
 
 
 def _plain_epoch(task: Task, plan: Plan, augment: Callable[[Tensor], Tensor]) -> Callable[[], None]:
@@ -167,15 +167,15 @@ def test_an_epoch_is_faster_than_in_plain_pytorch(
 
 
 @pytest.mark.skipif(
-    "avx512_bf16" not in instruction_sets(), reason="bf16 was chosen for processors that compute in it (avx512_bf16)"
+    "avx512_bf16" not in instruction_sets(), reason="auto is bf16 on processors that compute in it (avx512_bf16)"
 )
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name == "tiny_imagenet" else ()) for name in CASES]
 )
-def test_the_chosen_number_format_is_the_faster_one(
+def test_the_format_that_auto_chooses_is_the_faster_one(
     name: str, packs: Path, tmp_path: Path, time_pairs: TimePairs, figure: RecordFigure
 ) -> None:
-    task, _ = _task(name, packs, tmp_path, CASES[name][0])
+    task, _ = _task(name, packs, tmp_path, CASES[name][0], "recipe.dtype=auto")
     formats = {
         dtype: EpochTrainer(replace(task, recipe=replace(task.recipe, dtype=dtype), workspace=_apart(task, dtype)))
         for dtype in ("fp32", "bf16")
