@@ -30,8 +30,9 @@ def sweep_progress(interval_s: float = _INTERVAL_S) -> Iterator[None]:
 
 
 def _watch(ended: threading.Event, interval_s: float) -> None:
-    started, shown = time.monotonic(), 0
-    while not ended.wait(interval_s):
+    started, shown, over = time.monotonic(), 0, False
+    while not over:
+        over = ended.wait(interval_s)  # once more at the end: runs may have ended since the last look
         count = jobs.session.count_ended()
         if count > shown and count > jobs.session.runs_ended:
             left = (time.monotonic() - started) / count * (jobs.session.runs_to_do - count) / 60
