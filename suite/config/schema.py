@@ -87,6 +87,7 @@ class Config:
     network: a reference network of one's own, package.module.Class, called without arguments; null: the benchmark's.
     space: what is searched: masks (widths of the reference network), choices (branches of its supernet), both.
     deploy: convert each network to int8 when its run ends, and run it in an interpreter (`suite deploy`).
+    clean_tree: refuse to run while the suite's code differs from its git commit, as recorded experiments do.
     retry_failed: run failed runs again; fail_fast: stop at the first failure.
     """
 
@@ -101,6 +102,7 @@ class Config:
     retry_failed: bool = False
     fail_fast: bool = False
     deploy: bool = False
+    clean_tree: bool = False
     headline: HeadlineNode = field(default_factory=HeadlineNode)
     budget: BudgetNode = field(default_factory=BudgetNode)
     recipe: RecipeNode = field(default_factory=RecipeNode)

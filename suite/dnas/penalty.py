@@ -94,7 +94,7 @@ class PenaltyRule:
             limited = ", ".join(sorted(metrics)) or "nothing"
             raise ValueError(f"penalty.strength={dict(named)}: {idle[0]} is not limited here. Limited: {limited}")
         if self.strength == "scripts" and (unknown := sorted(set(metrics) - set(script_strengths))):
-            known = ", ".join(script_strengths) or "none at this preset; preset=paper has them"
+            known = ", ".join(script_strengths) or "none at this preset; preset=full and preset=paper have them"
             raise ValueError(f"penalty.strength=scripts: the scripts have no strength for {unknown[0]}. Known: {known}")
 
 

@@ -40,7 +40,7 @@ def environment(compute: str, threads: int, dtype: str, data_hash: str) -> dict[
         "threads": threads,
         "dtype": dtype,
         "data": data_hash,
-        **_code(),
+        **code_state(),
     }
 
 
@@ -76,7 +76,7 @@ def _cpu_info() -> dict[str, str]:
 
 
 @lru_cache
-def _code() -> dict[str, Any]:
+def code_state() -> dict[str, Any]:
     """The git commit of the suite's code and whether its tree was clean; null where it is no checkout."""
     folder = Path(suite.__file__).resolve().parents[1]
     commit = _git(folder, "rev-parse", "HEAD") if (folder / ".git").exists() else None

@@ -12,6 +12,7 @@ from suite import SuiteError
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.data.files import write_atomic
+from suite.engine.environment import code_state
 from suite.engine.harness import RunningElsewhere, execute, make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.records.deployments import read_deployments
@@ -117,6 +118,7 @@ def announce(configs: Iterable[DictConfig]) -> None:
     planned: set[tuple[str, str]] = set()
     claims: set[tuple[str, str]] = set()
     for config in configs:
+        _check_clean(config)
         store, plan = store_of(config), make_plan(config)
         planned.add((method_label(plan.method.name, plan.variant), plan.budget.label))
         claims.add((plan.headline.get("candidate", ""), plan.headline.get("budget", "")))
@@ -134,6 +136,20 @@ def announce(configs: Iterable[DictConfig]) -> None:
         check_method(plan, make_task(plan, sizes[key], workspace, Progress()))
     _check_claims(claims, planned)
     log.info("%d runs planned, %d left to do", len(session.status_before), session.runs_to_do)
+
+
+def _check_clean(config: DictConfig) -> None:
+    """Refuse a job that asks for committed code where it was changed; code without git is that of a release.
+
+    Raises:
+        SuiteError: the tree has uncommitted changes.
+    """
+    code = code_state()
+    if config.clean_tree and code["clean"] is False:
+        raise SuiteError(
+            f"clean_tree=true: suite/, baselines/ or pyproject.toml differ from commit {code['commit'][:7]}. "
+            "Commit first, or clean_tree=false"
+        )
 
 
 def _check_claims(claims: set[tuple[str, str]], planned: set[tuple[str, str]]) -> None:
@@ -165,8 +181,9 @@ def run_job(config: DictConfig) -> RunRecord | None:
     Returns the job's record, None where it was left to another process, which is doing it.
 
     Raises:
-        SuiteError: the configuration cannot work, or its data is unusable.
+        SuiteError: the configuration cannot work, its data is unusable, or it wants committed code.
     """
+    _check_clean(config)
     store, plan = store_of(config), make_plan(config)
     _write_plan_note(store, plan)
     ended = session.register(store, plan, deploy=config.deploy)

@@ -115,9 +115,9 @@ class RecipeStudy:
         Raises:
             SuiteError: the configuration is wrong.
         """
-        self._plan([], FIRST_SEED)  # refuses what is wrong before a trial is counted
+        plan = self._plan([], FIRST_SEED)  # refuses what is wrong before a trial is counted
         self.folder.mkdir(parents=True, exist_ok=True)
-        study = self._study()
+        study = self._study(plan.task.recipe.epochs // 2)
         while len(_ended(study)) < trials:
             started = time.monotonic()
             # A sampler that is made anew repeats its first samples unless its seed differs.
@@ -130,12 +130,13 @@ class RecipeStudy:
             print(f"{len(_ended(study))}/{trials} trials, best {best:.4f}, {seconds:.0f} s", flush=True)
         return trials_table(study)
 
-    def _study(self) -> optuna.Study:
+    def _study(self, unpruned_epochs: int) -> optuna.Study:
+        # At a high rate the scores of the first half of a training say little about its end.
         # The heartbeat tells trials of a process that was killed, which are then counted as failed.
         url = f"sqlite:///{self.folder / 'study.db'}"
         with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
             storage = optuna.storages.RDBStorage(url, heartbeat_interval=30, grace_period=120)
-        pruner = optuna.pruners.MedianPruner(n_startup_trials=6, n_min_trials=4)
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=6, n_warmup_steps=unpruned_epochs, n_min_trials=4)
         return optuna.create_study(
             storage=storage, study_name="recipe", load_if_exists=True, direction="maximize", pruner=pruner
         )

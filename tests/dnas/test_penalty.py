@@ -133,7 +133,7 @@ def test_a_metric_that_the_scripts_do_not_limit_is_named() -> None:
     rule.check_metrics(["weights"], {"weights": 13.9, "macs": 140.0})
     with pytest.raises(ValueError, match=r"no strength for ram\. Known: weights"):
         rule.check_metrics(["weights", "ram"], {"weights": 13.9})
-    with pytest.raises(ValueError, match="preset=paper has them"):
+    with pytest.raises(ValueError, match="preset=full and preset=paper have them"):
         rule.check_metrics(["weights"], {})
     PenaltyRule().check_metrics(["ram"], {})
 
