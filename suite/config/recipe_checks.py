@@ -7,12 +7,13 @@ from torch import nn
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark
 from suite.hardware.trace import trace
+from suite.task.muon import untrainable
 from suite.task.optimisation import Optimisation
 from suite.task.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe, benchmark: Benchmark, network: Callable[[], nn.Module]) -> None:
-    """Refuse smoothed labels without classes, and sizes that images or the network do not have.
+    """Refuse smoothed labels without classes, sizes that images or the network do not have, Muon for convolutions.
 
     Raises:
         SuiteError: naming key, value and what is possible.
@@ -23,6 +24,11 @@ def check_recipe(recipe: Recipe, benchmark: Benchmark, network: Callable[[], nn.
             raise SuiteError(
                 f"recipe.{name}.label_smoothing={settings.label_smoothing}: must be null, since benchmark "
                 f"{benchmark.name} has no loss with smoothed labels"
+            )
+        if settings.optimiser == "muon" and (names := untrainable(network())):
+            raise SuiteError(
+                f"recipe.{name}.optimiser=muon: only for networks without convolutions; "
+                f"{benchmark.name}'s has {names[0]}"
             )
         if settings.sizes:
             _check_sizes(f"recipe.{name}.sizes={list(settings.sizes)}", settings.sizes, benchmark, network)
