@@ -8,12 +8,15 @@ from suite import SuiteError
 from suite.config.build import construct, plain, require_mapping
 from suite.task.recipe import Recipe
 
+_OF_INPUTS = ("augmentation", "masking")
+"""Parts of a recipe that the benchmark does itself; a benchmark need not have them."""
+
 
 def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     """The benchmark's node and its recipe under the job's preset, and whether the user changed the recipe.
 
     The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also
-    change the benchmark's own keys, such as `augmentation`.
+    change the benchmark's own keys.
 
     Raises:
         SuiteError: the benchmark is no mapping or has no such preset, or a value is out of range.
@@ -27,9 +30,18 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     for key in set(preset) & set(benchmark) - {"recipe"}:
         value = preset.pop(key)
         benchmark[key] = benchmark[key] | value if isinstance(value, dict) else value
-    changes = _drop_none(plain(config.recipe))
-    merged = OmegaConf.merge(benchmark.pop("recipe"), preset, changes)
-    return benchmark, construct(Recipe, plain(merged), "recipe"), bool(changes)
+    base, changes = benchmark.pop("recipe"), _drop_none(plain(config.recipe))
+    recipe = plain(OmegaConf.merge(base, preset, changes))
+    for part in set(_OF_INPUTS) & set(recipe):
+        _check_known(part, changes.get(part, {}), base.get(part, {}), str(benchmark.get("name")))
+        benchmark[part] = recipe.pop(part)
+    return benchmark, construct(Recipe, recipe, "recipe"), bool(changes)
+
+
+def _check_known(part: str, changes: dict[str, Any], base: dict[str, Any], benchmark: str) -> None:
+    if unknown := sorted(set(changes) - set(base)):
+        choices = f"Choices: {', '.join(base)}" if base else f"It has no {part}"
+        raise SuiteError(f"recipe.{part}.{unknown[0]}: not of benchmark {benchmark}. {choices}")
 
 
 def _drop_none(node: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,27 @@ class OptimisationNode:
 
 
 @dataclass
+class AugmentationNode:
+    """Changes to how training examples are varied; which of these a benchmark has, its file says."""
+
+    rotate: float | None = None
+    shift: float | None = None
+    flip: Any = None
+    zoom: float | None = None
+    shift_ms: float | None = None
+    noise_probability: float | None = None
+    noise_volume: float | None = None
+
+
+@dataclass
+class MaskingNode:
+    """Changes to SpecAugment's masks."""
+
+    frames: int | None = None
+    coefficients: int | None = None
+
+
+@dataclass
 class RecipeNode:
     """Changes to the benchmark's recipe at this preset; null keeps the preset's."""
 
@@ -58,6 +79,8 @@ class RecipeNode:
     dtype: str | None = None
     script_strengths: Any = None
     strength_loss: str | None = None
+    augmentation: AugmentationNode = field(default_factory=AugmentationNode)
+    masking: MaskingNode = field(default_factory=MaskingNode)
     warmup: OptimisationNode = field(default_factory=OptimisationNode)
     search: OptimisationNode = field(default_factory=OptimisationNode)
     finetune: OptimisationNode = field(default_factory=OptimisationNode)

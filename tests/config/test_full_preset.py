@@ -17,7 +17,13 @@ from suite.config.plan import Plan, make_plan
 from suite.config.recipe_checks import check_recipe
 from suite.task.optimisation import Optimisation
 
-PAPER_EPOCHS = {"anomaly_detection": 100, "image_classification": 500, "keyword_spotting": 200, "visual_wake_words": 70}
+PAPER_EPOCHS = {
+    "anomaly_detection": 100,
+    "image_classification": 500,
+    "keyword_spotting": 200,
+    "tiny_imagenet": 50,
+    "visual_wake_words": 70,
+}
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +112,26 @@ def test_what_a_benchmark_does_not_have_is_refused(override: str, named: str, mo
     plan_without_data(monkeypatch)
     with pytest.raises(SuiteError, match=named):
         make_plan(job("benchmark=anomaly_detection", override))
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("recipe.masking.frames=3", r"recipe\.masking\.frames: not of benchmark digits\. It has no masking"),
+        (
+            "recipe.augmentation.shift_ms=3",
+            r"augmentation\.shift_ms: not of benchmark digits\. Choices: rotate, shift, flip",
+        ),
+        ("recipe.augmentation.rotate=400", r"rotate"),
+    ],
+)
+def test_augmentation_that_a_benchmark_has_not_is_refused(override: str, named: str) -> None:
+    with pytest.raises(SuiteError, match=named):
+        plan(override)
+
+
+def test_what_a_user_says_of_augmentation_wins_over_the_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan_without_data(monkeypatch)
+    changed = make_plan(job("benchmark=keyword_spotting", "recipe.masking.frames=3", "compute=cpu", preset="full"))
+    assert (changed.benchmark.masking.frames, changed.preset) == (3, "full (changed)")
+    assert make_plan(job("benchmark=keyword_spotting", "compute=cpu", preset="full")).benchmark.masking.frames == 8

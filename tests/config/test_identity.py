@@ -24,7 +24,7 @@ def test_a_share_and_its_absolute_value_are_one_budget() -> None:
 @pytest.mark.parametrize(
     "change",
     ["seed=1", "threads=2", "budget.weights=49%", "method.projection=none", "device=gap8", "recipe.epochs=3",
-     "benchmark.augmentation.rotate=11", "benchmark.network.width=8", "recipe.dtype=bf16", "method=random_search"],
+     "recipe.augmentation.rotate=11", "benchmark.network.width=8", "recipe.dtype=bf16", "method=random_search"],
 )  # fmt: skip
 def test_what_changes_results_changes_the_id(change: str) -> None:
     assert plan("budget.weights=50%", change).id != plan("budget.weights=50%").id
@@ -116,7 +116,7 @@ class TestNetworksOfAUser:
         ("method.choices.temperature=2", "method.choices.temperature=2.0"),
         ("method.penalty.strength=1e1", "method.penalty.strength=10"),
         ("device.cycles_per_mac=2", "device.cycles_per_mac=2.0"),
-        ("benchmark.augmentation.rotate=9", "benchmark.augmentation.rotate=9.0"),
+        ("recipe.augmentation.rotate=9", "recipe.augmentation.rotate=9.0"),
         ("recipe.mask_lr=1", "recipe.mask_lr=1.0"),
         ("budget.weights=50000", "budget.weights=50000.0"),
         ("budget.weights=50%", "budget.weights=50.0%"),

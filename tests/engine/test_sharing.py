@@ -63,7 +63,7 @@ def test_a_warm_up_serves_every_search_of_its_seed(other: str, run: Run, trainin
 
 
 @pytest.mark.parametrize(
-    "other", ["seed=1", "recipe.batch=64", "benchmark.network.width=8", "benchmark.augmentation.rotate=1"]
+    "other", ["seed=1", "recipe.batch=64", "benchmark.network.width=8", "recipe.augmentation.rotate=1"]
 )
 def test_what_a_training_depends_on_is_trained_anew(other: str, run: Run, trainings: list[str]) -> None:
     first, second = run("method=hand_tuned"), run("method=hand_tuned", other)

@@ -134,7 +134,7 @@ class _KillAt(Objective):
 
 
 def test_images_are_mirrored_in_every_other_epoch(tmp_path: Path) -> None:
-    of, _ = task(tmp_path, "benchmark.augmentation={rotate: 0, shift: 0, flip: alternate, zoom: 0}")
+    of, _ = task(tmp_path, "recipe.augmentation={rotate: 0, shift: 0, flip: alternate, zoom: 0}")
     assert of.mirrors_in_turns
     inputs, index = TrainingInputs(of, of.new_network()), torch.arange(50)
     epochs = [inputs("train", index, epoch, torch.Generator().manual_seed(epoch)) for epoch in range(4)]
@@ -149,7 +149,7 @@ def test_images_are_mirrored_in_every_other_epoch(tmp_path: Path) -> None:
 
 
 def test_without_turns_nothing_is_mirrored_by_the_loop(tmp_path: Path) -> None:
-    of, _ = task(tmp_path, "benchmark.augmentation={rotate: 0, shift: 0, flip: false, zoom: 0}")
+    of, _ = task(tmp_path, "recipe.augmentation={rotate: 0, shift: 0, flip: false, zoom: 0}")
     x = TrainingInputs(of, of.new_network())("train", torch.arange(9), 1, torch.Generator())
     assert torch.equal(x, of.preprocess(of.train.x[:9]))
 
