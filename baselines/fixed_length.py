@@ -29,6 +29,10 @@ class FixedLength:
             raise ValueError(f"method.length={self.length}: choices are {', '.join(LENGTHS)}")
         check_cost_limit(self.cost_limit)
 
+    def planned_epochs(self, task: Task) -> float:
+        """Epochs of the reference network, at most."""
+        return self.epochs(task, task.space.reference_costs["macs"])
+
     def epochs(self, task: Task, macs: float) -> int:
         """Epochs of a network with `macs` forward MACs that is all that is trained.
 

@@ -13,6 +13,7 @@ from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.data.files import write_atomic
 from suite.engine.environment import code_state
+from suite.engine.estimate import Estimate
 from suite.engine.harness import RunningElsewhere, execute, make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.records.deployments import read_deployments
@@ -117,6 +118,7 @@ def announce(configs: Iterable[DictConfig]) -> None:
     sizes: dict[str, Data] = {}
     planned: set[tuple[str, str]] = set()
     claims: set[tuple[str, str]] = set()
+    estimate = Estimate()
     for config in configs:
         _check_clean(config)
         store, plan = store_of(config), make_plan(config)
@@ -129,13 +131,17 @@ def announce(configs: Iterable[DictConfig]) -> None:
             continue
         session.runs_to_do += 1
         key = plan.task.shared_key["data"]
-        if key not in sizes:  # a damaged file is found now, not after hours
-            sizes[key] = without_examples(load_data(plan.benchmark, store))
+        if key not in sizes or not estimate.knows(plan):  # a damaged file is found now, not after hours
+            data = load_data(plan.benchmark, store)
+            estimate.measure(plan, data)
+            sizes[key] = without_examples(data)
         check_outputs(plan, sizes[key])
-        workspace = Workspace(store.run_folder(plan.id), store)
-        check_method(plan, make_task(plan, sizes[key], workspace, Progress()))
+        task = make_task(plan, sizes[key], Workspace(store.run_folder(plan.id), store), Progress())
+        check_method(plan, task)
+        estimate.add(plan, task)
     _check_claims(claims, planned)
-    log.info("%d runs planned, %d left to do", len(session.status_before), session.runs_to_do)
+    left = f"; {estimate}" if session.runs_to_do else ""
+    log.info("%d runs planned, %d left to do%s", len(session.status_before), session.runs_to_do, left)
 
 
 def _check_clean(config: DictConfig) -> None:

@@ -152,10 +152,12 @@ class SearchResult:
 class Method(Protocol):
     """A way to find a network that fits. `version` is raised when a fix changes results.
 
-    Three members are optional. `check(task, budget)` raises ValueError where the search could not even begin, such as a
+    Four members are optional. `check(task, budget)` raises ValueError where the search could not even begin, such as a
     cost limit that is too small; it is called before anything is trained. `ignored_in_id`, a class variable, names
     options that cannot change a result: they do not enter a run's id. `spaces` names what the method can search, masks
     alone where it says nothing; none: the method does not search, and `space` does not matter.
+    `planned_epochs(task)` tells how many epochs of the reference network a run takes at most, where that is not its
+    cost limit or warm-up, search and fine-tuning: for the estimate before a sweep.
     """
 
     version: ClassVar[int]

@@ -1,0 +1,103 @@
+"""How long the runs of a sweep take on this machine, from a few measured steps of training."""
+
+import math
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.config.plan import Plan
+from suite.data.base import Data
+from suite.engine.harness import make_task
+from suite.records.store import Store, content_id
+from suite.task.cost_limit import Lengths
+from suite.task.meter import Meter
+from suite.task.progress import Progress
+from suite.task.reference_training import train_reference
+from suite.task.splits import subset
+from suite.task.task import Task, Workspace
+
+_BATCHES = 8
+"""Batches of a measured training: enough to tell minutes from hours."""
+
+
+class Estimate:
+    """Seconds of the runs of a sweep, by benchmark: trainings of the reference network at this machine's pace.
+
+    A run counts its cost limit or, without one, its epochs, those of a warm-up that it shares with earlier runs apart.
+    What a search takes beyond a training as long, and what it saves where its network gets smaller, is left out.
+    """
+
+    def __init__(self) -> None:
+        self.core_seconds: defaultdict[str, float] = defaultdict(float)
+        self._pace: dict[str, float] = {}
+        self._warmups: set[str] = set()
+
+    def knows(self, plan: Plan) -> bool:
+        """Whether the pace of `plan`'s trainings was measured."""
+        return _pace_key(plan) in self._pace
+
+    def measure(self, plan: Plan, data: Data) -> None:
+        """Take the pace of `plan`'s trainings with all of its benchmark's data."""
+        self._pace[_pace_key(plan)] = _seconds_per_epoch(plan, data)
+
+    def add(self, plan: Plan, task: Task) -> None:
+        """Count a run whose pace was measured."""
+        epochs = self._epochs(plan, task)
+        self.core_seconds[plan.benchmark.name] += epochs * self._pace[_pace_key(plan)] * max(1, plan.threads)
+
+    def _epochs(self, plan: Plan, task: Task) -> float:
+        """Epochs of the reference network that the run is worth."""
+        if limit := getattr(plan.method, "cost_limit", None):
+            return float(limit) * task.recipe.epochs
+        if (planned := getattr(plan.method, "planned_epochs", None)) is not None:
+            return float(planned(task))
+        lengths = Lengths.of(task.recipe)
+        warmup = content_id({"epochs": lengths.warmup, **plan.task.shared_key})
+        first = warmup not in self._warmups
+        self._warmups.add(warmup)
+        return lengths.search + lengths.finetune + first * lengths.warmup
+
+    def __str__(self) -> str:
+        """ "about 3.4 core hours (keyword_spotting 0.5, visual_wake_words 2.9)"."""
+        hours = {name: seconds / 3600 for name, seconds in sorted(self.core_seconds.items())}
+        total = sum(hours.values())
+        if total < 0.1:
+            return f"about {max(1, round(60 * total))} core min"
+        each = f" ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})" if len(hours) > 1 else ""
+        return f"about {total:.1f} core hours{each}"
+
+
+def _pace_key(plan: Plan) -> str:
+    """What the pace depends on: everything that trainings are shared by, but the random seed."""
+    shared: dict[str, Any] = {key: value for key, value in plan.task.shared_key.items() if key != "seed"}
+    return content_id(shared)
+
+
+def _seconds_per_epoch(plan: Plan, data: Data) -> float:
+    """Of training the reference network, evaluation included; the second of two measurements, the first warms up."""
+    plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, plan.threads))
+    try:
+        return [_measure(plan, data) for _ in range(2)][-1]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measure(plan: Plan, data: Data) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder), Store(Path(folder), "estimate"), checkpoint_seconds=math.inf)
+        task = make_task(plan, data, workspace, Progress())
+        share = min(1.0, _BATCHES * task.recipe.batch / len(task.train))
+        train, validation = (
+            subset(split, max(1, round(share * len(split)))) for split in (task.train, task.validation)
+        )
+        few = replace(task, train=train, validation=validation)
+        started = time.perf_counter()
+        train_reference(few, Meter(few.standard_macs, few.compute), 1)
+        return (time.perf_counter() - started) / share
