@@ -10,11 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
+from suite.cli import dry_run
 from suite.cli.console import print_error, set_up_logging
 from suite.cli.progress import show_progress
 from suite.cli.sweep_progress import sweep_progress
 from suite.config.recorded import benchmark_of_job
-from suite.config.sweep import expand, expand_for_print, parts
+from suite.config.sweep import expand, expand_for_print, jobs_of, parts
 from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun
@@ -57,7 +58,10 @@ def _deploy(job: DictConfig, run: FoundRun) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Check the jobs of a call, run them and tell how they ended; the exit code."""
-    calls = parts(arguments)
+    dry = dry_run.DRY_RUN in arguments
+    calls = parts([argument for argument in arguments if argument != dry_run.DRY_RUN])
+    if dry:
+        return dry_run.main(itertools.chain.from_iterable(map(jobs_of, calls)))
     if printed := [sweep for call in calls if (sweep := expand_for_print(call)) is not None]:
         _print_jobs(itertools.chain(*printed))
         return 0

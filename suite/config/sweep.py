@@ -53,11 +53,28 @@ def expand_for_print(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
         raise SuiteError(" ".join(str(error).split())) from error
 
 
+def jobs_of(arguments: Sequence[str]) -> Iterator[DictConfig]:
+    """The composed configuration of each job of a call, one job where it is no sweep.
+
+    Raises:
+        SuiteError: Hydra refuses a configuration, or a file is no YAML.
+    """
+    options = get_args_parser().parse_args(list(arguments))
+    try:
+        sweep = _sweep_jobs(options)
+        return iter([_compose(_overrides(options))]) if sweep is None else sweep
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SuiteError(" ".join(str(error).split())) from error
+
+
+def _overrides(options: Namespace) -> list[str]:
+    own = [f"hydra.searchpath=[file://{options.config_dir}]"] if options.config_dir else []
+    return [*options.overrides, *own]
+
+
 def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
     """The jobs of a sweep, composed; None where the call is none."""
-    overrides = list(options.overrides)
-    if options.config_dir:
-        overrides.append(f"hydra.searchpath=[file://{options.config_dir}]")
+    overrides = _overrides(options)
     try:
         parsed = OverridesParser.create().parse_overrides(overrides)
         fixed = [o.input_line for o in parsed if not o.is_sweep_override() and o.input_line]

@@ -1,0 +1,112 @@
+"""`suite run --dry-run`: what a call would do, what it lacks and how long it takes; nothing is trained or planned."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from suite import SuiteError
+from suite.cli.console import output_console, print_error
+from suite.config.plan import Plan, make_plan
+from suite.data.base import Data
+from suite.engine.estimate import Estimate
+from suite.engine.harness import make_task
+from suite.engine.preflight import check_method, check_outputs
+from suite.records.labels import method_label
+from suite.records.store import Store
+from suite.report.tables.text import format_quantity
+from suite.task.progress import Progress
+from suite.task.splits import load_data
+from suite.task.task import Workspace
+
+DRY_RUN = "--dry-run"
+
+
+@dataclass
+class _Group:
+    """Runs that differ in their random seed alone."""
+
+    limits: str
+    seeds: list[int] = field(default_factory=list)
+    left: int = 0
+
+
+@dataclass
+class _Jobs:
+    """What a call would do: groups by benchmark, preset, method and budget; the reasons why it cannot."""
+
+    groups: dict[tuple[str, str, str, str], _Group] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
+    estimate: Estimate = field(default_factory=Estimate)
+    runs: int = 0
+    left: int = 0
+
+    def add(self, config: DictConfig) -> None:
+        self.runs += 1
+        try:
+            self._add(config)
+        except SuiteError as error:
+            self.errors[str(error)] = self.errors.get(str(error), 0) + 1
+
+    def _add(self, config: DictConfig) -> None:
+        plan = make_plan(config)
+        store = Store(Path(config.results_dir).expanduser(), config.name)
+        record = store.read(plan.id)
+        key = (plan.benchmark.name, plan.preset, method_label(plan.method.name, plan.variant), plan.budget.label)
+        group = self.groups.setdefault(key, _Group(_limits(plan)))
+        group.seeds.append(plan.task.seed)
+        if record is not None and not (record.status != "done" and config.retry_failed):
+            return
+        self._check(plan, load_data(plan.benchmark, store), store)
+        group.left += 1
+        self.left += 1
+
+    def _check(self, plan: Plan, data: Data, store: Store) -> None:
+        check_outputs(plan, data)
+        task = make_task(plan, data, Workspace(store.run_folder(plan.id), store), Progress())
+        check_method(plan, task)
+        if not self.estimate.knows(plan):
+            self.estimate.measure(plan, data)
+        self.estimate.add(plan, task)
+
+
+def main(configs: Iterable[DictConfig]) -> int:
+    """Print the jobs, and why those cannot run that cannot; the exit code, 2 where there is such a one."""
+    jobs = _Jobs()
+    for config in configs:
+        jobs.add(config)
+    console = output_console()
+    if jobs.groups:
+        _print_groups(console, jobs)
+    for error, count in jobs.errors.items():
+        print_error(SuiteError(f"{error} ({count} of {jobs.runs} runs)" if jobs.runs > 1 else error))
+    return 2 if jobs.errors else 0
+
+
+def _print_groups(console: Console, jobs: _Jobs) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("benchmark", "preset", "method", "budget", "limits", "seeds", "to do"):
+        table.add_column(column, overflow="fold")
+    for key, group in jobs.groups.items():
+        table.add_row(*map(Text, (*key, group.limits, _seeds(group.seeds), str(group.left))))
+    console.print(table)
+    left = f"; {jobs.estimate}" if jobs.left else ""
+    console.print(Text(f"{jobs.runs} runs planned, {jobs.left} left to do{left}"))
+
+
+def _limits(plan: Plan) -> str:
+    """Limits in absolute numbers: "26.4 kB + 3.42 MMAC"."""
+    units = plan.task.hardware.units
+    return " + ".join(format_quantity(c.target, units[c.metric]) for c in plan.budget) or "none"
+
+
+def _seeds(seeds: list[int]) -> str:
+    """ "0 to 4", or the seeds one by one where some are left out."""
+    first, last = min(seeds), max(seeds)
+    gapless = sorted(seeds) == list(range(first, last + 1))
+    return f"{first} to {last}" if gapless and last > first else ", ".join(map(str, sorted(seeds)))

@@ -1,0 +1,53 @@
+"""`suite run --dry-run`: the runs, their limits, what is missing, the time; nothing is left behind."""
+
+from pathlib import Path
+
+import pytest
+
+from suite.cli.main import main
+
+RUN = ["run", "--dry-run", "-m", "preset=smoke", "threads=1"]
+
+
+def test_the_runs_are_listed_with_limits_seeds_and_hours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = ["method=width_scaling,hand_tuned", "budget={weights:25%},{weights:20kB,latency:5ms}", "seed=0,1,2"]
+    assert main([*RUN, *sweep, f"results_dir={tmp_path}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if line.strip().startswith("digits")]
+    assert len(rows) == 4
+    assert rows[0] == ["digits", "smoke", "width_scaling", "weights", "25%", "18.8", "kB", "0", "to", "2", "3"]
+    assert rows[1][-9:] == ["20", "kB", "+", "5", "ms", "0", "to", "2", "3"][-9:]
+    assert lines[-1].startswith("12 runs planned, 12 left to do; about ")
+    assert not (tmp_path / "default").exists()
+
+
+def test_what_is_done_is_not_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    single = [*RUN, "method=hand_tuned", f"results_dir={tmp_path}"]
+    assert main([word for word in single if word not in ("--dry-run", "-m")]) == 0
+    capsys.readouterr()
+    assert main(single) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 runs planned, 0 left to do"
+
+
+def test_all_that_is_missing_is_named_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUITE_DATA_DIR", str(tmp_path / "nothing"))
+    benchmarks = "benchmark=digits,keyword_spotting,visual_wake_words"
+    sweep = [benchmarks, "benchmark.data.download=false", "method=hand_tuned", "seed=0,1"]
+    assert main([*RUN, *sweep, f"results_dir={tmp_path}"]) == 2
+    printed = capsys.readouterr()
+    errors = printed.err.splitlines()
+    assert len(errors) == 2
+    assert all("(2 of 6 runs)" in line for line in errors)
+    assert "6 runs planned, 2 left to do" in printed.out
+
+
+def test_a_budget_out_of_reach_and_a_misspelt_key_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*RUN, "budget.weights=1B", f"results_dir={tmp_path}"]) == 2
+    assert "budget.weights=1B" in capsys.readouterr().err
+    assert main([*RUN, "budgett.weights=1B", f"results_dir={tmp_path}"]) == 2
+    assert "budgett" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("plan.json"))
