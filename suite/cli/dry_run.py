@@ -16,7 +16,7 @@ from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.engine.estimate import Estimate
 from suite.engine.harness import make_task
-from suite.engine.preflight import check_method, check_outputs
+from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.records.labels import method_label
 from suite.records.store import Store
 from suite.report.tables.text import format_quantity
@@ -43,6 +43,7 @@ class _Jobs:
     groups: dict[tuple[str, str, str, str], _Group] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
     estimate: Estimate = field(default_factory=Estimate)
+    sizes: dict[str, Data] = field(default_factory=dict)
     runs: int = 0
     left: int = 0
 
@@ -62,17 +63,22 @@ class _Jobs:
         group.seeds.append(plan.task.seed)
         if record is not None and not (record.status != "done" and config.retry_failed):
             return
-        self._check(plan, load_data(plan.benchmark, store), store)
+        sizes = self._sizes_of(plan, store)
+        check_outputs(plan, sizes)
+        task = make_task(plan, sizes, Workspace(store.run_folder(plan.id), store), Progress())
+        check_method(plan, task)
+        self.estimate.add(plan, task)
         group.left += 1
         self.left += 1
 
-    def _check(self, plan: Plan, data: Data, store: Store) -> None:
-        check_outputs(plan, data)
-        task = make_task(plan, data, Workspace(store.run_folder(plan.id), store), Progress())
-        check_method(plan, task)
-        if not self.estimate.knows(plan):
+    def _sizes_of(self, plan: Plan, store: Store) -> Data:
+        """The benchmark's data without its examples, which are read once for each pace that is measured with them."""
+        key = plan.task.shared_key["data"]
+        if key not in self.sizes or not self.estimate.knows(plan):
+            data = load_data(plan.benchmark, store)
             self.estimate.measure(plan, data)
-        self.estimate.add(plan, task)
+            self.sizes[key] = without_examples(data)
+        return self.sizes[key]
 
 
 def main(configs: Iterable[DictConfig]) -> int:

@@ -132,6 +132,8 @@ def test_augmentation_that_a_benchmark_has_not_is_refused(override: str, named: 
 
 def test_what_a_user_says_of_augmentation_wins_over_the_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     plan_without_data(monkeypatch)
-    changed = make_plan(job("benchmark=keyword_spotting", "recipe.masking.frames=3", "compute=cpu", preset="full"))
-    assert (changed.benchmark.masking.frames, changed.preset) == (3, "full (changed)")
-    assert make_plan(job("benchmark=keyword_spotting", "compute=cpu", preset="full")).benchmark.masking.frames == 8
+    name, what = "benchmark=visual_wake_words", "recipe.augmentation.zoom=0.2"
+    changed = make_plan(job(name, what, "compute=cpu", preset="paper"))
+    assert (changed.benchmark.augmentation.zoom, changed.preset) == (0.2, "paper (changed)")
+    assert changed.benchmark.augmentation.rotate == 10
+    assert make_plan(job(name, "compute=cpu", preset="paper")).benchmark.augmentation.zoom == 0.1
