@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
 from suite.cli import dry_run
-from suite.cli.console import print_error, set_up_logging
+from suite.cli.console import output_console, print_error, set_up_logging
 from suite.cli.progress import show_progress
+from suite.cli.run_view import run_view
 from suite.cli.sweep_progress import sweep_progress
 from suite.config.recorded import benchmark_of_job
 from suite.config.sweep import expand, expand_for_print, jobs_of, parts
@@ -82,9 +83,27 @@ def main(arguments: Sequence[str]) -> int:
         return 1 if jobs.session.summary()[1] else 2 if stop.code else 0
     if not jobs.session.status_before:  # --help, --cfg and the like
         return 0
+    _print_results()
     summary, failed = jobs.session.summary()
     log.info(summary)
     return 1 if failed else 0
+
+
+def _print_results() -> None:
+    """The answer: a single run with its network, of a sweep each experiment's main table."""
+    runs = [(store, run) for run, (store, _) in jobs.session.status_before.items()]
+    console = output_console()
+    if len(runs) == 1:
+        ((store, run),) = runs
+        record = store.read(run)
+        if record is not None and record.status == "done":
+            console.print(run_view(record, store, read_deployments(store, [run]).get(run)))
+        return
+    from suite.report.build import Report  # takes a second
+    from suite.report.tables.console import console_table
+
+    for store in {store.folder: store for store, run in runs if store.read(run) is not None}.values():
+        console.print(console_table(Report.load(store).df))
 
 
 def _print_jobs(configs: Iterable[DictConfig]) -> None:
