@@ -19,23 +19,19 @@ from suite import SuiteError
 from suite.config import CONF
 from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 from suite.config.catalogue import catalogue
+from suite.config.refusals import explain
 
 
 def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
     """The composed configuration of each job that `suite run ARGUMENTS` would launch; None if it is no sweep.
 
-    A configuration that Hydra refuses gives None as well: Hydra's own message follows when it composes for real.
-
     Raises:
-        SuiteError: a file is no YAML, which Hydra would answer with a traceback.
+        SuiteError: Hydra refuses a configuration, or a file is no YAML.
     """
     options = get_args_parser().parse_args(list(arguments))
     if options.help or options.hydra_help or options.cfg or options.info:
         return None
-    try:
-        return _sweep_jobs(options)
-    except (HydraException, OmegaConfBaseException):
-        return None
+    return _sweep_jobs(options)
 
 
 def expand_for_print(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
@@ -45,12 +41,7 @@ def expand_for_print(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
         SuiteError: Hydra refuses a configuration, or a file is no YAML.
     """
     options = get_args_parser().parse_args(list(arguments))
-    if options.cfg != "job":
-        return None
-    try:
-        return _sweep_jobs(options)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise SuiteError(" ".join(str(error).split())) from error
+    return _sweep_jobs(options) if options.cfg == "job" else None
 
 
 def jobs_of(arguments: Sequence[str]) -> Iterator[DictConfig]:
@@ -60,11 +51,8 @@ def jobs_of(arguments: Sequence[str]) -> Iterator[DictConfig]:
         SuiteError: Hydra refuses a configuration, or a file is no YAML.
     """
     options = get_args_parser().parse_args(list(arguments))
-    try:
-        sweep = _sweep_jobs(options)
-        return iter([_compose(_overrides(options))]) if sweep is None else sweep
-    except (HydraException, OmegaConfBaseException) as error:
-        raise SuiteError(" ".join(str(error).split())) from error
+    sweep = _sweep_jobs(options)
+    return iter([compose_job(_overrides(options))]) if sweep is None else sweep
 
 
 def _overrides(options: Namespace) -> list[str]:
@@ -80,6 +68,8 @@ def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
         fixed = [o.input_line for o in parsed if not o.is_sweep_override() and o.input_line]
         base = _compose(fixed, return_hydra_config=True)
         if not (options.multirun or base.hydra.mode == RunMode.MULTIRUN):
+            if several := [o.input_line for o in parsed if o.is_sweep_override()]:
+                raise SuiteError(f"{several[0]}: several values make a sweep, which -m asks for: suite run -m ...")
             return None
         params = [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
         parsed = OverridesParser.create().parse_overrides([*params, *overrides])
@@ -88,6 +78,8 @@ def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
     except (YAMLError, UnicodeDecodeError) as error:
         catalogue(Path(options.config_dir) if options.config_dir else None)  # names the file, which not all errors do
         raise SuiteError(f"not a YAML file ({' '.join(str(error).split())})") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides, _compose) from error
 
 
 def parts(arguments: Sequence[str]) -> list[list[str]]:
@@ -112,7 +104,7 @@ def compose_job(overrides: Sequence[str]) -> DictConfig:
     try:
         return _compose(overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        raise SuiteError(" ".join(str(error).split())) from error
+        raise explain(error, overrides, _compose) from error
 
 
 def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:

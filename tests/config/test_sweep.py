@@ -43,4 +43,4 @@ class TestPrinting:
 
     def test_a_job_that_cannot_be_composed_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["run", "-m", "method=duccio,unheard_of", "--cfg", "job"]) == 2
-        assert "method/unheard_of" in capsys.readouterr().err
+        assert "method=unheard_of: no such choice" in capsys.readouterr().err

@@ -1,0 +1,75 @@
+"""What Hydra refuses, said with the key, the value and what was probably meant."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from omegaconf import DictConfig, OmegaConf
+
+from suite import SuiteError
+from suite.config.catalogue import GROUPS
+
+_NO_KEY = re.compile(r"Could not override '([^']+)'")
+_NO_CHOICE = re.compile(r"Could not find '([^']+)/([^'/]+)'")
+_CHOICE = re.compile(r"^\t([\w/-]+)$", re.MULTILINE)
+_UNREADABLE = re.compile(r"Error parsing override '([^']*)'")
+_WRONG_VALUE = re.compile(r"Error merging override (.*)")
+_ASIDES = ("    full_key", "    object_type", "    reference_type", "See ")
+
+
+def explain(error: Exception, overrides: Sequence[str], compose: Callable[[Sequence[str]], DictConfig]) -> SuiteError:
+    """The error for a person.
+
+    Args:
+        error: what Hydra or OmegaConf raised.
+        overrides: of the command line, KEY=VALUE.
+        compose: makes the configuration of some overrides, to look up the keys that there are.
+    """
+    text = str(error)
+    if found := _NO_KEY.search(text):
+        return SuiteError(_no_key(found[1], overrides, compose))
+    if found := _NO_CHOICE.search(text):
+        group, name = found.groups()
+        choices = _CHOICE.findall(text)
+        return SuiteError(f"{group}={name}: no such choice.{_meant(name, choices)} Choices: {', '.join(choices)}")
+    if found := _UNREADABLE.search(text):
+        return SuiteError(f"{found[1]}: not of the form KEY=VALUE")
+    cause = str(error.__cause__ or "") if (found := _WRONG_VALUE.match(text)) else ""
+    lines = [line for line in f"{text}\n{cause}".splitlines() if not line.startswith(_ASIDES)]
+    lines = [f"{found[1]}:", *lines[1:]] if found else lines
+    return SuiteError(" ".join(" ".join(lines).split()))
+
+
+def _no_key(key: str, overrides: Sequence[str], compose: Callable[[Sequence[str]], DictConfig]) -> str:
+    given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
+    if key == "experiment":
+        return f"{given}: an experiment is added to the defaults: +{given}"
+    try:
+        config = compose([o for o in overrides if o.split("=")[0] in GROUPS])
+    except Exception:  # a group's choice may be wrong as well; the keys of the default choices will do
+        config = compose([])
+    known = list(_keys(config))
+    parent, _, leaf = key.rpartition(".")
+    siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
+    close = difflib.get_close_matches(leaf, siblings, n=1)
+    if close:
+        hint = f"Did you mean {f'{parent}.' if parent else ''}{close[0]}?"
+    elif siblings and parent:
+        hint = f"Keys of {parent}: {', '.join(siblings)}"
+    else:
+        hint = (_meant(key, known) + " suite run --help lists all keys").strip()
+    return f"{given}: no such key. {hint}"
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, node):
+        path = f"{prefix}{key}"
+        yield path
+        child = None if OmegaConf.is_missing(node, key) else node[key]
+        if isinstance(child, DictConfig):
+            yield from _keys(child, f"{path}.")
