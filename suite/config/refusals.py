@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from suite import SuiteError
 from suite.config.catalogue import GROUPS
+from suite.space.budget import UNITS
 
 _NO_KEY = re.compile(r"Could not override '([^']+)'")
 _NO_CHOICE = re.compile(r"Could not find '([^']+)/([^'/]+)'")
@@ -33,7 +34,8 @@ def explain(error: Exception, overrides: Sequence[str], compose: Callable[[Seque
         choices = _CHOICE.findall(text)
         return SuiteError(f"{group}={name}: no such choice.{_meant(name, choices)} Choices: {', '.join(choices)}")
     if found := _UNREADABLE.search(text):
-        return SuiteError(f"{found[1]}: not of the form KEY=VALUE")
+        quantity = " (a quantity has no blank before its unit: budget.latency=5ms)" if found[1] in UNITS else ""
+        return SuiteError(f"{found[1]}: not of the form KEY=VALUE{quantity}")
     cause = str(error.__cause__ or "") if (found := _WRONG_VALUE.match(text)) else ""
     lines = [line for line in f"{text}\n{cause}".splitlines() if not line.startswith(_ASIDES)]
     lines = [f"{found[1]}:", *lines[1:]] if found else lines

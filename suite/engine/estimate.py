@@ -43,7 +43,11 @@ class Estimate:
 
     def measure(self, plan: Plan, data: Data) -> None:
         """Take the pace of `plan`'s trainings with all of its benchmark's data."""
-        self._pace[_pace_key(plan)] = _seconds_per_epoch(plan, data)
+        try:
+            pace = _seconds_per_epoch(plan, data)
+        except Exception:  # it will fail in its run as well, and be recorded there
+            pace = math.nan
+        self._pace[_pace_key(plan)] = pace
 
     def add(self, plan: Plan, task: Task) -> None:
         """Count a run whose pace was measured."""
@@ -66,6 +70,8 @@ class Estimate:
         """ "about 3.4 core hours (keyword_spotting 0.5, visual_wake_words 2.9)"."""
         hours = {name: seconds / 3600 for name, seconds in sorted(self.core_seconds.items())}
         total = sum(hours.values())
+        if math.isnan(total):
+            return "time unknown, a first step of training failed"
         if total < 0.1:
             return f"about {max(1, round(60 * total))} core min"
         each = f" ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})" if len(hours) > 1 else ""

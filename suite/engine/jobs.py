@@ -15,7 +15,7 @@ from suite.data.files import write_atomic
 from suite.engine.environment import code_state
 from suite.engine.estimate import Estimate
 from suite.engine.harness import RunningElsewhere, execute, make_task
-from suite.engine.preflight import check_method, check_outputs, without_examples
+from suite.engine.preflight import budget_notes, check_method, check_outputs, without_examples
 from suite.records.deployments import read_deployments
 from suite.records.labels import method_label
 from suite.records.plan_note import PLAN_NOTE, PlanNote
@@ -38,6 +38,7 @@ class Session:
     runs_to_do: int = 0
     runs_ended: int = 0
     to_deploy: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
     @property
@@ -195,6 +196,9 @@ def run_job(config: DictConfig) -> RunRecord | None:
     ended = session.register(store, plan, deploy=config.deploy)
     if _has_ended(ended, config):
         return ended
+    for note in set(budget_notes(plan)) - session.notes:
+        log.info("%s", note)
+        session.notes.add(note)
     session.progress.begin_run(session.position + plan.label)
     start = time.monotonic()
     try:

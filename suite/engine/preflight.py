@@ -44,6 +44,16 @@ def check_method(plan: Plan, task: Task) -> None:
         raise SuiteError(f"method {plan.method.name}: its check failed: {type(error).__name__}: {error}") from error
 
 
+def budget_notes(plan: Plan) -> list[str]:
+    """What a user may not have meant: a search without a limit, and limits that the reference network meets."""
+    if not plan.budget.constraints:
+        searches = getattr(plan.method, "spaces", ("masks",)) != ()
+        return ["no budget: nothing is limited; give one such as budget.weights=25% budget.latency=5ms"] * searches
+    costs = plan.task.space.reference_costs
+    met = [c for c in plan.budget if costs[c.metric] <= c.target]
+    return [f"budget.{c.metric}={c.text}: the reference network is within it as it is" for c in met]
+
+
 def without_examples(data: Data) -> Data:
     """The same numbers of examples and labels, each example empty: for checks that need the splits' sizes only."""
     return replace(data, train=_empty(data.train), validation=_empty(data.validation), test=_empty(data.test))

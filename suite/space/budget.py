@@ -14,6 +14,9 @@ _COUNT = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _JOULES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6}
 _SUFFIXES: dict[str, dict[str, float]] = {"B": _BYTES, "MAC": _COUNT, "cycles": _COUNT, "s": _SECONDS, "J": _JOULES}
+UNITS = frozenset(unit for factors in _SUFFIXES.values() for unit in factors if unit)
+"""The units that a quantity can have."""
+
 _QUANTITY = re.compile(r"\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 

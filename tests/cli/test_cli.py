@@ -217,7 +217,7 @@ def test_verbs_that_only_read_wait_for_no_torch(tmp_path: Path) -> None:
 
 def test_unknown_verbs_and_folders(suite_: Callable, capsys: pytest.CaptureFixture) -> None:
     assert suite_("train") == 2
-    assert "run, deploy, status, report, export, archive, merge" in capsys.readouterr().err
+    assert "run, deploy, show, status, report, export, archive, merge" in capsys.readouterr().err
     assert suite_("report", "nothing") == 2
     assert "nothing" in capsys.readouterr().err
     assert suite_() == 0

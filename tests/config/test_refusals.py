@@ -36,6 +36,7 @@ WRONG = [
     ("recipe.warmup.lr=fast", r"recipe\.warmup\.lr=fast: .*could not be converted to Float"),
     ("deploy=maybe", r"deploy=maybe: .*not a valid bool"),
     ("smoke", r"smoke: not of the form KEY=VALUE"),
+    ("budget.latency=5 ms", r"ms: not of the form KEY=VALUE \(a quantity has no blank before its unit"),
     ("seed=0,1", r"seed=0,1: several values make a sweep, which -m asks for"),
     ("budget={weights:25%},{weights:50%}", r"several values make a sweep"),
 ]

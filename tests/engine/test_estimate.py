@@ -74,6 +74,12 @@ def test_the_measured_pace_is_about_that_of_a_whole_training(tmp_path: Path, mon
     assert 0.2 < few / module._seconds_per_epoch(made, data) < 5
 
 
+def test_a_training_that_fails_leaves_the_time_unknown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    diverging = ["recipe.warmup.optimiser=sgd", "recipe.warmup.lr=1e20", "method=hand_tuned", "seed=0,1"]
+    assert main(["run", "-m", "preset=smoke", "threads=1", *diverging, f"results_dir={tmp_path}"]) == 1
+    assert "2 runs planned, 2 left to do; time unknown, a first step of training failed" in caplog.text
+
+
 def test_a_sweep_says_beforehand_what_it_takes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     sweep = ["run", "-m", "preset=smoke", "threads=1", "method=hand_tuned", "seed=0,1", f"results_dir={tmp_path}"]
     assert main(sweep) == 0

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tasks import task
+from tasks import plan, task
 
 from suite import SuiteError
 from suite.cli.main import main
 from suite.config.catalogue import catalogue
-from suite.engine.preflight import check_method
+from suite.engine.preflight import budget_notes, check_method
 
 LIMITED = sorted(e.name for e in catalogue() if e.group == "method" and "cost_limit" in e.node)
 
@@ -57,3 +57,25 @@ def test_a_check_that_fails_itself_is_named(tmp_path: Path) -> None:
     of, made = task(tmp_path)
     with pytest.raises(SuiteError, match="method odd: its check failed: KeyError"):
         check_method(replace(made, method=Odd()), of)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "notes"),
+    [
+        (["method=duccio"], ["no budget: nothing is limited; give one such as budget.weights=25% budget.latency=5ms"]),
+        (["method=hand_tuned"], []),
+        (["method=duccio", "budget.weights=50%"], []),
+        (
+            ["method=hand_tuned", "budget.weights=50%", "budget.ram=100%"],
+            ["budget.ram=100%: the reference network is within it as it is"],
+        ),
+    ],
+)
+def test_a_budget_that_limits_nothing_is_told(overrides: list[str], notes: list[str]) -> None:
+    assert budget_notes(plan(*overrides)) == notes
+
+
+def test_a_sweep_tells_it_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sweep = ["preset=smoke", "threads=1", "method=hand_tuned", "budget.weights=100%", "seed=0,1"]
+    assert main(["run", "-m", *sweep, f"results_dir={tmp_path}"]) == 0
+    assert caplog.text.count("budget.weights=100%: the reference network is within it as it is") == 1
