@@ -1,5 +1,6 @@
 """`suite status`: what an experiment has done and what is missing."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
@@ -10,8 +11,10 @@ from rich.text import Text
 
 from suite import SuiteError
 from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
-from suite.records.status import STATES, RunState, readable_duration, run_states, seconds_left, totals
+from suite.records.status import STATES, RunState, forget_plans, readable_duration, run_states, seconds_left, totals
 from suite.records.store import Store
+
+log = logging.getLogger("suite")
 
 _NARROW = 90
 """Columns of a terminal below which a run is two lines instead of a row of a table."""
@@ -24,9 +27,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--only", metavar="STATE", action="extend", type=split_words, default=[], help="runs in these states"
     )
+    parser.add_argument("--forget", action="store_true", help="remove the plans of runs that never began")
     options = parser.parse_args(arguments)
-    console = output_console()
-    console.print(status_view(existing_store(options.experiment), console.width, options.only))
+    console, store = output_console(), existing_store(options.experiment)
+    if options.forget:
+        log.info("plans removed: %d", forget_plans(store))
+    console.print(status_view(store, console.width, options.only))
     return 0
 
 

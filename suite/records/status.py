@@ -1,11 +1,15 @@
 """What an experiment has done, what runs and what is missing, from its plan notes, claims, checkpoints and records."""
 
 import json
+import shutil
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import Timeout
 
 from suite.records.claims import is_claimed
 from suite.records.plan_note import PLAN_NOTE, UNKNOWN_PLAN, PlanNote
@@ -59,6 +63,23 @@ def run_states(store: Store) -> list[RunState]:
     return sorted(
         (s for s in states if s is not None), key=lambda s: (s.plan.preset, s.plan.device, s.plan.label, s.id)
     )
+
+
+def forget_plans(store: Store) -> int:
+    """Remove the folders that hold the plan of a run and nothing else, such as those of a sweep that was given up.
+
+    Returns how many were removed. A run that has begun, failed, or is being claimed just now stays.
+    """
+    removed = 0
+    for run_id in store.run_ids():
+        folder = store.run_folder(run_id)
+        if not (folder / PLAN_NOTE).is_file():
+            continue
+        with suppress(Timeout, OSError), store.lock(folder).acquire(timeout=0):
+            if {path.name for path in folder.iterdir()} - {".lock"} == {PLAN_NOTE}:
+                shutil.rmtree(folder)
+                removed += 1
+    return removed
 
 
 def _state(store: Store, run_id: str, record: RunRecord | None, broken: str | None) -> RunState | None:

@@ -12,7 +12,7 @@ from suite.cli.status import status_view
 from suite.data.files import write_atomic
 from suite.records.claims import claimed
 from suite.records.plan_note import PLAN_NOTE, PlanNote
-from suite.records.status import run_states, seconds_left, totals
+from suite.records.status import forget_plans, run_states, seconds_left, totals
 from suite.records.store import Store, save_tensors
 from suite.records.verdict import describe_fit
 
@@ -62,6 +62,21 @@ def test_a_run_fits_in_the_words_of_the_verdict(store: Store) -> None:
         assert notes[record.id].endswith(f", {describe_fit(record)}")
     assert notes[records[0].id].endswith("fits the budget; memory of the board unknown")
     assert notes[records[1].id].endswith("fits the budget, not the board (RAM 90,112 of 65,536 B)")
+
+
+def test_plans_that_never_ran_are_forgotten_and_nothing_else(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    done = make_record(seed=0)
+    planned(store, done.id)
+    store.write(done)
+    beat(store, planned(store, "begun", 1).name, 1.0)
+    for run in ("never", "locked"):
+        planned(store, run, 2)
+    with claimed(planned(store, "running", 4)), store.lock(store.run_folder("locked")):
+        assert main(["status", str(store.folder), "--forget"]) == 0
+    assert set(states(store)) == {done.id, "begun", "running", "locked"}
+    assert "never" not in capsys.readouterr().out
+    assert forget_plans(store) == 2  # what was locked, and a claim that has ended
+    assert set(states(store)) == {done.id, "begun"}
 
 
 def test_an_experiment_that_has_not_begun_is_all_missing(store: Store) -> None:
