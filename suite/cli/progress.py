@@ -1,57 +1,117 @@
-"""Progress bars of `suite run` on a terminal: the run, its phase, epoch, loss, score, costs over target, time left."""
+"""Progress of `suite run`: bars on a terminal, elsewhere a line every half minute."""
 
+import logging
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
+from suite.records.status import readable_duration
 from suite.task.progress import Progress
+
+log = logging.getLogger("suite")
+
+_LINE_EVERY_S = 30.0
 
 
 class TerminalProgress(Progress):
-    """One bar for the runs of a sweep, one for the phase."""
+    """The run, a bar for its phase with the time left, and below it loss, score and costs over target."""
 
-    def __init__(self, bars: Bars) -> None:
+    def __init__(self, bars: "_PhaseBars") -> None:
         self._bars = bars
-        self._task = bars.add_task("", total=1, visible=False, status="")
-        self._run = ""
+        self._task = bars.add_task("", total=1, visible=False)
 
     def begin_run(self, label: str) -> None:
-        """Show the run's name before that of each of its phases."""
-        self._run = label
+        """Show the run's name above each of its phases."""
+        self._bars.above = label
 
     def begin(self, label: str, epochs: int) -> None:
         """Show a bar for the phase."""
-        self._bars.reset(self._task, total=epochs, visible=True, description=f"{self._run} {label}", status="")
+        self._bars.reset(self._task, total=epochs, visible=True, description=label)
+        self._bars.below = ""
 
     def epoch(self, done: float, loss: float, score: float, ratios: Mapping[str, float]) -> None:
         """Move the bar and show the figures."""
-        costs = " ".join(f"{metric} {ratio:.2f}x" for metric, ratio in ratios.items())
-        status = f"loss {loss:.3f} score {score:.3f} {costs}"
-        self._bars.update(self._task, completed=done, status=status)
+        self._bars.below = _figures(loss, score, ratios)
+        self._bars.update(self._task, completed=done)
 
     def end(self) -> None:
         """Hide the bar."""
         self._bars.update(self._task, visible=False)
 
 
+class _PhaseBars(Bars):
+    """A bar between two lines of text, each cut at the terminal's width, so that bar, epochs and time are never cut."""
+
+    above = below = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        if any(task.visible for task in self.tasks):
+            yield Text(self.above, no_wrap=True, overflow="ellipsis")
+            yield self.make_tasks_table(self.tasks)
+            yield Text(f"  {self.below}", no_wrap=True, overflow="ellipsis")
+
+
+class LineProgress(Progress):
+    """Where there is no terminal, in a log or a process of a parallel launcher: a line every half minute."""
+
+    def __init__(self, interval_s: float = _LINE_EVERY_S) -> None:
+        self._interval_s, self._told = interval_s, time.monotonic()
+        self._run = self._phase = ""
+        self._epochs = 0
+        self._first: tuple[float, float] | None = None
+
+    def begin_run(self, label: str) -> None:
+        """Begin the run's lines with its name."""
+        self._run = label
+
+    def begin(self, label: str, epochs: int) -> None:
+        """Name the phase in the lines that follow."""
+        self._phase, self._epochs, self._first = label, epochs, None
+
+    def epoch(self, done: float, loss: float, score: float, ratios: Mapping[str, float]) -> None:
+        """Log a line, if the last one is long enough ago."""
+        now = time.monotonic()
+        self._first = self._first or (now, done)
+        if now - self._told < self._interval_s:
+            return
+        self._told = now
+        figures = _figures(loss, score, ratios)
+        left = self._left(now, done)
+        log.info("%s | %s: epoch %.0f of %d, %s%s", self._run, self._phase, done, self._epochs, figures, left)
+
+    def _left(self, now: float, done: float) -> str:
+        """The rest of the phase at its pace since the first epoch that was seen; nothing is known of that one's."""
+        assert self._first is not None
+        started, first = self._first
+        if done <= first:
+            return ""
+        return f"; {readable_duration((now - started) / (done - first) * (self._epochs - done))} left"
+
+
+def _figures(loss: float, score: float, ratios: Mapping[str, float]) -> str:
+    costs = "".join(f", {metric} {ratio:.2f}x" for metric, ratio in ratios.items())
+    return f"loss {loss:.3f}, score {score:.3f}{costs}"
+
+
 @contextmanager
 def show_progress() -> Iterator[Progress]:
-    """A progress display on a terminal's standard error; one that shows nothing elsewhere."""
+    """A progress display on a terminal's standard error, lines elsewhere."""
     if not sys.stderr.isatty():
-        yield Progress()
+        yield LineProgress()
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[status]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    with _PhaseBars(*columns, console=Console(stderr=True), transient=True) as bars:
         yield TerminalProgress(bars)

@@ -12,7 +12,7 @@ from suite import SuiteError
 from suite.cli import deploy as deploy_verb
 from suite.cli import dry_run
 from suite.cli.console import output_console, print_error, set_up_logging
-from suite.cli.progress import show_progress
+from suite.cli.progress import LineProgress, show_progress
 from suite.cli.run_view import run_view
 from suite.cli.sweep_progress import sweep_progress
 from suite.config.recorded import benchmark_of_job
@@ -22,13 +22,16 @@ from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun
 from suite.engine import jobs
 from suite.records.deployments import read_deployments
+from suite.task.progress import Progress
 
 log = logging.getLogger("suite")
 
 
 @hydra.main(version_base="1.3", config_path="pkg://suite.config.conf", config_name="config")
 def _hydra_job(job: DictConfig) -> None:
-    set_up_logging()  # a parallel launcher's process starts without
+    set_up_logging()  # a parallel launcher's process starts without, and without a display
+    if type(jobs.session.progress) is Progress:
+        jobs.session.progress = LineProgress()
     try:
         if job.deploy:
             require_extra("deploy", "deploy=true")  # known before anything is trained
