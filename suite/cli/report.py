@@ -27,11 +27,13 @@ def main(arguments: Sequence[str]) -> int:
     from suite.report.build import Report
     from suite.report.request import ReportRequest
     from suite.report.tables.console import console_table
+    from suite.report.tables.findings import find
 
     request = ReportRequest.from_options(options.only, options.format, options.figure, options.style)
     result = Report.load(existing_store(options.experiment))
     written = result.write(request)
     if "tables" in request.kinds:
         output_console().print(console_table(result.df, result.tables["main"].raw))
+        print(*find(result.df), sep="\n")
     print(f"{'page' if written.is_file() else 'written to'}: {written}")
     return 0

@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-HEAD = (
-    "| benchmark | training | epochs | validation | doubling gains [95 %] | converged | test score, by seed | less the paper's, points | samples | seconds |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+_HEADINGS = (
+    *("benchmark", "training", "epochs", "validation", "doubling gains [95 %]", "converged"),
+    *("test score, by seed", "less the paper's, points", "samples", "seconds"),
 )
+HEAD = (f"| {' | '.join(_HEADINGS)} |", "|---" * len(_HEADINGS) + "|")
 
 
 def recipe_lines(convergence: pd.DataFrame) -> list[str]:
@@ -25,7 +26,9 @@ def _cells(row: Mapping[Any, Any]) -> list[str]:
     sign, unit = (-1, " %") if row["by_error"] else (1, " points")
     gain = "" if pd.isna(row["gain"]) else f"{row['gain']:+.2f} [{row['gain_low']:+.2f}, {row['gain_high']:+.2f}]{unit}"
     verdict = f"{row['converged']}, shortest" if row["shortest"] else "" if not gain else str(row["converged"])
-    scores = " ".join(f"{float(score):.3f}" for score in str(row["scores_by_seed"]).strip("()").split(",") if score.strip())
+    scores = " ".join(
+        f"{float(score):.3f}" for score in str(row["scores_by_seed"]).strip("()").split(",") if score.strip()
+    )
     difference = "" if pd.isna(row["difference"]) else f"{100 * row['difference']:+.2f}"
     return [
         str(row["preset"]),

@@ -20,6 +20,7 @@ from suite.report.page.run_data import Column, collect_run_data, decode_column, 
 from suite.report.page.sections import ABOVE_FIGURES, build_sections
 from suite.report.tables.absent_runs import absent_runs_table
 from suite.report.tables.contents import Tables, build_tables
+from suite.report.tables.findings import find
 from suite.report.tables.markup import MISSING
 from suite.report.tables.published_numbers import PublishedNumber
 from suite.report.tables.text import format_number, format_percent, score_label, shared_setting
@@ -68,6 +69,7 @@ def render_page(
             experiment=store.experiment,
             headline_numbers=headline_numbers(df, absent, headline),
             facts=describe_experiment(df),
+            findings=find(df),
             fitting_runs=count_fitting_runs(df),
             sections_above=[sections[name] for name in ABOVE_FIGURES if name in sections],
             sections_below=[s for name, s in sections.items() if name not in (*ABOVE_FIGURES, "failures")],
