@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from checkout import RESULTS, ROOT
 from projection_table import projection_lines
 from readme_table import readme_lines
+from recipe_table import recipe_lines
 
 from suite.cli.main import main
 from suite.records.archive import ARCHIVE_NAME
@@ -101,6 +103,46 @@ class TestProjections:
         assert f"({shares[0]} to {shares[2]} % of the weights' limit)" in self.TEXT
         over = [f"{rows[f'{name} (cost_limit=3)'] / 100:.1f}" for name in ("duccio", "unconstrained_dnas")]
         assert f"end at {over[0]} and {over[1]} times the weights' limit" in self.TEXT
+
+
+class TestRecipes:
+    """What results/README.md says of the recipes of `preset=full`."""
+
+    TABLE = pd.read_csv(RESULTS / "recipes" / "report" / "tables" / "convergence.csv")
+    TEXT = (RESULTS / "README.md").read_text()
+
+    def row(self, benchmark: str, preset: str, epochs: int) -> dict[str, Any]:
+        table = self.TABLE
+        chosen = table[(table["benchmark"] == benchmark) & (table["preset"] == preset) & (table["epochs"] == epochs)]
+        (row,) = chosen.to_dict("records")
+        return row
+
+    def test_its_table_is_that_of_the_report(self) -> None:
+        assert "\n".join(recipe_lines(self.TABLE)) in self.TEXT
+
+    def test_anomaly_detection_is_converged_at_an_eighth_and_above_the_paper(self) -> None:
+        full, paper = self.row("anomaly_detection", "full", 12), self.row("anomaly_detection", "paper", 100)
+        longer = self.row("anomaly_detection", "full (changed)", 24)
+        assert (full["converged"], full["shortest"], full["pairs"]) == ("yes", True, 5)
+        low, high = (f"{100 * full[f'difference_{end}']:.2f}" for end in ("low", "high"))
+        assert f"score {100 * full['difference']:.2f} points [{low}, {high}] above the paper's 100" in self.TEXT
+        assert f"(AUC {full['score']:.3f} against {paper['score']:.3f})" in self.TEXT
+        assert f"rises with 24 epochs, to {longer['score']:.3f}" in self.TEXT
+
+    def test_what_it_says_of_the_studies(self) -> None:
+        trials = {path.parent.name: pd.read_csv(path) for path in (RESULTS / "recipes").glob("*/trials.csv")}
+        for name, text in {
+            "anomaly_detection": "24 trials with Muon",
+            "anomaly_detection_adamw": "30 with AdamW",
+            "keyword_spotting": "15 trials",
+            "visual_wake_words": "16 trials",
+        }.items():
+            assert text.split()[0] == str(len(trials[name]))
+            assert text in self.TEXT
+        muon, adamw = (-trials[f"anomaly_detection{end}"]["score"].max() for end in ("", "_adamw"))
+        assert f"an error of {adamw:.2f} where Muon's came to {muon:.2f}" in " ".join(self.TEXT.split())
+        masked = trials["keyword_spotting"]["benchmark.presets.full.masking.frames"]
+        assert (masked.head(3) == 0).all()
 
 
 class TestReadme:
