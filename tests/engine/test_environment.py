@@ -12,7 +12,7 @@ from checkout import ROOT
 from tasks import plan
 
 import suite
-from suite.engine.environment import _code, environment
+from suite.engine.environment import code_state, environment
 from suite.engine.harness import execute
 from suite.records.record import RunRecord
 from suite.records.store import Store
@@ -83,11 +83,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / file).write_text("")
     monkeypatch.setattr(suite, "__file__", str(tmp_path / "suite" / "__init__.py"))
     yield tmp_path
-    _code.cache_clear()
+    code_state.cache_clear()
 
 
 def commit_and_clean() -> tuple[object, object]:
-    _code.cache_clear()  # of one process the code does not change
+    code_state.cache_clear()  # of one process the code does not change
     manifest = environment("cpu", 1, "fp32", "a")
     return manifest["commit"], manifest["clean"]
 
