@@ -52,7 +52,7 @@ def _finished(store: Store, run_id: str) -> FoundRun:
     record = store.read(run_id)
     if record is None or record.status != "done":
         state = "has not ended" if record is None else f"failed ({record.error})"
-        raise SuiteError(f"run {run_id} of experiment {store.experiment} {state}: there is no network to deploy")
+        raise SuiteError(f"run {run_id} of experiment {store.experiment} {state}: there is no network")
     return FoundRun(store, record)
 
 
