@@ -38,9 +38,10 @@ class _Group:
 
 @dataclass
 class _Jobs:
-    """What a call would do: groups by benchmark, preset, method and budget; the reasons why it cannot."""
+    """What a call would do: groups by benchmark, preset, device, method and budget; the reasons why it cannot."""
 
-    groups: dict[tuple[str, str, str, str], _Group] = field(default_factory=dict)
+    groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
+    ids: set[str] = field(default_factory=set)
     errors: dict[str, int] = field(default_factory=dict)
     estimate: Estimate = field(default_factory=Estimate)
     sizes: dict[str, Data] = field(default_factory=dict)
@@ -48,17 +49,21 @@ class _Jobs:
     left: int = 0
 
     def add(self, config: DictConfig) -> None:
-        self.runs += 1
         try:
-            self._add(config)
+            plan = make_plan(config)
+            if plan.id in self.ids:  # named by two calls, run once
+                return
+            self.ids.add(plan.id)
+            self._add(config, plan)
         except SuiteError as error:
             self.errors[str(error)] = self.errors.get(str(error), 0) + 1
+        self.runs += 1
 
-    def _add(self, config: DictConfig) -> None:
-        plan = make_plan(config)
+    def _add(self, config: DictConfig, plan: Plan) -> None:
         store = Store(Path(config.results_dir).expanduser(), config.name)
         record = store.read(plan.id)
-        key = (plan.benchmark.name, plan.preset, method_label(plan.method.name, plan.variant), plan.budget.label)
+        method = method_label(plan.method.name, plan.variant)
+        key = (plan.benchmark.name, plan.preset, plan.task.hardware.device.name, method, plan.budget.label)
         group = self.groups.setdefault(key, _Group(_limits(plan)))
         group.seeds.append(plan.task.seed)
         if record is not None and not (record.status != "done" and config.retry_failed):
@@ -96,7 +101,7 @@ def main(configs: Iterable[DictConfig]) -> int:
 
 def _print_groups(console: Console, jobs: _Jobs) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("benchmark", "preset", "method", "budget", "limits", "seeds", "to do"):
+    for column in ("benchmark", "preset", "device", "method", "budget", "limits", "seeds", "to do"):
         table.add_column(column, overflow="fold")
     for key, group in jobs.groups.items():
         table.add_row(*map(Text, (*key, group.limits, _seeds(group.seeds), str(group.left))))

@@ -102,11 +102,13 @@ def _print_results() -> None:
         if record is not None and record.status == "done":
             console.print(run_view(record, store, read_deployments(store, [run]).get(run)))
         return
-    from suite.report.build import Report  # takes a second
+    from suite.report.grouping import report_frame  # takes a second
     from suite.report.tables.console import console_table
 
     for store in {store.folder: store for store, run in runs if store.read(run) is not None}.values():
-        console.print(console_table(Report.load(store).df))
+        records = store.records()
+        deployments = read_deployments(store, [record.id for record in records])
+        console.print(console_table(report_frame(records, deployments)))
 
 
 def _print_jobs(configs: Iterable[DictConfig]) -> None:

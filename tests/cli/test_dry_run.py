@@ -15,10 +15,31 @@ def test_the_runs_are_listed_with_limits_seeds_and_hours(tmp_path: Path, capsys:
     lines = capsys.readouterr().out.splitlines()
     rows = [line.split() for line in lines if line.strip().startswith("digits")]
     assert len(rows) == 4
-    assert rows[0] == ["digits", "smoke", "width_scaling", "weights", "25%", "18.8", "kB", "0", "to", "2", "3"]
+    assert rows[0] == [
+        "digits",
+        "smoke",
+        "nucleo_l4r5zi",
+        "width_scaling",
+        "weights",
+        "25%",
+        "18.8",
+        "kB",
+        "0",
+        "to",
+        "2",
+        "3",
+    ]
     assert rows[1][-9:] == ["20", "kB", "+", "5", "ms", "0", "to", "2", "3"][-9:]
     assert lines[-1].startswith("12 runs planned, 12 left to do; about ")
     assert not (tmp_path / "default").exists()
+
+
+def test_devices_are_kept_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = ["method=hand_tuned", "budget.latency=50%", "device=nucleo_l4r5zi,gap8", "seed=0,1"]
+    assert main([*RUN, *sweep, f"results_dir={tmp_path}"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip().startswith("digits")]
+    assert [(row[2], row[-4:]) for row in rows] == [(d, ["0", "to", "1", "2"]) for d in ("nucleo_l4r5zi", "gap8")]
+    assert rows[0][6:8] != rows[1][6:8]  # a share of each device's own latency
 
 
 def test_what_is_done_is_not_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
