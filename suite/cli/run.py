@@ -3,10 +3,12 @@
 import itertools
 import logging
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
@@ -30,6 +32,9 @@ log = logging.getLogger("suite")
 @hydra.main(version_base="1.3", config_path="pkg://suite.config.conf", config_name="config")
 def _hydra_job(job: DictConfig) -> None:
     set_up_logging()  # a parallel launcher's process starts without, and without a display
+    tqdm.set_lock(
+        threading.RLock()
+    )  # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
     if type(jobs.session.progress) is Progress:
         jobs.session.progress = LineProgress()
     try:

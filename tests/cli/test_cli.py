@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.cli.main import main
+from suite.cli.main import VERBS, main
 from suite.cli.sweep_progress import sweep_progress
 
 SMOKE = ["preset=smoke", "threads=1"]
@@ -187,7 +187,7 @@ def test_a_file_of_ones_own_that_describes_nothing_is_named(
     assert len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("verb", ["run", "report", "status", "export", "archive", "merge", "list", "data", "check"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
     try:
         code = main([verb, "--help"])
@@ -211,7 +211,7 @@ def test_a_run_reads_no_torn_record_and_names_it(
 
 
 def test_verbs_that_only_read_wait_for_no_torch(tmp_path: Path) -> None:
-    code = "import sys; from suite.cli.main import main; main(['status', 'nothing']); sys.exit('torch' in sys.modules)"
+    code = "import sys; from suite.cli.main import VERBS, main; main(['status', 'nothing']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True).returncode == 0
 
 
