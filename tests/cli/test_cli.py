@@ -211,7 +211,7 @@ def test_a_run_reads_no_torn_record_and_names_it(
 
 
 def test_verbs_that_only_read_wait_for_no_torch(tmp_path: Path) -> None:
-    code = "import sys; from suite.cli.main import VERBS, main; main(['status', 'nothing']); sys.exit('torch' in sys.modules)"
+    code = "import sys; from suite.cli.main import main; main(['status', 'nothing']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True).returncode == 0
 
 
