@@ -51,7 +51,7 @@ def has_no_task_gradient(network: Network, groups: Groups) -> tuple[bool, ...]:
 
     normalised = {layer.inputs[0] for layer in network.layers if layer.kind == "batch_norm"}
     masked = [x for x in network.layers if x.kind == "batch_norm" or (x.kind in WEIGHTED and x.name not in normalised)]
-    with_gradient = {segment.group for x in masked if has_gradient(x.name) for segment in groups.segments[x.name]}
+    with_gradient = {group for x in masked if has_gradient(x.name) for group in groups.of_layer(x.name)}
     return tuple(group not in with_gradient for group in range(len(groups)))
 
 

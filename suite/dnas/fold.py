@@ -112,8 +112,7 @@ class FoldedNetwork:
         self._is_open: Tensor | None = None
         self._theta = torch.zeros(0)
         self._wrapped: list[MaskedBatchNorm | MaskedWeights] = []
-        numbers = torch.split(torch.arange(sum(groups.sizes), device=present[0].device), list(groups.sizes))
-        alphas = [number[mask] for number, mask in zip(numbers, present, strict=True)]
+        is_present = torch.cat(list(present))
         index: list[Tensor] = []
         normalised = {x.inputs[0] for x in layers.layers if x.kind == "batch_norm"}
         for layer in layers.layers:
@@ -129,7 +128,8 @@ class FoldedNetwork:
             module = wrapper(network.get_submodule(layer.name), self._masked, len(index))  # type: ignore[arg-type]
             replace_module(network, layer.name, module)
             self._wrapped.append(module)
-            index += [groups.spread(layer.name, alphas)] * len(module.vectors())
+            channels = groups.channels[layer.name].to(is_present.device)
+            index += [channels[is_present[channels]]] * len(module.vectors())
         self._index = torch.cat(index) if index else torch.zeros(0, dtype=torch.int64)
 
     def __call__(self, x: Tensor, alpha: Tensor, locked: Tensor, is_open: Tensor) -> Tensor:

@@ -1,16 +1,23 @@
-"""Channel groups: the channels of different layers that can only be removed together.
+"""Channel groups: the features of different layers that can only be removed together.
 
-Tensors that are added share a group, a depthwise convolution shares its producer's, and groups at the network's input
-or output are frozen, that is, keep all their channels. These are the weakly connected components between "features
-defining" layers of the masks' public code (repository eml-eda/plinio, commit 3d6b5e0). A concatenation joins groups
-side by side, so that the output of a layer is a row of segments.
+A *channel* is a set of features that stay or go as one: features that are added or multiplied, a depthwise
+convolution's input and output, the positions of a map that is flattened, the same place in each group of a grouped
+convolution. Channels that occur in the same layers, equally often, make up a *group*, whose width is searched. Groups
+at the network's input or output are frozen: they keep all their channels. Without concatenations and grouped
+convolutions these are the weakly connected components between "features defining" layers of the masks' public code
+(repository eml-eda/plinio, commit 3d6b5e0).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from suite import SuiteError
@@ -19,26 +26,21 @@ from suite.hardware.layers import Layer, Network
 Widths = tuple[int, ...]
 """Number of channels of each group."""
 
-
-@dataclass(frozen=True)
-class Segment:
-    """Consecutive features of one group; each channel makes `repeat` of them (H x W after a flatten, 1 elsewhere)."""
-
-    group: int
-    repeat: int = 1
+_Features = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Groups:
     """Channel groups, numbered in order of execution and named after their first layer.
 
-    `segments` says, for each layer, which channels the features of its output belong to, in their order.
+    `channels` says, for each layer, which channel each feature of its output belongs to, (features,) int64. The
+    channels of all groups are numbered back to back.
     """
 
     names: tuple[str, ...]
     sizes: tuple[int, ...]
     frozen: tuple[bool, ...]
-    segments: Mapping[str, tuple[Segment, ...]]
+    channels: Mapping[str, Tensor]
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -53,32 +55,36 @@ class Groups:
         return tuple(size if frozen else 1 for size, frozen in zip(self.sizes, self.frozen, strict=True))
 
     @cached_property
+    def group_of(self) -> Tensor:
+        """The group of each channel, (sum of sizes,)."""
+        return torch.repeat_interleave(torch.arange(len(self)), torch.tensor(self.sizes))
+
+    @cached_property
     def of(self) -> Mapping[str, int]:
         """The group of each layer whose output belongs to a single one."""
-        return {name: row[0].group for name, row in self.segments.items() if len(row) == 1}
+        groups = {name: self.of_layer(name) for name in self.channels}
+        return {name: of_layer[0] for name, of_layer in groups.items() if len(of_layer) == 1}
+
+    def of_layer(self, layer: str) -> list[int]:
+        """The groups that the features of the layer's output belong to."""
+        return sorted(set(self.group_of[self.channels[layer]].tolist()))
 
     def is_frozen(self, layer: str) -> bool:
         """Whether no feature of the layer's output may be removed."""
-        return all(self.frozen[segment.group] for segment in self.segments[layer])
+        return all(self.frozen[group] for group in self.of_layer(layer))
 
     def spread(self, layer: str, values: Sequence[Tensor]) -> Tensor:
         """From one (size,) tensor a group to the features of the layer's output, (features,)."""
-        parts = [
-            values[s.group] if s.repeat == 1 else values[s.group].repeat_interleave(s.repeat)
-            for s in self.segments[layer]
-        ]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        flat = torch.cat(list(values))
+        return flat[self.channels[layer].to(flat.device)]
 
     def features(self, layers: Sequence[str]) -> Tensor:
         """How many features of each layer's output one channel of each group makes, (L, G) int64.
 
         Times the widths (G,) it gives the number of features of each layer's output.
         """
-        table = torch.zeros(len(layers), len(self), dtype=torch.int64)
-        for i, layer in enumerate(layers):
-            for segment in self.segments[layer]:
-                table[i, segment.group] += segment.repeat
-        return table
+        counts = [torch.bincount(self.group_of[self.channels[layer]], minlength=len(self)) for layer in layers]
+        return torch.stack(counts) // torch.tensor(self.sizes)
 
 
 def count_open(open_channels: Sequence[Tensor]) -> list[int]:
@@ -90,73 +96,80 @@ def channel_groups(network: Network) -> Groups:
     """The channel groups of a traced network.
 
     Raises:
-        SuiteError: two tensors are added whose features belong to channels in different ways.
+        SuiteError: tensors with different numbers of features meet.
     """
-    components = _Components()
-    segments: dict[str, tuple[Segment, ...]] = {}
+    makers: list[str] = []
+    ties: list[tuple[_Features, _Features]] = []
+    features: dict[str, _Features] = {}
     for layer in network.layers:
-        segments[layer.name] = _output_segments(layer, network, segments, components)
+        features[layer.name] = _output_features(layer, network, features, makers, ties)
+    channels = _channels_of_features(len(makers), ties)
+    group_of = _groups_of_channels({name: channels[row] for name, row in features.items()}, int(channels.max()) + 1)
 
-    endpoints = [x.name for x in network.layers if x.kind == "input"] + [network.output.name]
-    frozen = {components.find(segment.group) for name in endpoints for segment in segments[name]}
-    roots = sorted({components.find(group) for group in range(len(components.makers))})
-    number = {root: i for i, root in enumerate(roots)}
+    order = np.argsort(group_of, kind="stable")
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    first_feature = np.unique(channels, return_index=True)[1]
+    firsts = first_feature[np.unique(group_of, return_index=True)[1]]
+    ends = [x.name for x in network.layers if x.kind == "input"] + [network.output.name]
+    frozen = {int(group) for name in ends for group in group_of[channels[features[name]]]}
     return Groups(
-        names=tuple(components.makers[root].name for root in roots),
-        sizes=tuple(components.makers[root].channels for root in roots),
-        frozen=tuple(root in frozen for root in roots),
-        segments={
-            name: tuple(Segment(number[components.find(s.group)], s.repeat) for s in row)
-            for name, row in segments.items()
-        },
+        names=_unique_names([makers[feature] for feature in firsts]),
+        sizes=tuple(np.bincount(group_of).tolist()),
+        frozen=tuple(group in frozen for group in range(len(firsts))),
+        channels={name: torch.from_numpy(number[channels[row]]) for name, row in features.items()},
     )
 
 
-class _Components:
-    """Connected components by union-find; each is named after the layer that makes its channels, united ones after the
-    first of these layers.
-    """
-
-    def __init__(self) -> None:
-        self.makers: list[Layer] = []
-        self.parent: list[int] = []
-
-    def add(self, maker: Layer) -> Segment:
-        self.makers.append(maker)
-        self.parent.append(len(self.parent))
-        return Segment(self.parent[-1])
-
-    def find(self, group: int) -> int:
-        while self.parent[group] != group:
-            group = self.parent[group]
-        return group
-
-    def unite(self, a: int, b: int) -> None:
-        first, second = sorted((self.find(a), self.find(b)))
-        self.parent[second] = first
-
-    def structure(self, row: tuple[Segment, ...]) -> str:
-        """Such as "16 + 8x4" for 16 channels and 8 of four features each."""
-        return " + ".join(f"{self.makers[s.group].channels}{f'x{s.repeat}' if s.repeat > 1 else ''}" for s in row)
-
-
-def _output_segments(
-    layer: Layer, network: Network, segments: Mapping[str, tuple[Segment, ...]], components: _Components
-) -> tuple[Segment, ...]:
+def _output_features(
+    layer: Layer,
+    network: Network,
+    features: Mapping[str, _Features],
+    makers: list[str],
+    ties: list[tuple[_Features, _Features]],
+) -> _Features:
+    """The numbers of the features of a layer's output; appends new ones to `makers`, what goes as one to `ties`."""
     if layer.kind in ("input", "conv", "linear"):
-        return (components.add(layer),)
-    first, *others = (segments[source] for source in layer.inputs)
+        made = np.arange(len(makers), len(makers) + layer.channels)
+        makers += [layer.name] * layer.channels
+        return made
+    first, *others = (features[source] for source in layer.inputs)
     if layer.kind == "concat":
-        return sum(others, first)
+        return np.concatenate([first, *others])
     if layer.kind == "flatten":
         height, width = network.by_name[layer.inputs[0]].size
-        return tuple(Segment(s.group, s.repeat * height * width) for s in first)
+        return np.repeat(first, height * width)
     for other in others:
-        if components.structure(first) != components.structure(other):
-            raise SuiteError(
-                f"operation {layer.name} takes tensors whose features belong to channels in different ways: "
-                f"{components.structure(first)} and {components.structure(other)}"
-            )
-        for a, b in zip(first, other, strict=True):
-            components.unite(a.group, b.group)
+        if len(first) != len(other):
+            raise SuiteError(f"operation {layer.name} takes tensors of {len(first)} and {len(other)} features")
+        ties.append((first, other))
     return first
+
+
+def _channels_of_features(count: int, ties: Sequence[tuple[_Features, _Features]]) -> _Features:
+    """The channel of each feature, (count,), numbered in order of their first features."""
+    a, b = (np.concatenate([np.empty(0, np.int64), *(tie[side] for tie in ties)]) for side in (0, 1))
+    _, labels = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(count, count)), directed=False)
+    return _by_first_occurrence(labels)
+
+
+def _groups_of_channels(rows: Mapping[str, _Features], count: int) -> _Features:
+    """The group of each channel, (count,): those with as many features in each layer belong together."""
+    occurrences = np.stack([np.bincount(row, minlength=count) for row in rows.values()])
+    return _by_first_occurrence(np.unique(occurrences, axis=1, return_inverse=True)[1].reshape(-1))
+
+
+def _by_first_occurrence(labels: NDArray[np.integer]) -> _Features:
+    """The same partition, its parts numbered from 0 in the order in which they occur."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, a "#2" behind the second group that a layer makes."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        seen[name] += 1
+        unique.append(f"{name}#{seen[name]}" if seen[name] > 1 else name)
+    return tuple(unique)

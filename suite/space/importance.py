@@ -4,13 +4,11 @@ The squared weights of each channel are divided by their mean over the layer, so
 the group norm of DepGraph (Fang et al., CVPR 2023).
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from suite.hardware.layers import Network
-from suite.space.groups import Groups, Segment
+from suite.space.groups import Groups
 
 
 @torch.no_grad()
@@ -19,7 +17,7 @@ def channel_importance(module: nn.Module, network: Network, groups: Groups) -> l
 
     `module` is the plain network that `network` lists.
     """
-    sums = [torch.zeros(n, dtype=torch.float64) for n in groups.sizes]
+    sums = torch.zeros(sum(groups.sizes), dtype=torch.float64)
     scale = _batch_norm_scales(module, network)
     for layer in network.weighted:
         part = module.get_submodule(layer.name)
@@ -28,10 +26,11 @@ def channel_importance(module: nn.Module, network: Network, groups: Groups) -> l
         squared = weight.square().sum(2) if weight.dim() > 2 else weight.square()
         if layer.name in scale:
             squared = squared * scale[layer.name].square()[:, None]
-        _accumulate(sums, groups.segments[layer.name], squared.sum(1))
+        _accumulate(sums, groups.channels[layer.name], squared.sum(1))
         if layer.kind != "depthwise":
-            _accumulate(sums, groups.segments[layer.inputs[0]], squared.sum(0))
-    return [total.div(total.mean().clamp(min=1e-12)).sqrt() for total in sums]
+            _accumulate(sums, groups.channels[layer.inputs[0]], squared.sum(0))
+    parts = torch.split(sums, list(groups.sizes))
+    return [total.div(total.mean().clamp(min=1e-12)).sqrt() for total in parts]
 
 
 def uniform_importance(groups: Groups) -> list[Tensor]:
@@ -39,14 +38,10 @@ def uniform_importance(groups: Groups) -> list[Tensor]:
     return [torch.ones(size, dtype=torch.float64) for size in groups.sizes]
 
 
-def _accumulate(sums: Sequence[Tensor], segments: Sequence[Segment], squared: Tensor) -> None:
+def _accumulate(sums: Tensor, channels: Tensor, squared: Tensor) -> None:
     """Add to each channel the squared weights of its features, (features,), relative to this tensor's mean channel."""
-    lengths = [len(sums[s.group]) * s.repeat for s in segments]
-    rows = torch.split(squared, lengths)
-    channels = [row.view(-1, s.repeat).sum(1) for row, s in zip(rows, segments, strict=True)]
-    mean = torch.cat(channels).mean().clamp(min=1e-12)
-    for segment, values in zip(segments, channels, strict=True):
-        sums[segment.group].add_(values / mean)
+    values = torch.zeros_like(sums).index_add_(0, channels, squared)
+    sums.add_(values / values[torch.bincount(channels, minlength=len(sums)) > 0].mean().clamp(min=1e-12))
 
 
 def _batch_norm_scales(module: nn.Module, network: Network) -> dict[str, Tensor]:

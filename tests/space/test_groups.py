@@ -1,14 +1,14 @@
 """Channel groups of concatenations and sequences: which features belong to which channels."""
 
-import pytest
+import copy
+
 import torch
 from devices import device
 from torch import Tensor, nn
 
-from suite import SuiteError
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.trace import trace
-from suite.space.groups import Groups, Segment, channel_groups
+from suite.space.groups import Groups, channel_groups
 from suite.space.importance import channel_importance
 from suite.space.slicing import slice_channels
 from suite.space.width_space import WidthSpace
@@ -65,11 +65,11 @@ def _groups(network: nn.Module, *shape: int) -> Groups:
     return channel_groups(trace(network, shape))
 
 
-def test_a_concatenation_is_a_row_of_segments() -> None:
+def test_features_of_a_concatenation_belong_to_the_channels_of_what_it_joins() -> None:
     groups = _groups(_Joined(), 2, 4, 4)
     assert groups.names == ("x", "conv", "fc")
-    assert groups.segments["cat"] == groups.segments["depthwise"] == (Segment(0), Segment(1))
-    assert groups.segments["flatten"] == (Segment(0, 16), Segment(1, 16))
+    assert groups.channels["cat"].tolist() == groups.channels["depthwise"].tolist() == [0, 1, 2, 3, 4]
+    assert groups.channels["flatten"].tolist() == [channel for channel in range(5) for _ in range(16)]
     assert groups.of == {"x": 0, "conv": 1, "relu": 1, "fc": 2}
     assert groups.frozen == (True, False, True)
     assert not groups.is_frozen("depthwise")
@@ -78,27 +78,51 @@ def test_a_concatenation_is_a_row_of_segments() -> None:
 
 def test_nested_concatenations_line_up_and_may_repeat_a_tensor() -> None:
     groups = _groups(_Branches(2, 3, 4, 5), 1, 2, 2)
-    assert [s.group for s in groups.segments["cat_2"]] == [groups.of[name] for name in "abcbd"]
+    a, b, c, d = (groups.channels[name].tolist() for name in "abcd")
+    assert groups.channels["cat_2"].tolist() == a + b + c + b + d
     assert groups.features(["cat_2"]).tolist() == [[0, 1, 2, 1, 1, 0]]
 
 
 def test_added_concatenations_unite_their_groups_piece_by_piece() -> None:
     groups = _groups(_Sums(2, 3, 2, 3), 1, 2, 2)
     assert groups.of["a"] == groups.of["c"] != groups.of["b"] == groups.of["d"]
-    assert groups.segments["add"] == (Segment(groups.of["a"]), Segment(groups.of["b"]))
+    assert groups.of_layer("add") == [groups.of["a"], groups.of["b"]]
     assert groups.names == ("x", "a", "b", "last")
 
 
-@pytest.mark.parametrize(
-    ("network", "named"),
-    [
-        (_Sums(2, 3, 3, 2), "operation add takes tensors .* different ways: 2 \\+ 3 and 3 \\+ 2"),
-        (_Reshaped(2, 8, 1, 1), "operation add takes tensors .* different ways: 2x4 and 8"),
-    ],
-)
-def test_sums_of_differently_made_tensors_are_refused(network: nn.Module, named: str) -> None:
-    with pytest.raises(SuiteError, match=named):
-        _groups(network, 1, 2, 2)
+def test_sums_of_differently_joined_tensors_split_their_groups() -> None:
+    """a0 a1 b0 b1 b2 + c0 c1 c2 d0 d1: b0 goes with c2, and b1 and b2 with d."""
+    network = _Sums(2, 3, 3, 2)
+    groups = _groups(network, 1, 2, 2)
+    assert groups.names == ("x", "a", "b", "b#2", "last")
+    assert groups.sizes == (1, 2, 1, 2, 2)
+    assert groups.channels["add"].tolist() == groups.channels["cat"].tolist() == [1, 2, 3, 4, 5]
+    _check_law(network, 1, 2, 2)
+
+
+def test_channels_that_meet_positions_of_a_map_go_with_them() -> None:
+    """A map of two channels at four positions, flattened, plus eight features: four of these go with a channel."""
+    network = _Reshaped(2, 8, 1, 1)
+    network.last = nn.Linear(8, 2)
+    groups = _groups(network, 1, 2, 2)
+    assert groups.channels["a"].tolist() == [1, 2]
+    assert groups.channels["b"].tolist() == [1] * 4 + [2] * 4
+    _check_law(network, 1, 2, 2)
+
+
+def _check_law(network: nn.Module, *shape: int) -> None:
+    """With each channel of each free group closed in turn: exported = masked, and its costs are those of the space."""
+    layers = trace(network, shape)
+    space = WidthSpace(layers, device("gap8"))
+    for group in space.free:
+        for channel in range(space.full[group] - 1):
+            masked = MaskedNetwork(copy.deepcopy(network), layers, space.groups)
+            with torch.no_grad():
+                masked.masks.alpha[torch.nonzero(masked.masks.group_of == group)[channel]] = 0.0
+            exported, x = masked.export().eval(), torch.randn(3, *shape)
+            torch.testing.assert_close(exported(x), masked.eval()(x), rtol=1e-5, atol=1e-6)
+            smaller = WidthSpace(trace(exported, shape), device("gap8"))
+            assert smaller.reference_costs == space.exact(masked.widths())
 
 
 def test_a_concatenation_at_the_output_freezes_all_that_it_joins() -> None:
@@ -160,4 +184,4 @@ def test_importance_behind_a_concatenation_goes_to_the_right_channels() -> None:
 def test_features_of_a_flattened_sequence() -> None:
     network = nn.Sequential(nn.Conv1d(1, 3, 5), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(12, 2))
     groups = _groups(network, 1, 12)
-    assert groups.segments["2"] == (Segment(groups.of["0"], 4),)
+    assert groups.channels["2"].tolist() == [channel for channel in groups.channels["0"].tolist() for _ in range(4)]
