@@ -47,12 +47,24 @@ class MethodEntry(NamedTuple):
 
 @dataclass(frozen=True)
 class RenderedFigure:
-    """A figure with its file name (without suffix), a heading and a caption that says what is drawn."""
+    """A figure with its file name (without suffix), a heading, and a caption that says what is drawn.
+
+    Its runs are from one `setting` (benchmark, preset, device), or from all where that is empty; `number` counts the
+    pages of a figure that needs several, from 1.
+    """
 
     name: str
-    title: str
+    heading: str
+    setting: tuple[str, ...]
+    number: int
     caption: str
     figure: StyledFigure
+
+    @property
+    def title(self) -> str:
+        """Heading, setting and number in one line."""
+        where = "{}, preset {}, {}".format(*self.setting) if self.setting else "all presets"
+        return f"{self.heading}: {where}" + (f", part {self.number}" if self.number > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -126,10 +138,8 @@ class FigurePage:
     def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:
         """Lay the figure out, and name it after what it shows and where it belongs."""
         freeze_layout(figure)
-        where = "{}, preset {}, {}".format(*self.setting) if self.setting else "all presets"
-        where += f", part {self.number}" if self.number > 1 else ""
         caption = f"{caption} {self.omission_note}".rstrip()
-        return RenderedFigure(self.file_name(kind), f"{title}: {where}", caption, figure)
+        return RenderedFigure(self.file_name(kind), title, self.setting, self.number, caption, figure)
 
 
 def pages_by_setting(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePage]:
