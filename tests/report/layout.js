@@ -38,7 +38,10 @@ window.layout = (() => {
       box.scrollLeft = box.scrollWidth;
       const edge = box.getBoundingClientRect(), content = box.querySelector("thead th:last-child, img, svg, pre") || box;
       const last = content.getBoundingClientRect();
-      if (last.right > edge.right + 1 || edge.left < 0 || edge.right > innerWidth || box.tabIndex !== 0) found.push(name(box));
+      const { overflowX, backgroundAttachment } = getComputedStyle(box);
+      // What scrolls can be scrolled by a reader, with a finger or by keyboard, and shows by a shadow that there is more.
+      const usable = overflowX === "auto" && box.tabIndex === 0 && backgroundAttachment.includes("local");
+      if (last.right > edge.right + 1 || edge.left < 0 || edge.right > innerWidth || !usable) found.push(name(box));
       box.scrollLeft = 0;
     }
     return found;

@@ -7,15 +7,7 @@ import pandas as pd
 
 from suite.report.tables.markup import MISSING, is_numeric
 
-_COLUMN_KINDS = {
-    "benchmark": "word",
-    "preset": "word",
-    "device": "word",
-    "budget": "budget",
-    "method": "method",
-    "id": "id",
-    "error": "error",
-}
+_NAMED_KINDS = ("budget", "method", "id", "error")
 _LONGEST_WORD = 32
 """Characters from which on a cell counts as running text."""
 
@@ -50,8 +42,8 @@ def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
 
 def _column_kind(column: str, cells: Sequence[str]) -> str:
     """How a column is set: by its name, else as numbers, short words or running text by what it holds."""
-    if column in _COLUMN_KINDS:
-        return _COLUMN_KINDS[column]
+    if column in _NAMED_KINDS:
+        return column
     if is_numeric(cells):
         return "number"
     return "text" if any(len(cell) > _LONGEST_WORD for cell in cells) else "word"
