@@ -10,7 +10,9 @@ recipe in the end.
 The study is `study.db` in the run's folder: `optuna-dashboard sqlite:///results/<experiment>/runs/<id>/study.db`.
 """
 
+import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -34,8 +36,10 @@ from suite.task.task import Candidate, SearchResult, Task, stream_seed
 
 OBJECTIVES = ("score", "score_and_costs")
 WEIGHTS = ("inherited", "scratch")
-MAX_IDLE_TRIALS = 1000
+MAX_IDLE_TRIALS = 200
 """So many trials in a row that trained nothing end a search that only its cost limits: it would never be spent."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -148,8 +152,10 @@ class OptunaSearch:
             return True
         if trials and trials[-1].user_attrs[STATE] == UNAFFORDABLE and trained_trials(trials):
             return True
-        idle = len(trials) >= MAX_IDLE_TRIALS and not trained_trials(trials[-MAX_IDLE_TRIALS:])
-        return self.trials is None and idle
+        if self.trials is not None or len(trials) < MAX_IDLE_TRIALS or trained_trials(trials[-MAX_IDLE_TRIALS:]):
+            return False
+        log.warning("%s: ended early, since %s", self.name, _idle_reason(trials[-MAX_IDLE_TRIALS:]))
+        return True
 
     def _finetune_best(
         self, evaluator: TrialEvaluator, warmup: TrainedReference | None, trials: Sequence[FrozenTrial]
@@ -162,6 +168,17 @@ class OptunaSearch:
         rows.extend(row for result in finetuned.values() for row in result.fit.rows)
         candidates = [Candidate(result.network, name, result.branches) for name, result in finetuned.items()]
         return SearchResult(candidates, rows, artefacts=[warmup.artefact] if warmup else [])
+
+
+def _idle_reason(trials: Sequence[FrozenTrial]) -> str:
+    """Why none of the trials trained a network: their states, and the limits that they exceeded, most often first."""
+    states = Counter(trial.user_attrs[STATE] for trial in trials)
+    exceeded = Counter(metric for trial in trials for metric, over in trial.constraints.items() if over > 0)
+    limits = ", ".join(f"{metric} in {count}" for metric, count in exceeded.most_common())
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    return f"none of the last {len(trials)} networks was trained ({counts})" + (
+        f"; over its limit: {limits}" if limits else ""
+    )
 
 
 def _restore_meter(meter: Meter, trials: Sequence[FrozenTrial]) -> None:

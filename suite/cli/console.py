@@ -1,6 +1,7 @@
 """What the verbs share: logging, error messages, argument parsers, and the experiment that an argument names."""
 
 import argparse
+import difflib
 import logging
 import sys
 from pathlib import Path
@@ -51,10 +52,17 @@ def existing_store(name: str) -> Store:
     if not _has_records(folder) and _has_records(Path("results") / folder):
         folder = Path("results") / folder
     if not _has_records(folder):
-        root = folder.parent if folder.parent.is_dir() else Path("results")
-        known = sorted(p.name for p in root.iterdir() if _has_records(p)) if root.is_dir() else []
-        raise SuiteError(f"{name}: no records there. Experiments in {root}: {', '.join(known) or 'none'}")
+        root = folder.parent if folder.parent != Path() and folder.parent.is_dir() else Path("results")
+        known = experiments(root)
+        close = difflib.get_close_matches(folder.name, known, n=1)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        raise SuiteError(f"{name}: no records there.{meant} Experiments in {root}: {', '.join(known) or 'none'}")
     return Store(folder.resolve().parent, folder.resolve().name)
+
+
+def experiments(root: Path = Path("results")) -> list[str]:
+    """The names of the folders that have records."""
+    return sorted(p.name for p in root.iterdir() if _has_records(p)) if root.is_dir() else []
 
 
 def _has_records(folder: Path) -> bool:
@@ -66,6 +74,11 @@ def split_words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+class _OutputConsole(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # rich would end with exit code 1; the verb ends as it does after `print`
+
+
 def output_console() -> Console:
     """Standard output; 140 columns wide where it is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 140)
+    return _OutputConsole(width=None if sys.stdout.isatty() else 140)

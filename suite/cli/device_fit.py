@@ -15,6 +15,7 @@ from suite.hardware.calibration.tables import PublishedDevices
 from suite.hardware.calibration.user_fit import ROWS_FOR_RATIOS, DeviceFit, fit_device
 from suite.hardware.calibration.user_table import Measurement, read_measurements
 from suite.hardware.latency import KernelLibrary
+from suite.records.status import counted
 
 DEFAULT_LIKE = "nucleo_l4r5zi_cmsisnn"
 """Whose ratios are taken unless the user names a device: it has open-source kernels, which run on any Cortex-M."""
@@ -136,7 +137,7 @@ def _about_ratios(request: FitRequest, like: KernelLibrary, measurements: Sequen
 
 def _count(measurements: Sequence[Measurement]) -> str:
     shown = ", the first 9" if len(measurements) > 9 else ""
-    return f"{len(measurements)} network{'s' if len(measurements) > 1 else ''}{shown}"
+    return f"{counted(len(measurements), 'network')}{shown}"
 
 
 def _output(request: FitRequest, text: str) -> Iterator[str]:

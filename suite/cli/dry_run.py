@@ -18,6 +18,7 @@ from suite.engine.estimate import Estimate
 from suite.engine.harness import make_task
 from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.records.labels import method_label
+from suite.records.status import counted
 from suite.records.store import Store
 from suite.report.tables.text import format_quantity
 from suite.task.progress import Progress
@@ -107,7 +108,7 @@ def _print_groups(console: Console, jobs: _Jobs) -> None:
         table.add_row(*map(Text, (*key, group.limits, _seeds(group.seeds), str(group.left))))
     console.print(table)
     left = f"; {jobs.estimate}" if jobs.left else ""
-    console.print(Text(f"{jobs.runs} runs planned, {jobs.left} left to do{left}"))
+    console.print(Text(f"{counted(jobs.runs, 'run')} planned, {jobs.left} left to do{left}"))
 
 
 def _limits(plan: Plan) -> str:

@@ -1,5 +1,9 @@
-"""`suite VERB ...`: runs the verb's module. Exit codes: 0 all well, 1 runs or checks failed, 2 bad input."""
+"""`suite VERB ...`: runs the verb's module.
 
+Exit codes: 0 all well, 1 runs or checks failed, 2 bad input, 130 interrupted, 141 nobody reads the output any more.
+"""
+
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,6 +24,7 @@ VERBS = {
     "list": "benchmarks, methods, devices, presets, experiments",
     "data": "where each benchmark's data is; prepare or verify it",
     "check": "contract tests over all of them, yours included",
+    "completion": "tab completion for bash",
 }
 """Verb -> its line of `suite --help`. `suite.cli.VERB.main(arguments)` returns the exit code."""
 
@@ -43,12 +48,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Imported only now: the verbs need torch, pandas or Hydra, none of which `suite --help` should wait for.
         exit_code: int = import_module(f"suite.cli.{verb}").main(arguments[1:])
+        sys.stdout.flush()
         return exit_code
     except SuiteError as error:
         print_error(error)
         return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # as of `suite list | head -1`
+        # Else the interpreter flushes at its end, and complains: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _usage() -> str:
-    verbs = "\n".join(f"  {name:<8}{text}" for name, text in VERBS.items())
+    verbs = "\n".join(f"  {name:<12}{text}" for name, text in VERBS.items())
     return f"usage: suite VERB ...\n\nBenchmarking of hardware-constrained NAS on TinyML tasks.\n\n{verbs}"

@@ -1,4 +1,4 @@
-"""Progress of `suite run`: bars on a terminal, elsewhere a line every half minute."""
+"""Progress of `suite run`: runs planned; then bars on a terminal, elsewhere a line every half minute."""
 
 import logging
 import sys
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from omegaconf import DictConfig
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
@@ -115,3 +116,14 @@ def show_progress() -> Iterator[Progress]:
     )
     with _PhaseBars(*columns, console=Console(stderr=True), transient=True) as bars:
         yield TerminalProgress(bars)
+
+
+def show_planning(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
+    """The jobs as they come; meanwhile a terminal says how many have been composed and checked."""
+    if not sys.stderr.isatty():
+        yield from configs
+        return
+    with Console(stderr=True).status("planning") as status:
+        for count, config in enumerate(configs, 1):
+            status.update(f"planning run {count}")
+            yield config

@@ -3,16 +3,18 @@
 import itertools
 import logging
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
 from suite.cli import dry_run
 from suite.cli.console import output_console, print_error, set_up_logging
-from suite.cli.progress import LineProgress, show_progress
+from suite.cli.progress import LineProgress, show_planning, show_progress
 from suite.cli.run_view import run_view
 from suite.cli.sweep_progress import sweep_progress
 from suite.config.recorded import benchmark_of_job
@@ -30,6 +32,9 @@ log = logging.getLogger("suite")
 @hydra.main(version_base="1.3", config_path="pkg://suite.config.conf", config_name="config")
 def _hydra_job(job: DictConfig) -> None:
     set_up_logging()  # a parallel launcher's process starts without, and without a display
+    tqdm.set_lock(
+        threading.RLock()
+    )  # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
     if type(jobs.session.progress) is Progress:
         jobs.session.progress = LineProgress()
     try:
@@ -65,19 +70,18 @@ def main(arguments: Sequence[str]) -> int:
     dry = dry_run.DRY_RUN in arguments
     calls = parts([argument for argument in arguments if argument != dry_run.DRY_RUN])
     if dry:
-        return dry_run.main(itertools.chain.from_iterable(map(jobs_of, calls)))
+        return dry_run.main(show_planning(itertools.chain.from_iterable(map(jobs_of, calls))))
     if printed := [sweep for call in calls if (sweep := expand_for_print(call)) is not None]:
         _print_jobs(itertools.chain(*printed))
         return 0
     try:
-        with show_progress() as progress:
-            jobs.session = jobs.Session(progress)
-            if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
-                jobs.announce(_with_extras(itertools.chain(*sweeps)))
-            with sweep_progress():
-                for call in calls:
-                    sys.argv = ["suite run", *call]
-                    _hydra_job()
+        jobs.session = jobs.Session(Progress())
+        if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
+            jobs.announce(show_planning(_with_extras(itertools.chain(*sweeps))))
+        with show_progress() as jobs.session.progress, sweep_progress():
+            for call in calls:
+                sys.argv = ["suite run", *call]
+                _hydra_job()
     except KeyboardInterrupt:
         log.warning("interrupted: what is finished is kept, the same command continues")
         return 130

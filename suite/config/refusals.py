@@ -46,11 +46,7 @@ def _no_key(key: str, overrides: Sequence[str], compose: Callable[[Sequence[str]
     given = next((o for o in overrides if o.lstrip("+~").split("=")[0] == key), key)
     if key == "experiment":
         return f"{given}: an experiment is added to the defaults: +{given}"
-    try:
-        config = compose([o for o in overrides if o.split("=")[0] in GROUPS])
-    except Exception:  # a group's choice may be wrong as well; the keys of the default choices will do
-        config = compose([])
-    known = list(_keys(config))
+    known = known_keys(overrides, compose)
     parent, _, leaf = key.rpartition(".")
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
     close = difflib.get_close_matches(leaf, siblings, n=1)
@@ -61,6 +57,15 @@ def _no_key(key: str, overrides: Sequence[str], compose: Callable[[Sequence[str]
     else:
         hint = (_meant(key, known) + " suite run --help lists all keys").strip()
     return f"{given}: no such key. {hint}"
+
+
+def known_keys(overrides: Sequence[str], compose: Callable[[Sequence[str]], DictConfig]) -> list[str]:
+    """All keys of the configuration with the choices that the overrides make, such as `budget.weights`."""
+    try:
+        config = compose([o for o in overrides if o.split("=")[0] in GROUPS])
+    except Exception:  # a group's choice may be wrong as well; the keys of the default choices will do
+        config = compose([])
+    return list(_keys(config))
 
 
 def _meant(word: str, known: Sequence[str]) -> str:

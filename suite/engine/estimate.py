@@ -26,7 +26,7 @@ _BATCHES = 8
 
 
 class Estimate:
-    """Seconds of the runs of a sweep, by benchmark: trainings of the reference network at this machine's pace.
+    """Core seconds of the runs of a sweep, by benchmark: trainings of the reference network at this machine's pace.
 
     A run counts its cost limit or, without one, its epochs, those of a warm-up that it shares with earlier runs apart.
     What a search takes beyond a training as long, and what it saves where its network gets smaller, is left out.
@@ -52,7 +52,7 @@ class Estimate:
     def add(self, plan: Plan, task: Task) -> None:
         """Count a run whose pace was measured."""
         epochs = self._epochs(plan, task)
-        self.core_seconds[plan.benchmark.name] += epochs * self._pace[_pace_key(plan)] * max(1, plan.threads)
+        self.core_seconds[plan.benchmark.name] += epochs * self._pace[_pace_key(plan)]
 
     def _epochs(self, plan: Plan, task: Task) -> float:
         """Epochs of the reference network that the run is worth."""
@@ -85,7 +85,7 @@ def _pace_key(plan: Plan) -> str:
 
 
 def _seconds_per_epoch(plan: Plan, data: Data) -> float:
-    """Of training the reference network, evaluation included; the best of three measurements."""
+    """Core seconds of training the reference network, evaluation included; the best of three measurements."""
     plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, plan.threads))
@@ -104,6 +104,8 @@ def _measure(plan: Plan, data: Data) -> float:
             subset(split, max(1, round(share * len(split)))) for split in (task.train, task.validation)
         )
         few = replace(task, train=train, validation=validation)
-        started = time.perf_counter()
+        # Of the processor, in all threads, since other processes slow down the wall's clock; a GPU's time has no such.
+        clock = time.perf_counter if few.compute == "cuda" else time.process_time
+        started = clock()
         train_reference(few, Meter(few.standard_macs, few.compute), 1)
-        return (time.perf_counter() - started) / share
+        return (clock() - started) / share

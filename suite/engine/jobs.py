@@ -20,6 +20,7 @@ from suite.records.deployments import read_deployments
 from suite.records.labels import method_label
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
+from suite.records.status import counted
 from suite.records.store import Store, check_experiment_name
 from suite.records.verdict import describe_fit
 from suite.task.progress import Progress
@@ -85,7 +86,7 @@ class Session:
         parts = [f"{count} {name}" for name, count in counts.items() if count]
         nothing = "; nothing was trained" if counts["already done"] == len(self.status_before) else ""
         retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
-        line = f"{len(self.status_before)} runs: {', '.join(parts)}{nothing}{retry}"
+        line = f"{counted(len(self.status_before), 'run')}: {', '.join(parts)}{nothing}{retry}"
         return line, counts["failed"] + counts["not deployed"]
 
     def _count_not_deployed(self) -> int:
@@ -142,7 +143,7 @@ def announce(configs: Iterable[DictConfig]) -> None:
         estimate.add(plan, task)
     _check_claims(claims, planned)
     left = f"; {estimate}" if session.runs_to_do else ""
-    log.info("%d runs planned, %d left to do%s", len(session.status_before), session.runs_to_do, left)
+    log.info("%s planned, %d left to do%s", counted(len(session.status_before), "run"), session.runs_to_do, left)
 
 
 def _check_clean(config: DictConfig) -> None:

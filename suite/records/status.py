@@ -169,16 +169,21 @@ def totals(states: Sequence[RunState], left: Mapping[str, float]) -> str:
     """The counts, and the time left where something runs: "3 of 8 runs done, 1 running; about 20 min left"."""
     counts = Counter(state.state for state in states)
     parts = [f"{counts[name]} {name}" for name in STATES[1:] if counts[name]]
-    text = ", ".join([f"{counts['done']} of {len(states)} runs done", *parts])
+    text = ", ".join([f"{counts['done']} of {counted(len(states), 'run')} done", *parts])
     if not counts["running"]:
         return text
     known = [left[s.id] for s in states if s.id in left]
     if not known:
         return f"{text}; time left unknown: no finished run to judge by"
     unknown = counts["running"] + counts["missing"] - len(known)
-    beside = f" and {unknown} runs of unknown length" if unknown else ""
+    beside = f" and {counted(unknown, 'run')} of unknown length" if unknown else ""
     several = f" with {counts['running']} at a time" if counts["running"] > 1 else ""
     return f"{text}; about {readable_duration(sum(known) / counts['running'])}{beside} left{several}"
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 run", "2 runs"."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def readable_duration(seconds: float) -> str:

@@ -234,7 +234,7 @@ class TestTrouble:
         assert evaluation.evaluate(of, candidate.network, of.validation, Meter(1.0), 1.0) == score
 
     def test_an_infeasible_region_ends_at_the_smallest_network(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """All but the smallest networks exceed the budget and the limit is never spent: proposals are counted."""
         monkeypatch.setattr(optuna_search, "MAX_IDLE_TRIALS", 25)
@@ -245,6 +245,8 @@ class TestTrouble:
         assert {t.user_attrs["trial_state"] for t in trials} == {"infeasible"}
         assert len(trials) == 25
         assert [c.name for c in result.candidates] == ["smallest"]
+        assert "ended early, since none of the last 25 networks was trained (25 infeasible)" in caplog.text
+        assert "over its limit: weights in 25" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.cli.main import main
+from suite.cli.main import VERBS, main
 from suite.cli.sweep_progress import sweep_progress
 
 SMOKE = ["preset=smoke", "threads=1"]
@@ -187,7 +187,7 @@ def test_a_file_of_ones_own_that_describes_nothing_is_named(
     assert len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("verb", ["run", "report", "status", "export", "archive", "merge", "list", "data", "check"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
     try:
         code = main([verb, "--help"])

@@ -47,7 +47,7 @@ def test_what_is_done_is_not_counted(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([word for word in single if word not in ("--dry-run", "-m")]) == 0
     capsys.readouterr()
     assert main(single) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "1 runs planned, 0 left to do"
+    assert capsys.readouterr().out.splitlines()[-1] == "1 run planned, 0 left to do"
 
 
 def test_all_that_is_missing_is_named_at_once(

@@ -1,6 +1,7 @@
 """How long a sweep takes: counted in epochs of the reference network, at a measured pace."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,11 @@ def test_a_warm_up_counts_once_for_a_random_seed(tmp_path: Path, monkeypatch: py
     assert counted(plans, tmp_path, monkeypatch, 1.0).core_seconds == {"digits": 2 * 4 + 4 * (2 + 3)}
 
 
-def test_threads_are_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    two = counted([plan("method=duccio", *RECIPE, "threads=2")], tmp_path, monkeypatch, 1.0)
-    assert two.core_seconds == {"digits": 2 * 9}
+def test_waiting_is_not_charged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Core seconds are the processor's: what other processes do meanwhile does not count."""
+    monkeypatch.setattr(module, "train_reference", lambda *_: time.sleep(0.3))
+    made = plan("recipe.epochs=1")
+    assert module._seconds_per_epoch(made, load_data(made.benchmark, Store(tmp_path, "estimate"))) < 0.1
 
 
 def test_hours_are_told_by_benchmark_and_little_in_minutes() -> None:

@@ -133,7 +133,7 @@ def test_time_left_is_the_share_of_macs_that_finished_runs_had_to_do(store: Stor
     left = seconds_left(found)
     assert left == {"running": pytest.approx(30.0), "waiting": pytest.approx(120.0)}
     assert totals(found, left).endswith(
-        "3 of 6 runs done, 1 running, 2 missing; about 2 min and 1 runs of unknown length left"
+        "3 of 6 runs done, 1 running, 2 missing; about 2 min and 1 run of unknown length left"
     )
 
 
@@ -169,7 +169,7 @@ def test_everything_is_there_and_no_line_is_longer_than_the_terminal(width: int,
     assert "".join(LABEL.format(0).split()) in words or width == 80
     assert "failed" in text
     assert text.count("long") >= 30
-    assert "0 of 1 runs done, 1 failed" in text
+    assert "0 of 1 run done, 1 failed" in text
 
 
 def test_the_command_filters_by_state_and_refuses_others(store: Store, capsys: pytest.CaptureFixture) -> None:
