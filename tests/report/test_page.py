@@ -70,7 +70,7 @@ def test_report_is_a_page_with_tables_and_figures(report: Path) -> None:
     files = set(contents(report.parent))
     tables = {f"tables/{name}.{kind}" for name in ("main", "cost", "failures") for kind in ("csv", "md", "tex")}
     setting = "digits_paper_nucleo_l4r5zi"
-    figures = {f"figures/{n}_{setting}.{kind}" for n in ("score", "violations", "cost") for kind in ("png", "pdf")}
+    figures = {f"figures/{n}_{setting}.{kind}" for n in ("forest", "score") for kind in ("png", "pdf")}
     assert {"index.html", "tables/runs.csv"} | tables | figures <= files
 
 

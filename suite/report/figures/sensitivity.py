@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator
 
 from suite.records.store import Store
 from suite.records.variants import flatten
-from suite.report.figures.pages import FigurePage, RenderedFigure, split_rows
+from suite.report.figures.pages import FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import TEXT_BACKGROUND, add_panels, padded_limits
 from suite.report.figures.style import new_figure
 from suite.report.statistics.intervals import mean_interval
@@ -62,10 +62,10 @@ def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
 
 
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
-    """Two panels in a line, one per curve."""
+    """A panel per curve."""
     curves = find_curves(page)
-    lines = [curves[i : i + 2] for i in range(0, len(curves), 2)]
-    figure = new_figure(0.5 + 2.5 * len(lines), page.style)
+    lines = in_lines(curves, page.format.panels)
+    figure = new_figure(0.5 + 2.5 * len(lines), page.format)
     panels = add_panels(figure, [len(line) for line in lines], [1] * len(lines))
     for line, axes in zip(lines, panels, strict=True):
         for curve, ax in zip(line, axes, strict=True):
