@@ -280,7 +280,7 @@ def test_of_many_methods_the_six_best_of_a_budget_are_in_its_panels() -> None:
     (score,) = render_figures(df, kind="score")
     shown = [str(method) for method in main["method"]][:MOST_METHODS]
     assert len(main) > MOST_METHODS == len(shown)
-    said = {" ".join(text.split()) for text in labels(score)}
+    said = {"".join(text.split()) for text in labels(score)}
     assert said & set(map(str, main["method"])) == set(shown)
     assert "first six methods of the main table" in score.caption
 

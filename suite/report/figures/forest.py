@@ -52,7 +52,7 @@ _WIDTHS = (2.3, 1.5, 1.2)
 _FRAME, _AROUND_BUDGET, _LEGEND_LINE = 0.8, 0.7, 0.17
 """Inches of a figure for headings and axis, of a budget for its title and axis, and of a line of the legend."""
 
-_TITLE_LINE = 1.45
+_TITLE_LINE = 1.65
 """Height of a line of a title in sizes of type."""
 
 _HEADINGS_FROM = 6.8
