@@ -21,7 +21,6 @@ from suite.report.figures import (
     memory_plan,
     operator_costs,
     score,
-    sensitivity,
     trajectories,
     widths,
 )
@@ -53,7 +52,6 @@ KINDS: dict[str, tuple[SplitPage, DrawPage]] = {
     choices.KIND: (choices.split, choices.draw),
     memory_plan.KIND: (memory_plan.split, memory_plan.draw),
     operator_costs.KIND: (operator_costs.split, operator_costs.draw),
-    sensitivity.KIND: (sensitivity.split, sensitivity.draw),
 }
 """Kind of figure -> what divides a page into its pages (none where it has no data), and what draws one."""
 

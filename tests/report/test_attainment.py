@@ -1,20 +1,14 @@
-"""Figures of whole groups of runs: attainment and sensitivity."""
+"""The figure of attainment surfaces."""
 
-import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from figure_checks import check_panels, check_texts, render_figures
+from figure_checks import render_figures
 from synthetic import REFERENCE_COSTS, make_record, make_records, with_chance
 
-from suite.records.store import Store
-from suite.report.figures import sensitivity
-from suite.report.figures.catalogue import plan_figures
 from suite.report.figures.pages import RenderedFigure
-from suite.report.grouping import MethodVariant, report_frame
+from suite.report.grouping import report_frame
 
 THREE_BUDGETS = ({"weights": "25%"}, {"weights": "50%"}, {"weights": "75%"})
 
@@ -65,48 +59,6 @@ def test_a_seed_that_misses_a_target_of_its_method_is_not_in_its_surface() -> No
     (picture,) = attained(*complete, ("25%", "duccio", 1, 0.9), ("50%", "duccio", 1, 0.9))
     corners = np.asarray(picture.figure.axes[0].lines[0].get_xydata())[1:-1]
     assert corners.tolist() == pytest.approx(np.array([[25, 0.6]]))
-
-
-def _variants(folder: Path, multipliers: Sequence[float], **others: Any) -> Store:
-    store = Store(folder, "example")
-    for i, multiplier in enumerate(multipliers):
-        for seed in range(3):
-            variant = {"penalty.multiplier": multiplier, **{key: values[i] for key, values in others.items()}}
-            store.write(make_record(variant=variant, seed=seed))
-    return store
-
-
-def test_an_option_with_three_values_has_a_curve_of_its_own(tmp_path: Path) -> None:
-    store = _variants(tmp_path, (1, 10, 100))
-    df = report_frame(store.records())
-    (picture,) = render_figures(df, store, kind=sensitivity.KIND)
-    check_texts(picture)
-    check_panels(picture)
-    (ax,) = picture.figure.axes
-    assert ax.get_xlabel() == "duccio: penalty.multiplier"
-    line = max(ax.lines, key=lambda line: len(line.get_xdata()) * (line.get_linestyle() == "-"))
-    means = df.groupby("method")["score"].mean()
-    assert list(line.get_xdata()) == [1, 10, 100]
-    assert line.get_ydata() == pytest.approx(
-        [means[MethodVariant("duccio", (("penalty.multiplier", m),))] for m in ("1", "10", "100")]
-    )
-
-
-def test_an_option_that_only_some_variants_have_is_one_more_difference(tmp_path: Path) -> None:
-    store = _variants(tmp_path, (1, 10, 100, 1000))
-    last = next(r for r in store.records() if r.options["penalty.multiplier"] == 1000)
-    store.write(dataclasses.replace(last, options={**last.options, "extra": 1}))
-    assert [p for p in plan_figures(report_frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
-
-
-@pytest.mark.parametrize(
-    ("multipliers", "others"), [((1, 10), {}), ((1, 10, 100), {"projection": ["none", "repair", "refill"]})]
-)
-def test_two_values_and_variants_that_differ_in_more_have_no_curve(
-    multipliers: Sequence[float], others: dict[str, Any], tmp_path: Path
-) -> None:
-    store = _variants(tmp_path, multipliers, **others)
-    assert not [p for p in plan_figures(report_frame(store.records()), store) if p.name.startswith(sensitivity.KIND)]
 
 
 def test_records_without_a_chance_score_among_others_spoil_no_figure() -> None:
