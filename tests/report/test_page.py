@@ -87,14 +87,14 @@ def test_page_loads_nothing_and_names_only_files_of_the_experiment(report: Path)
 
 def test_every_file_beside_the_page_that_it_links_to_exists(report: Path) -> None:
     linked = re.findall(r'href="((?:figures|tables)/[^"]*)"', report.read_text())
-    assert len(linked) >= 6
+    assert len(linked) >= 4
     assert all((report.parent / name).is_file() for name in linked)
 
 
 def test_page_holds_every_figure_and_run(report: Path) -> None:
     page = report.read_text()
     figures = list((report.parent / "figures").glob("*.png"))
-    assert page.count("data:image/png;base64,") == len(figures) >= 3
+    assert page.count("data:image/png;base64,") == len(figures) >= 2
     assert all(record.id in page for record in RECORDS)
 
 

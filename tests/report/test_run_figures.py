@@ -153,7 +153,9 @@ def test_methods_without_costs_by_epoch_have_no_trajectories(found: dict[str, Re
 
 def test_widths_are_in_percent_of_the_reference_from_input_to_output(found: dict[str, RenderedFigure]) -> None:
     ax = found["widths"].figure.axes[-1]
-    assert [label.get_text().split()[0] for label in ax.get_xticklabels()] == list(WIDTHS)
+    assert [label.get_text().replace("\n", ".") for label in ax.get_xticklabels()] == [
+        f"{name}.({width})" for name, width in WIDTHS.items()
+    ]
     said = [text for text, _ in visible_texts(found["widths"].figure)]
     assert "56" in said  # (8 + 9 + 10) / 3 of 16
     assert "50\u201362" in said

@@ -20,6 +20,7 @@ from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import (
     GREY_STYLE,
+    NAME_WIDTH,
     TEXT_BACKGROUND,
     add_budget_title,
     add_legend,
@@ -42,9 +43,6 @@ from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.text import PHASE_LABELS, float_score_label, format_significant, metric_label
 
 KIND = "forest"
-
-_NAME_WIDTH = 20
-"""Characters of a method's name in one line."""
 
 _WIDTHS = (2.3, 1.5, 1.2)
 """Relative widths of the panels of score, limits and cost."""
@@ -180,7 +178,7 @@ def _frame(page: FigurePage) -> float:
 
 def _line_height(page: FigurePage) -> float:
     """Inches of one method's line, with room for its name, at the usual size of type."""
-    return 0.3 + 0.12 * max(wrap_label(str(method), _NAME_WIDTH).count("\n") for method in page.methods)
+    return 0.3 + 0.12 * max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in page.methods)
 
 
 def _draw_scores(
@@ -198,7 +196,7 @@ def _draw_scores(
         ax.plot(score.mean, line, **marker_options(style, 7 * page.format.scale, hollow, zorder=4))
     if np.isfinite(page.reference_score):
         ax.axvline(page.reference_score, **_REFERENCE_LINE)
-    label_methods(ax, row.methods, _NAME_WIDTH)
+    label_methods(ax, row.methods)
     sns.despine(ax=ax, left=True)
 
 

@@ -19,7 +19,7 @@ GREY_STYLE = MethodStyle(NEUTRAL_COLOUR, "o")
 TEXT_BACKGROUND: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 """Behind a number, so that no grid line crosses it."""
 
-NAME_WIDTH = 34
+NAME_WIDTH = 20
 """Characters of a method's name in one line beside a panel."""
 
 
@@ -66,9 +66,9 @@ def add_budget_title(ax: Axes, budget: str, form: FigureFormat) -> None:
     )
 
 
-def label_methods(ax: Axes, methods: Sequence[MethodVariant], width: int) -> None:
-    """One line per method, the first on top, its name in lines of `width` characters."""
-    ax.set_yticks(range(len(methods)), [wrap_label(str(method), width) for method in methods])
+def label_methods(ax: Axes, methods: Sequence[MethodVariant]) -> None:
+    """One line per method, the first on top, its name in lines of `NAME_WIDTH` characters."""
+    ax.set_yticks(range(len(methods)), [wrap_label(str(method), NAME_WIDTH) for method in methods])
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import MOST_SEEDS, FigurePage, MethodEntry, RenderedFigure, split_by_methods
-from suite.report.figures.panels import add_budget_title, add_cell_text, add_panels, wrap_label
+from suite.report.figures.panels import NAME_WIDTH, add_budget_title, add_cell_text, add_panels, wrap_label
 from suite.report.figures.run_files import read_architecture, read_record
 from suite.report.figures.style import INK_COLOUR, new_figure
 from suite.report.grouping import natural_key
@@ -19,9 +19,6 @@ KIND = "widths"
 
 _METHODS_PER_PAGE = 16
 """Methods and budgets of one page, a line each."""
-
-_NAME_WIDTH = 24
-"""Characters of a method's name in one line."""
 
 _NAMES = 1.9
 """Inches of the methods' names and of what is around them, at the usual size of type."""
@@ -57,7 +54,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     names, widths = _channel_groups(shown, store)
     room = (page.format.width / page.format.scale - _NAMES) / len(names)
     ticks, below, rotation = _group_ticks(names, widths, room)
-    name = max(wrap_label(str(method), _NAME_WIDTH).count("\n") for method in page.methods)
+    name = max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in page.methods)
     lines = [0.2 + max(0.4, 0.2 + 0.13 * name) * len(row.methods) for row in page.rows]
     figure = new_figure(0.5 + below + sum(lines) + 0.28 * len(lines), page.format)
     panels = [line[0] for line in add_panels(figure, [1] * len(lines), lines)]
@@ -113,7 +110,7 @@ def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: Sequence[str], st
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a method without such networks is an empty line
         mean, low, high = np.nanmean(cells, axis=2), np.nanmin(cells, axis=2), np.nanmax(cells, axis=2)
-    methods = [wrap_label(str(entry.method), _NAME_WIDTH) for entry in shown]
+    methods = [wrap_label(str(entry.method), NAME_WIDTH) for entry in shown]
     options = {"cmap": "Blues", "vmin": 0, "vmax": 100, "linewidths": 0.6, "linecolor": "white"}
     sns.heatmap(mean, ax=ax, cbar=False, xticklabels=False, yticklabels=methods, **options)
     ax.tick_params(axis="both", length=0, rotation=0)
