@@ -20,7 +20,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     kept = [file for file in files if file.src_dir != config.docs_dir]
     paths = linked_files(docs.parent, [docs.parent / "README.md", *docs.rglob("*.md")])
     pages = [File(path, str(docs.parent), config.site_dir, config.use_directory_urls) for path in paths]
-    return Files([*kept, *pages])
+    worker = File("iframe-worker.js", str(docs.parent / ".ci"), config.site_dir, config.use_directory_urls)
+    return Files([*kept, *pages, worker])
 
 
 def linked_files(root: Path, pages: list[Path]) -> list[str]:

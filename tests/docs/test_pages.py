@@ -18,6 +18,8 @@ def test_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
     text = page.read_text()
     paths = re.findall(r"`((?:suite|baselines|tests|docs|results)/[\w./-]*\w)/?`", text)
     modules = re.findall(r"`(suite(?:\.[a-z_]+)+)", text)
+    folders = "|".join(path.name for path in (ROOT / "suite").iterdir() if path.is_dir())
+    paths += [f"suite/{path}" for path in re.findall(rf"(?<![\w/])((?:{folders})/\w+\.py)", text)]
     missing = [path for path in paths if not (ROOT / path).exists() and path != "results/artefacts"]
     missing += [module for module in modules if not _is_module_or_member(module)]
     assert missing == []
