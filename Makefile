@@ -75,7 +75,7 @@ deploy-table: $(DEPLOY_STAMP)
 	$(DEPLOY)/bin/python -m suite.deploy.table --out results/deploy
 
 docs: $(DOCS_STAMP)
-	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --quiet --strict -f .ci/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict -f .ci/mkdocs.yml
 	@echo "site: build/docs/index.html"
 
 bench: $(STAMP)

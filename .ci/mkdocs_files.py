@@ -1,4 +1,4 @@
-"""A hook of mkdocs: the site has README.md, docs/ and all files that they link to, at their places in the repository.
+"""Hooks of mkdocs: the site has README.md, docs/ and all files that they link to, at their places in the repository.
 
 mkdocs knows one folder of pages, here docs/. Links to ../results or ../README.md work on a code host, and in the site
 because each file keeps its path from the root of the repository.
@@ -9,8 +9,11 @@ import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
+ELSEWHERE = re.compile(r"<(?:script|link|img)[^>]*(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -22,6 +25,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = [File(path, str(docs.parent), config.site_dir, config.use_directory_urls) for path in paths]
     worker = File("iframe-worker.js", str(docs.parent / ".ci"), config.site_dir, config.use_directory_urls)
     return Files([*kept, *pages, worker])
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that would load something from another server."""
+    if found := ELSEWHERE.search(output):
+        raise PluginError(f"{page.file.src_uri}: not offline: {found[0]}")
+    return output
 
 
 def linked_files(root: Path, pages: list[Path]) -> list[str]:
