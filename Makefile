@@ -7,9 +7,11 @@ STAMP := $(VENV)/.installed
 PY := $(BIN)/python
 DEPLOY := .venv-deploy
 DEPLOY_STAMP := $(DEPLOY)/.installed
+DOCS := .venv-docs
+DOCS_STAMP := $(DOCS)/.installed
 GPU_RUN := results/artefacts/test-gpu
 
-.PHONY: quickstart test test-slow test-gpu test-deploy deploy-table lint bench clean help
+.PHONY: quickstart test test-slow test-gpu test-deploy deploy-table docs lint bench clean help
 
 help:
 	@echo "make quickstart  install, search networks for digits on two budgets, write and print the report"
@@ -18,6 +20,7 @@ help:
 	@echo "make test-gpu    tests on a GPU, samples a second, one CIFAR-10 budget; PY=python3: with that one, installs nothing"
 	@echo "make test-deploy int8 networks in TensorFlow Lite Micro's interpreter; installs the extras deploy and onnx, 2.3 GB"
 	@echo "make deploy-table  the same for 72 networks, into results/deploy; goes on where it was stopped"
+	@echo "make docs        README and docs as an offline site, build/docs/index.html; links are checked"
 	@echo "make bench       speed: ratios that must hold, figures for the record, into results/performance"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -30,6 +33,12 @@ $(DEPLOY_STAMP): pyproject.toml .ci/constraints-deploy.txt
 	$(PYTHON) -m venv $(DEPLOY)
 	$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints-deploy.txt -e '.[test,parallel,deploy,onnx]'
 	@touch $(DEPLOY_STAMP)
+
+# Apart from .venv: a site needs mkdocs (40 MB) and nothing of the suite.
+$(DOCS_STAMP): .ci/requirements-docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-docs.txt
+	@touch $(DOCS_STAMP)
 
 quickstart: $(STAMP)
 	$(BIN)/suite run +experiment=quickstart
@@ -65,9 +74,13 @@ test-deploy: $(DEPLOY_STAMP)
 deploy-table: $(DEPLOY_STAMP)
 	$(DEPLOY)/bin/python -m suite.deploy.table --out results/deploy
 
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict -f .ci/mkdocs.yml
+	@echo "site: build/docs/index.html"
+
 bench: $(STAMP)
 	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-quiet --record-figures=results/performance \
 		--timeout=3600
 
 clean:
-	rm -rf $(VENV) $(DEPLOY) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEPLOY) $(DOCS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

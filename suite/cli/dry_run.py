@@ -46,6 +46,7 @@ class _Jobs:
     errors: dict[str, int] = field(default_factory=dict)
     estimate: Estimate = field(default_factory=Estimate)
     sizes: dict[str, Data] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     runs: int = 0
     left: int = 0
 
@@ -69,11 +70,14 @@ class _Jobs:
         group.seeds.append(plan.task.seed)
         if record is not None and not (record.status != "done" and config.retry_failed):
             return
-        sizes = self._sizes_of(plan, store)
-        check_outputs(plan, sizes)
-        task = make_task(plan, sizes, Workspace(store.run_folder(plan.id), store), Progress())
-        check_method(plan, task)
-        self.estimate.add(plan, task)
+        if note := _note_on_data(plan):
+            self.notes[plan.benchmark.name] = note
+        else:
+            sizes = self._sizes_of(plan, store)
+            check_outputs(plan, sizes)
+            task = make_task(plan, sizes, Workspace(store.run_folder(plan.id), store), Progress())
+            check_method(plan, task)
+            self.estimate.add(plan, task)
         group.left += 1
         self.left += 1
 
@@ -107,8 +111,19 @@ def _print_groups(console: Console, jobs: _Jobs) -> None:
     for key, group in jobs.groups.items():
         table.add_row(*map(Text, (*key, group.limits, _seeds(group.seeds), str(group.left))))
     console.print(table)
-    left = f"; {jobs.estimate}" if jobs.left else ""
+    left = f"; {jobs.estimate}" if jobs.estimate.core_seconds else ""
     console.print(Text(f"{counted(jobs.runs, 'run')} planned, {jobs.left} left to do{left}"))
+    for benchmark, note in jobs.notes.items():
+        console.print(Text(f"{benchmark}: {note}; its time is unknown until then"))
+
+
+def _note_on_data(plan: Plan) -> str:
+    """What a run would first have to download or prepare, which a dry run does not; nothing where all is there."""
+    facts = plan.benchmark.source().describe()
+    size, location = facts.get("size", ""), facts.get("location", "")
+    if facts.get("present") == "archive":
+        return f"the first run prepares its data from {location}"
+    return f"the first run downloads its data, {size}, from {location}" if facts.get("present") == "no" else ""
 
 
 def _limits(plan: Plan) -> str:

@@ -8,11 +8,16 @@ from suite.cli.console import add_experiment_argument, existing_store, output_co
 
 def main(arguments: Sequence[str]) -> int:
     """Write the report of one experiment and print its main table."""
+    from suite.report.figures.catalogue import KINDS
+    from suite.report.request import ReportRequest
+
     parser = verb_parser("report", "Write tables, figures and one HTML page from an experiment's records.")
     add_experiment_argument(parser)
     several: dict[str, Any] = {"action": "extend", "type": split_words, "default": []}
     parser.add_argument("--only", metavar="KIND", **several, help="tables, figures or page; all three by default")
-    parser.add_argument("--figure", metavar="NAME", **several, help="draw this figure alone, by its file's name")
+    parser.add_argument(
+        "--figure", metavar="KIND", **several, help=f"draw figures of this kind alone: {', '.join(KINDS)}"
+    )
     parser.add_argument(
         "--format",
         metavar="FORMAT",
@@ -20,16 +25,23 @@ def main(arguments: Sequence[str]) -> int:
         help="csv, md, tex for tables (all three by default), png, pdf, svg for figures (png and pdf by default)",
     )
     parser.add_argument(
-        "--style", default="paper", help="paper (default), or slides: figures for a projector, in report/slides/"
+        "--width",
+        default="",
+        help="width of figures: single (an IEEE column, 3.5 in), double (7.16 in, the default), or as 4.7in or 120mm",
     )
-    parser.epilog = "KIND, NAME and FORMAT may be repeated, or several with commas between them."
+    parser.add_argument(
+        "--font",
+        default="",
+        help="type of figures, family and size in points or one of them: 'STIXGeneral 8' (by default DejaVu Sans 8.5, "
+        "below 5 in DejaVu Sans 7)",
+    )
+    parser.epilog = "KIND and FORMAT may be repeated, or several with commas between them."
     options = parser.parse_args(arguments)
     from suite.report.build import Report
-    from suite.report.request import ReportRequest
     from suite.report.tables.console import console_table
     from suite.report.tables.findings import find
 
-    request = ReportRequest.from_options(options.only, options.format, options.figure, options.style)
+    request = ReportRequest.from_options(options.only, options.format, options.figure, options.width, options.font)
     result = Report.load(existing_store(options.experiment))
     written = result.write(request)
     if "tables" in request.kinds:

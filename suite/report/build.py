@@ -15,14 +15,14 @@ from suite.records.deployments import read_deployments
 from suite.records.export import export_frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.figures.catalogue import PlannedFigure, plan_figures
+from suite.report.figures.catalogue import plan_figures
 from suite.report.figures.drawing import EncodedFigure, draw_figures
-from suite.report.figures.style import PAPER
 from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
-from suite.report.request import FORMATS, ReportRequest, check_choices
-from suite.report.tables.contents import Tables, build_tables, table_notes
+from suite.report.request import FORMATS, ReportRequest
+from suite.report.tables.contents import Tables, build_tables, paper_notes, table_notes
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
+from suite.report.tables.paper import to_paper_latex
 from suite.report.tables.published_comparison import comparison_footnotes
 from suite.report.tables.published_numbers import PUBLISHED_FOLDER, PublishedNumber, load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
@@ -59,25 +59,21 @@ class Report:
         """`build_tables`, called once for files, page and terminal."""
         return build_tables(self.df, self.store, self.published)
 
-    def plan_figures(self, style: str = PAPER) -> list[PlannedFigure]:
-        """The figures that can be drawn; none is drawn yet."""
-        return plan_figures(self.df, self.store, style)
-
     def write(self, request: ReportRequest) -> Path:
         """Write what is asked for to results/<experiment>/report/; return the path of the page, or else of the folder.
 
-        Files: `index.html`, `tables/` (CSV with raw numbers, Markdown and LaTeX with rounded ones) and `figures/`, or
-        `slides/` for those of that style. The same records and published numbers give the same bytes. Of the kinds that
-        are written, files whose table or figure is no more are removed, unless single figures are asked for.
+        Files: `index.html`, `tables/` (CSV with raw numbers, Markdown and LaTeX with rounded ones) and `figures/`. The
+        same records and published numbers give the same bytes. Of the kinds that are written, files whose table or
+        figure is no more are removed.
 
         Raises:
-            SuiteError: an unknown figure's name, or a file that cannot be written.
+            SuiteError: the records have no data for a kind of figure that is asked for, or a file cannot be written.
         """
         folder = self.store.folder / "report"
         try:
             if "tables" in request.kinds:
                 files = self._encode_tables(request.formats["tables"])
-                _replace_files(folder / "tables", files, {"runs", *self.tables}, FORMATS["tables"])
+                _replace_files(folder / "tables", files, {"runs", *self.tables}, FORMATS["tables"], ("",))
             figures = self._write_figures(request, folder) if {"figures", "page"} & set(request.kinds) else []
             return self._write_page(figures, folder) if "page" in request.kinds else folder
         except OSError as error:
@@ -92,24 +88,27 @@ class Report:
                 notes = [*comparison_footnotes(self.df, self.published, raw), *notes]
             if "csv" in formats:
                 files[f"{name}.csv"] = to_csv(raw)
-            for suffix, encode in (("md", to_markdown), ("tex", to_latex)):
-                if suffix in formats:
-                    files[f"{name}.{suffix}"] = encode(text, heading, notes)
+            if "md" in formats:
+                files[f"{name}.md"] = to_markdown(text, heading, notes)
+            if "tex" in formats:
+                paper = name == "main"
+                files[f"{name}.tex"] = (
+                    to_paper_latex(raw, heading, paper_notes(raw)) if paper else to_latex(text, heading, notes)
+                )
         return {name: content.encode() for name, content in files.items()}
 
     def _write_figures(self, request: ReportRequest, folder: Path) -> list[EncodedFigure]:
         """Draw the figures, as PNG for a page too, and write those that are asked for as files."""
         for_page = ("png",) if "page" in request.kinds else ()
         formats = request.formats["figures"] if "figures" in request.kinds else ()
-        planned = plan_figures(self.df, self.store, request.style, request.figures)
-        names = {figure.name for figure in planned}
-        if missing := set(request.figures) - names:
-            check_choices("--figure", sorted(missing), [figure.name for figure in self.plan_figures(request.style)])
+        planned = plan_figures(self.df, self.store, request.form, request.figures)
+        if missing := set(request.figures) - {figure.kind for figure in planned}:
+            raise SuiteError(f"--figure {','.join(sorted(missing))}: these records have no data for it")
         drawn = draw_figures(planned, tuple(dict.fromkeys((*for_page, *formats))))
         if "figures" in request.kinds:
             files = {f"{figure.name}.{suffix}": content[suffix] for figure, content in drawn for suffix in formats}
-            subfolder = "figures" if request.style == PAPER else request.style
-            _replace_files(folder / subfolder, files, names, () if request.figures else FORMATS["figures"])
+            names = {figure.name for figure in planned}
+            _replace_files(folder / "figures", files, names, FORMATS["figures"], request.figures or ("",))
         return drawn
 
     def _write_page(self, drawn: Sequence[EncodedFigure], folder: Path) -> Path:
@@ -132,14 +131,15 @@ def _no_records_message(store: Store) -> str:
     return f"{store.folder}: no records to report on{broken}{others}"
 
 
-def _replace_files(folder: Path, files: Mapping[str, bytes], shown: Collection[str], suffixes: Sequence[str]) -> None:
-    """Write `files`, and remove those of `suffixes` whose table or figure is not among the `shown` any more.
+def _replace_files(
+    folder: Path, files: Mapping[str, bytes], shown: Collection[str], suffixes: Sequence[str], kinds: Sequence[str]
+) -> None:
+    """Write `files`, and remove those of `suffixes` and `kinds` (how their names begin) that are not `shown` any more.
 
     A file of another format than those that are written stays as long as what it shows is still there.
     """
     for name, content in files.items():
         write_atomic(folder / name, content)
-    for suffix in suffixes:
-        for path in folder.glob(f"*.{suffix}"):
-            if path.stem not in shown:
-                path.unlink()
+    for path in folder.glob("*"):
+        if path.suffix[1:] in suffixes and path.stem.startswith(tuple(kinds)) and path.stem not in shown:
+            path.unlink()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from suite.cli.main import main
+from suite.data.official import OfficialSource
 
 RUN = ["run", "--dry-run", "-m", "preset=smoke", "threads=1"]
 
@@ -62,6 +63,22 @@ def test_all_that_is_missing_is_named_at_once(
     assert len(errors) == 2
     assert all("(2 of 6 runs)" in line for line in errors)
     assert "6 runs planned, 2 left to do" in printed.out
+
+
+def test_nothing_is_downloaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise AssertionError("a dry run loads no data that is not there")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("SUITE_DATA_DIR", raising=False)
+    monkeypatch.setattr(OfficialSource, "load", load)
+    sweep = ["benchmark=digits,keyword_spotting", "method=hand_tuned", "seed=0,1"]
+    assert main([*RUN, *sweep, f"results_dir={tmp_path}"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "4 runs planned, 4 left to do; about " in printed
+    assert "keyword_spotting: the first run downloads its data, 2428.9 MB, from https://" in printed
 
 
 def test_a_budget_out_of_reach_and_a_misspelt_key_are_refused(

@@ -1,5 +1,6 @@
 """Parts, formats and styles of a report, and the same bytes whatever the folder and the order of its files."""
 
+import io
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from synthetic import BUDGETS, make_failure, make_record, make_records, write_plan
 from synthetic_files import ARCHITECTURE, REFERENCE_WIDTHS, WIDTHS
 
@@ -85,21 +87,22 @@ def test_one_kind_is_written_with_the_bytes_of_the_whole_and_the_others_stay(kin
     assert contents(report) == old | {name: whole[name] for name in old if name.startswith(written)}
 
 
-def test_one_figure_is_drawn_without_the_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_kind_of_figure_is_drawn_without_the_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     report = store.folder / "report"
     before = contents(report)
-    name = Report.load(store).plan_figures()[1].name
-    (report / "figures" / f"{name}.png").unlink()
+    for path in (report / "figures").glob("score_*.png"):
+        path.unlink()
+    write_atomic(report / "figures" / "score_gone.png", b"old")
     drawn: list[str] = []
     original = suite.report.build.draw_figures
 
     def draw(figures: Sequence[PlannedFigure], formats: Sequence[str]) -> list[EncodedFigure]:
-        drawn.extend(figure.name for figure in figures)
+        drawn.extend(figure.kind for figure in figures)
         return original(figures, formats)
 
     monkeypatch.setattr(suite.report.build, "draw_figures", draw)
-    build_report(store, ReportRequest.from_options(figures=[name]))
-    assert drawn == [name]
+    assert main(["report", str(store.folder), "--figure", "score", "--figure", "trajectories"]) == 0
+    assert drawn == ["score", "trajectories"]
     assert contents(report) == before
 
 
@@ -129,17 +132,12 @@ def test_what_the_records_no_longer_give_is_removed_with_its_kind_only(store: St
     assert (report / "figures" / "gone.svg").exists()
 
 
-def test_slides_have_a_folder_of_their_own(store: Store) -> None:
+def test_a_width_and_a_font_change_the_figures_and_nothing_else(store: Store) -> None:
     before = contents(store.folder / "report")
-    build_report(
-        store,
-        ReportRequest.from_options(
-            figures=[Report.load(store).plan_figures()[0].name], style="slides", formats=["png"]
-        ),
-    )
-    new = changed(before, contents(store.folder / "report"))
-    assert new
-    assert all(name.startswith("slides/") for name in new)
+    assert main(["report", str(store.folder), "--width", "single", "--font", "6.5", "--format", "png"]) == 0
+    after = contents(store.folder / "report")
+    assert changed(before, after) == {name for name in before if name.endswith(".png")}
+    assert Image.open(io.BytesIO(after[min(changed(before, after))])).width == 3.5 * 300
 
 
 def test_two_processes_give_the_bytes_of_one(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +157,7 @@ def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(ValueError, match="cannot be drawn"):
-        draw_figures([PlannedFigure("bad", fail)], ("png",))
+        draw_figures([PlannedFigure("score", "bad", fail)], ("png",))
 
 
 @pytest.mark.parametrize(
@@ -170,10 +168,13 @@ def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPat
         (["--format", "xlsx"], "csv, md, tex, png, pdf, svg"),
         (["--only", "figures", "--format", "csv"], "png, pdf, svg"),
         (["--only", "page", "--format", "pdf"], "none"),
-        (["--style", "dark"], "paper, slides"),
-        (["--style", "slides", "--only", "tables"], "figures alone"),
-        (["--figure", "nothing"], "score_digits_paper_nucleo_l4r5zi"),
-        (["--figure", "nothing", "--only", "tables"], "figures alone"),
+        (["--width", "triple"], "single (3.5in), double (7.16in)"),
+        (["--width", "single", "--only", "tables"], "figures alone"),
+        (["--font", "8", "--only", "page"], "figures alone"),
+        (["--figure", "forrest"], "score, attainment, best_so_far"),
+        (["--figure", "forrest"], "Did you mean forest?"),
+        (["--figure", "convergence"], "no data for it"),
+        (["--figure", "score", "--only", "tables"], "figures alone"),
     ],
 )
 def test_bad_options_name_the_choices_and_write_nothing(

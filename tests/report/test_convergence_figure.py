@@ -10,6 +10,7 @@ from synthetic import make_records
 from trainings import make_trainings
 
 from suite.records.record import RunRecord
+from suite.report.figures.format import COLUMNS, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import report_frame
 
@@ -80,12 +81,12 @@ def test_reconstruction_errors_are_positive_and_said_to_be_better_when_low() -> 
     assert min(ax.get_ylim()) > 0
 
 
-@pytest.mark.parametrize("style", ["paper", "slides"])
-def test_each_benchmark_has_a_panel_and_many_have_several_pages(style: str) -> None:
+@pytest.mark.parametrize("width", COLUMNS)
+def test_each_benchmark_has_a_panel_and_many_have_several_pages(width: str) -> None:
     names = ["anomaly_detection", "image_classification", "keyword_spotting", "tiny_imagenet", "visual_wake_words"]
     records = [run for name in names for run in experiment(name, -1.0 if name == "anomaly_detection" else 1.0)]
-    pages = figures(records, style=style)
-    assert [len(page.figure.axes) for page in pages] == ([5] if style == "paper" else [2, 2, 1])
+    pages = figures(records, form=FigureFormat.from_options(width))
+    assert [len(page.figure.axes) for page in pages] == ([5] if width == "double" else [4, 1])
     titles = [ax.get_title(loc="left") for page in pages for ax in page.figure.axes]
     assert titles == names
     for page in pages:

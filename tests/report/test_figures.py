@@ -20,10 +20,12 @@ from suite.records.store import Store
 from suite.report.build import build_report
 from suite.report.figures.catalogue import MOST_FIGURES, plan_figures
 from suite.report.figures.encoding import encode_pdf, encode_png
-from suite.report.figures.pages import MOST_BUDGETS, RenderedFigure
-from suite.report.figures.style import KNOWN_METHODS, METRIC_LINE_STYLES, PAGE_FORMATS, drawing_style, method_styles
+from suite.report.figures.format import FigureFormat
+from suite.report.figures.pages import MOST_BUDGETS, MOST_LINES, RenderedFigure
+from suite.report.figures.style import KNOWN_METHODS, METRIC_LINE_STYLES, drawing_style, method_styles
 from suite.report.grouping import MethodVariant, report_frame
 from suite.report.request import ReportRequest
+from suite.report.tables.main import main_table
 
 MANY = (
     "nsga2",
@@ -54,11 +56,11 @@ def hard() -> list[RenderedFigure]:
     return render_figures(hard_case())
 
 
-def test_there_are_four_figures_for_each_benchmark_preset_and_device(usual: list[RenderedFigure]) -> None:
-    assert [p.name.split("_")[0] for p in usual] == ["forest", "score", "violations", "cost"]
+def test_there_are_two_figures_for_each_benchmark_preset_and_device(usual: list[RenderedFigure]) -> None:
+    assert [p.name.split("_")[0] for p in usual] == ["forest", "score"]
     assert all(p.caption and "digits" in p.title for p in usual)
     both = render_figures(report_frame([make_record(preset="paper"), make_record(preset="smoke")]))
-    assert len({p.name for p in both}) == 8
+    assert len({p.name for p in both}) == 4
 
 
 def test_settings_that_are_alike_as_file_names_have_figures_of_their_own(tmp_path: Path) -> None:
@@ -67,9 +69,8 @@ def test_settings_that_are_alike_as_file_names_have_figures_of_their_own(tmp_pat
         store.write(make_record(device=name, budget={}))
     build_report(store, ReportRequest.from_options(only=["figures"], formats=["png"]))
     names = [plot.name for plot in plan_figures(report_frame(store.records()), store)]
-    assert len(set(names)) == 6
+    assert len(set(names)) == 4
     assert {path.stem for path in (store.folder / "report" / "figures").iterdir()} == set(names)
-    assert [plot.name for plot in plan_figures(report_frame(store.records()), store, names=names[:1])] == names[:1]
 
 
 @pytest.mark.parametrize("case", ["usual", "hard"])
@@ -87,7 +88,7 @@ def test_no_panel_is_empty(case: str, request: pytest.FixtureRequest) -> None:
 def test_long_experiments_are_split_over_figures(hard: list[RenderedFigure]) -> None:
     scores = [p for p in hard if p.name.startswith("score")]
     assert len(scores) > 1
-    assert all(len(p.figure.axes) <= 2 * PAGE_FORMATS["paper"].lines for p in scores)
+    assert all(len(p.figure.axes) <= 2 * MOST_LINES for p in scores)
 
 
 def test_budget_side_and_infeasible_points_can_be_told() -> None:
@@ -137,7 +138,7 @@ def test_presets_never_share_a_panel() -> None:
     together, alone = (render_figures(report_frame(records)) for records in ([paper, smoke], [smoke]))
     of_smoke = [p for p in together if "smoke" in p.name]
     assert [p.name for p in of_smoke] == [p.name for p in alone]
-    for one, other in zip(of_smoke[:2], alone[:2], strict=True):  # search cost may share artefacts
+    for one, other in zip(of_smoke, alone, strict=True):
         assert encode_png(one.figure) == encode_png(other.figure)
 
 
@@ -192,17 +193,12 @@ def test_no_finished_run_gives_no_figure() -> None:
     assert render_figures(report_frame([make_failure()])) == []
 
 
-def test_unlimited_runs_have_no_figure_of_violations() -> None:
-    names = [p.name.split("_")[0] for p in render_figures(report_frame([make_record(budget={})]))]
-    assert names == ["forest", "score", "cost"]
-
-
 def test_listing_the_figures_draws_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("drawn")
 
     monkeypatch.setattr(mpl.figure.Figure, "__init__", refuse)
-    assert len(plan_figures(report_frame(make_records()), NOWHERE)) == 4
+    assert len(plan_figures(report_frame(make_records()), NOWHERE)) == 2
 
 
 def test_one_figure_alone_is_the_same_as_among_all_and_in_another_process(usual: list[RenderedFigure]) -> None:
@@ -234,22 +230,58 @@ def test_a_figure_left_out_is_named_in_the_log(
     assert set(names) - set(first) <= set(caplog.text.replace("\n", " ").replace(",", " ").split())
 
 
-def test_slides_are_wide_with_larger_type_and_nothing_overlaps() -> None:
-    for picture in render_figures(hard_case([{"weights": "5%"}, FOUR_LIMITS]), style="slides"):
-        width, height = picture.figure.get_size_inches()
-        assert width / height == pytest.approx(16 / 9)
+@pytest.mark.parametrize("options", [("single", ""), ("120mm", "STIXGeneral 9"), ("9in", "12")])
+def test_in_other_widths_and_types_nothing_overlaps(options: tuple[str, str]) -> None:
+    form = FigureFormat.from_options(*options)
+    for picture in render_figures(hard_case([{"weights": "5%"}, FOUR_LIMITS]), form=form):
+        assert picture.figure.get_figwidth() == form.width
         check_texts(picture)
         check_panels(picture)
-    sizes = []
-    for style in ("paper", "slides"):
-        with drawing_style(style):
-            sizes.append(float(mpl.rcParams["font.size"]))
-    assert sizes == sorted({8.5, *sizes})
+    with drawing_style(form):
+        assert (mpl.rcParams["font.size"], mpl.rcParams["font.family"]) == (form.font_size, [form.family])
 
 
-def test_an_unknown_style_is_an_error_that_names_the_choices() -> None:
-    with pytest.raises(SuiteError, match="style=poster: choices are paper, slides"):
-        plan_figures(report_frame(make_records()), NOWHERE, "poster")
+@pytest.mark.parametrize(
+    ("width", "font", "expected"),
+    [
+        ("", "", (7.16, 8.5, "DejaVu Sans")),
+        ("single", "", (3.5, 7.0, "DejaVu Sans")),
+        ("double", "10", (7.16, 10.0, "DejaVu Sans")),
+        ("127mm", "STIXGeneral", (5.0, 8.5, "STIXGeneral")),
+        ("4.7 in", "DejaVu Serif 9.5pt", (4.7, 9.5, "DejaVu Serif")),
+    ],
+)
+def test_widths_are_columns_inches_or_millimetres_and_a_font_is_family_and_size(
+    width: str, font: str, expected: tuple[float, float, str]
+) -> None:
+    form = FigureFormat.from_options(width, font)
+    assert (form.width, form.font_size, form.family) == (pytest.approx(expected[0]), *expected[1:])
+
+
+@pytest.mark.parametrize(
+    ("width", "font", "told"),
+    [
+        ("triple", "", r"--width triple: choices are single \(3.5in\), double \(7.16in\)"),
+        ("12cm", "", "3in to 14in as 4.7in or 120mm"),
+        ("1in", "", "3in to 14in"),
+        ("", "4", "5 to 24 points"),
+        ("", "DejaVu Sanz 8", "DejaVu Sanz is not installed .* Did you mean DejaVu Sans"),
+    ],
+)
+def test_a_wrong_width_or_font_is_an_error_that_names_the_choices(width: str, font: str, told: str) -> None:
+    with pytest.raises(SuiteError, match=told):
+        FigureFormat.from_options(width, font)
+
+
+def test_of_many_methods_the_six_best_of_a_budget_are_in_its_panels() -> None:
+    df = hard_case([{"weights": "5%"}])
+    main = main_table(df)
+    (score,) = render_figures(df, kind="score")
+    shown = [str(method) for method in main["method"]][:6]
+    assert len(main) > len(shown)
+    said = {"".join(text.split()) for text in labels(score)}
+    assert said & set(map(str, main["method"])) == set(shown)
+    assert "first six methods of the main table" in score.caption
 
 
 def test_the_reference_network_is_a_dotted_line_where_hand_tuned_trained_it() -> None:
@@ -320,19 +352,16 @@ def test_the_caption_says_where_the_board_is_unknown() -> None:
 
 def test_extrapolated_costs_are_said_on_the_axis_and_in_the_caption() -> None:
     records = [make_record(extrapolated=("too few MACs",)), make_record(method="hand_tuned")]
-    for kind in ("score", "violations"):
-        (picture,) = render_figures(report_frame(records), kind=kind)
-        assert any("latency (extrapolated)" in text for text in labels(picture))
-        assert not any("weights (extrapolated)" in text for text in labels(picture))
     (score,) = render_figures(report_frame(records), kind="score")
+    assert any("latency (extrapolated)" in text for text in labels(score))
+    assert not any("weights (extrapolated)" in text for text in labels(score))
     assert "in 1 of 2 runs" in score.caption
 
 
 def test_energy_is_labelled_as_power_times_latency() -> None:
-    for kind in ("score", "violations"):
-        (picture,) = render_figures(report_frame([make_record(budget={"energy": "50%"})]), kind=kind)
-        assert any(text.startswith("energy (power x latency)") for text in labels(picture))
-        check_texts(picture)
+    (score,) = render_figures(report_frame([make_record(budget={"energy": "50%"})]), kind="score")
+    assert any(text.startswith("energy (power x latency)") for text in labels(score))
+    check_texts(score)
 
 
 def test_flash_is_drawn_like_any_other_metric() -> None:

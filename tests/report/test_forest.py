@@ -10,14 +10,16 @@ from synthetic import BUDGETS, METHODS, board, make_record, make_records, with_r
 
 from suite.records.record import METRICS, RunRecord
 from suite.report.figures.forest import KIND
+from suite.report.figures.format import COLUMNS, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.figures.style import method_styles
 from suite.report.grouping import MethodVariant, report_frame
 from suite.report.statistics.intervals import mean_interval
+from suite.report.tables.main import main_table
 
 
-def forest(df: pd.DataFrame, style: str = "paper") -> list[RenderedFigure]:
-    return render_figures(df, style=style, kind=KIND)
+def forest(df: pd.DataFrame, width: str = "double") -> list[RenderedFigure]:
+    return render_figures(df, form=FigureFormat.from_options(width), kind=KIND)
 
 
 def only_line(**changes: object) -> tuple[RenderedFigure, list[Axes]]:
@@ -27,9 +29,12 @@ def only_line(**changes: object) -> tuple[RenderedFigure, list[Axes]]:
     return picture, picture.figure.axes
 
 
-@pytest.mark.parametrize("style", ["paper", "slides"])
-def test_no_text_overlaps_and_no_panel_is_empty(style: str) -> None:
-    for picture in forest(report_frame([with_recipe(r) for r in make_records(seeds=5)]), style):
+@pytest.mark.parametrize("width", COLUMNS)
+def test_no_text_overlaps_and_no_panel_is_empty(width: str) -> None:
+    records = [with_recipe(r) for r in make_records(seeds=5)]
+    records += [make_record(method="unconstrained_dnas", variant={"importance": "gradient", "projection": "none"})]
+    for picture in forest(report_frame(records), width):
+        assert picture.figure.get_figwidth() == COLUMNS[width]
         check_texts(picture)
         check_panels(picture)
 
@@ -86,26 +91,26 @@ def scored(method: str, score: float, **fields: object) -> RunRecord:
     return make_record(method=method, scores={"test": score}, **{"feasible": True} | fields)  # type: ignore[arg-type]
 
 
-def test_methods_are_in_the_order_of_the_main_table_with_projections_of_a_method_together() -> None:
+def test_methods_are_in_the_order_of_the_main_table_and_projections_share_a_marker() -> None:
     none, refill = {"projection": "none"}, {"projection": "refill"}
     records = [scored("duccio_projected", 0.80), scored("hand_tuned", 0.99, feasible=False), scored("tpe", 0.85)]
     records += [scored("duccio", 0.70, feasible=False), scored("nsga2", 0.75, variant=refill)]
     records += [scored("nsga2", 0.90, variant=none)]
-    (picture,) = forest(report_frame(records))
-    together = ["nsga2 (projection=none)", "nsga2 (projection=refill)", "tpe", "duccio_projected", "duccio"]
-    assert names(picture) == [*together, "hand_tuned"]
+    df = report_frame(records)
+    (picture,) = forest(df)
+    assert names(picture) == [str(method) for method in main_table(df)["method"]]
+    assert names(picture)[:2] == ["nsga2 (projection=none)", "tpe"]
     marks = [line for line in picture.figure.axes[0].lines if line.get_markersize() == 7]
-    assert [line.get_markerfacecolor() == "white" for line in marks] == [True, False, False, False, True, False]
-    assert marks[0].get_marker() == marks[1].get_marker()
+    assert [line.get_markerfacecolor() == "white" for line in marks] == [True, False, False, False, False, True]
+    assert marks[0].get_marker() == marks[3].get_marker()
 
 
-def test_no_page_is_higher_than_a4_and_none_parts_the_projections_of_a_method() -> None:
+def test_no_page_is_higher_than_a4() -> None:
     projections = [{"projection": value} for value in ("none", "refill")]
     methods = [f"method_{i}" for i in range(23)]
     records = [scored(m, 0.9 - i / 100, variant=v) for i, m in enumerate(methods) for v in projections]
     pictures = forest(report_frame(records))
-    assert [len(names(picture)) for picture in pictures] == [16, 16, 14]
-    assert [name for picture in pictures for name in names(picture)[::2]] == [f"{m} (projection=none)" for m in methods]
+    assert [len(names(picture)) for picture in pictures] == [23, 23]
     for picture in pictures:
         assert picture.figure.get_figheight() <= 297 / 25.4
         check_texts(picture)
@@ -129,11 +134,14 @@ def test_headings_stand_above_the_first_budget_alone() -> None:
     assert titles[4:] == ["", ""]
 
 
-def test_costs_are_in_trainings_and_epochs() -> None:
+def test_costs_are_in_trainings_by_phase_and_epochs() -> None:
     _, (_, _, cost) = only_line()
+    phases = report_frame([make_record(seed=seed) for seed in range(5)]).filter(regex="^trainings/").mean()
+    assert [bar.get_width() for bar in cost.patches] == pytest.approx([share for share in phases if share > 0])
     assert [text.get_text() for text in cost.texts] == ["2.65 (12)"]
     without = forest(report_frame([make_record()]))[0].figure.axes[2]
-    assert "(" not in without.texts[0].get_text()
+    narrow = forest(report_frame([with_recipe(make_record())]), "single")[0].figure.axes[2]
+    assert not any("(" in ax.texts[0].get_text() for ax in (without, narrow))
 
 
 def test_runs_without_a_budget_have_no_limit() -> None:

@@ -9,8 +9,9 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.records.store import Store
 from suite.report.grouping import report_frame
-from suite.report.tables.contents import build_tables, table_notes
+from suite.report.tables.contents import build_tables, paper_notes, table_notes
 from suite.report.tables.markup import to_latex
+from suite.report.tables.paper import to_paper_latex
 from suite.report.tables.published_numbers import load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
 
@@ -46,6 +47,7 @@ def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
         to_latex(text, describe_setting(shared_setting(raw)), table_notes(name, raw))
         for name, (raw, text) in tables.items()
     ]
+    parts[0] += to_paper_latex(tables["main"].raw, "", paper_notes(tables["main"].raw))
     (tmp_path / "report.tex").write_text(DOCUMENT % "\n\\newpage\n".join(parts), encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)

@@ -293,8 +293,8 @@ class TestBeside:
         assert latex.index(r"\end{tabular}") == len(latex) - 1 - len(notes)
 
     def test_page_has_the_section_only_with_published_numbers(self, published: list[PublishedNumber]) -> None:
-        df, records = report_frame([ours()]), [ours()]
-        store = Store(Path("nowhere"), "nothing")
+        records = [ours(), ours(seed=1)]
+        df, store = report_frame(records), Store(Path("nowhere"), "nothing")
         assert "Ours beside published" not in render_page(records, df, [], [], store)
         page = render_page(records, df, [], published, store)
         assert "Ours beside published numbers" in page

@@ -12,7 +12,7 @@ from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.page import run_data
 from suite.report.page.layer_diagram import layer_diagram, reference_widths
-from suite.report.page.run_data import collect_run_data, decode_column, embed_json, encode_column, shared_options
+from suite.report.page.run_data import collect_run_data, embed_json, encode_column, marker_path, shared_options
 
 
 def data_with(tmp_path: Path, record: RunRecord, **files: Any) -> dict[str, Any]:
@@ -25,9 +25,14 @@ def data_with(tmp_path: Path, record: RunRecord, **files: Any) -> dict[str, Any]
     ("values", "form"),
     [(["a", "a", "a"], {"all": "a"}), ([1, 2, 1, 2], {"of": [1, 2], "at": [0, 1, 0, 1]}), ([1, 2, 3], [1, 2, 3])],
 )
-def test_a_column_takes_its_shortest_form_and_comes_back_whole(values: list[Any], form: object) -> None:
+def test_a_column_takes_its_shortest_form(values: list[Any], form: object) -> None:
     assert encode_column(values) == form
-    assert decode_column(encode_column(values), len(values)) == values
+
+
+def test_a_marker_is_matplotlibs_upside_up() -> None:
+    assert marker_path("s") == "M-5.00 5.00L5.00 5.00L5.00 -5.00L-5.00 -5.00Z"
+    assert marker_path("^").startswith("M0.00 -5.00L")  # the tip is above: y grows downwards in SVG
+    assert set("MCZ") <= set(marker_path("o")) <= set("MCZ-. 0123456789")
 
 
 def test_options_that_all_runs_share_are_held_once() -> None:

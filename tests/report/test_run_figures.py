@@ -11,11 +11,10 @@ import pytest
 from figure_checks import check_panels, check_texts, render_figures, visible_texts
 from synthetic import make_record, with_chance
 
-from suite import SuiteError
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.report.build import build_report
-from suite.report.figures.layer_memory import _layer_bytes
+from suite.report.figures.format import COLUMNS, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import MethodVariant, report_frame
 
@@ -27,7 +26,7 @@ WIDTHS = {"stem": 16, "block2.conv1": 32, "block10.conv1": 64, "block3.conv1": 6
 LONG = MethodVariant("duccio", (("guarantee", "repair"), ("penalty.schedule", "constant")))
 
 
-def history(seed: int, epochs: int = 4, *, refined: bool = False) -> pd.DataFrame:
+def history(seed: int, epochs: int = 4) -> pd.DataFrame:
     """Warm-up, search and final training of `epochs` each, the last one longer by `seed`."""
     rows: list[dict[str, Any]] = []
     for phase, label, count in (
@@ -46,7 +45,6 @@ def history(seed: int, epochs: int = 4, *, refined: bool = False) -> pd.DataFram
             if phase == "search":
                 row |= {"cost/weights": 77_360.0 / (1 + epoch), "cost/latency": 0.152 / (1 + epoch / 2)}
                 row |= {"strength/weights": 1e-6 * (1 + epoch), "strength/latency": 0.5}
-                row |= {"layers_over/8192": 2.0, "memory/block3.conv2": 20_000.0} if refined else {}
                 row |= {"choice/blocks.0": "conv3x3", "probability/blocks.0": 0.4 + 0.1 * epoch}
             rows.append(row)
     return pd.DataFrame(rows)
@@ -92,7 +90,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderedFigure]
 
 
 def test_each_kind_is_drawn_where_its_data_are(found: dict[str, RenderedFigure]) -> None:
-    assert list(found) == ["forest", "score", "violations", "cost", "trajectories", "widths", "choices"]
+    assert list(found) == ["forest", "score", "trajectories", "widths", "choices"]
 
 
 def test_no_text_overlaps_and_no_panel_is_empty(found: dict[str, RenderedFigure]) -> None:
@@ -101,10 +99,18 @@ def test_no_text_overlaps_and_no_panel_is_empty(found: dict[str, RenderedFigure]
         check_panels(picture)
 
 
+def test_nor_in_one_column(tmp_path: Path) -> None:
+    store = usual_store(tmp_path)
+    for picture in render_figures(report_frame(store.records()), store, FigureFormat.from_options("single")):
+        check_texts(picture)
+        check_panels(picture)
+
+
+@pytest.mark.parametrize("width", COLUMNS)
 @pytest.mark.parametrize("experiment", RECORDED)  # without any pytest skips this and says so
-def test_recorded_experiments_have_no_overlapping_text_and_no_empty_panel(experiment: str) -> None:
+def test_recorded_experiments_have_no_overlapping_text_and_no_empty_panel(experiment: str, width: str) -> None:
     store = Store(RESULTS, experiment)
-    pictures = render_figures(report_frame(store.records()), store)
+    pictures = render_figures(report_frame(store.records()), store, FigureFormat.from_options(width))
     assert pictures
     for picture in pictures:
         check_texts(picture)
@@ -147,7 +153,9 @@ def test_methods_without_costs_by_epoch_have_no_trajectories(found: dict[str, Re
 
 def test_widths_are_in_percent_of_the_reference_from_input_to_output(found: dict[str, RenderedFigure]) -> None:
     ax = found["widths"].figure.axes[-1]
-    assert [label.get_text().split()[0] for label in ax.get_xticklabels()] == list(WIDTHS)
+    assert [label.get_text().replace("\n", ".") for label in ax.get_xticklabels()] == [
+        f"{name}.({width})" for name, width in WIDTHS.items()
+    ]
     said = [text for text, _ in visible_texts(found["widths"].figure)]
     assert "56" in said  # (8 + 9 + 10) / 3 of 16
     assert "50\u201362" in said
@@ -169,44 +177,6 @@ def test_a_torn_file_leaves_its_run_out_and_the_figures_in(tmp_path: Path, caplo
         names = [p.name.split("_")[0] for p in render_figures(df, store)]
     assert {"trajectories", "widths", "choices"} <= set(names)
     assert str(torn) in caplog.text
-
-
-def test_memory_of_layers_is_that_of_the_traced_network() -> None:
-    torch = pytest.importorskip("torch")
-    from suite.hardware.layer_memory import LayerMemory
-    from suite.hardware.trace import trace
-    from suite.models.resnet8 import ResNet8
-
-    network = trace(ResNet8(in_channels=1, classes=10, width=16), (1, 8, 8))
-    layers = [{"name": x.name, "in": x.in_channels, "out": x.channels} for x in network.weighted]
-    memory = _layer_bytes({"reference_network": REFERENCE_NETWORK, "input_shape": [1, 8, 8], "layers": layers})
-    assert memory is not None
-    names, reference, same = memory
-    expected = LayerMemory.of(network)
-    assert names == list(expected.names)
-    assert torch.tensor(same).equal(expected.bytes(expected.table.cin, expected.table.cout))
-    assert reference == same
-    assert same[0] == 8 * 8 * 1 + 8 * 8 * 16 + 9 * 16  # stem: input, output, weights
-
-
-@pytest.mark.parametrize("target", ["os.system", "suite.models.resnet8.nn", "suite.cli.main.main"])
-def test_nothing_but_the_suites_networks_is_built_from_a_record(target: str) -> None:
-    with pytest.raises(SuiteError, match="not a network of the suite"):
-        _layer_bytes({"reference_network": {"_target_": target, "command": "true"}, "input_shape": [1, 8, 8]})
-
-
-def test_layers_are_drawn_against_the_levels_that_they_were_thinned_to(tmp_path: Path) -> None:
-    store = Store(tmp_path, "example")
-    names = ("stem", "block1.conv1", "block1.conv2", "block2.conv1", "block2.conv2", "block2.shortcut")
-    names += ("block3.conv1", "block3.conv2", "block3.shortcut", "fc")
-    layers = [{"name": name, "in": 4, "out": 4} for name in names]
-    write(store, make_record(method="duccio_layerwise"), epochs=history(0, refined=True), layers=layers)
-    (picture,) = render_figures(report_frame(store.records()), store, kind="layer_memory")
-    check_texts(picture)
-    (ax,) = picture.figure.axes
-    assert "L1\n8,192 B" in [text for text, _ in visible_texts(picture.figure)]
-    crosses = [line for line in ax.lines if line.get_marker() == "x"]
-    assert [list(line.get_ydata()) for line in crosses] == [[20_000.0]]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("other", [None, {"weights": "25%"}, {"latency": "50%"}])

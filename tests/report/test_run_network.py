@@ -16,14 +16,15 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
+from suite.report.figures.format import COLUMNS, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import report_frame
 from suite.report.page.run_data import collect_run_data
 from suite.report.run_network import RunNetwork
 
 
-def pictures(store: Store, kind: str, style: str = "paper") -> list[RenderedFigure]:
-    return render_figures(report_frame(store.records()), store, style, kind)
+def pictures(store: Store, kind: str, width: str = "double") -> list[RenderedFigure]:
+    return render_figures(report_frame(store.records()), store, FigureFormat.from_options(width), kind)
 
 
 def rectangles(picture: RenderedFigure, panel: int = 0) -> list[tuple[float, float, float, float]]:
@@ -68,7 +69,7 @@ def test_torn_nodes_cost_neither_figures_nor_page(
     record = with_nodes(store, make_record(), **nodes)
     with caplog.at_level(logging.WARNING):
         names = [picture.name.split("_")[0] for picture in pictures(store, "")]
-    assert names == ["forest", "score", "violations", "cost", "widths"][: len(names)]
+    assert names == ["forest", "score", "widths"][: len(names)]
     assert record.id in caplog.text
     detail = collect_run_data([record], report_frame([record]), store)["details"]["0"]
     assert detail["layers"]
@@ -107,16 +108,16 @@ def test_limits_are_lines_where_they_are_near_and_named_where_they_are_far(tmp_p
     assert "above: board leaves 645,360 B" in texts
 
 
-@pytest.mark.parametrize("style", ["paper", "slides"])
+@pytest.mark.parametrize("width", COLUMNS)
 @pytest.mark.parametrize("kind", ["memory_plan", "operator_costs"])
-def test_no_text_overlaps_in_networks_of_any_size(kind: str, style: str, tmp_path: Path) -> None:
+def test_no_text_overlaps_in_networks_of_any_size(kind: str, width: str, tmp_path: Path) -> None:
     store = Store(tmp_path, "example")
     long = {"variant": {"guarantee": "repair", "penalty.schedule": "constant"}}
     write_network(store, MobileNetV1(width=6), MobileNetV1(), (3, 96, 96), {"ram": "80%"}, benchmark="vww", **long)
     write_network(store, DsCnn(), DsCnn(), (1, 49, 10), {}, benchmark="kws")
     for budget in ({"weights": "60%", "ram": "75%", "latency": "90%"}, {"ram": "76%"}, {"weights": "25%"}):
         write_network(store, ResNet8(width=12), ResNet8(), (3, 32, 32), budget, benchmark="ic")
-    found = pictures(store, kind, style)
+    found = pictures(store, kind, width)
     assert len(found) >= 4
     for picture in found:
         check_texts(picture)

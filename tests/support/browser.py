@@ -41,6 +41,7 @@ class Browser:
         self._session = found["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # else nothing is told that it has the focus
 
     def __enter__(self) -> "Browser":
         return self

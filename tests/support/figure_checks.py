@@ -10,6 +10,7 @@ from matplotlib.transforms import Bbox
 
 from suite.records.store import Store
 from suite.report.figures.catalogue import plan_figures
+from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.figures.style import StyledFigure, drawing_style
 
@@ -18,16 +19,16 @@ NOWHERE = Store(Path("nowhere"), "nothing")
 
 
 def render_figures(
-    df: pd.DataFrame, store: Store = NOWHERE, style: str = "paper", kind: str = ""
+    df: pd.DataFrame, store: Store = NOWHERE, form: FigureFormat = DEFAULT_FORMAT, kind: str = ""
 ) -> list[RenderedFigure]:
     """The figures of the frame, all of them or those of one kind."""
-    return [figure.draw() for figure in plan_figures(df, store, style) if figure.name.startswith(kind)]
+    return [figure.draw() for figure in plan_figures(df, store, form, [kind] if kind else [])]
 
 
 def visible_texts(figure: Figure) -> list[tuple[str, Bbox]]:
     """Every text that can be seen, with its box in pixels."""
     assert isinstance(figure, StyledFigure)
-    with drawing_style(figure.style):
+    with drawing_style(figure.format):
         figure.draw_without_rendering()
     found: list[Text] = [text for legend in figure.legends for text in legend.get_texts()]
     for ax in figure.axes:

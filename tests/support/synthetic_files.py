@@ -1,11 +1,15 @@
 """What a run leaves beside its record, small enough to check by eye: architecture, history, deployment."""
 
 import dataclasses
+import io
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from suite.records.deployment import Compared, Deployed, MicroCheck
+from suite.report.figures.pages import RenderedFigure
+from suite.report.figures.style import StyledFigure
 
 LAYERS = [
     {"name": "stem", "kind": "conv", "in": 1, "out": 7, "kernel": [3, 3], "stride": [1, 1], "size": [8, 8]},
@@ -23,6 +27,18 @@ def short_history() -> pd.DataFrame:
     phases = ["warmup", "warmup", "search"]
     numbers = {"epoch": [0, 1, 0], "loss": [2.0, 1.23456789, 0.5], "score": [0.1, 0.2, float("nan")]}
     return pd.DataFrame({"phase": phases, "label": ["warm-up", "warm-up", "search"], **numbers})
+
+
+def picture(name: str = "score_digits", caption: str = "What is drawn.", benchmark: str = "digits") -> RenderedFigure:
+    """The texts of a figure of one benchmark."""
+    return RenderedFigure(name, "Score against cost", (benchmark, "paper", "gap8"), 1, caption, StyledFigure())
+
+
+def white_png(width: int = 2160, height: int = 1200) -> bytes:
+    """A white picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def deployed(run: str, score: float = 0.875, **changes: Any) -> Deployed:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from suite.records.frame import by_metric
 from suite.records.store import Store
 from suite.report.figures.fit import cost_label
-from suite.report.figures.pages import FigurePage, RenderedFigure, pair_metrics
+from suite.report.figures.pages import FigurePage, RenderedFigure, in_lines
 from suite.report.figures.panels import add_legend, add_panels, padded_limits
 from suite.report.figures.style import MethodStyle, new_figure
 from suite.report.grouping import MethodVariant
@@ -56,8 +56,8 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     surfaces = {metric: _attainment_surfaces(page.runs, metric) for metric in shown}
     ranking = page.runs.groupby("method")["score"].mean().sort_values(ascending=False, kind="stable")
     methods = [m for m in ranking.index if any(m in by_method for by_method in surfaces.values())]
-    lines = pair_metrics(shown)
-    figure = new_figure(0.9 + 0.1 * len(methods) + 2.6 * len(lines), page.style)
+    lines = in_lines(shown, page.format.panels)
+    figure = new_figure(0.9 + 0.1 * len(methods) + 2.6 * len(lines), page.format)
     for line, names in zip(add_panels(figure, [len(x) for x in lines], [1] * len(lines)), lines, strict=True):
         for ax, metric in zip(line, names, strict=True):
             _draw_panel(ax, surfaces[metric], page.method_styles, bands=len(methods) <= _MOST_BANDS)

@@ -8,37 +8,30 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 
 import pandas as pd
 
 from suite.records.store import Store
 from suite.report.figures import (
     attainment,
+    best_so_far,
     choices,
     convergence,
-    cost,
     forest,
-    hypervolume,
-    layer_memory,
     memory_plan,
     operator_costs,
-    profiles,
-    ranks,
     score,
-    sensitivity,
     trajectories,
-    violations,
     widths,
 )
+from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
 from suite.report.figures.pages import (
     FigurePage,
     RenderedFigure,
     page_of_experiment,
-    pages_across_benchmarks,
     pages_by_setting,
 )
-from suite.report.figures.style import PAPER, drawing_style
+from suite.report.figures.style import drawing_style
 
 log = logging.getLogger(__name__)
 
@@ -48,65 +41,47 @@ MOST_FIGURES = 48
 DrawPage = Callable[[FigurePage, Store], RenderedFigure]
 SplitPage = Callable[[FigurePage, Store], Iterator[FigurePage]]
 
-_KINDS: tuple[tuple[str, SplitPage, DrawPage], ...] = (
-    (forest.KIND, forest.split, forest.draw),
-    (score.KIND, score.split, score.draw),
-    (violations.KIND, violations.split, violations.draw),
-    (cost.KIND, cost.split, cost.draw),
-    (hypervolume.KIND, hypervolume.split, hypervolume.draw),
-    (attainment.KIND, attainment.split, attainment.draw),
-    (trajectories.KIND, trajectories.split, trajectories.draw),
-    (widths.KIND, widths.split, widths.draw),
-    (choices.KIND, choices.split, choices.draw),
-    (layer_memory.KIND, layer_memory.split, layer_memory.draw),
-    (memory_plan.KIND, memory_plan.split, memory_plan.draw),
-    (operator_costs.KIND, operator_costs.split, operator_costs.draw),
-    (sensitivity.KIND, sensitivity.split, sensitivity.draw),
-)
-"""Name of a kind of figure, what divides a page into its pages (none where it has no data), and what draws one."""
-
-_KINDS_ACROSS_BENCHMARKS: tuple[tuple[str, SplitPage, DrawPage], ...] = (
-    (profiles.KIND, profiles.split, profiles.draw),
-    (ranks.KIND, ranks.split, ranks.draw),
-)
-"""The same for figures of several benchmarks at once."""
-
-_KINDS_OF_EXPERIMENT: tuple[tuple[str, SplitPage, DrawPage], ...] = (
-    (convergence.KIND, convergence.split, convergence.draw),
-)
-"""The same for figures of several presets at once."""
+KINDS: dict[str, tuple[SplitPage, DrawPage]] = {
+    convergence.KIND: (convergence.split, convergence.draw),
+    forest.KIND: (forest.split, forest.draw),
+    score.KIND: (score.split, score.draw),
+    attainment.KIND: (attainment.split, attainment.draw),
+    best_so_far.KIND: (best_so_far.split, best_so_far.draw),
+    trajectories.KIND: (trajectories.split, trajectories.draw),
+    widths.KIND: (widths.split, widths.draw),
+    choices.KIND: (choices.split, choices.draw),
+    memory_plan.KIND: (memory_plan.split, memory_plan.draw),
+    operator_costs.KIND: (operator_costs.split, operator_costs.draw),
+}
+"""Kind of figure -> what divides a page into its pages (none where it has no data), and what draws one."""
 
 
 @dataclass(frozen=True)
 class PlannedFigure:
     """A figure to be drawn; `name` is its file's, without suffix. It can be pickled, to be drawn by another process."""
 
+    kind: str
     name: str
     draw: Callable[[], RenderedFigure]
 
 
 def plan_figures(
-    df: pd.DataFrame, store: Store, style: str = PAPER, names: Collection[str] = ()
+    df: pd.DataFrame, store: Store, form: FigureFormat = DEFAULT_FORMAT, kinds: Collection[str] = ()
 ) -> list[PlannedFigure]:
-    """The figures that the finished runs of `df` have data for; none is drawn yet.
+    """The figures that the finished runs of `df` have data for, of all `KINDS` or of `kinds`; none is drawn yet.
 
-    At most `MOST_FIGURES`: the first page of each comes before any second one; what is
-    left out is logged. With `names` those figures alone, as far as there are any, and no others are looked for.
-
-    Raises:
-        SuiteError: `style` is neither paper nor slides.
+    At most `MOST_FIGURES`: the first page of each comes before any second one; what is left out is logged.
     """
     planned: list[tuple[FigurePage, PlannedFigure]] = []
-    kinds_of_experiment = ((page_of_experiment(df, style), kind) for kind in _KINDS_OF_EXPERIMENT)
-    kinds_by_setting = ((whole, kind) for whole in pages_by_setting(df, style) for kind in _KINDS)
-    kinds_across = ((whole, kind) for whole in pages_across_benchmarks(df, style) for kind in _KINDS_ACROSS_BENCHMARKS)
-    for whole, (kind, split, draw) in chain(kinds_of_experiment, kinds_by_setting, kinds_across):
-        if names and not any(name.startswith(whole.file_name(kind)) for name in names):
-            continue
-        planned += [(page, _plan_figure(kind, draw, page, store)) for page in split(whole, store)]
+    settings = list(pages_by_setting(df, form))
+    wholes = [(page_of_experiment(df, form), [convergence.KIND])]
+    wholes += [(whole, [kind for kind in KINDS if kind != convergence.KIND]) for whole in settings]
+    for whole, names in wholes:
+        for kind in names:
+            if not kinds or kind in kinds:
+                split, draw = KINDS[kind]
+                planned += [(page, _plan_figure(kind, draw, page, store)) for page in split(whole, store)]
     planned = _make_names_unique(planned)
-    if names:
-        return [figure for _, figure in planned if figure.name in names]
     order = sorted(range(len(planned)), key=lambda i: planned[i][0].number)
     if omitted := [planned[i][1].name for i in order[MOST_FIGURES:]]:
         log.warning("%d of %d figures are drawn, left out: %s", MOST_FIGURES, len(planned), ", ".join(omitted))
@@ -123,9 +98,9 @@ def _make_names_unique(planned: Sequence[tuple[FigurePage, PlannedFigure]]) -> l
 
 
 def _plan_figure(kind: str, draw: DrawPage, page: FigurePage, store: Store) -> PlannedFigure:
-    return PlannedFigure(page.file_name(kind), partial(_draw_page, draw, page, store))
+    return PlannedFigure(kind, page.file_name(kind), partial(_draw_page, draw, page, store))
 
 
 def _draw_page(draw: DrawPage, page: FigurePage, store: Store) -> RenderedFigure:
-    with drawing_style(page.style):
+    with drawing_style(page.format):
         return draw(page, store)

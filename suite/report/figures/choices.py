@@ -10,13 +10,13 @@ from matplotlib.colors import ListedColormap
 
 from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, split_by_methods
-from suite.report.figures.panels import NAME_WIDTH, add_cell_text, add_panels, wrap_label
+from suite.report.figures.panels import NAME_WIDTH, add_budget_title, add_cell_text, add_panels, wrap_label
 from suite.report.figures.run_files import read_architecture, read_history
 from suite.report.figures.style import INK_COLOUR, new_figure
 
 KIND = "choices"
 
-_METHODS_PER_PAGE = {"paper": 6, "slides": 2}
+_METHODS_PER_PAGE = 6
 """Methods and budgets of one page, a line for each seed."""
 
 _COLOURS = ("#DDDDDD", "#FDD9A0", "#A6CEE3", "#B2DF8A", "#E5B8D8", "#C9C2A5", "#8FB8B0", "#F4A582")
@@ -33,7 +33,7 @@ _CAPTION = (
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the methods whose networks have choices."""
     chosen = [e for e in page.entries() if any(_read_choices(store, run) for run in e.run_ids)]
-    return split_by_methods(page, page.rows_with(chosen), _METHODS_PER_PAGE[page.style])
+    return split_by_methods(page, page.rows_with(chosen), _METHODS_PER_PAGE)
 
 
 def draw(page: FigurePage, store: Store) -> RenderedFigure:
@@ -44,12 +44,16 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     ]
     positions = list(dict.fromkeys(p for _, runs in shown for choices in runs.values() for p in choices))
     branches = sorted({branch for _, runs in shown for choices in runs.values() for branch in choices.values()})
-    lines = [0.2 + 0.36 * sum(len(runs) for entry, runs in shown if entry.row == row) for row in page.rows]
-    figure = new_figure(0.9 + sum(lines) + 0.28 * len(lines), page.style)
+    name = max(wrap_label(f"{entry.method}, seed 0", NAME_WIDTH).count("\n") for entry, _ in shown)
+    lines = [
+        0.2 + max(0.36, 0.2 + 0.13 * name) * sum(len(runs) for entry, runs in shown if entry.row == row)
+        for row in page.rows
+    ]
+    figure = new_figure(0.9 + sum(lines) + 0.28 * len(lines), page.format)
     panels = [line[0] for line in add_panels(figure, [1] * len(lines), lines)]
     for ax, row in zip(panels, page.rows, strict=True):
         _draw_panel(ax, [pair for pair in shown if pair[0].row == row], positions, branches, store)
-        ax.set_title(f"budget: {row.budget}", loc="left", fontweight="bold")
+        add_budget_title(ax, row.budget, page.format)
     panels[-1].set_xticks(np.arange(len(positions)) + 0.5, positions, rotation=0 if len(positions) < 7 else 90)
     return page.render(KIND, "Layer choices", _CAPTION + page.seed_limit_note(), figure)
 

@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from suite.records.store import Store
-from suite.report.figures.pages import FigurePage, RenderedFigure
+from suite.report.figures.pages import MOST_LINES, FigurePage, RenderedFigure, in_lines
 from suite.report.figures.panels import GREY_STYLE, add_legend, add_panels, marker_options, padded_limits
-from suite.report.figures.style import LIMIT_COLOUR, MethodStyle, new_figure, numbered_style, page_format
+from suite.report.figures.style import LIMIT_COLOUR, MethodStyle, new_figure, numbered_style
 from suite.report.statistics.convergence import LEAST_PERCENT, LEAST_POINTS
 from suite.report.statistics.intervals import FEWEST_PAIRS, Floats, mean_interval
 from suite.report.statistics.training_lengths import (
@@ -52,9 +52,9 @@ _CAPTION = (
 
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
-    """Pages of the benchmarks whose reference network was trained for several lengths, two panels in a line."""
+    """Pages of the benchmarks whose reference network was trained for several lengths."""
     benchmarks = list(dict.fromkeys(length.benchmark for length in _validated_lengths(page)))
-    most = 2 * page_format(page.style).lines
+    most = MOST_LINES * page.format.panels
     for number, first in enumerate(range(0, len(benchmarks), most), 1):
         shown = page.runs["benchmark"].isin(benchmarks[first : first + most])
         yield replace(page, number=number, runs=page.runs[shown])
@@ -65,8 +65,8 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     lengths = _validated_lengths(page)
     panels = [list(own) for _, own in groupby(lengths, lambda length: length.benchmark)]
     styles = _preset_styles(lengths)
-    lines = [panels[i : i + 2] for i in range(0, len(panels), 2)]
-    figure = new_figure(0.7 + 2.6 * len(lines), page.style)
+    lines = in_lines(panels, page.format.panels)
+    figure = new_figure(0.7 + 2.6 * len(lines), page.format)
     figure.set_layout_engine("constrained", w_pad=_PANEL_PADDING)
     for line, axes in zip(lines, add_panels(figure, [len(x) for x in lines], [1] * len(lines)), strict=True):
         for own, ax in zip(line, axes, strict=True):

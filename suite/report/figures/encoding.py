@@ -11,7 +11,8 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from PIL import Image
 
-from suite.report.figures.style import DPI, PAPER, StyledFigure, drawing_style
+from suite.report.figures.format import DEFAULT_FORMAT
+from suite.report.figures.style import DPI, StyledFigure, drawing_style
 
 
 def encode_png(figure: Figure) -> bytes:
@@ -47,7 +48,7 @@ def encode_svg(figure: Figure) -> bytes:
 
 @contextmanager
 def _style_of_figure(figure: Figure) -> Iterator[None]:
-    with drawing_style(figure.style if isinstance(figure, StyledFigure) else PAPER):
+    with drawing_style(figure.format if isinstance(figure, StyledFigure) else DEFAULT_FORMAT):
         yield
 
 

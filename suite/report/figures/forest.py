@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,17 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from suite.records.frame import by_metric
+from suite.records.record import PHASES
 from suite.records.store import Store
 from suite.report.figures.fit import board_note, extrapolation_note
-from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, split_rows
+from suite.report.figures.format import FigureFormat
+from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import (
     GREY_STYLE,
+    NAME_WIDTH,
     TEXT_BACKGROUND,
     add_budget_title,
     add_legend,
@@ -30,25 +33,28 @@ from suite.report.figures.style import (
     INK_COLOUR,
     LIMIT_COLOUR,
     METRIC_LINE_STYLES,
+    PHASE_COLOURS,
     MethodStyle,
     StyledFigure,
     new_figure,
-    page_format,
 )
-from suite.report.grouping import PROJECTED_METHOD, PUBLISHED_METHOD, MethodVariant, projection_of
+from suite.report.grouping import MethodVariant, projection_of
 from suite.report.statistics.intervals import mean_interval
-from suite.report.tables.text import float_score_label, format_significant, metric_label
+from suite.report.tables.text import PHASE_LABELS, float_score_label, format_significant, metric_label
 
 KIND = "forest"
-
-_NAME_WIDTH = 22
-"""Characters of a method's name in one line."""
 
 _WIDTHS = (2.3, 1.5, 1.2)
 """Relative widths of the panels of score, limits and cost."""
 
-_FRAME, _AROUND_BUDGET = 1.2, 0.7
-"""Inches of a figure for headings, axis and legend, and of a budget for its title and axis."""
+_FRAME, _AROUND_BUDGET, _LEGEND_LINE = 0.8, 0.7, 0.17
+"""Inches of a figure for headings and axis, of a budget for its title and axis, and of a line of the legend."""
+
+_TITLE_LINE = 1.65
+"""Height of a line of a title in sizes of type."""
+
+_HEADINGS_FROM = 6.8
+"""Width in inches, at the usual size of type, from which on there is room for the long headings and for epochs."""
 
 _SEED_OFFSET = 0.27
 """How far below a method's line its seeds are, in lines."""
@@ -56,7 +62,11 @@ _SEED_OFFSET = 0.27
 _LOG_FROM = 200
 """Largest use of a limit in % from which on its axis is logarithmic."""
 
-_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
+_TICKS = {
+    False: (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000),
+    True: (1, 5, 20, 100, 500, 2_000, 10_000),
+}
+"""Whether there is little room -> ticks of a logarithmic axis in %."""
 
 _LIMIT_MARKERS: dict[str, dict[str, Any]] = {
     metric: {"marker": marker, "markersize": 6, "markeredgewidth": 1.3, "color": colour, "linestyle": "none"}
@@ -69,56 +79,40 @@ _LIMIT_MARKERS: dict[str, dict[str, Any]] = {
 }
 """Mark of a metric's use of its limit: strokes in ink and greys, where methods have filled shapes in colours."""
 
-_HEADINGS = (("fits | share\nof each limit, %", -0.12), ("standard trainings\n(epochs)", 0.0))
-"""What stands above the middle and the right panel of the first budget, and where it begins in widths of the panel."""
+_HEADINGS = {
+    False: (("fits | share\nof each limit, %", -0.12), ("standard trainings\n(epochs)", 0.0)),
+    True: (("fits | share\nof limits, %", -0.3), ("standard\ntrainings", 0.0)),
+}
+"""Whether there is little room -> what stands above the middle and the right panel of the first budget, and where it
+begins in widths of the panel.
+"""
+
+_BAR_EDGE: dict[str, Any] = {"edgecolor": INK_COLOUR, "linewidth": 0.5}
 
 _REFERENCE_LINE: dict[str, Any] = {"color": INK_COLOUR, "linestyle": (0, (1, 1.5)), "linewidth": 1.3, "zorder": 1}
 
 _CAPTION = (
-    "Each method at each budget, those that fit most often first, then by score; the projections of one method are "
-    "neighbours. Left: test score of float networks; dots are single seeds, large marks their mean with its 95 % "
-    "interval (Student's t over seeds, cut where it leaves the panel); hollow marks are of networks that were not "
-    "projected onto their budget (projection=none). Middle: runs that fit their budget, and the board where some "
-    "exceed it, of those that finished, and the mean use of each limit. Right: mean cost of a run in standard "
-    "trainings of the reference network (MACs x samples), and in parentheses in epochs. Equal MACs charge a network "
+    "Each method at each budget, in the order of the main table: those that fit most often first, then by score. Left: "
+    "test score of float networks; dots are single seeds, large marks their mean with its 95 % interval (Student's t "
+    "over seeds, cut where it leaves the panel); hollow marks are of networks that were not projected onto their "
+    "budget (projection=none). Middle: runs that fit their budget, and the board where some exceed it, of those that "
+    "finished, and the mean use of each limit. Right: mean cost of a run in standard trainings of the reference "
+    "network (MACs x samples) by phase, and where there is room in parentheses in epochs. Equal MACs charge a network "
     "for using the latency that it was allowed, equal epochs do not."
 )
 
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of all budgets; of a budget with more methods than a page has room for, as many lines as fit."""
-    rows = [row._replace(methods=_projections_together(row.methods)) for row in page.rows]
-    line, room = _line_height(page.methods), page_format(page.style).height - _FRAME
+    line, room = _line_height(page), page.format.height - _frame(page)
     most = max(1, int((room - _AROUND_BUDGET) / line))
-    parts = [row._replace(methods=part) for row in rows for part in _divide(row.methods, most)]
+    parts = [row._replace(methods=part) for row in page.rows for part in _divide(row.methods, most)]
     return split_rows(page, parts, room, lambda row: _AROUND_BUDGET + line * len(row.methods))
 
 
-def _projections_together(methods: Sequence[MethodVariant]) -> tuple[MethodVariant, ...]:
-    """The methods in the same order, but each followed by those that differ from it in their projection alone."""
-    first: dict[MethodVariant, int] = {}
-    for i, method in enumerate(methods):
-        first.setdefault(_family(method), i)
-    return tuple(sorted(methods, key=lambda method: first[_family(method)]))
-
-
 def _divide(methods: Sequence[MethodVariant], most: int) -> list[tuple[MethodVariant, ...]]:
-    """The methods in parts of about equal size, `most` at most, projections of a method in the same one."""
-    families = [tuple(group) for _, group in groupby(methods, key=_family)]
-    room = max(1, most + 1 - max(map(len, families)))  # what is sure to be filled before a family is too many
-    usual = math.ceil(len(methods) / math.ceil(len(methods) / room))
-    parts: list[tuple[MethodVariant, ...]] = [()]
-    for family in families:
-        if parts[-1] and (len(parts[-1]) >= usual or len(parts[-1]) + len(family) > most):
-            parts.append(())
-        parts[-1] += family
-    return parts
-
-
-def _family(method: MethodVariant) -> MethodVariant:
-    """What a method is called whatever its projection."""
-    plain = method.without_projection
-    return MethodVariant(PUBLISHED_METHOD, plain.variant) if plain.method == PROJECTED_METHOD else plain
+    """The methods in parts of about equal size, `most` at most."""
+    return [tuple(part) for part in in_lines(methods, math.ceil(len(methods) / math.ceil(len(methods) / most)))]
 
 
 def _marks(page: FigurePage) -> dict[MethodVariant, tuple[MethodStyle, bool]]:
@@ -136,21 +130,21 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """A line of three panels per budget."""
     figure, panels = _new_figure(page)
     marks = _marks(page)
-    metrics = [metric for metric in METRIC_LINE_STYLES if metric in by_metric(page.runs, "target")]
+    metrics = _limited_metrics(page)
     for row, (score, limits, cost) in zip(page.rows, panels, strict=True):
         runs = page.runs_at(row.budget)
         by_method = [runs[runs["method"] == method] for method in row.methods]
         limited = [metric for metric in metrics if metric in by_metric(runs, "target")]
         _draw_scores(score, page, row, by_method, marks)
         _draw_limits(limits, by_method, limited)
-        _draw_costs(cost, by_method)
-        add_budget_title(score, row.budget)
+        _draw_costs(cost, by_method, epochs=not _is_short(page.format))
+        add_budget_title(score, row.budget, page.format)
     _share_axes(page, panels)
     panels[-1][0].set_xlabel(float_score_label(page.runs["score_name"].iloc[0]))
     lines = panels[0][0].get_title(loc="left").count("\n") + 1
-    for ax, (heading, x) in zip(panels[0][1:], _HEADINGS, strict=True):
+    for ax, (heading, x) in zip(panels[0][1:], _HEADINGS[_is_short(page.format)], strict=True):
         # Above the line of the budget, which may be longer than its panel.
-        ax.set_title(heading, loc="left", x=x, pad=6 + 12 * lines * page_format(page.style).scale)
+        ax.set_title(heading, loc="left", x=x, pad=6 + _TITLE_LINE * lines * page.format.font_size)
     add_legend(figure, *_legend_entries(page, metrics))
     caption = _CAPTION + board_note(page.runs) + extrapolation_note(page.runs)
     if np.isfinite(page.reference_score):
@@ -160,16 +154,31 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
 
 def _new_figure(page: FigurePage) -> tuple[StyledFigure, list[list[Axes]]]:
     """A figure as high as its methods and the lines of their names, and three axes per budget."""
-    line = _line_height(page.methods)
+    line = _line_height(page)
     heights = [0.25 + line * len(row.methods) for row in page.rows]
-    figure = new_figure(_FRAME + sum(_AROUND_BUDGET + line * len(row.methods) for row in page.rows), page.style)
+    figure = new_figure(_frame(page) + sum(_AROUND_BUDGET + line * len(row.methods) for row in page.rows), page.format)
+    figure.set_layout_engine("constrained", w_pad=0.02 if page.format.narrow else 0.04)
     cells = figure.add_gridspec(len(heights), 3, height_ratios=heights, width_ratios=_WIDTHS)
     return figure, [[figure.add_subplot(cells[i, j]) for j in range(3)] for i in range(len(heights))]
 
 
-def _line_height(methods: Sequence[MethodVariant]) -> float:
-    """Inches of one method's line, with room for its name."""
-    return 0.3 + 0.12 * max(wrap_label(str(method), _NAME_WIDTH).count("\n") for method in methods)
+def _is_short(form: FigureFormat) -> bool:
+    return form.width / form.scale < _HEADINGS_FROM
+
+
+def _limited_metrics(page: FigurePage) -> list[str]:
+    return [metric for metric in METRIC_LINE_STYLES if metric in by_metric(page.runs, "target")]
+
+
+def _frame(page: FigurePage) -> float:
+    """Inches of all but the budgets, at the usual size of type."""
+    entries = len(_legend_entries(page, _limited_metrics(page))[1])
+    return _FRAME + _LEGEND_LINE * math.ceil(entries / (2 if page.format.narrow else 3))
+
+
+def _line_height(page: FigurePage) -> float:
+    """Inches of one method's line, with room for its name, at the usual size of type."""
+    return 0.3 + 0.12 * max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in page.methods)
 
 
 def _draw_scores(
@@ -184,10 +193,10 @@ def _draw_scores(
         if np.isfinite(score.low):
             ax.errorbar(score.mean, line, xerr=score.mean - score.low, color=style.colour, elinewidth=1.4, capsize=3)
         ax.plot(own["score"], [line + _SEED_OFFSET] * len(own), ".", color=style.colour, markersize=4, zorder=3)
-        ax.plot(score.mean, line, **marker_options(style, 7, hollow, zorder=4))
+        ax.plot(score.mean, line, **marker_options(style, 7 * page.format.scale, hollow, zorder=4))
     if np.isfinite(page.reference_score):
         ax.axvline(page.reference_score, **_REFERENCE_LINE)
-    label_methods(ax, row.methods, width=_NAME_WIDTH)
+    label_methods(ax, row.methods)
     sns.despine(ax=ax, left=True)
 
 
@@ -210,13 +219,18 @@ def _describe_fits(own: pd.DataFrame, limited: bool) -> str:
     return budget + (f"\nboard {len(own) - exceed}/{len(own)}" if exceed else "")
 
 
-def _draw_costs(ax: Axes, by_method: Sequence[pd.DataFrame]) -> None:
+def _draw_costs(ax: Axes, by_method: Sequence[pd.DataFrame], *, epochs: bool) -> None:
+    """The mean cost of a run in standard trainings, a bar by phase, as number and in `epochs` beside it."""
     for line, own in enumerate(by_method):
-        trainings, epochs = (float(own[name].mean()) for name in ("trainings", "epochs"))
-        if np.isfinite(trainings):
-            ax.barh(line, trainings, height=0.5, color="#BDBDBD", edgecolor=INK_COLOUR, linewidth=0.5)
-            text = format_significant(trainings) + (f" ({format_significant(epochs)})" if np.isfinite(epochs) else "")
-            ax.annotate(text, (trainings, line), (4, 0), textcoords="offset points", va="center", bbox=TEXT_BACKGROUND)
+        total, start = float(own["trainings"].mean()), 0.0
+        for phase in PHASES:
+            if (width := float(own[f"trainings/{phase}"].mean())) > 0:
+                ax.barh(line, width, left=start, height=0.5, color=PHASE_COLOURS[phase], **_BAR_EDGE)
+                start += width
+        if np.isfinite(total):
+            passes = float(own["epochs"].mean()) if epochs else math.nan
+            text = format_significant(total) + (f" ({format_significant(passes)})" if np.isfinite(passes) else "")
+            ax.annotate(text, (total, line), (4, 0), textcoords="offset points", va="center", bbox=TEXT_BACKGROUND)
     ax.set_yticks(range(len(by_method)), [""] * len(by_method))
     ax.tick_params(axis="y", length=0)
     ax.axvline(0, color=INK_COLOUR, linewidth=0.8)
@@ -233,20 +247,20 @@ def _share_axes(page: FigurePage, panels: Sequence[Sequence[Axes]]) -> None:
     longest = float(page.runs.groupby(["budget", "method"])["trainings"].mean().max())
     for score, limits, cost in panels:
         score.set_xlim(low, high)
-        _set_limit_axis(limits, min(least), max(used))
+        _set_limit_axis(limits, min(least), max(used), _TICKS[_is_short(page.format)])
         cost.set_xlim(0, 1.9 * longest if longest > 0 else 1)
         for ax in (score, limits, cost):
             ax.set_ylim(*score.get_ylim())
 
 
-def _set_limit_axis(ax: Axes, least: float, most: float) -> None:
+def _set_limit_axis(ax: Axes, least: float, most: float, numbers: Sequence[int]) -> None:
     """From 0 to what is used, or logarithmic where a limit is missed by far."""
     if most < _LOG_FROM:
         ax.set_xlim(0, max(112, 1.08 * most))
         return
     ax.set_xscale("log")
     low, high = 0.75 * least, 1.35 * most
-    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    ticks = [tick for tick in numbers if low <= tick <= high]
     ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.set_xticks([], minor=True)
     ax.set_xlim(low, high)
@@ -266,4 +280,6 @@ def _legend_entries(page: FigurePage, metrics: Sequence[str]) -> tuple[list[Arti
     if np.isfinite(page.reference_score):
         handles.append(Line2D([], [], **_REFERENCE_LINE))
         labels.append("reference network")
-    return handles, labels
+    phases = [phase for phase in PHASES if (page.runs[f"trainings/{phase}"] > 0).any()]
+    handles += [Patch(facecolor=PHASE_COLOURS[phase], **_BAR_EDGE) for phase in phases]
+    return handles, [*labels, *(PHASE_LABELS[phase] for phase in phases)]

@@ -1,5 +1,6 @@
 """RAM over the operators of a network: where each buffer lies in the arena, and for how long."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,10 @@ from suite.report.figures.style import LIMIT_COLOUR, new_figure
 
 KIND = "memory_plan"
 
-_PANELS_PER_PAGE = {"paper": 2, "slides": 1}
+_PANELS_PER_PAGE = 2
+
+_LABELS = 5.5
+"""Names of operators that an inch has room for, at the usual size of type."""
 
 _HIGHEST_LIMIT = 1.5
 """Limits above so many peaks would flatten the plan: they are named, not drawn."""
@@ -42,20 +46,21 @@ _CAPTION = (
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the budgets of which a memory plan is known."""
-    return shown_network.split(page, store, _PANELS_PER_PAGE[page.style])
+    return shown_network.split(page, store, _PANELS_PER_PAGE)
 
 
 def draw(page: FigurePage, store: Store) -> RenderedFigure:
     """A panel per budget."""
     shown = shown_networks(page, store)
     names = [[operator.label for operator in s.network.operators] for s in shown]
-    figure = new_figure(0.9 + sum(2.3 + 0.065 * max(map(len, x)) for x in names), page.style)
+    figure = new_figure(0.9 + sum(2.3 + 0.065 * max(map(len, x)) for x in names), page.format)
     panels = [line[0] for line in add_panels(figure, [1] * len(shown), [1] * len(shown))]
     drawn: set[str] = set()
     for ax, one, ticks in zip(panels, shown, names, strict=True):
         drawn |= _draw_panel(ax, one)
-        ax.set_title(shown_network.title(one), loc="left", fontweight="bold")
-        ax.set_xticks(range(len(ticks)), ticks, rotation=90)
+        ax.set_title(shown_network.title(one, page.format), loc="left", fontweight="bold")
+        every = math.ceil(len(ticks) / (_LABELS * page.format.width / page.format.scale))
+        ax.set_xticks(range(0, len(ticks), every), ticks[::every], rotation=90)
     handles, labels = kind_legend(o.kind for s in shown for o in s.network.operators)
     lines = {"peak": _PEAK_LINE, **{name: line for name, line in _LIMIT_LINES.items() if name in drawn}}
     handles += [Line2D([], [], **line) for line in lines.values()]

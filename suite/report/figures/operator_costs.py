@@ -48,7 +48,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     """Two panels of horizontal bars, a line an operator."""
     (shown,) = shown_networks(page, store)
     operators = shown.network.operators
-    figure = new_figure(1.5 + 0.19 * len(operators), page.style)
+    figure = new_figure(1.5 + 0.19 * len(operators), page.format)
     ((flash, latency),) = add_panels(figure, [2], [1])
     _draw_flash(flash, shown)
     _draw_latency(latency, shown, page)
@@ -60,7 +60,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="y", visible=False)
         sns.despine(ax=ax, left=True)
-    figure.suptitle(shown_network.title(shown), fontsize="medium", fontweight="bold")
+    figure.suptitle(shown_network.title(shown, page.format), fontsize="medium", fontweight="bold")
     kinds, labels = kind_legend(o.kind for o in operators if o.weights or o.latency)
     handles: list[Artist] = [*kinds, Patch(facecolor=_TABLES_COLOUR, **EDGE)]
     labels = [*labels, "biases, scales, tables"]

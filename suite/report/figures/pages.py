@@ -5,17 +5,20 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.figures.style import PAPER, MethodStyle, StyledFigure, freeze_layout, method_styles, page_format
+from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
+from suite.report.figures.style import MethodStyle, StyledFigure, freeze_layout, method_styles
 from suite.report.grouping import REFERENCE_METHOD, SETTING, MethodVariant, natural_key, plain_variant
 
-MOST_ENTRIES = 28
-"""Methods times lines of panels in one figure, unless a single budget has more."""
+T = TypeVar("T")
+
+MOST_LINES = 4
+"""Lines of panels in one figure, unless a single budget has more."""
 
 MOST_BUDGETS = 8
 """Budgets of one benchmark, preset and device that are drawn; of more, so many evenly spread ones."""
@@ -47,12 +50,24 @@ class MethodEntry(NamedTuple):
 
 @dataclass(frozen=True)
 class RenderedFigure:
-    """A figure with its file name (without suffix), a heading and a caption that says what is drawn."""
+    """A figure with its file name (without suffix), a heading, and a caption that says what is drawn.
+
+    Its runs are from one `setting` (benchmark, preset, device), or from all where that is empty; `number` counts the
+    pages of a figure that needs several, from 1.
+    """
 
     name: str
-    title: str
+    heading: str
+    setting: tuple[str, ...]
+    number: int
     caption: str
     figure: StyledFigure
+
+    @property
+    def title(self) -> str:
+        """Heading, setting and number in one line."""
+        where = "{}, preset {}, {}".format(*self.setting) if self.setting else "all presets"
+        return f"{self.heading}: {where}" + (f", part {self.number}" if self.number > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,7 @@ class FigurePage:
     runs: pd.DataFrame
     rows: tuple[BudgetRow, ...]
     method_styles: dict[MethodVariant, MethodStyle]
-    style: str = PAPER
+    format: FigureFormat = DEFAULT_FORMAT
     reference_score: float = math.nan
     omission_note: str = ""
 
@@ -126,13 +141,11 @@ class FigurePage:
     def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:
         """Lay the figure out, and name it after what it shows and where it belongs."""
         freeze_layout(figure)
-        where = "{}, preset {}, {}".format(*self.setting) if self.setting else "all presets"
-        where += f", part {self.number}" if self.number > 1 else ""
         caption = f"{caption} {self.omission_note}".rstrip()
-        return RenderedFigure(self.file_name(kind), f"{title}: {where}", caption, figure)
+        return RenderedFigure(self.file_name(kind), title, self.setting, self.number, caption, figure)
 
 
-def pages_by_setting(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePage]:
+def pages_by_setting(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:
     """One page per benchmark, preset and device, with all budgets that are drawn; a method looks the same on all."""
     done = df[(df["status"] == "done") & df["score"].notna()]
     styles = method_styles(df["method"])
@@ -145,22 +158,13 @@ def pages_by_setting(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePag
             note = f"Of {len(budgets)} budgets, {len(shown)} evenly spread ones are drawn; the tables have all."
         rows = tuple(_budget_row(budget, runs[runs["budget"] == budget]) for budget in shown)
         reference_score = _mean_reference_score(runs)
-        yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, style, reference_score, note)
+        yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, form, reference_score, note)
 
 
-def pages_across_benchmarks(df: pd.DataFrame, style: str = PAPER) -> Iterator[FigurePage]:
-    """One page without rows per preset and device on which several benchmarks were run."""
-    done = df[(df["status"] == "done") & df["score"].notna()]
-    styles = method_styles(df["method"])
-    for (preset, device), runs in sorted(done.groupby(SETTING[1:])):
-        if runs["benchmark"].nunique() > 1:
-            yield FigurePage(("several benchmarks", str(preset), str(device)), 1, runs, (), styles, style)
-
-
-def page_of_experiment(df: pd.DataFrame, style: str = PAPER) -> FigurePage:
+def page_of_experiment(df: pd.DataFrame, form: FigureFormat) -> FigurePage:
     """One page without rows, of all finished runs."""
     done = df[(df["status"] == "done") & df["score"].notna()]
-    return FigurePage((), 1, done, (), method_styles(df["method"]), style)
+    return FigurePage((), 1, done, (), method_styles(df["method"]), form)
 
 
 def _budget_row(budget: str, runs: pd.DataFrame) -> BudgetRow:
@@ -212,10 +216,8 @@ def split_rows(
 
 
 def split_by_panels(page: FigurePage, rows: Sequence[BudgetRow]) -> Iterator[FigurePage]:
-    """Pages by lines of panels, a line for two metrics of a budget."""
-    methods = max((len(row.methods) for row in rows), default=1)
-    most = max(1, min(page_format(page.style).lines, MOST_ENTRIES // methods))
-    return split_rows(page, rows, most, lambda row: len(pair_metrics(row.metrics)))
+    """Pages of `MOST_LINES` lines of panels, a panel for each metric of a budget."""
+    return split_rows(page, rows, MOST_LINES, lambda row: len(in_lines(row.metrics, page.format.panels)))
 
 
 def split_by_methods(page: FigurePage, rows: Sequence[BudgetRow], most: int) -> Iterator[FigurePage]:
@@ -224,6 +226,6 @@ def split_by_methods(page: FigurePage, rows: Sequence[BudgetRow], most: int) -> 
     return split_rows(page, parts, most, lambda row: len(row.methods))
 
 
-def pair_metrics(metrics: Sequence[str]) -> list[Sequence[str]]:
-    """The metrics of a budget, two in a line: what a column of text has room for."""
-    return [metrics[i : i + 2] for i in range(0, len(metrics), 2)]
+def in_lines(items: Sequence[T], most: int) -> list[Sequence[T]]:
+    """The items in lines of `most`."""
+    return [items[i : i + most] for i in range(0, len(items), most)]

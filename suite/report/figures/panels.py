@@ -9,8 +9,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from suite.report.figures.pages import BudgetRow, FigurePage
-from suite.report.figures.style import NEUTRAL_COLOUR, MethodStyle, StyledFigure, new_figure
+from suite.report.figures.format import FigureFormat
+from suite.report.figures.style import NEUTRAL_COLOUR, MethodStyle, StyledFigure
 from suite.report.grouping import MethodVariant
 
 GREY_STYLE = MethodStyle(NEUTRAL_COLOUR, "o")
@@ -19,7 +19,7 @@ GREY_STYLE = MethodStyle(NEUTRAL_COLOUR, "o")
 TEXT_BACKGROUND: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 """Behind a number, so that no grid line crosses it."""
 
-NAME_WIDTH = 34
+NAME_WIDTH = 20
 """Characters of a method's name in one line beside a panel."""
 
 
@@ -38,11 +38,12 @@ def wrap_label(label: str, width: int) -> str:
     return "\n".join(textwrap.wrap(label, width, max_lines=4, placeholder=" …"))
 
 
-def add_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+def add_legend(figure: StyledFigure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     """A legend below the panels with as many columns as its longest label allows."""
-    lines = [wrap_label(label, 48) for label in labels]
+    room = figure.format.characters()
+    lines = [wrap_label(label, min(48, room - 8)) for label in labels]
     longest = max(len(line) for label in lines for line in label.splitlines())
-    columns = max(1, min(3, len(labels), 112 // (longest + 7)))
+    columns = max(1, min(3, len(labels), room // (longest + 7)))
     figure.legend(list(handles), lines, loc="outside lower center", ncols=columns, handlelength=1.8)
 
 
@@ -58,26 +59,18 @@ def marker_options(style: MethodStyle, size: float, hollow: bool = False, **more
     }
 
 
-def add_budget_title(ax: Axes, budget: str) -> None:
+def add_budget_title(ax: Axes, budget: str, form: FigureFormat) -> None:
     """The budget above the first panel of a line."""
-    ax.set_title(textwrap.fill(f"budget: {budget}", 70), loc="left", fontweight="bold")
+    ax.set_title(
+        textwrap.fill(f"budget: {budget}", form.characters(0.5 if form.narrow else 0.62)), loc="left", fontweight="bold"
+    )
 
 
-def label_methods(ax: Axes, methods: Sequence[MethodVariant], names: bool = True, width: int = NAME_WIDTH) -> None:
-    """One line per method, the first on top; names only where `names` says so."""
-    ax.set_yticks(range(len(methods)), [wrap_label(str(method), width) if names else "" for method in methods])
+def label_methods(ax: Axes, methods: Sequence[MethodVariant]) -> None:
+    """One line per method, the first on top, its name in lines of `NAME_WIDTH` characters."""
+    ax.set_yticks(range(len(methods)), [wrap_label(str(method), NAME_WIDTH) for method in methods])
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
-
-
-def new_stacked_figure(
-    page: FigurePage, lines: Sequence[tuple[BudgetRow, int]]
-) -> tuple[StyledFigure, list[list[Axes]]]:
-    """A figure for lines of (row, number of panels), as high as there are methods and lines of their names."""
-    name = max(wrap_label(str(method), NAME_WIDTH).count("\n") for row, _ in lines for method in row.methods)
-    heights = [0.25 + (0.3 + 0.12 * name) * len(row.methods) for row, _ in lines]
-    figure = new_figure(0.75 + sum(heights) + 0.62 * len(lines), page.style)
-    return figure, add_panels(figure, [panels for _, panels in lines], heights)
 
 
 def padded_limits(values: Sequence[float], share: float, least: float) -> tuple[float, float]:
@@ -95,6 +88,6 @@ def add_cell_text(
     """Text in line i, column j of a map, and under it, where there is any, more in small type."""
     at = (position[1] + 0.5, position[0] + 0.5)
     common: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "color": colour}
-    ax.annotate(text, at, (0, 4 if below else 0), fontsize=size, **common)
+    ax.annotate(text, at, (0, 5 if below else 0), fontsize=size, **common)
     if below:
-        ax.annotate(below, at, (0, -6), fontsize="xx-small", **common)
+        ax.annotate(below, at, (0, -6), fontsize="small", **common)

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from suite.records.frame import by_metric
 from suite.records.store import Store
 from suite.report.figures.fit import board_note, cost_label, extrapolation_note, fits_budget_and_board
-from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, pair_metrics, split_by_panels
+from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, in_lines, split_by_panels
 from suite.report.figures.panels import (
     GREY_STYLE,
     add_budget_title,
@@ -32,6 +32,9 @@ from suite.report.tables.published_numbers import PUBLISHED_FOLDER, load_publish
 from suite.report.tables.text import float_score_label, format_quantity
 
 KIND = "score"
+
+MOST_METHODS = 6
+"""Methods of one panel: marks of more could not be told apart."""
 
 _MEAN_ALPHA = 0.45
 """Opacity of a mean's mark, under which the seeds on top of it stay visible."""
@@ -53,30 +56,31 @@ _CAPTION = (
     "Test score of float networks against each budgeted cost, in % of the reference network's. Small marks are single "
     "seeds, large ones their mean; the forest plot has its intervals. The hatched side is over the budget; a hollow "
     "mark misses at least one of the run's constraints, which may be that of another panel, or exceeds the memory of "
-    "the board."
+    "the board. Of each budget the first six methods of the main table are drawn: those that fit most often, of these "
+    "the best by mean score."
 )
 
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
-    """Pages of all budgets that any cost is known of."""
-    return split_by_panels(page, [row for row in page.rows if row.metrics])
+    """Pages of all budgets that any cost is known of, each with its first `MOST_METHODS` methods."""
+    rows = [row._replace(methods=row.methods[:MOST_METHODS]) for row in page.rows if row.metrics]
+    return split_by_panels(page, rows)
 
 
 def draw(page: FigurePage, store: Store) -> RenderedFigure:
-    """A line of panels per budget and pair of metrics."""
-    lines = [(row, pair) for row in page.rows for pair in pair_metrics(row.metrics)]
-    panel = 2.35 + 0.12 * max(0, len(page.methods) - 6)  # many methods at one budget lie close together
-    figure = new_figure(0.9 + 0.18 * len(page.methods) + panel * len(lines), page.style)
-    panels = add_panels(figure, [len(pair) for _, pair in lines], [1] * len(lines))
+    """Lines of panels for each budget, one for each metric."""
+    lines = [(row, metrics) for row in page.rows for metrics in in_lines(row.metrics, page.format.panels)]
+    figure = new_figure(0.9 + 0.18 * len(page.methods) + 2.35 * len(lines), page.format)
+    panels = add_panels(figure, [len(metrics) for _, metrics in lines], [1] * len(lines))
     published = _published_points(page, store)
     drawn = 0
-    for (row, pair), line in zip(lines, panels, strict=True):
-        for metric, ax in zip(pair, line, strict=True):
+    for (row, metrics), line in zip(lines, panels, strict=True):
+        for metric, ax in zip(metrics, line, strict=True):
             points = published.get(metric, np.empty((0, 2)))
             _draw_panel(ax, page, row, metric, points)
             drawn += len(points)
         line[0].set_ylabel(float_score_label(page.runs["score_name"].iloc[0]))
-        add_budget_title(line[0], row.budget)
+        add_budget_title(line[0], row.budget, page.format)
     caption = _CAPTION + board_note(page.runs) + extrapolation_note(page.runs)
     if np.isfinite(page.quality_target):
         caption += " The dashed line is MLPerf Tiny's quality target."
@@ -132,6 +136,7 @@ def _published_points(page: FigurePage, store: Store) -> dict[str, np.ndarray]:
 
 def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow, metric: str, published: np.ndarray) -> None:
     runs = page.runs_at(row.budget)
+    runs = runs[runs["method"].isin(row.methods)]
     _set_cost_axis(ax, runs, metric, published[:, 0])
     for method in row.methods:
         _draw_method(ax, runs[runs["method"] == method], metric, page.method_styles[method])

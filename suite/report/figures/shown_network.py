@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from suite.records.store import Store
 from suite.report.figures.fit import fits_budget_and_board
+from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import BudgetRow, FigurePage, split_by_methods
 from suite.report.figures.run_files import read_architecture
 from suite.report.figures.style import INK_COLOUR
@@ -26,8 +27,6 @@ ABOUT_SHOWN = (
 
 _MOST_TRIED = 5
 """Runs of a budget that are looked at, best first; of older runs none has what these figures need."""
-
-_TITLE_WIDTH = 78
 
 KIND_COLOURS = {
     "conv": "#0072B2",
@@ -88,10 +87,10 @@ def shown_networks(page: FigurePage, store: Store) -> list[ShownNetwork]:
     return [shown for shown in found if shown is not None]
 
 
-def title(shown: ShownNetwork) -> str:
+def title(shown: ShownNetwork, form: FigureFormat) -> str:
     """What a panel shows."""
     text = f"{shown.run['method']}, budget: {shown.run['budget']}, seed {shown.run['seed']}"
-    return textwrap.fill(text, _TITLE_WIDTH)
+    return textwrap.fill(text, form.characters(0.7))
 
 
 def kind_colour(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""How all figures look: a colour and a marker per method, two page formats, and matplotlib's settings."""
+"""How all figures look: a colour and a marker per method, and matplotlib's settings."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,45 +11,10 @@ import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from suite import SuiteError
+from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
 from suite.report.grouping import MethodVariant
 
 DPI = 300
-
-_A4_HEIGHT = 297 / 25.4
-
-
-@dataclass(frozen=True)
-class PageFormat:
-    """Size and type of a figure: `width` in inches, `font` in points, `lines` of panels at most on one page.
-
-    `aspect` is width over height where the page has a fixed one; otherwise a figure is as high as its content, and its
-    pages are divided where it would be higher than A4.
-    """
-
-    width: float
-    font: float
-    lines: int
-    aspect: float | None = None
-
-    @property
-    def scale(self) -> float:
-        """Size of the type over that of the paper's."""
-        return self.font / _PAPER_FORMAT.font
-
-    @property
-    def height(self) -> float:
-        """Height in inches of what a page has room for, at the size of the paper's type."""
-        return _A4_HEIGHT if self.aspect is None else self.width / self.aspect / self.scale
-
-
-_PAPER_FORMAT = PageFormat(width=7.2, font=8.5, lines=4)
-
-PAPER = "paper"
-"""The default among the styles of figures."""
-
-PAGE_FORMATS = {PAPER: _PAPER_FORMAT, "slides": PageFormat(width=10.0, font=11.0, lines=1, aspect=16 / 9)}
-"""paper: a text column on A4. slides: 16:9, one line of panels a page."""
 
 INK_COLOUR = "#222222"
 OVER_BUDGET_COLOUR = "#ECECEC"
@@ -135,25 +100,21 @@ def numbered_style(number: int) -> MethodStyle:
 
 
 class StyledFigure(Figure):
-    """A figure that knows the style that it is to be drawn in."""
+    """A figure that knows the format that it is to be drawn in."""
 
-    style: str = PAPER
+    format: FigureFormat = DEFAULT_FORMAT
 
 
 @contextmanager
-def drawing_style(style: str = PAPER) -> Iterator[None]:
-    """Draw and save with the suite's settings, whatever the user's matplotlibrc says.
-
-    Raises:
-        SuiteError: `style` is neither paper nor slides.
-    """
-    font = page_format(style).font
+def drawing_style(form: FigureFormat) -> Iterator[None]:
+    """Draw and save with the suite's settings, whatever the user's matplotlibrc says."""
+    font = form.font_size
     with mpl.rc_context():
         mpl.rcParams.update({k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")})
         mpl.rcParams.update(sns.axes_style("ticks"))
         mpl.rcParams.update(
             {
-                "font.family": "DejaVu Sans",  # shipped with matplotlib: the same letters on every machine
+                "font.family": form.family,
                 "font.size": font,
                 "axes.titlesize": font + 0.5,
                 "axes.labelsize": font,
@@ -175,35 +136,16 @@ def drawing_style(style: str = PAPER) -> Iterator[None]:
         yield
 
 
-def page_format(style: str) -> PageFormat:
-    """The format of that name.
-
-    Raises:
-        SuiteError: there is none.
-    """
-    if style not in PAGE_FORMATS:
-        raise SuiteError(f"style={style}: choices are {', '.join(PAGE_FORMATS)}")
-    return PAGE_FORMATS[style]
-
-
-def new_figure(height: float, style: str = PAPER) -> StyledFigure:
-    """An empty figure outside pyplot's global state, for a content that on paper is `height` inches high.
-
-    A page of fixed aspect has its usual size, or is enlarged as a whole where the content would not fit.
-    """
-    page = page_format(style)
-    size = (page.width, height * page.scale)
-    if page.aspect is not None:
-        tall = max(page.width / page.aspect, size[1])
-        size = (tall * page.aspect, tall)
-    figure = StyledFigure(figsize=size, dpi=DPI, layout="constrained")
-    figure.style = style
+def new_figure(height: float, form: FigureFormat) -> StyledFigure:
+    """An empty figure outside pyplot's global state, for a content that is `height` inches high in the usual type."""
+    figure = StyledFigure(figsize=(form.width, height * form.scale), dpi=DPI, layout="constrained")
+    figure.format = form
     FigureCanvasAgg(figure)
     return figure
 
 
 def freeze_layout(figure: StyledFigure) -> None:
     """Lay the figure out once and for all: every file of it then has the same layout, and costs no further one."""
-    with drawing_style(figure.style):
+    with drawing_style(figure.format):
         figure.draw_without_rendering()
     figure.set_layout_engine("none")

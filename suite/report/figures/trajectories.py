@@ -16,7 +16,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from suite.records.frame import by_metric, in_order
 from suite.records.store import Store
-from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, split_by_methods
+from suite.report.figures.format import FigureFormat
+from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, in_lines, split_by_methods
 from suite.report.figures.panels import add_legend, add_panels, padded_limits
 from suite.report.figures.run_files import read_history, read_history_columns
 from suite.report.figures.style import (
@@ -31,8 +32,8 @@ from suite.report.tables.text import PHASE_LABELS, metric_label, score_label
 
 KIND = "trajectories"
 
-_LINES_PER_PAGE = {"paper": 4, "slides": 2}
-"""Methods and budgets of one page, a line of three panels each."""
+_LINES_PER_PAGE = 4
+"""Methods and budgets of one page, three panels each."""
 
 _RETURNED_MARK: dict[str, Any] = {"marker": "D", "markersize": 4, "linestyle": "none", "zorder": 5, "clip_on": False}
 
@@ -41,12 +42,16 @@ _CAPTION = (
     "budget is the line at 1, and the diamond at the end is the network that was returned, after checkpoint choice "
     "and repair. Middle: strength of the penalty x target, what exceeding a target by 100 % adds to the loss. Right: "
     "validation score of the float network; very low first epochs may lie below the panel. Seeds whose phases have "
-    "different lengths are aligned at the start of each phase. Methods that record no cost by epoch are not drawn."
+    "different lengths are aligned at the start of each phase. Methods that record no cost by epoch are not drawn, nor "
+    "those that train one candidate after another."
 )
 
 _PHASES = ("warmup", "search", "finetune")
 
 _PHASE_SHADE: dict[str, Any] = {"alpha": 0.16, "linewidth": 0, "zorder": 0}
+
+TRIAL_STATE = "trial_state"
+"""Column of histories whose epochs are of one candidate after another."""
 
 _DEEPEST_SCORE = 20
 """Scores further below the median than so many times its distance to the best are not shown."""
@@ -60,16 +65,19 @@ _Runs = list[tuple[pd.Series, _Segments]]
 
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
-    """Pages of the methods whose histories have the costs of budgeted metrics."""
+    """Pages of the methods whose histories have the costs of budgeted metrics along one training."""
     chosen = [e for e in page.entries() if any(_has_costs(store, e, run) for run in e.run_ids)]
-    return split_by_methods(page, page.rows_with(chosen), _LINES_PER_PAGE[page.style])
+    return split_by_methods(page, page.rows_with(chosen), 2 if page.format.narrow else _LINES_PER_PAGE)
 
 
 def draw(page: FigurePage, store: Store) -> RenderedFigure:
-    """A line of three panels per budget and method."""
+    """Three panels per budget and method, in a line where there is room."""
     shown = [(entry, _runs_with_costs(entry, store)) for entry in page.entries()]
-    figure = new_figure(0.9 + 1.5 * len(shown), page.style)
-    panels = add_panels(figure, [3] * len(shown), [1] * len(shown))
+    columns = 1 if page.format.narrow else 3
+    lines = 3 // columns * len(shown)
+    figure = new_figure(0.9 + 1.5 * lines, page.format)
+    axes = [ax for line in add_panels(figure, [columns] * lines, [1] * lines) for ax in line]
+    panels = in_lines(axes, 3)
     labels = (*_LABELS, f"validation\n{score_label(str(page.runs['selection_name'].iloc[0])) or 'score'}")
     for (entry, runs), line in zip(shown, panels, strict=True):
         starts, phases = _align_phases([segments for _, segments in runs])
@@ -81,28 +89,33 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             ax.set_ylabel(label)
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             sns.despine(ax=ax)
-        _add_line_title(line, f"{entry.method}, budget: {entry.row.budget}")
-    for ax in panels[-1]:
+        _add_line_title(line, f"{entry.method}, budget: {entry.row.budget}", page.format)
+    for ax in axes[-columns:]:
         ax.set_xlabel("epoch")
     add_legend(figure, *_legend_entries(page))
     return page.render(KIND, "Trajectories", _CAPTION + page.seed_limit_note(), figure)
 
 
-def _add_line_title(line: Sequence[Axes], text: str) -> None:
+def _add_line_title(line: Sequence[Axes], text: str, form: FigureFormat) -> None:
     """A title as wide as the whole line. The layout would widen the first panel's column for a title of that panel, and
     so sees only the room above the second one.
     """
-    lines = textwrap.fill(text, 88)
+    lines = textwrap.fill(text, form.characters(0.68 if form.narrow else 0.77))
     anchor: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "baseline"}
     size = mpl.rcParams["axes.titlesize"]
     title = line[0].annotate(lines, (0, 1), (0, mpl.rcParams["axes.titlepad"]), fontsize=size, weight="bold", **anchor)
     title.set_in_layout(False)
-    line[1].set_title(" \n" * lines.count("\n") + " ")
+    line[0 if form.narrow else 1].set_title(" \n" * lines.count("\n") + " ")
 
 
 def _has_costs(store: Store, entry: MethodEntry, run: str) -> bool:
-    columns = read_history_columns(store, run)
-    return {"phase", "epoch"} <= set(columns) and any(f"cost/{metric}" in columns for metric in _limited_metrics(entry))
+    """Whether the run has costs by epoch, of one network after another's change: candidates have `best_so_far`."""
+    columns = set(read_history_columns(store, run))
+    return (
+        {"phase", "epoch"} <= columns
+        and TRIAL_STATE not in columns
+        and any(f"cost/{metric}" in columns for metric in _limited_metrics(entry))
+    )
 
 
 def _limited_metrics(entry: MethodEntry) -> list[str]:

@@ -10,51 +10,73 @@ from matplotlib.axes import Axes
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import MOST_SEEDS, FigurePage, MethodEntry, RenderedFigure, split_by_methods
-from suite.report.figures.panels import NAME_WIDTH, add_cell_text, add_panels, wrap_label
+from suite.report.figures.panels import NAME_WIDTH, add_budget_title, add_cell_text, add_panels, wrap_label
 from suite.report.figures.run_files import read_architecture, read_record
 from suite.report.figures.style import INK_COLOUR, new_figure
 from suite.report.grouping import natural_key
 
 KIND = "widths"
 
-_METHODS_PER_PAGE = {"paper": 18, "slides": 8}
+_METHODS_PER_PAGE = 16
 """Methods and budgets of one page, a line each."""
 
-_TEXT_COLUMNS = 20
-"""Channel groups beyond which a cell is too narrow for numbers, and a scale stands in their place."""
+_NAMES = 1.9
+"""Inches of the methods' names and of what is around them, at the usual size of type."""
+
+_RANGE_CELL, _MEAN_CELL = 0.36, 0.24
+"""Inches of a cell, at the usual size of type, that has room for a mean with its range, and for a mean alone; a scale
+stands in the place of numbers in smaller ones.
+"""
+
+_CHARACTER = 0.068
+"""Inches of a character at the usual size of type."""
 
 _CAPTION = (
     "Channels that the returned networks keep, in % of the reference network's, by channel group from input to output "
-    "(in brackets the reference's width). Mean over seeds, in small type the smallest and largest. Layers that are "
-    "added share a group. Same widths need not be same networks: which channels are kept, and their weights, may "
-    "differ."
+    "(in brackets the reference's width). Mean over seeds, below it the smallest and the largest where they differ. "
+    "Layers that are added share a group. Same widths need not be same networks: which channels are kept, and their "
+    "weights, may differ."
 )
 
-_DARK_BELOW = 55
-"""Below this share, in %, the map is so dark that text on it is white."""
+_DARK_FROM = 60
+"""From this share on, in %, the map is so dark that text on it is white."""
 
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the methods whose networks have the reference network's channel groups; a supernet has others."""
     chosen = [e for e in page.entries() if any(_width_shares(read_record(store, run)) for run in e.run_ids)]
-    return split_by_methods(page, page.rows_with(chosen), _METHODS_PER_PAGE[page.style])
+    return split_by_methods(page, page.rows_with(chosen), _METHODS_PER_PAGE)
 
 
 def draw(page: FigurePage, store: Store) -> RenderedFigure:
     """A map per budget: methods by channel groups."""
     shown = list(page.entries())
     names, widths = _channel_groups(shown, store)
-    lines = [0.2 + 0.36 * len(row.methods) for row in page.rows]
-    figure = new_figure(0.35 + 0.068 * (max(map(len, names)) + 5) + sum(lines) + 0.28 * len(lines), page.style)
+    room = (page.format.width / page.format.scale - _NAMES) / len(names)
+    ticks, below, rotation = _group_ticks(names, widths, room)
+    name = max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in page.methods)
+    lines = [0.2 + max(0.4, 0.2 + 0.13 * name) * len(row.methods) for row in page.rows]
+    figure = new_figure(0.5 + below + sum(lines) + 0.28 * len(lines), page.format)
     panels = [line[0] for line in add_panels(figure, [1] * len(lines), lines)]
     for ax, row in zip(panels, page.rows, strict=True):
-        _draw_panel(ax, [entry for entry in shown if entry.row == row], names, store)
-        ax.set_title(f"budget: {row.budget}", loc="left", fontweight="bold")
-    ticks = [f"{name}  ({widths[name]})" for name in names]
-    panels[-1].set_xticks(np.arange(len(names)) + 0.5, ticks, rotation=90)
-    if len(names) > _TEXT_COLUMNS:
-        figure.colorbar(panels[0].collections[0], ax=panels, label="% of the reference's width", aspect=30)
+        _draw_panel(ax, [entry for entry in shown if entry.row == row], names, store, room)
+        add_budget_title(ax, row.budget, page.format)
+    panels[-1].set_xticks(np.arange(len(names)) + 0.5, ticks, rotation=rotation)
+    panels[-1].set_xlabel("channel group, from input to output")
+    if room < _MEAN_CELL:
+        figure.colorbar(panels[0].collections[0], ax=panels, label="% kept", aspect=30)
     return page.render(KIND, "Widths of the returned networks", _CAPTION + page.seed_limit_note(), figure)
+
+
+def _group_ticks(names: Sequence[str], widths: Mapping[str, int], room: float) -> tuple[list[str], float, int]:
+    """Names of the groups with the reference network's widths, in lines of up to `room` inches where that is enough,
+    else upright; what they take below the map in inches, and their rotation in degrees.
+    """
+    stacked = [name.replace(".", "\n") + f"\n({widths[name]})" for name in names]
+    if _CHARACTER * max(len(line) for tick in stacked for line in tick.splitlines()) <= room:
+        return stacked, 0.14 * (1 + max(tick.count("\n") for tick in stacked)), 0
+    flat = [f"{name} ({widths[name]})" for name in names]
+    return flat, _CHARACTER * max(map(len, flat)), 90
 
 
 def _width_shares(record: RunRecord | None) -> dict[str, float]:
@@ -77,7 +99,7 @@ def _channel_groups(shown: Sequence[MethodEntry], store: Store) -> tuple[list[st
     return names, widths
 
 
-def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: Sequence[str], store: Store) -> None:
+def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: Sequence[str], store: Store, room: float) -> None:
     """The map of one budget; runs with other channel groups than `names` are left out."""
     cells = np.full((len(shown), len(names), MOST_SEEDS), np.nan)
     for i, entry in enumerate(shown):
@@ -89,10 +111,14 @@ def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: Sequence[str], st
         warnings.simplefilter("ignore", RuntimeWarning)  # a method without such networks is an empty line
         mean, low, high = np.nanmean(cells, axis=2), np.nanmin(cells, axis=2), np.nanmax(cells, axis=2)
     methods = [wrap_label(str(entry.method), NAME_WIDTH) for entry in shown]
-    options = {"cmap": "cividis", "vmin": 0, "vmax": 100, "linewidths": 0.6, "linecolor": "white"}
+    options = {"cmap": "Blues", "vmin": 0, "vmax": 100, "linewidths": 0.6, "linecolor": "white"}
     sns.heatmap(mean, ax=ax, cbar=False, xticklabels=False, yticklabels=methods, **options)
     ax.tick_params(axis="both", length=0, rotation=0)
     for (i, j), value in np.ndenumerate(mean):
-        if np.isfinite(value) and len(names) <= _TEXT_COLUMNS:
-            spread = f"{low[i, j]:.0f}\u2013{high[i, j]:.0f}" if high[i, j] - low[i, j] >= 0.5 else ""
-            add_cell_text(ax, (i, j), f"{value:.0f}", spread, "white" if value < _DARK_BELOW else INK_COLOUR)
+        if np.isfinite(value) and room >= _MEAN_CELL:
+            spread = (
+                f"{low[i, j]:.0f}\u2013{high[i, j]:.0f}"
+                if high[i, j] - low[i, j] >= 0.5 and room >= _RANGE_CELL
+                else ""
+            )
+            add_cell_text(ax, (i, j), f"{value:.0f}", spread, "white" if value >= _DARK_FROM else INK_COLOUR)

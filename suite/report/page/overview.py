@@ -91,33 +91,39 @@ def _format_change(reduction: float) -> str:
 
 
 def describe_experiment(df: pd.DataFrame) -> list[tuple[str, str]]:
-    """What was compared and on what data, as heading and text."""
-    values = [
-        (heading, ", ".join(sorted((str(v) for v in df[column].unique()), key=natural_key)))
-        for heading, column in (
-            ("Benchmarks", "benchmark"),
-            ("Methods", "method"),
-            ("Target devices", "device"),
-            ("Presets", "preset"),
-            ("Seeds", "seed"),
-        )
-    ]
-    notes = df.loc[df["data_note"] != "", ["benchmark", "data_note"]].drop_duplicates()
-    data = sorted((f"Data of {benchmark}", str(note)) for benchmark, note in notes.to_numpy().tolist())
-    return [*values, ("Budgets", "; ".join(sorted(df["budget"].unique(), key=natural_key))), *data]
-
-
-def count_fitting_runs(df: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """Method, runs that meet every constraint, finished runs; the most reliable first. Presets are kept apart."""
-    limited = df[(df["status"] == "done") & (df["budget"] != "none")]
-    several_presets = df["preset"].nunique() > 1
-    counts = limited.groupby(["method", "preset"])["feasible"].agg(["sum", "size"]).reset_index()
-    counts = counts.assign(missed=1 - counts["sum"] / counts["size"])
-    ordered = counts.sort_values(["missed", "method", "preset"], kind="stable")[["method", "preset", "sum", "size"]]
+    """What was compared, as heading and text; what is about one benchmark alone is said in its block."""
+    columns = (
+        ("Benchmarks", "benchmark"),
+        ("Budgets", "budget"),
+        ("Methods", "method"),
+        ("Devices", "device"),
+        ("Presets", "preset"),
+        ("Random seeds", "seed"),
+    )
+    values = [(heading, {str(value) for value in df[column].unique()}) for heading, column in columns]
     return [
-        (f"{method} (preset {preset})" if several_presets else str(method), int(fit), int(size))
-        for method, preset, fit, size in ordered.to_numpy().tolist()
+        (heading if len(texts) > 1 else heading.removesuffix("s"), "; ".join(sorted(texts, key=natural_key)))
+        for heading, texts in values
     ]
+
+
+def describe_fits(df: pd.DataFrame) -> str:
+    """How many methods meet every constraint in all finished runs, and how often the others do; "" without limits.
+
+    Presets are kept apart.
+    """
+    limited = df[(df["status"] == "done") & (df["budget"] != "none")]
+    if limited.empty:
+        return ""
+    counts = limited.groupby(["method", "preset"])["feasible"].agg(["sum", "size"]).reset_index()
+    missed = counts[counts["sum"] < counts["size"]]
+    several_presets = df["preset"].nunique() > 1
+    others = [
+        f"{method}{f' (preset {preset})' if several_presets else ''} in {int(fit)} of {int(size)} runs"
+        for method, preset, fit, size in missed.to_numpy().tolist()
+    ]
+    reliable = format_count(len(counts) - len(missed), "method")
+    return "; ".join([f"Constraints are met in every finished run by {reliable} of {len(counts)}", *others]) + "."
 
 
 def selection_notes(df: pd.DataFrame) -> list[str]:

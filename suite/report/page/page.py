@@ -1,10 +1,8 @@
 """One self-contained HTML page: figures, data, styles and scripts inside, no outside address, no time stamp."""
 
-import base64
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,33 +12,21 @@ from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import GROUP, SETTING, natural_key
-from suite.report.page.overview import count_fitting_runs, describe_experiment, headline_numbers
-from suite.report.page.page_tables import PageTable
-from suite.report.page.run_data import Column, collect_run_data, decode_column, embed_json, shared_options
-from suite.report.page.sections import ABOVE_FIGURES, build_sections
+from suite.report.page.blocks import build_blocks
+from suite.report.page.images import embed_images
+from suite.report.page.notes import collect_notes
+from suite.report.page.overview import describe_experiment, describe_fits, headline_numbers
+from suite.report.page.page_tables import PageTable, without_empty_columns
+from suite.report.page.run_data import Column, collect_run_data, embed_json, shared_options
 from suite.report.tables.absent_runs import absent_runs_table
 from suite.report.tables.contents import Tables, build_tables
+from suite.report.tables.failures import format_failure_table
 from suite.report.tables.findings import find
 from suite.report.tables.markup import MISSING
 from suite.report.tables.published_numbers import PublishedNumber
 from suite.report.tables.text import format_number, format_percent, score_label, shared_setting
 
 _TEMPLATES = Path(__file__).parent / "templates"
-
-
-class EmbeddedImage(NamedTuple):
-    """A figure on the page: its texts, the PNG as base64, and its width and height in pixels."""
-
-    figure: RenderedFigure
-    base64: str
-    width: int
-    height: int
-
-    @classmethod
-    def from_png(cls, figure: RenderedFigure, png: bytes) -> "EmbeddedImage":
-        """The size stands in the PNG's first chunk; with it the page does not jump while images load."""
-        width, height = struct.unpack(">II", png[16:24])
-        return cls(figure, base64.b64encode(png).decode(), width, height)
 
 
 def render_page(
@@ -54,36 +40,53 @@ def render_page(
     """The page for `records`, whose frame is `df`, with `figures` as pairs of texts and PNG.
 
     Predictions, histories, architectures and runs without a record are read from `store`; `tables` are its
-    `build_tables` where these are at hand. The page names files beside it (`figures/`, `tables/`, `../runs/`) for those
-    who want them, and shows everything without them.
+    `build_tables` where these are at hand. The page of a single run is about that run alone, without tables and
+    figures. The page names files beside it (`figures/`, `tables/`, `../runs/`) for those who want them, and shows
+    everything without them.
     """
-    tables = build_tables(df, store, published) if tables is None else tables
-    sections = build_sections(df, tables, published)
     data = collect_run_data(records, df, store)
     absent = absent_runs_table(store, set(df["id"]))
+    single = len(df) == 1 and absent.empty
+    context: dict[str, Any] = {"experiment": store.experiment, "single": single, "data": embed_json(data)}
+    if not single:
+        tables = build_tables(df, store, published) if tables is None else tables
+        context |= _report(df, absent, figures, tables, published) | _settings(df, data)
+    return _environment().get_template("page.html.j2").render(context)
+
+
+def _report(
+    df: pd.DataFrame,
+    absent: pd.DataFrame,
+    figures: Iterable[tuple[RenderedFigure, bytes]],
+    tables: Tables,
+    published: Sequence[PublishedNumber],
+) -> dict[str, Any]:
+    """What the template shows of several runs, by the names that it uses."""
     headline = tables["headline"].raw if "headline" in tables else pd.DataFrame(columns=SETTING)
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            experiment=store.experiment,
-            headline_numbers=headline_numbers(df, absent, headline),
-            facts=describe_experiment(df),
-            findings=find(df),
-            fitting_runs=count_fitting_runs(df),
-            sections_above=[sections[name] for name in ABOVE_FIGURES if name in sections],
-            sections_below=[s for name, s in sections.items() if name not in (*ABOVE_FIGURES, "failures")],
-            failures=sections.get("failures"),
-            absent=PageTable.from_frame("absent", absent),
-            runs=PageTable.from_frame("runs", _run_table(df, decode_column(data["columns"]["settings"], len(df)))),
-            finished=bool(((df["status"] == "done") & df["score"].notna()).any()),
-            images=[EmbeddedImage.from_png(figure, png) for figure, png in figures],
-            machines=_distinct_values(data["environment"]),
-            settings=shared_options(data["config"]),
-            detailed=data["detailed"],
-            data=embed_json(data),
-        )
-    )
+    failed = format_failure_table(tables["failures"].raw, longest=None) if "failures" in tables else None
+    return {
+        "findings": find(df),
+        "headline_numbers": headline_numbers(df, absent, headline),
+        "fits": describe_fits(df),
+        "facts": describe_experiment(df),
+        "finished": bool(((df["status"] == "done") & df["score"].notna()).any()),
+        "blocks": build_blocks(df, tables, embed_images(figures)),
+        "failures": None if failed is None else PageTable.from_frame(failed, GROUP[:-1]),
+        "absent": PageTable.from_frame(absent),
+        "notes": collect_notes(df, tables, published),
+    }
+
+
+def _settings(df: pd.DataFrame, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of all runs, and machine and settings: what differs between runs, and what all of them share."""
+    machine = _distinct_values(data["environment"])
+    shared = {key: values[0] for key, values in machine.items() if len(values) == 1}
+    return {
+        "runs": PageTable.from_frame(_run_table(df)),
+        "detailed": data["detailed"],
+        "differing": {key: "; ".join(values) for key, values in machine.items() if len(values) > 1},
+        "shared": shared | shared_options(data["config"]),
+    }
 
 
 def _environment() -> Environment:
@@ -104,15 +107,14 @@ def _break_after_underscores(text: str) -> Markup:
     return escape(text).replace("_", Markup("_<wbr>"))
 
 
-def _run_table(df: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
-    """Every run, finished or not, with the `settings` in which it differs from others."""
+def _run_table(df: pd.DataFrame) -> pd.DataFrame:
+    """Every run, finished or not."""
     same = shared_setting(df)
     keys = [key for key in GROUP if key not in same]
     out = df[["id", *keys, "seed", "status"]].astype(str)
     out["verdict"] = [text or MISSING for text in df["verdict"]]
     out["float test score"] = [format_number(v, 4) for v in df["score"]]
-    if df["int8/score"].notna().any():
-        out["int8 test score"] = [format_number(v, 4) for v in df["int8/score"]]
+    out["int8 test score"] = [format_number(v, 4) for v in df["int8/score"]]
     names = sorted(set(df["selection_name"]) - {""})
     if len(names) > 1:
         out["validation by"] = [score_label(name) or MISSING for name in df["selection_name"]]
@@ -120,16 +122,15 @@ def _run_table(df: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
         format_number(v, 4) for v in df["validation_score"]
     ]
     out["largest violation, %"] = [format_percent(100 * v) for v in df["max_violation"]]
-    if (df["extrapolated"] != "").any():
-        out["latency"] = ["extrapolated" if text else MISSING for text in df["extrapolated"]]
-    return out.assign(settings=[text or MISSING for text in settings]) if any(settings) else out
+    out["latency"] = ["extrapolated" if text else MISSING for text in df["extrapolated"]]
+    return without_empty_columns(out)
 
 
-def _distinct_values(environment: Mapping[str, Column]) -> dict[str, str]:
+def _distinct_values(environment: Mapping[str, Column]) -> dict[str, list[str]]:
     """Key -> its different values in all runs, without keys that no run has a value for."""
     distinct = {}
     for key, column in environment.items():
         values = column if isinstance(column, list) else column.get("of", [column.get("all")])
         if known := {str(value) for value in values if value not in (None, "null")}:
-            distinct[key] = "; ".join(sorted(known, key=natural_key))
+            distinct[key] = sorted(known, key=natural_key)
     return distinct

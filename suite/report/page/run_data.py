@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.markers import MarkerStyle
+from matplotlib.transforms import Affine2D
 from pyarrow.parquet import ParquetFile
 
 from suite.records.frame import in_order
@@ -24,10 +26,12 @@ from suite.report.tables.text import PHASE_LABELS, metric_label
 MOST_DETAILED_RUNS = 400
 """Runs whose history and architecture the page holds; those of further runs stay in their files."""
 
+_PATH_LETTERS = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}
+"""Codes of `matplotlib.path.Path` in SVG."""
+_MARKER_WIDTH = 10.0
 _DIGITS = 6
 _EXACT_BELOW = 1e7
 """Whole numbers below are kept as they are: bytes of a board are compared to the last one."""
-_IGNORED_KEYS = {"_target_", "class", "name", "version"}
 # These stand in the run's configuration and environment.
 _OMITTED_COLUMNS = {"experiment", "options", "threads", "dtype", "length"}
 
@@ -38,9 +42,9 @@ Column = list[Any] | dict[str, Any]
 def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Store) -> dict[str, Any]:
     """Everything the script shows, as plain JSON values; runs are in the order of `df`, the frame of `records`.
 
-    `columns` are the frame's and `settings` (`differing_options`), `config` and `environment` are columns by dotted
-    key, `method_styles` are the colour and marker of each method, `details` the histories, architectures and candidates
-    of at most `MOST_DETAILED_RUNS` runs by row number, read from `store`.
+    `columns` are the frame's and `selection`, `config` and `environment` are columns by dotted key, `method_styles` are
+    the colour of each method and the path of its marker, `details` the histories, architectures and candidates of at
+    most `MOST_DETAILED_RUNS` runs by row number, read from `store`.
     """
     by_id = {record.id: record for record in records}
     ordered = [by_id[run] for run in df["id"]]
@@ -48,7 +52,6 @@ def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Stor
     chosen = _choose_detailed_runs(df)
     shown = {str(name): values for name, values in df.items() if name not in _OMITTED_COLUMNS}
     columns = {name: encode_column(_plain_values(values.tolist())) for name, values in shown.items()}
-    columns["settings"] = encode_column(differing_options(config, len(ordered)))
     columns["selection"] = encode_column([r.selection for r in ordered])
     return {
         "count": len(ordered),
@@ -59,12 +62,23 @@ def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Stor
         "metric_labels": {metric: metric_label(metric) for metric in METRICS},
         "phases": list(PHASE_LABELS.items()),
         "method_styles": [
-            {"method": str(method), "colour": style.colour, "marker": style.marker}
+            {"method": str(method), "colour": style.colour, "path": marker_path(style.marker)}
             for method, style in method_styles(df["method"]).items()
         ],
         "details": {str(i): _read_detail(ordered[i], store) for i in chosen},
         "detailed": len(chosen),
     }
+
+
+def marker_path(marker: str) -> str:
+    """Matplotlib's marker as an SVG path around (0, 0), 10 units wide."""
+    style = MarkerStyle(marker)
+    scaled = style.get_path().transformed(style.get_transform() + Affine2D().scale(_MARKER_WIDTH, -_MARKER_WIDTH))
+    parts = []
+    for points, code in scaled.iter_segments(simplify=False):
+        letter = _PATH_LETTERS[int(code)]
+        parts.append(letter + " ".join(f"{v:.2f}" for v in points if letter != "Z"))
+    return "".join(parts)
 
 
 def embed_json(data: object) -> Markup:
@@ -82,29 +96,6 @@ def encode_column(values: Sequence[Any]) -> Column:
     if len(numbers) == 1:
         return {"all": values[0]}
     return {"of": list(numbers), "at": at} if 2 * len(numbers) <= len(values) else list(values)
-
-
-def decode_column(column: Column, count: int) -> list[Any]:
-    """The `count` values of a column."""
-    if isinstance(column, list):
-        return column
-    return [column["all"]] * count if "all" in column else [column["of"][number] for number in column["at"]]
-
-
-def differing_options(config: Mapping[str, Column], count: int) -> list[str]:
-    """For each run those options of its method, and of the numerics, that are not the same in all runs."""
-    options = {
-        key: decode_column(column, count)
-        for key, column in sorted(config.items())
-        if not (isinstance(column, dict) and "all" in column)
-        and key.startswith(("method.", "compute", "threads"))
-        and not _IGNORED_KEYS.intersection(key.split("."))
-    }
-    names = {key: key.rsplit(".", 1)[-1] for key in options}
-    return [
-        ", ".join(f"{names[key]}={values[i]}" for key, values in options.items() if values[i] is not None)
-        for i in range(count)
-    ]
 
 
 def shared_options(config: Mapping[str, Column]) -> dict[str, str]:

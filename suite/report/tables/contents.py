@@ -93,6 +93,13 @@ _ABOUT_TARGET = (
     "MLPerf Tiny's target is for the benchmark; the mean score of a row is at or above it or not, whether or not the "
     "networks fit. A mean at the target does not show that the method reaches it: see the bounds."
 )
+_ABOUT_PAPER = (
+    "Score: mean over seeds, with half the width of its 95 % interval (Student's t); bold: the best mean of those rows "
+    "of a budget of which every run fits. Fits: runs within the budget, of those that finished; in parentheses those "
+    "that fit the board, where some do not. Limits: mean use of each, in the order in which the budget names them. "
+    "Cost: of a run, in standard trainings of the reference network."
+)
+
 DEVELOPMENT_PRESETS = ("smoke", "brief", "short")
 """Presets whose trainings were never shown to be converged."""
 
@@ -103,6 +110,7 @@ _ABOUT_ENERGY = "Energy is the board's power x latency, not measured."
 
 _TABLE_NOTES = {
     "main": (_ABOUT_INT8, _ABOUT_FIT, _ABOUT_FEW_FITS, _ABOUT_SEEDS, _ABOUT_COSTS),
+    "paper": (_ABOUT_PAPER, _ABOUT_FLOAT),
     "scores": (_ABOUT_SEEDS,),
     "headline": (_ABOUT_FLOAT, _ABOUT_BOUNDS),
     "convergence": (*_ABOUT_CONVERGENCE, _ABOUT_FLOAT, _ABOUT_SEEDS),
@@ -147,6 +155,7 @@ _TABLE_NOTES = {
 
 _CONCLUSIVE = (
     "main",
+    "paper",
     "headline",
     "convergence",
     "summary",
@@ -171,6 +180,11 @@ def table_notes(name: str, raw: pd.DataFrame) -> list[str]:
     if any(str(column).endswith("/energy") and raw[column].notna().any() for column in raw.columns):
         lines.append(_ABOUT_ENERGY)
     return [line for line in (*lines, extrapolation_note(raw)) if line]
+
+
+def paper_notes(main: pd.DataFrame) -> list[str]:
+    """The lines below the main table of a paper, which has fewer columns."""
+    return table_notes("paper", main.filter(regex="^(?!reference_percent/|quality_target)"))
 
 
 def _development_presets(raw: pd.DataFrame) -> list[str]:

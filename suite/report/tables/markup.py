@@ -63,12 +63,12 @@ def to_latex(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> s
     start = rf"\begin{{tabular}}{{{sides}}}"
     comment = [f"% {note}".replace("\n", " ")] if note else []
     lines = [*comment, start, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par{{\footnotesize {_latex_cell(line)}}}" for line in foot]
+    lines += [rf"\par{{\footnotesize {latex_text(line)}}}" for line in foot]
     return "\n".join(lines) + "\n"
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    row = " & ".join(map(_latex_cell, cells)) + r" \\"
+    row = " & ".join(map(latex_text, cells)) + r" \\"
     # After the line above, these two would be an argument of its end.
     return "{}" + row if row.startswith(("[", "*")) else row
 
@@ -87,7 +87,8 @@ def _markdown_cell(text: str) -> str:
     return text
 
 
-def _latex_cell(text: str) -> str:
+def latex_text(text: str) -> str:
+    """The text with LaTeX's special characters escaped, of characters that pdflatex has."""
     return "".join(_LATEX.get(c) or _latex_character(c) for c in text)
 
 

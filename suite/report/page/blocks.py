@@ -1,0 +1,93 @@
+"""The blocks of the page: a benchmark's tables and figures, and what is about several benchmarks."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from suite.report.grouping import GROUP, natural_key
+from suite.report.page.images import EmbeddedImage
+from suite.report.page.notes import title_of
+from suite.report.page.page_tables import PageTable, without_empty_columns
+from suite.report.tables.contents import Tables
+from suite.report.tables.text import describe_setting, shared_setting
+
+_ABOVE_FIGURES = ("main", "headline", "scores")
+_NOT_IN_BLOCKS = ("failures",)
+_GROUP_COLUMNS = {
+    "headline": ("preset", "device"),
+    "convergence": (),
+    "published": ("score", "whose"),
+}
+"""Name of a table -> the columns whose values are titles of its rows; preset, device and budget for others."""
+
+
+class TableSection(NamedTuple):
+    """A table under its heading; its `name` is that of its files."""
+
+    html_id: str
+    name: str
+    title: str
+    table: PageTable
+
+
+class Block(NamedTuple):
+    """A benchmark, or all of them: what is said of its runs alone, tables, figures, and further tables.
+
+    `several_settings`: its figures are not all of one preset and device.
+    """
+
+    html_id: str
+    title: str
+    lead: str
+    first: list[TableSection]
+    images: list[EmbeddedImage]
+    several_settings: bool
+    further: list[TableSection]
+
+
+def build_blocks(df: pd.DataFrame, tables: Tables, images: Sequence[EmbeddedImage]) -> list[Block]:
+    """A block a benchmark, by name, and one of what belongs to no single one where there is any."""
+    benchmarks = sorted((str(name) for name in df["benchmark"].unique()), key=natural_key)
+    blocks = [
+        _block(benchmark, _lead(df, benchmark), list(_sections(tables, benchmark)), images, {benchmark})
+        for benchmark in benchmarks
+    ]
+    elsewhere = {image.figure.setting[0] if image.figure.setting else "" for image in images} - set(benchmarks)
+    across = _block("all benchmarks", "", list(_sections(tables, None)), images, elsewhere)
+    return [block for block in (*blocks, across) if block.first or block.images or block.further]
+
+
+def _block(
+    title: str, lead: str, sections: Sequence[TableSection], images: Sequence[EmbeddedImage], settings: set[str]
+) -> Block:
+    shown = [image for image in images if (image.figure.setting[:1] or ("",))[0] in settings]
+    first = [section for section in sections if section.name in _ABOVE_FIGURES]
+    further = [section for section in sections if section.name not in _ABOVE_FIGURES]
+    several = len({image.figure.setting for image in shown}) > 1
+    return Block(title.replace(" ", "-"), title, lead, first, shown, several, further)
+
+
+def _sections(tables: Tables, benchmark: str | None) -> Iterator[TableSection]:
+    """The rows of a benchmark of each table that has such rows, without what they share; None: tables without any."""
+    for name, (raw, text) in tables.items():
+        if name in _NOT_IN_BLOCKS or ("benchmark" in raw) != (benchmark is not None):
+            continue
+        rows, within = text, raw
+        if benchmark is not None:
+            chosen = (raw["benchmark"] == benchmark).to_numpy()
+            rows, within = text[chosen], raw[chosen]
+        if len(rows):
+            shown = without_empty_columns(rows.drop(columns=[*shared_setting(within)], errors="ignore"))
+            html_id = f"{benchmark}-{name}" if benchmark else name
+            table = PageTable.from_frame(shown, _GROUP_COLUMNS.get(name, GROUP[:-1]))
+            yield TableSection(html_id, name, title_of(name), table)
+
+
+def _lead(df: pd.DataFrame, benchmark: str) -> str:
+    """What all runs of the benchmark share and not all runs of the page, and what its data was."""
+    runs = df[df["benchmark"] == benchmark]
+    own = {k: v for k, v in shared_setting(runs).items() if k not in shared_setting(df) and k != "benchmark"}
+    notes = sorted({str(note) for note in runs["data_note"]} - {""})
+    setting = describe_setting(own)
+    return " ".join([*([f"All runs: {setting}."] if own else []), *([f"Data: {'; '.join(notes)}."] if notes else [])])

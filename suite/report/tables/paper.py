@@ -1,0 +1,103 @@
+"""The main table as LaTeX for one of IEEE's two columns: the rows and numbers of the forest plot."""
+
+import math
+import textwrap
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from suite.report.grouping import SETTING, MethodVariant
+from suite.report.tables.markup import MISSING, latex_text
+from suite.report.tables.text import format_number, format_percent, format_significant, shared_setting
+
+COLUMN_POINTS = 252.0
+"""Width of an IEEE column in points, 3.5 inches of 72 points."""
+
+FONT_POINTS, GAP_POINTS = 8.0, 3.0
+"""Size of LaTeX's footnotesize, and half of the space between two columns."""
+
+_LINE = 54
+"""Characters of a line over all columns."""
+
+HEADS = ("method", "score", "fits", r"limits, \%", "cost")
+
+_Row = dict[Hashable, Any]
+
+
+def to_paper_latex(main: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
+    """`main_table` as a `tabular` for booktabs in footnotesize, no wider than `COLUMN_POINTS`.
+
+    Budgets are headings across the columns, and so are the options in which a method differs from its default, below
+    its name. `note` is a comment above the table, `foot` lines below it.
+    """
+    head = " & ".join(HEADS) + r" \\"
+    lines = [f"% {note}".replace("\n", " ")] if note else []
+    lines += [
+        rf"{{\footnotesize\setlength{{\tabcolsep}}{{{GAP_POINTS:g}pt}}",
+        r"\begin{tabular}{@{}lcrrr@{}}",
+        r"\toprule",
+        head,
+    ]
+    for heading, rows in _by_budget(main):
+        lines += [r"\midrule", *_across(heading, r"\textit")]
+        best = _best_score(rows)
+        for row in rows:
+            lines += [
+                " & ".join(_cells(row, row["score"] == best)) + r" \\",
+                *_across(_options(row["method"]), r"\quad"),
+            ]
+    lines += [r"\bottomrule", r"\end{tabular}\par}"]
+    lines += [rf"\par{{\footnotesize {latex_text(line)}}}" for line in foot]
+    return "\n".join(lines) + "\n"
+
+
+def _across(text: str, command: str) -> list[str]:
+    """The text over all columns, in as many lines as it needs."""
+    lines = textwrap.wrap(text, _LINE)
+    return [rf"\multicolumn{{{len(HEADS)}}}{{@{{}}l@{{}}}}{{{command}{{{latex_text(line)}}}}} \\" for line in lines]
+
+
+def _cells(row: _Row, bold: bool) -> list[str]:
+    score = format_number(row["score"], 3)
+    score = rf"\textbf{{{score}}}" if bold else score.replace(MISSING, "--")
+    if math.isfinite(row["score_low"]):
+        score += rf" $\pm$ {row['score'] - row['score_low']:.3f}"
+    cost = format_significant(row["trainings"]).replace(MISSING, "--")
+    return [latex_text(row["method"].method), score, _fits(row), _limits(row), cost]
+
+
+def _options(method: MethodVariant) -> str:
+    return ", ".join(f"{option}={value}" for option, value in method.variant)
+
+
+def _by_budget(main: pd.DataFrame) -> Iterator[tuple[str, list[_Row]]]:
+    """The rows of each budget in the table's order, under what of setting and budget not all rows share."""
+    shared = shared_setting(main)
+    keys = [*(key for key in SETTING if key not in shared), "budget"]
+    for values, rows in groupby(main.to_dict("records"), lambda row: [str(row[key]) for key in keys]):
+        yield ", ".join(values), list(rows)
+
+
+def _best_score(rows: Sequence[_Row]) -> float:
+    """The largest mean score of the rows of which every run fits; NaN where none does."""
+    fitting = [row["score"] for row in rows if row["runs"] and row["fits"] == f"{row['runs']}/{row['runs']}"]
+    return max(fitting, default=math.nan)
+
+
+def _fits(row: _Row) -> str:
+    board = str(row["board_fits"]).split(",")[0]
+    exceeds = "/" in board and len(set(board.split("/"))) > 1
+    fits = "--" if row["budget"] == "none" or not row["runs"] else str(row["fits"])
+    return fits + (f" ({board})" if exceeds else "")
+
+
+def _limits(row: _Row) -> str:
+    """Mean use of each limit in %: "99.5 / 91.6", in whole numbers where there are more than two."""
+    prefix = "target_percent/"
+    used = {str(key).removeprefix(prefix): share for key, share in row.items() if str(key).startswith(prefix)}
+    named = [part.split()[0] for part in str(row["budget"]).split(" + ")]
+    shares = [used[m] for m in sorted(used, key=lambda m: named.index(m) if m in named else len(named))]
+    finite = [share for share in shares if math.isfinite(share)]
+    return " / ".join(format_percent(share) if len(finite) < 3 else f"{share:.0f}" for share in finite) or "--"
