@@ -77,4 +77,5 @@ class KeywordSpotting(Classification):
         return features if self.standardisation is None else self.standardisation(features)
 
     def _features(self, x: Tensor) -> Tensor:
-        return self.features(x)[:, None] if x.dim() == 2 else x.float()
+        features = self.features(x) if x.dim() == 2 else x.float()
+        return features[:, None] if features.dim() == 3 else features

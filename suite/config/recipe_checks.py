@@ -6,6 +6,7 @@ from torch import nn
 
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark
+from suite.data.augment import Affine
 from suite.hardware.trace import trace
 from suite.task.muon import untrainable
 from suite.task.optimisation import Optimisation
@@ -13,11 +14,14 @@ from suite.task.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe, benchmark: Benchmark, network: Callable[[], nn.Module]) -> None:
-    """Refuse smoothed labels without classes, sizes that images or the network do not have, Muon for convolutions.
+    """Refuse what needs classes, images, their sizes, or a network without convolutions, where these are not given.
 
     Raises:
         SuiteError: naming key, value and what is possible.
     """
+    augmentation, shape = getattr(benchmark, "augmentation", None), tuple(benchmark.input_shape)
+    if isinstance(augmentation, Affine) and augmentation != Affine() and len(shape) != 3:
+        raise SuiteError(f"recipe.augmentation={augmentation}: only for images (C, H, W), not for examples of {shape}")
     for name in ("warmup", "finetune"):
         settings: Optimisation = getattr(recipe, name)
         if settings.label_smoothing and not hasattr(benchmark, "smoothed_loss"):

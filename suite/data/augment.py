@@ -55,10 +55,10 @@ class Affine:
         Raises:
             ValueError: x does not have four dimensions, or is not float where pixels are interpolated.
         """
-        if x.ndim != 4 or not (x.is_floating_point() or self.moves_whole_pixels):
-            raise ValueError(f"x must be float (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
         if not (self.rotate or self.shift or self.flip is True or self.zoom):
             return x
+        if x.ndim != 4 or not (x.is_floating_point() or self.moves_whole_pixels):
+            raise ValueError(f"x must be float (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
         draws = torch.rand(5, len(x), generator=generator, device=generator.device).to(x.device)
         moved = self._move_pixels(x, draws) if self.moves_whole_pixels else self._resample(x, draws)
         return moved.contiguous(memory_format=torch.channels_last) if _is_channels_last(x) else moved

@@ -225,7 +225,6 @@ def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
             x = x.astype(np.float32)
         for index in np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[:1]:
             raise _PackError(f"'x' is not finite in example {index}")
-        x = x[:, None] if x.ndim == 3 else x
     columns = _columns(pack, len(y))
     whole = Split(torch.from_numpy(x), torch.from_numpy(y), columns)
     return Splits(*(whole.take(torch.from_numpy(members)) for members in indices.values()))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from suite.dnas.fold import FoldedNetwork
 from suite.hardware.layers import WEIGHTED, Network
-from suite.space.groups import Groups
+from suite.space.groups import Groups, zero_where_closed
 from suite.space.slicing import fill_with_indices, slice_channels
 
 Indices = Mapping[str, Tensor]
@@ -27,14 +27,17 @@ Empty for the whole network itself.
 def has_no_task_gradient(network: Network, groups: Groups) -> tuple[bool, ...]:
     """For each group, whether its closed channels get no gradient from the task loss.
 
-    They get none where each path from a masked tensor to the next weights leads through ReLU, whose slope at 0 is 0, or
-    through an operation with the same mask. Behind tanh or hardswish, or where nothing stands between (a linear
-    bottleneck), the weights that use a channel give its mask a gradient even while it is closed.
+    They get none where each path from a masked tensor to the next weights leads through ReLU, whose slope at 0 is 0,
+    through an operation with the same mask, or is multiplied by what is 0 there. Behind tanh or hardswish, or where
+    nothing stands between (a linear bottleneck), the weights that use a channel give its mask a gradient even while it
+    is closed.
     """
     consumers: dict[str, list[str]] = {layer.name: [] for layer in network.layers}
     for layer in network.layers:
         for source in layer.inputs:
             consumers[source].append(layer.name)
+
+    zero = zero_where_closed(network)
 
     @cache
     def has_gradient(name: str) -> bool:
@@ -45,6 +48,9 @@ def has_no_task_gradient(network: Network, groups: Groups) -> tuple[bool, ...]:
                 return True
             # among activations only ReLU is ever `fused`; a depthwise convolution has its producer's mask
             shielded = (consumer.kind == "activation" and consumer.fused) or consumer.kind == "depthwise"
+            if consumer.kind == "mul":
+                first, second = consumer.inputs[0], consumer.inputs[-1]
+                shielded = (second if name == first else first) in zero
             if not shielded and has_gradient(consumer.name):
                 return True
         return False

@@ -42,6 +42,8 @@ class Domain:
         yield from _size_reasons(network)
         for kind in sorted({layer.kind for layer in network.operators} - self.kinds):
             yield f"operators of kind {kind} were never measured"
+        if any(layer.groups > 1 for layer in network.weighted):
+            yield "grouped convolutions were never measured"
         if any(layer.dilation != (1, 1) for layer in network.weighted):
             yield "dilated convolutions were never measured"
         if any(layer.kind == "flatten" and layer.in_size != (1, 1) for layer in network.operators):

@@ -26,14 +26,9 @@ def convolution_geometry(module: nn.Conv1d | nn.Conv2d, name: str, in_size: Size
     """Of the convolution at path `name` for an input of `in_size`; a sequence has height 1.
 
     Raises:
-        SuiteError: it is neither dense nor depthwise, or pads with something other than zeros.
+        SuiteError: it pads with something other than zeros.
     """
     operation = type(module).__name__
-    if module.groups > 1 and not module.groups == module.in_channels == module.out_channels:
-        raise SuiteError(
-            f"layer {name} ({operation}, groups={module.groups}) is neither dense nor depthwise "
-            f"(groups = in_channels = out_channels): no cost model"
-        )
     if module.padding_mode != "zeros":
         raise SuiteError(f"layer {name} ({operation}, padding_mode={module.padding_mode}): only zeros is modelled")
     kernel, stride, dilation = _pair(module.kernel_size), _pair(module.stride), _pair(module.dilation)
@@ -48,6 +43,26 @@ def convolution_geometry(module: nn.Conv1d | nn.Conv2d, name: str, in_size: Size
         vertical, horizontal = _pair(module.padding, fill=0)
         padding = (vertical, vertical, horizontal, horizontal)
     return Geometry(kernel, stride, padding, dilation)
+
+
+def is_depthwise(module: nn.Conv1d | nn.Conv2d) -> bool:
+    """Whether each channel is convolved on its own."""
+    return 1 < module.groups == module.in_channels == module.out_channels
+
+
+def check_nearest(node: fx.Node, module: nn.Module | None, in_size: Size, out_size: Size) -> None:
+    """Refuse an upsampling that is not each value repeated a whole number of times.
+
+    Raises:
+        SuiteError: it interpolates, or its output is no multiple of its input.
+    """
+    mode = getattr(module, "mode", None) or node.kwargs.get("mode", node.args[3] if len(node.args) > 3 else "nearest")
+    multiple = all(b % a == 0 for a, b in zip(in_size, out_size, strict=True))
+    if mode != "nearest" or not multiple:
+        raise SuiteError(
+            f"operation {node.name} (mode={mode}, {in_size} to {out_size}): only mode=nearest by a whole number has a "
+            "cost model"
+        )
 
 
 def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_size: Size) -> Geometry:
@@ -79,7 +94,7 @@ def pad_geometry(node: fx.Node, module: nn.Module | None) -> Geometry:
     Raises:
         SuiteError: what is put there is not zero, not known beforehand, or not around positions only.
     """
-    if isinstance(module, nn.ConstantPad2d):  # nn.ZeroPad2d is one
+    if isinstance(module, nn.ConstantPad1d | nn.ConstantPad2d):  # nn.ZeroPad1d and nn.ZeroPad2d are such
         arguments: dict[str, Any] = {"pad": module.padding, "value": module.value}
     else:
         arguments = dict(zip(("input", "pad", "mode", "value"), node.args, strict=False)) | dict(node.kwargs)

@@ -15,10 +15,14 @@ Kind = Literal[
     "linear",
     "batch_norm",
     "activation",
+    "sigmoid",
+    "hard_sigmoid",
     "add",
+    "mul",
     "concat",
     "average_pool",
     "max_pool",
+    "upsample",
     "mean",
     "flatten",
     "pad",
@@ -38,6 +42,7 @@ class Layer:
     channels, size: of its output; size is (H, W), (1, L) for sequences, (1, 1) for features.
     in_channels, in_size: of its (first) input; without the padding that the layer adds itself.
     padding: zeros that the layer adds around its input.
+    groups: of a convolution: an output reads the inputs of its group alone. 1 for a depthwise one, which is a kind.
     bias: whether the deployed kernel has one, be it only because a batch norm is folded into it.
     fused: whether an int8 kernel does it on the fly, without a buffer of its own: batch norm folded into the weights,
         ReLU in the producer's output stage, zeros that the next convolution adds itself.
@@ -55,6 +60,7 @@ class Layer:
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     padding: Padding = (0, 0, 0, 0)
+    groups: int = 1
     bias: bool = False
     fused: bool = False
     branch: str | None = None
@@ -115,6 +121,7 @@ class LayerTable:
     pad_left: Tensor
     height: Tensor
     width: Tensor
+    groups: Tensor
     bias: Tensor
     cin: Tensor
     cout: Tensor
@@ -124,12 +131,12 @@ class LayerTable:
         """Columns of the given layers: `Network.parts`, or some of them."""
         rows = [
             (
-                KINDS.index(x.kind), *x.kernel, *x.stride, *x.in_size, x.padding[0], x.padding[2], *x.size, x.bias,
-                x.in_channels, x.channels,
+                KINDS.index(x.kind), *x.kernel, *x.stride, *x.in_size, x.padding[0], x.padding[2], *x.size, x.groups,
+                x.bias, x.in_channels, x.channels,
             )
             for x in layers
         ]  # fmt: skip
-        return cls(*torch.tensor(rows, dtype=torch.int64).reshape(-1, 14).T)
+        return cls(*torch.tensor(rows, dtype=torch.int64).reshape(-1, 15).T)
 
     def take(self, rows: Tensor) -> "LayerTable":
         """The layers with the indices `rows`, shape (R,), in this order; an index may occur more than once."""

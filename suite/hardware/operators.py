@@ -23,7 +23,28 @@ def as_deployed(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     Raises:
         SuiteError: a batch norm that cannot be folded.
     """
-    return _with_pads(_with_fusion(layers))
+    return _with_pads(_with_fusion(_with_parts(layers)))
+
+
+def _with_parts(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """SiLU and PReLU as the converter writes them: x sigmoid(x), and relu(x) - a relu(-x)."""
+    result: list[Layer] = []
+    for layer in layers:
+
+        def part(name: str, kind: str, *inputs: str, of: Layer = layer) -> Layer:
+            return replace(of, name=f"{of.name}.{name}", kind=kind, inputs=inputs)  # type: ignore[arg-type]
+
+        x = layer.inputs[0] if layer.inputs else ""
+        if str(layer.kind) == "silu":
+            gate = part("sigmoid", "sigmoid", x)
+            result += [gate, replace(layer, kind="mul", inputs=(x, gate.name))]
+        elif str(layer.kind) == "prelu":
+            positive, negative = part("relu", "relu", x), part("negative", "activation", x)
+            scaled = part("scaled", "activation", negative.name)
+            result += [positive, negative, scaled, replace(layer, kind="add", inputs=(positive.name, scaled.name))]
+        else:
+            result.append(layer)
+    return tuple(result)
 
 
 def _with_fusion(layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -1,21 +1,26 @@
 """Traces an `nn.Module` into a list of layers with torch.fx; an unknown operation is an error, never a silent zero."""
 
 import io
-import operator
 import re
-from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import replace
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from suite import SuiteError
-from suite.hardware.geometry import Geometry, convolution_geometry, is_adaptive, pad_geometry, pool_geometry
+from suite.hardware.geometry import (
+    Geometry,
+    check_nearest,
+    convolution_geometry,
+    is_adaptive,
+    is_depthwise,
+    pad_geometry,
+    pool_geometry,
+)
 from suite.hardware.layers import WEIGHTED, Layer, Network
+from suite.hardware.operations import FUNCTIONS, METHODS, MODULES, known_operations
 from suite.hardware.operators import as_deployed
 from suite.models.dropout import Dropout
 from suite.models.layer_choice import LayerChoice, Mix
@@ -28,62 +33,8 @@ _POOLS = ("average_pool", "max_pool", "mean")
 # Two examples, not one, so that an axis of length one is never mistaken for the batch.
 _BATCH = 2
 
-# Activations must map 0 to 0: a removed channel is a channel that is zero.
-_MODULES: dict[type[nn.Module], str] = {
-    nn.Conv1d: "conv",
-    nn.Conv2d: "conv",
-    SameConv2d: "conv",
-    nn.Linear: "linear",
-    nn.BatchNorm2d: "batch_norm",
-    nn.BatchNorm1d: "batch_norm",
-    nn.ReLU: "relu",
-    nn.ReLU6: "relu",
-    nn.LeakyReLU: "activation",
-    nn.Tanh: "activation",
-    nn.Hardswish: "activation",
-    nn.SiLU: "activation",
-    nn.AvgPool1d: "average_pool",
-    nn.MaxPool1d: "max_pool",
-    nn.AdaptiveAvgPool1d: "average_pool",
-    nn.AvgPool2d: "average_pool",
-    nn.MaxPool2d: "max_pool",
-    nn.AdaptiveAvgPool2d: "average_pool",
-    nn.Flatten: "flatten",
-    nn.ZeroPad2d: "pad",
-    nn.ConstantPad2d: "pad",
-    Mix: "choice",
-    nn.Dropout: "alias",
-    Dropout: "alias",
-    nn.Dropout1d: "alias",
-    nn.Dropout2d: "alias",
-    nn.Identity: "alias",
-}
-_FUNCTIONS: dict[Callable[..., Any], str] = {
-    F.relu: "relu",
-    torch.relu: "relu",
-    F.relu6: "relu",
-    F.hardswish: "activation",
-    F.silu: "activation",
-    torch.tanh: "activation",
-    operator.add: "add",
-    operator.iadd: "add",
-    torch.add: "add",
-    torch.cat: "concat",
-    torch.concat: "concat",
-    torch.concatenate: "concat",
-    torch.flatten: "flatten",
-    F.avg_pool1d: "average_pool",
-    F.max_pool1d: "max_pool",
-    F.adaptive_avg_pool1d: "average_pool",
-    F.avg_pool2d: "average_pool",
-    F.max_pool2d: "max_pool",
-    F.adaptive_avg_pool2d: "average_pool",
-    F.pad: "pad",
-    F.dropout: "alias",
-}
 # What an operation with such a name expects: with one axis less, torch takes the batch for the channels.
 _AXES = {"1d": 3, "2d": 4}
-_METHODS = {"relu": "relu", "relu_": "relu", "add": "add", "add_": "add", "flatten": "flatten"}
 
 
 def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
@@ -145,8 +96,11 @@ class _Reader:
         return tuple(self.layers.values())
 
     def _read_node(self, node: fx.Node) -> None:
+        if node.op != "placeholder" and _is_about_a_shape(node):
+            return
         kind = self._kind_of(node)
-        sources = tuple(self.alias[n] for n in (_concatenated(node) if kind == "concat" else node.all_input_nodes))
+        tensors = _concatenated(node) if kind == "concat" else [n for n in node.all_input_nodes if n in self.alias]
+        sources = tuple(self.alias[n] for n in tensors)
         if kind == "alias":
             self.alias[node] = sources[0]
             return
@@ -164,21 +118,19 @@ class _Reader:
             return "input"
         if node.op == "call_module":
             module = self.modules[str(node.target)]
-            kind = _MODULES.get(type(module))
-            if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups > 1:
+            kind = MODULES.get(type(module))
+            if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and is_depthwise(module):
                 kind = "depthwise"
             described = f"layer {node.target} ({type(module).__name__})"
         elif node.op == "call_method":
-            kind, described = _METHODS.get(str(node.target)), f"method .{node.target}() ({node.name})"
+            kind, described = METHODS.get(str(node.target)), f"method .{node.target}() ({node.name})"
         else:
-            kind = _FUNCTIONS.get(node.target) if callable(node.target) else None
+            kind = FUNCTIONS.get(node.target) if callable(node.target) else None
             described = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
         if node.op != "call_module" and node.target in ("mean", torch.mean) and _is_global_mean(node):
             kind = "mean"
         if kind is None:
-            operations = ["add", "concat", "flatten", "mean over all positions"]
-            known = [*sorted({t.__name__ for t in _MODULES} - {"Mix"}), *operations]
-            raise SuiteError(f"{described} has no cost model. Known: {', '.join(known)}")
+            raise SuiteError(f"{described} has no cost model. Known: {', '.join(known_operations())}")
         return kind
 
     def _layer(self, node: fx.Node, name: str, kind: str, sources: tuple[str, ...]) -> Layer:
@@ -198,6 +150,8 @@ class _Reader:
                 kind = "mean"  # as the converter writes it
         elif kind == "pad":
             geometry = pad_geometry(node, module)
+        elif kind == "upsample":
+            check_nearest(node, module, in_size, size)
         return Layer(
             name,
             kind,  # type: ignore[arg-type]
@@ -210,6 +164,7 @@ class _Reader:
             stride=geometry.stride,
             dilation=geometry.dilation,
             padding=geometry.padding,
+            groups=getattr(module, "groups", 1) if kind == "conv" else 1,
             bias=bias,
         )
 
@@ -222,7 +177,11 @@ class _Reader:
             if given != _AXES.get(operation[-2:], given):
                 raise SuiteError(f"{name} ({operation}) stands behind a tensor of {given} axes: it has no cost model")
         if kind == "flatten" and _rank(node) != 2:
-            raise SuiteError(f"operation {name} (flatten) leaves {_rank(node)} axes: it must leave (N, features)")
+            operation = str(getattr(node.target, "__name__", node.target)) if node.op != "call_module" else "flatten"
+            raise SuiteError(
+                f"operation {name} ({operation}) leaves {_rank(node)} axes: it must leave (N, features); channels that "
+                "are reordered, as a shuffle does, have no cost model"
+            )
 
     def _check_known(self, layer: Layer, node: fx.Node) -> None:
         """Refuse known operations in an unknown use: sums with constants or broadcasting, batch norm on its own."""
@@ -233,6 +192,14 @@ class _Reader:
             if len(node.all_input_nodes) != 2 or not same:
                 raise SuiteError(
                     f"operation add ({node.name}): only sums of two tensors of one shape have a cost model"
+                )
+        if layer.kind == "mul":
+            a, b = self.layers[layer.inputs[0]], self.layers[layer.inputs[-1]]
+            fits = a.channels == b.channels == layer.channels and all(x.size in (layer.size, (1, 1)) for x in (a, b))
+            if len(node.args) != 2 or not all(isinstance(arg, fx.Node) for arg in node.args) or not fits:
+                raise SuiteError(
+                    f"operation mul ({node.name}): only products of two tensors of one shape, or of a map and a value "
+                    "a channel (N, C, 1, 1), have a cost model"
                 )
         if layer.kind == "batch_norm":
             producer = self.layers[layer.inputs[0]]
@@ -262,6 +229,11 @@ class _Reader:
         name = self.alias[result]
         # The last layer is the output by definition; anything traced after it would be dead code.
         self.layers[name] = self.layers.pop(name)
+
+
+def _is_about_a_shape(node: fx.Node) -> bool:
+    """Whether an operation gives sizes instead of a tensor, such as x.size(0) or x.shape[0]."""
+    return node.op in ("call_method", "call_function") and "tensor_meta" not in node.meta
 
 
 def _output_shape(node: fx.Node) -> tuple[int, tuple[int, int]]:

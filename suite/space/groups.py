@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from suite import SuiteError
-from suite.hardware.layers import Layer, Network
+from suite.hardware.layers import WEIGHTED, Layer, Network
 
 Widths = tuple[int, ...]
 """Number of channels of each group."""
@@ -96,7 +96,7 @@ def channel_groups(network: Network) -> Groups:
     """The channel groups of a traced network.
 
     Raises:
-        SuiteError: tensors with different numbers of features meet.
+        SuiteError: tensors with different numbers of features meet, or a removed channel would still contribute.
     """
     makers: list[str] = []
     ties: list[tuple[_Features, _Features]] = []
@@ -113,12 +113,42 @@ def channel_groups(network: Network) -> Groups:
     firsts = first_feature[np.unique(group_of, return_index=True)[1]]
     ends = [x.name for x in network.layers if x.kind == "input"] + [network.output.name]
     frozen = {int(group) for name in ends for group in group_of[channels[features[name]]]}
-    return Groups(
+    groups = Groups(
         names=_unique_names([makers[feature] for feature in firsts]),
         sizes=tuple(np.bincount(group_of).tolist()),
         frozen=tuple(group in frozen for group in range(len(firsts))),
         channels={name: torch.from_numpy(number[channels[row]]) for name, row in features.items()},
     )
+    _check_closed_contribute_nothing(network, groups)
+    return groups
+
+
+def zero_where_closed(network: Network) -> frozenset[str]:
+    """The layers whose output is 0 in closed channels: weights are masked, and 0 stays 0 but in a sigmoid."""
+    zero: set[str] = set()
+    for layer in network.layers:
+        inputs = [source in zero for source in layer.inputs]
+        if layer.kind in ("input", *WEIGHTED, "batch_norm"):
+            is_zero = True  # masked
+        elif layer.kind in ("sigmoid", "hard_sigmoid"):
+            is_zero = False
+        else:
+            is_zero = any(inputs) if layer.kind == "mul" else all(inputs)
+        if is_zero:
+            zero.add(layer.name)
+    return frozenset(zero)
+
+
+def _check_closed_contribute_nothing(network: Network, groups: Groups) -> None:
+    zero = zero_where_closed(network)
+    for layer in network.layers:
+        if layer.kind in ("conv", "linear"):
+            for source in layer.inputs:
+                if source not in zero and not groups.is_frozen(source):
+                    raise SuiteError(
+                        f"layer {layer.name} reads {source}, which is not 0 where its input is (a sigmoid of 0 is "
+                        "0.5): removed channels would still contribute. Multiply a map by it instead"
+                    )
 
 
 def _output_features(
@@ -132,6 +162,10 @@ def _output_features(
     if layer.kind in ("input", "conv", "linear"):
         made = np.arange(len(makers), len(makers) + layer.channels)
         makers += [layer.name] * layer.channels
+        if layer.groups > 1:  # each group of the convolution keeps as many: the same place in all of them goes as one
+            for row in (made, features[layer.inputs[0]]):
+                places = row.reshape(layer.groups, -1)
+                ties.extend((places[0], other) for other in places[1:])
         return made
     first, *others = (features[source] for source in layer.inputs)
     if layer.kind == "concat":

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from suite.hardware.layers import Layer, Network
+from suite.hardware.layers import WEIGHTED, Layer, Network
 from suite.space.groups import Groups
 
 
@@ -26,13 +26,17 @@ def slice_channels(module: nn.Module, network: Network, groups: Groups, open_cha
         open_channels: for each group a bool tensor (size,), True for the channels that stay; at least one each.
     """
     result = copy.deepcopy(module)
+    modules = dict(result.named_modules())
     for layer in network.layers:
-        if layer.kind not in ("conv", "depthwise", "linear", "batch_norm"):
+        part = modules.get(layer.name)
+        if layer.kind not in (*WEIGHTED, "batch_norm") and not isinstance(part, nn.PReLU):
             continue
-        part = result.get_submodule(layer.name)
+        assert part is not None
         out = groups.spread(layer.name, open_channels)
-        if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
-            smaller: nn.Module = _slice_batch_norm(part, out)
+        if isinstance(part, nn.PReLU):
+            smaller: nn.Module = _slice_prelu(part, out)
+        elif isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
+            smaller = _slice_batch_norm(part, out)
         else:
             inputs = groups.spread(layer.inputs[0], open_channels)
             smaller = _slice_weights(cast(nn.Conv1d | nn.Conv2d | nn.Linear, part), layer, inputs, out)
@@ -65,7 +69,9 @@ def fill_with_indices(network: nn.Module) -> nn.Module:
 
 def _slice_weights(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:
     with torch.no_grad():
-        weight = part.weight[out] if layer.kind == "depthwise" else part.weight[out][:, inputs]
+        weight = part.weight[out]
+        if layer.kind != "depthwise":  # of a grouped convolution each group has the same places left
+            weight = weight[:, inputs[: part.weight.shape[1]]]
         bias = None if part.bias is None else part.bias[out]
     cin, cout = int(inputs.sum()), int(out.sum())
     smaller: nn.Conv1d | nn.Conv2d | nn.Linear
@@ -79,12 +85,21 @@ def _slice_weights(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs
             part.stride,
             part.padding,
             part.dilation,
-            groups=cout if layer.kind == "depthwise" else 1,
+            groups=cout if layer.kind == "depthwise" else layer.groups,
             bias=bias is not None,
         )
     smaller.weight = nn.Parameter(weight.clone())
     if bias is not None:
         smaller.bias = nn.Parameter(bias.clone())
+    return smaller
+
+
+def _slice_prelu(part: nn.PReLU, out: Tensor) -> nn.Module:
+    """With one slope for all channels as it is."""
+    if part.num_parameters == 1:
+        return part
+    smaller = nn.PReLU(int(out.sum()))
+    smaller.weight = nn.Parameter(part.weight.detach()[out].clone())
     return smaller
 
 

@@ -76,10 +76,10 @@ def test_labels_follow_their_split(tmp_path):
     assert data.classes == ("cat", "dog")
 
 
-def test_float_maps_become_float32_with_a_channel_axis(tmp_path):
+def test_float_sequences_become_float32_and_keep_their_axes(tmp_path):
     data = write(tmp_path / "p.npz", FEATURES).load(tmp_path / "cache")
     assert data.train.x.dtype == torch.float32
-    assert torch.equal(data.test.x, torch.arange(42.0).view(7, 1, 3, 2)[4:6])
+    assert torch.equal(data.test.x, torch.arange(42.0).view(7, 3, 2)[4:6])
 
 
 @pytest.mark.parametrize("shape", [(7, 6), (7, 1, 3, 2)])

@@ -30,7 +30,7 @@ def test_random_networks_trace_and_count_all_weights(example: tuple[nn.Module, t
     traced = trace(network, shape)
     weights = sum(m.weight.numel() for m in network.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear))
     listed = sum(
-        (1 if x.kind == "depthwise" else x.in_channels) * x.channels * x.kernel[0] * x.kernel[1]
+        (1 if x.kind == "depthwise" else x.in_channels // x.groups) * x.channels * x.kernel[0] * x.kernel[1]
         for x in traced.weighted
     )
     assert listed == weights
@@ -130,8 +130,7 @@ class _Spatial(nn.Module):
     ("network", "shape", "named"),
     [
         (_Scaled(), (1, 8, 8), "mul"),
-        (nn.Sequential(nn.Conv2d(2, 4, 3, groups=2)), (2, 8, 8), "groups=2"),
-        (nn.Sequential(nn.Conv2d(2, 4, 3), nn.Sigmoid()), (2, 8, 8), "Sigmoid"),
+        (nn.Sequential(nn.Conv2d(2, 4, 3), nn.Softplus()), (2, 8, 8), "Softplus"),
         (nn.Sequential(nn.ConvTranspose2d(2, 4, 3)), (2, 8, 8), "ConvTranspose2d"),
         (nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect")), (2, 8, 8), "reflect"),
         (nn.Sequential(nn.ReLU(), nn.BatchNorm2d(2)), (2, 8, 8), "batch norm"),
@@ -144,7 +143,14 @@ class _Spatial(nn.Module):
         (_TwoOutputs(), (4,), "one tensor"),
         (_SpreadNorm(), (2, 8, 8), "other users"),
         (ResNet8(), (4, 32, 32), "cannot be traced"),
-        (nn.Sequential(nn.Conv1d(2, 4, 3, groups=2)), (2, 8), "Conv1d, groups=2"),
+        (nn.Sequential(nn.Conv2d(2, 4, 3), nn.Upsample(scale_factor=2, mode="bilinear")), (2, 8, 8), "mode=bilinear"),
+        (nn.Sequential(nn.Conv2d(2, 4, 3), nn.Upsample(size=10)), (2, 8, 8), "6.* to .*10.*a whole number"),
+        (
+            _Spatial(lambda x: x.view(x.size(0), 2, 1, 6, 6).transpose(1, 2).reshape(x.size(0), 2, 6, 6)),
+            (2, 8, 8),
+            "leaves 5 axes.*shuffle",
+        ),
+        (_Spatial(lambda x: x * x.mean([2, 3])[:, :, None, None]), (2, 8, 8), "getitem"),
         (nn.Sequential(nn.Conv1d(2, 4, 3, padding=1, padding_mode="circular")), (2, 8), "circular"),
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Linear(6, 2)), (2, 8), "more than one axis"),
         (nn.Sequential(nn.Conv1d(2, 2, 3), nn.MaxPool2d(2)), (2, 8), "MaxPool2d.* 3 axes"),

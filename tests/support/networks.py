@@ -1,5 +1,5 @@
-"""Random small networks for properties: convolutions of images and of sequences, depthwise, residual sums,
-concatenations and their sums, pooling, flattening, with and without norm."""
+"""Random small networks for properties: convolutions of images and of sequences, depthwise, grouped, residual sums,
+concatenations and their sums, squeeze-and-excite, pooling, upsampling, flattening, with and without norm."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ SEQUENCE = (2, 20)
 
 @dataclass(frozen=True)
 class Stage:
-    kind: str  # "conv", "depthwise", "residual", "dense", "twins", "pool"
+    kind: str  # "conv", "depthwise", "residual", "dense", or a key of `_UNITS`
     channels: int
     stride: int
     norm: bool
@@ -38,8 +38,19 @@ _KITS = {
 }
 
 
-def _activation(name: str) -> nn.Module:
-    return {"relu": nn.ReLU(), "relu6": nn.ReLU6(), "tanh": nn.Tanh(), "hardswish": nn.Hardswish()}[name]
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "tanh": nn.Tanh,
+    "hardswish": nn.Hardswish,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "prelu": nn.PReLU,
+}
+
+
+def _activation(name: str, channels: int) -> nn.Module:
+    return nn.PReLU(channels, init=0.3) if name == "prelu" else ACTIVATIONS[name]()
 
 
 class _Unit(nn.Module):
@@ -53,7 +64,7 @@ class _Unit(nn.Module):
         groups = cin if stage.kind == "depthwise" else 1
         self.conv = kit.conv(cin, width, 3, stride, padding=1, groups=groups, bias=stage.bias)
         self.norm = kit.norm(width) if stage.norm else nn.Identity()
-        self.act = _activation(stage.activation)
+        self.act = _activation(stage.activation, width)
         if stage.kind == "residual":
             same = cin == width and not joined
             self.shortcut = nn.Identity() if same else kit.conv(cin, width, 1, bias=stage.bias)
@@ -78,13 +89,57 @@ class _Twins(nn.Module):
         self.norm = kit.norm(3) if stage.norm else nn.Identity()
         self.cout = stage.channels + 3
         self.depthwise = kit.conv(self.cout, self.cout, 3, padding=1, groups=self.cout, bias=stage.bias)
-        self.act = _activation(stage.activation)
+        self.act = _activation(stage.activation, self.cout)
         self.joined = True
 
     def forward(self, x: Tensor) -> Tensor:
         a, b, c, d = (part(x) for part in self.parts)
         y = torch.cat([a, self.norm(b)], 1) + torch.cat([c, d], 1)
         return self.act(y + self.depthwise(y))
+
+
+class _Grouped(nn.Module):
+    """A pointwise convolution to an even number of channels, and one of two groups on it."""
+
+    def __init__(self, kit: _Kit, cin: int, joined: bool, stage: Stage) -> None:
+        super().__init__()
+        width = 2 * (stage.channels // 2)
+        self.cout, self.joined = 2 * width, False
+        self.point = kit.conv(cin, width, 1, bias=stage.bias)
+        self.conv = kit.conv(width, self.cout, 3, stage.stride, padding=1, groups=2, bias=stage.bias)
+        self.norm = kit.norm(self.cout) if stage.norm else nn.Identity()
+        self.act = _activation(stage.activation, self.cout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.norm(self.conv(torch.relu(self.point(x)))))
+
+
+class _Squeeze(nn.Module):
+    """A convolution whose channels are scaled by a gate that reads their means."""
+
+    def __init__(self, kit: _Kit, cin: int, joined: bool, stage: Stage) -> None:
+        super().__init__()
+        self.cout, self.joined = stage.channels, False
+        self.conv = kit.conv(cin, stage.channels, 3, stage.stride, padding=1, bias=stage.bias)
+        self.norm = kit.norm(stage.channels) if stage.norm else nn.Identity()
+        self.act = _activation(stage.activation, stage.channels)
+        self.mean = kit.mean_pool(1)
+        self.reduce, self.expand = kit.conv(stage.channels, 3, 1), kit.conv(3, stage.channels, 1)
+        self.gate = nn.Sigmoid() if stage.bias else nn.Hardsigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.norm(self.conv(x)))
+        return y * self.gate(self.expand(torch.relu(self.reduce(self.mean(y)))))
+
+
+class _Upsample(nn.Module):
+    def __init__(self, kit: _Kit, cin: int, joined: bool, stage: Stage) -> None:
+        super().__init__()
+        self.pool, self.upsample = kit.max_pool(3, 2, padding=1), nn.Upsample(scale_factor=stage.stride)
+        self.cout, self.joined = cin, joined
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.upsample(self.pool(x))
 
 
 class _Pool(nn.Module):
@@ -97,6 +152,15 @@ class _Pool(nn.Module):
         return self.pool(x)
 
 
+_UNITS: dict[str, Any] = {
+    "twins": _Twins,
+    "grouped": _Grouped,
+    "squeeze": _Squeeze,
+    "pool": _Pool,
+    "upsample": _Upsample,
+}
+
+
 class RandomNetwork(nn.Module):
     """A chain of stages, then either global pooling or a plain flatten, a hidden linear layer and the output."""
 
@@ -105,7 +169,7 @@ class RandomNetwork(nn.Module):
         kit = _KITS[len(shape) - 1]
         units, width, joined = [], shape[0], False
         for stage in stages:
-            unit = {"twins": _Twins, "pool": _Pool}.get(stage.kind, _Unit)(kit, width, joined, stage)
+            unit = _UNITS.get(stage.kind, _Unit)(kit, width, joined, stage)
             units.append(unit)
             width, joined = unit.cout, unit.joined
         self.features = nn.Sequential(*units)
@@ -117,18 +181,19 @@ class RandomNetwork(nn.Module):
         self.out = nn.Linear(hidden, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.pool(self.features(x)).flatten(1)
+        y = self.pool(self.features(x))
+        y = y.reshape(y.size(0), -1)  # as `flatten(1)`, as many networks write it
         return self.out(torch.relu(self.hidden_norm(self.hidden(y))))
 
 
 _stages = st.builds(
     Stage,
-    kind=st.sampled_from(["conv", "depthwise", "residual", "dense", "twins", "pool"]),
+    kind=st.sampled_from(["conv", "depthwise", "residual", "dense", *_UNITS]),
     channels=st.integers(2, 12),
     stride=st.integers(1, 2),
     norm=st.booleans(),
     bias=st.booleans(),
-    activation=st.sampled_from(["relu", "relu6", "tanh", "hardswish"]),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
 )
 
 
