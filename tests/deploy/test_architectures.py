@@ -10,7 +10,6 @@ from torch import nn
 
 from suite.deploy.convert import convert
 from suite.deploy.micro import run_micro
-from suite.hardware.costs import HardwareModel
 
 pytestmark = pytest.mark.deploy
 
@@ -20,7 +19,7 @@ def test_ram_is_the_interpreters_and_flash_within_two_percent(architecture: type
     torch.manual_seed(0)
     network, (channels, *size) = randomise(architecture()).eval(), input_shape(architecture)
     content = convert(network, torch.randn(32, channels, *size))
-    costs = HardwareModel(device("nucleo_l4r5zi")).measure(network, (channels, *size))
+    costs = device("nucleo_l4r5zi").measure(network, (channels, *size))
     run = run_micro(content, np.zeros((1, *size, channels), np.int8))
     assert run.head == costs["ram"]
     assert costs["flash"] == pytest.approx(len(content), rel=0.02)

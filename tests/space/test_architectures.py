@@ -14,7 +14,6 @@ from torch import nn
 
 from suite.cli.main import main
 from suite.dnas.masks import MaskedNetwork
-from suite.hardware.costs import HardwareModel
 from suite.hardware.trace import trace
 from suite.records.store import Store
 from suite.space.width_space import WidthSpace
@@ -48,7 +47,7 @@ def test_the_exported_network_is_the_searched_one(architecture: type[nn.Module],
     exported, x = masked.export().eval(), torch.randn(5, *shape)
     torch.testing.assert_close(exported(x), masked.eval()(x), rtol=1e-5, atol=1e-6)
     assert masked.widths() != space.full
-    assert HardwareModel(space.hardware.device).measure(exported, shape) == space.exact(masked.widths())
+    assert space.hardware.measure(exported, shape) == space.exact(masked.widths())
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
