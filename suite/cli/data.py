@@ -1,4 +1,4 @@
-"""`suite data`: what data is where, prepared from official archives on request, and checked."""
+"""`suite data`: what data is where, prepared from official archives or of one's own on request, and checked."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
+from suite.cli import data_pack
 from suite.cli.console import output_console, verb_parser
 from suite.config.build import build, plain
 from suite.config.catalogue import Entry, catalogue
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
             return 130
         print("\n".join(lines))
         return 0
+    if options.verb == "pack":
+        return data_pack.main(options)
     if options.verb == "verify":
         damaged = 0
         for finding in verify(options.benchmarks, options.config_dir):
@@ -59,7 +62,9 @@ def main(arguments: Sequence[str]) -> int:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     about = "a folder with YAML files of your own"
     parser.add_argument("--config-dir", type=Path, help=about)
-    verbs = parser.add_subparsers(dest="verb", metavar="{prepare,verify}", description="without one: list all data")
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="{prepare,verify,pack}", description="without one: list all data"
+    )
     text = "Download a benchmark's official archives, verify them and turn them into the pack that runs read."
     preparing = verbs.add_parser("prepare", help="download, verify and prepare one benchmark's data", description=text)
     preparing.add_argument("benchmark", help="its name in `suite list`")
@@ -68,7 +73,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "Check the data that is here against its checksums; decode packs that have none. Exit code 1: damaged."
     verifying = verbs.add_parser("verify", help="check what is here, downloading nothing", description=text)
     verifying.add_argument("benchmarks", nargs="*", metavar="benchmark", help="names in `suite list`, all by default")
-    for verb in (preparing, verifying):
+    for verb in (preparing, verifying, data_pack.add_parser(verbs)):
         # no default, which would undo what stands before the verb
         verb.add_argument("--config-dir", type=Path, default=argparse.SUPPRESS, help=about)
 

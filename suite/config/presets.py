@@ -11,6 +11,9 @@ from suite.task.recipe import Recipe
 _OF_INPUTS = ("augmentation", "masking")
 """Parts of a recipe that the benchmark does itself; a benchmark need not have them."""
 
+_OF_ALL: dict[str, Any] = {"smoke": {"epochs": 2, "train_samples": 320, "eval_samples": 100}, "short": {}}
+"""Presets that a benchmark of one's own need not state: does it run at all; its recipe as it is."""
+
 
 def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     """The benchmark's node and its recipe under the job's preset, and whether the user changed the recipe.
@@ -22,7 +25,7 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
         SuiteError: the benchmark is no mapping or has no such preset, or a value is out of range.
     """
     benchmark = require_mapping(plain(config.benchmark), "benchmark")
-    presets = benchmark.pop("presets", {})
+    presets = _OF_ALL | benchmark.pop("presets", {})
     name = config.preset.name
     if name not in presets:
         raise SuiteError(f"preset={name}: {benchmark.get('name')} has none of that name. Choices: {', '.join(presets)}")

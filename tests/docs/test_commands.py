@@ -4,7 +4,7 @@
   first job is planned, and each job that differs from it in one value: every value once, not every combination, and no
   second seed. Of an experiment's file not every budget either: tests/config has the files' own tests.
 - Other verbs run on two recorded runs, which every experiment that a command names consists of. `suite report` without
-  `--only` or `--figure` writes tables alone (test_recorded_results.py writes whole reports).
+  `--only` or `--figure` writes tables alone, or one figure (test_recorded_results.py writes whole reports).
 - `make` targets exist. A verb that a sentence names without arguments exists.
 - `PARSED` lists what is parsed and not run, and why. A command that no rule knows fails.
 
@@ -34,6 +34,7 @@ from suite.config.sweep import jobs_of, parts
 PARSED = {
     "suite deploy": "needs the extra deploy: tests/deploy runs it",
     "suite data prepare": "downloads gigabytes",
+    "suite data pack": "reads data of one's own: tests/cli/test_data_pack.py makes such and runs it",
     "suite device tables": "takes minutes: tests/report/device_tables compare what it writes",
     "suite check": "takes a minute: tests/engine check the same contracts; the tutorial checks its own",
     "python -m": "trains for hours: the module and its arguments are there",
@@ -53,7 +54,6 @@ PLACEHOLDERS = {
     "B": "other",
     "FOLDER": "joined",
     "RUN": "results/digits/runs/*",
-    "NAME": "forest_digits_short_nucleo_l4r5zi",
     "BENCHMARK": "keyword_spotting",
 }
 TAKES_EXPERIMENTS = ("report", "status", "export", "archive", "merge")
@@ -130,9 +130,8 @@ def run_verb(verb: str, arguments: list[str]) -> None:
         record_two_runs(Path("results/digits"))
         arguments = [str(next(Path().glob(word))) if "*" in word else word for word in arguments]
     if verb == "report" and not {"--only", "--figure"} & set(arguments):
-        arguments = [*arguments, "--only", "tables"]
-    if verb == "report" and "--style" in arguments:  # of figures: one of them
-        arguments = [*arguments[:-2], "--figure", PLACEHOLDERS["NAME"]]
+        of_figures = {"--width", "--font"} & set(arguments)
+        arguments = [*arguments, *(["--figure", "forest"] if of_figures else ["--only", "tables"])]
     assert main([verb, *arguments]) == 0
 
 
