@@ -46,6 +46,8 @@ def plan_reference_network(
     """
     shape, key = tuple(input_shape), "network" if own_class else "benchmark.network"
     benchmark_network = network_node(benchmark_node, shape)
+    if not (own_class or benchmark_network):
+        raise SuiteError(f"benchmark {benchmark_node['name']} has no network: give network=MODULE.CLASS, one of yours")
     node = {"_target_": own_class} if own_class else benchmark_network
     network = build_network(node, key)
     try:
@@ -91,7 +93,7 @@ def plan_supernet(
 
 def network_node(benchmark_node: Mapping[str, Any], shape: tuple[int, ...], key: str = "network") -> dict[str, Any]:
     """The config of the reference network, or of the supernet; `inputs: null` stands for the size of an example."""
-    node = dict(benchmark_node.get(key, {}))
+    node = dict(benchmark_node.get(key) or {})
     return node | {"inputs": math.prod(shape)} if "inputs" in node and node["inputs"] is None else node
 
 

@@ -101,6 +101,15 @@ class TestTables:
         assert pack("t.csv", "--split", "part")["split"].tolist() == [0] * 20 + [1] * 10 + [2] * 10
 
 
+def test_a_sequence_needs_a_network_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez("a.npz", x=np.random.default_rng(0).normal(size=(40, 3, 64)), y=np.arange(40) % 4)
+    pack("a.npz", "--config-dir", "mine")
+    run = ["run", "--config-dir", "mine", "benchmark=own", "preset=smoke", "threads=1"]
+    assert main(run) == 2
+    assert "benchmark own has no network: give network=MODULE.CLASS" in capsys.readouterr().err
+    assert main([*run, "network=architectures.SequenceNet"]) == 0
+
+
 def test_arrays_with_names_as_labels() -> None:
     np.savez("a.npz", x=np.ones((40, 2, 30)), y=np.array(["no", "yes"] * 20))
     made = pack("a.npz")
