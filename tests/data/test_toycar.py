@@ -135,7 +135,7 @@ def test_the_pack_loads_as_any_other(development, additional, tmp_path, monkeypa
     preparation = ToyCar(development=described(paths[0]), additional=described(paths[1]))
     data = OfficialSource("anomaly_detection", preparation, tmp_path, download=False).load(tmp_path / "cache")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [36, 4, 4]
-    assert data.train.x.shape == (36, 1, 200, 128)
+    assert data.train.x.shape == (36, 200, 128)
     assert data.classes == ("normal", "anomalous")
     assert data.meta["licence"] == "CC BY-NC-SA 4.0"
     assert data.train.columns["machine"].unique().tolist() == [1, 2, 5, 6]
