@@ -129,6 +129,26 @@ class TestRecipes:
         assert f"(AUC {full['score']:.3f} against {paper['score']:.3f})" in self.TEXT
         assert f"rises with 24 epochs, to {longer['score']:.3f}" in self.TEXT
 
+    def test_keyword_spotting_is_converged_at_an_eighth(self) -> None:
+        shorter, full = self.row("keyword_spotting", "full (changed)", 12), self.row("keyword_spotting", "full", 25)
+        assert (shorter["converged"], full["converged"], full["pairs"]) == ("yes", "yes", 5)
+        assert f"doubling gains {self.gain(full)} on validation. By the rule 12 are too" in self.text()
+        assert f"({shorter['gain']:.2f} points)" in self.text()
+
+    def test_visual_wake_words_is_not_converged(self) -> None:
+        lengths = ((34, "full (changed)"), (68, "full"), (136, "full (changed)"))
+        _, full, longest = (self.row("visual_wake_words", preset, epochs) for epochs, preset in lengths)
+        assert "yes" not in {self.row("visual_wake_words", preset, epochs)["converged"] for epochs, preset in lengths}
+        assert f"doubling them gains {self.gain(full)} on the 346 validation images" in self.text()
+        gain = 100 * (longest["score"] - full["score"])  # the same five random seeds
+        assert f"and {gain:.1f} on the test images ({longest['score']:.3f} against {full['score']:.3f})" in self.text()
+
+    def gain(self, row: dict[str, Any]) -> str:
+        return f"{row['gain']:.2f} points [{row['gain_low']:.2f}, {row['gain_high']:.2f}]"
+
+    def text(self) -> str:
+        return " ".join(self.TEXT.split())
+
     def test_what_it_says_of_the_studies(self) -> None:
         trials = {path.parent.name: pd.read_csv(path) for path in (RESULTS / "recipes").glob("*/trials.csv")}
         for name, text in {
