@@ -86,8 +86,11 @@ class HardwareModel:
         single = table.depthwise & (cout <= 1)
         if single.any():  # else the same table, for which devices have cached what its geometry implies
             table = replace(table, kind=table.kind.where(~single, KINDS.index("conv")))
-        if (table.groups > 1).any():  # an output reads the inputs of its group alone
-            cin = cin / table.groups if cin.is_floating_point() else cin // table.groups
+        if (grouped := table.groups > 1).any():  # an output reads the inputs of its group alone
+            alone = grouped & (cin == table.groups) & (cout == table.groups)  # thinned to a depthwise one
+            table = replace(table, kind=table.kind.where(~alone, KINDS.index("depthwise")))
+            groups = table.groups.where(~alone, 1)
+            cin = cin / groups if cin.is_floating_point() else cin // groups
         if metric in _PER_LAYER:
             return _PER_LAYER[metric](table, cin, cout)
         cycles = self.device.layer_cycles(table, cin, cout)

@@ -14,7 +14,13 @@ def test_ctrl_c_in_a_parallel_sweep_ends_with_one_line(tmp_path: Path) -> None:
     sweep = ["run", "-m", "benchmark=digits", "method=hand_tuned", "recipe.epochs=500", "seed=0,1", "name=x"]
     launcher = ["hydra/launcher=two_jobs", "threads=1"]
     with (tmp_path / "stderr").open("w") as stderr:
-        sweeping = subprocess.Popen([*SUITE, *sweep, *launcher], cwd=tmp_path, stderr=stderr, start_new_session=True)
+        sweeping = subprocess.Popen(
+            [*SUITE, *sweep, *launcher],
+            cwd=tmp_path,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+        )
         give_up = time.monotonic() + 120
         while not list(tmp_path.glob("results/artefacts/*/checkpoints/*")):
             assert sweeping.poll() is None
