@@ -1,7 +1,6 @@
 """What the verbs share: logging, error messages, argument parsers, and the experiment that an argument names."""
 
 import argparse
-import difflib
 import logging
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.logging import RichHandler
 
-from suite import SuiteError
+from suite import SuiteError, did_you_mean
 from suite.records.archive import ARCHIVE_NAME
 from suite.records.store import Store
 
@@ -54,9 +53,9 @@ def existing_store(name: str) -> Store:
     if not _has_records(folder):
         root = folder.parent if folder.parent != Path() and folder.parent.is_dir() else Path("results")
         known = experiments(root)
-        close = difflib.get_close_matches(folder.name, known, n=1)
-        meant = f" Did you mean {close[0]}?" if close else ""
-        raise SuiteError(f"{name}: no records there.{meant} Experiments in {root}: {', '.join(known) or 'none'}")
+        hint = did_you_mean(folder.name, known)
+        listed = f"Experiments in {root}: {', '.join(known) or 'none'}"
+        raise SuiteError(" ".join(filter(None, (f"{name}: no records there.", hint, listed))))
     return Store(folder.resolve().parent, folder.resolve().name)
 
 

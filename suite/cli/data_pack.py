@@ -19,7 +19,7 @@ _ABOUT = """Turn a folder of images (CLASS/IMAGE, or SPLIT/CLASS/IMAGE with spli
 table or an .npz file with arrays x and y into a pack, which runs read. Splits that are not given are drawn by class
 alike."""
 
-_YAML = """# {title}
+_YAML = """# Examples of one's own, made by suite data pack
 _target_: suite.benchmarks.base.Classification
 name: {name}
 title: {title}
@@ -88,9 +88,12 @@ def _read(options: argparse.Namespace) -> Examples:
         return read_images(path, options.size, crop=options.crop, grey=options.grey)
     if not path.is_file():
         raise SuiteError(f"{path}: no such folder or file")
-    if path.suffix == ".npz":
-        return read_arrays(path)
-    return read_table(path, Columns(options.label, options.split, options.group, options.sequence))
+    columns = Columns(options.label, options.split, options.group, options.sequence)
+    examples = read_arrays(path) if path.suffix == ".npz" else read_table(path, columns)
+    bad = ~np.isfinite(examples.x).reshape(len(examples.x), -1).all(axis=1)
+    if bad.any():
+        raise SuiteError(f"{path}: {bad.sum()} of {len(bad)} examples are not finite, the first is {bad.argmax()}")
+    return examples
 
 
 def _summary(out: Path, examples: Examples, split: NDArray[np.int64]) -> Iterator[str]:
@@ -106,7 +109,8 @@ def _benchmark_yaml(name: str, title: str, pack: Path, examples: Examples, split
     counts = np.bincount(examples.y[split == 2])
     network = _RESNET.format(channels=shape[0], classes=len(examples.classes)) if len(shape) == 3 else "null"
     chance = round(float(counts.max() / counts.sum()), 3)
-    return _YAML.format(name=name, title=title, shape=shape, chance=chance, pack=pack, network=network)
+    quoted = {"title": json.dumps(title, ensure_ascii=False), "pack": json.dumps(str(pack), ensure_ascii=False)}
+    return _YAML.format(name=name, shape=shape, chance=chance, network=network, **quoted)
 
 
 def _next_steps(options: argparse.Namespace, yaml: str, *, is_image: bool) -> Iterator[str]:

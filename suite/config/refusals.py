@@ -1,12 +1,11 @@
 """What Hydra refuses, said with the key, the value and what was probably meant."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 
 from omegaconf import DictConfig, OmegaConf
 
-from suite import SuiteError
+from suite import SuiteError, did_you_mean
 from suite.config.catalogue import GROUPS
 from suite.space.budget import UNITS
 
@@ -32,7 +31,9 @@ def explain(error: Exception, overrides: Sequence[str], compose: Callable[[Seque
     if found := _NO_CHOICE.search(text):
         group, name = found.groups()
         choices = _CHOICE.findall(text)
-        return SuiteError(f"{group}={name}: no such choice.{_meant(name, choices)} Choices: {', '.join(choices)}")
+        hint = did_you_mean(name, choices)
+        listed = f"Choices: {', '.join(choices)}"
+        return SuiteError(" ".join(filter(None, (f"{group}={name}: no such choice.", hint, listed))))
     if found := _UNREADABLE.search(text):
         quantity = " (a quantity has no blank before its unit: budget.latency=5ms)" if found[1] in UNITS else ""
         return SuiteError(f"{found[1]}: not of the form KEY=VALUE{quantity}")
@@ -49,13 +50,11 @@ def _no_key(key: str, overrides: Sequence[str], compose: Callable[[Sequence[str]
     known = known_keys(overrides, compose)
     parent, _, leaf = key.rpartition(".")
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
-    close = difflib.get_close_matches(leaf, siblings, n=1)
-    if close:
-        hint = f"Did you mean {f'{parent}.' if parent else ''}{close[0]}?"
-    elif siblings and parent:
+    hint = did_you_mean(leaf, siblings, f"{parent}." if parent else "")
+    if not hint and siblings and parent:
         hint = f"Keys of {parent}: {', '.join(siblings)}"
-    else:
-        hint = (_meant(key, known) + " suite run --help lists all keys").strip()
+    elif not hint:
+        hint = f"{did_you_mean(key, known)} suite run --help lists all keys".strip()
     return f"{given}: no such key. {hint}"
 
 
@@ -66,11 +65,6 @@ def known_keys(overrides: Sequence[str], compose: Callable[[Sequence[str]], Dict
     except Exception:  # a group's choice may be wrong as well; the keys of the default choices will do
         config = compose([])
     return list(_keys(config))
-
-
-def _meant(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:

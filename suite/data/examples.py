@@ -166,9 +166,13 @@ def read_arrays(path: Path) -> Examples:
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise SuiteError(f"{path}: arrays of different lengths: {', '.join(f'{k} {n}' for k, n in lengths.items())}")
+    x, split = arrays["x"], arrays.get("split")
+    if x.ndim < 2 or x.dtype.kind not in "fiub":
+        raise SuiteError(f"{path}: x must be numbers (N, ...), not {x.dtype} {x.shape}")
+    if split is not None and (split.dtype.kind not in "iu" or not np.isin(split, (0, 1, 2)).all()):
+        raise SuiteError(f"{path}: split must be 0 for training, 1 for validation, 2 for test")
     classes, y = np.unique(arrays["y"], return_inverse=True)
-    split = arrays["split"].astype(np.int64) if "split" in arrays else None
-    x = arrays["x"]
+    split = None if split is None else split.astype(np.int64)
     x = x if x.dtype in (np.uint8, np.int16) else x.astype(np.float32)
     return Examples(x, y.astype(np.int64), tuple(map(str, classes)), split, arrays.get("group"))
 

@@ -189,14 +189,14 @@ class _Reader:
             a = self.layers[layer.inputs[0]]
             b = self.layers[layer.inputs[-1]]
             same = (a.channels, a.size) == (b.channels, b.size) == (layer.channels, layer.size)
-            if len(node.all_input_nodes) != 2 or not same:
+            if len(layer.inputs) != 2 or not same:
                 raise SuiteError(
                     f"operation add ({node.name}): only sums of two tensors of one shape have a cost model"
                 )
         if layer.kind == "mul":
             a, b = self.layers[layer.inputs[0]], self.layers[layer.inputs[-1]]
             fits = a.channels == b.channels == layer.channels and all(x.size in (layer.size, (1, 1)) for x in (a, b))
-            if len(node.args) != 2 or not all(isinstance(arg, fx.Node) for arg in node.args) or not fits:
+            if len(layer.inputs) != 2 or not fits:
                 raise SuiteError(
                     f"operation mul ({node.name}): only products of two tensors of one shape, or of a map and a value "
                     "a channel (N, C, 1, 1), have a cost model"

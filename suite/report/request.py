@@ -1,10 +1,9 @@
 """What a user asks of a report: kinds of output, their formats, kinds of figures and the figures' format."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from suite import SuiteError
+from suite import SuiteError, did_you_mean
 from suite.report.figures.catalogue import KINDS
 from suite.report.figures.encoding import ENCODERS
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
@@ -59,7 +58,6 @@ class ReportRequest:
 def check_choices(option: str, given: Sequence[str], choices: Sequence[str]) -> None:
     """Refuse what was given to an option and is not among its choices, which the error lists."""
     if unknown := [name for name in given if name not in choices]:
-        close = difflib.get_close_matches(unknown[0], choices, n=1)
-        meant = f". Did you mean {close[0]}?" if close else ""
         listed = ", ".join(choices) or "none for this output"
-        raise SuiteError(f"{option} {','.join(unknown)}: choices are {listed}{meant}")
+        hint = did_you_mean(unknown[0], choices)
+        raise SuiteError(f"{option} {','.join(unknown)}: choices are {listed}{f'. {hint}' if hint else ''}")

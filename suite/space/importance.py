@@ -28,8 +28,8 @@ def channel_importance(module: nn.Module, network: Network, groups: Groups) -> l
             squared = squared * scale[layer.name].square()[:, None]
         _accumulate(sums, groups.channels[layer.name], squared.sum(1))
         if layer.kind != "depthwise":
-            by_input = squared.view(layer.groups, -1, squared.shape[1]).sum(1)  # each group has inputs of its own
-            _accumulate(sums, groups.channels[layer.inputs[0]], by_input.flatten())
+            # The same places of all groups of a convolution are one channel, which gets the sum of theirs.
+            _accumulate(sums, groups.channels[layer.inputs[0]], squared.sum(0).repeat(layer.groups))
     parts = torch.split(sums, list(groups.sizes))
     return [total.div(total.mean().clamp(min=1e-12)).sqrt() for total in parts]
 

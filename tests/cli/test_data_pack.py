@@ -68,7 +68,7 @@ class TestImages:
 
     def test_a_run_on_the_pack(self, capsys: pytest.CaptureFixture[str]) -> None:
         images()
-        pack("photos", "--size", "16", "--config-dir", "mine")
+        pack("photos", "--size", "16", "--config-dir", "mine", "--title", "pets: cats & dogs #1")
         command = capsys.readouterr().out.splitlines()[-1].removeprefix("next: suite ").split()
         assert main([*command, "threads=1"]) == 0
         assert "own | duccio_projected | weights 50% | seed 0 | smoke" in capsys.readouterr().out
@@ -163,6 +163,9 @@ WRONG: list[tuple[Callable[[], object], list[str], str]] = [
     (_mixed_sequence, ["t.csv", "--sequence", "clip"], "4 sequences have several labels: 0, 1, 2 and 1 more"),
     (lambda: np.savez("a.npz", z=np.ones(3)), ["a.npz"], "a.npz: lacks the array x and y"),
     (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=np.ones(4)), ["a.npz"], "arrays of different lengths: x 3, y 4"),
+    (lambda: np.savez("a.npz", x=np.array([["a"]] * 3), y=np.ones(3)), ["a.npz"], "x must be numbers (N, ...)"),
+    (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=np.ones(3), split=[0, 1, 3]), ["a.npz"], "split must be 0 for"),
+    (lambda: table(**rows() | {"b": [np.inf, *range(39)]}), ["t.csv"], "1 of 40 examples are not finite"),
     (lambda: Path("a.npz").write_text("no"), ["a.npz"], "a.npz: cannot be read as an .npz file"),
     (lambda: images(), ["photos", "--out", "photos"], "--out=photos: cannot be written"),
 ]

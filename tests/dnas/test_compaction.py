@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from architectures import SqueezeExcite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import randomise, shaped_networks
@@ -164,6 +165,13 @@ def test_the_sum_of_two_branches_is_shielded_by_the_relu_behind_it() -> None:
     gradient = masked.masks.alpha.grad
     assert gradient is not None
     assert not gradient[~masked.masks.is_open()].any()
+
+
+def test_a_gate_and_its_map_shield_each_other() -> None:
+    """Of squeeze-and-excite's closed channels the map is 0 behind ReLU, so that the gate gets no gradient either."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), SqueezeExcite(8), nn.Conv2d(8, 2, 1))
+    layers = trace(network, (3, 4, 4))
+    assert all(has_no_task_gradient(layers, channel_groups(layers))[1:-1])
 
 
 def test_what_is_computed_is_the_remaining_network() -> None:

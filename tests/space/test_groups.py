@@ -2,10 +2,12 @@
 
 import copy
 
+import pytest
 import torch
 from devices import device
 from torch import Tensor, nn
 
+from suite import SuiteError
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.trace import trace
 from suite.space.groups import Groups, channel_groups
@@ -108,6 +110,44 @@ def test_channels_that_meet_positions_of_a_map_go_with_them() -> None:
     assert groups.channels["a"].tolist() == [1, 2]
     assert groups.channels["b"].tolist() == [1] * 4 + [2] * 4
     _check_law(network, 1, 2, 2)
+
+
+def test_the_same_places_in_each_group_of_a_convolution_go_together() -> None:
+    """8 channels in four groups of two: two channels, each of them four features; of 12 outputs three."""
+    network = nn.Sequential(
+        nn.Conv2d(1, 8, 1), nn.ReLU(), nn.Conv2d(8, 12, 3, groups=4), nn.ReLU(), nn.Conv2d(12, 2, 1)
+    )
+    groups = _groups(network, 1, 5, 5)
+    assert groups.sizes == (1, 2, 3, 2)
+    assert groups.channels["0"].tolist() == [1, 2] * 4
+    assert groups.channels["2"].tolist() == [3, 4, 5] * 4
+    costs = WidthSpace(trace(network, (1, 5, 5)), device("gap8")).exact((1, 1, 2, 2))
+    assert costs["weights"] == 4 + 8 * 1 * 9 + 8 * 2
+    assert costs["macs"] == 4 * 25 + 8 * 1 * 9 * 9 + 8 * 2 * 9
+    _check_law(network, 1, 5, 5)
+
+
+class _Gated(nn.Module):
+    """Convolution, sigmoid, and perhaps a product of both; then `last`."""
+
+    def __init__(self, product: bool, last: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.last, self.product = nn.Conv2d(1, 4, 1), last, product
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        gate = torch.sigmoid(y)
+        return self.last(y * gate if self.product else gate)
+
+
+def test_a_sigmoid_may_gate_a_map_or_end_the_network() -> None:
+    _check_law(_Gated(True, nn.Conv2d(4, 2, 1)), 1, 2, 2)
+    assert all(_groups(_Gated(False, nn.Identity()), 1, 2, 2).frozen)
+
+
+def test_a_sigmoid_whose_removed_channels_would_contribute_is_refused() -> None:
+    with pytest.raises(SuiteError, match=r"layer last reads sigmoid, which is not 0 .* removed channels would still"):
+        _groups(_Gated(False, nn.Conv2d(4, 2, 1)), 1, 2, 2)
 
 
 def _check_law(network: nn.Module, *shape: int) -> None:

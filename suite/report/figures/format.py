@@ -1,12 +1,11 @@
 """How wide figures are and in which type: IEEE's columns, or what a user asks for."""
 
-import difflib
 import re
 from dataclasses import dataclass
 
 from matplotlib import font_manager
 
-from suite import SuiteError
+from suite import SuiteError, did_you_mean
 
 COLUMNS = {"single": 3.5, "double": 7.16}
 """Width in inches of one and of two of IEEE's columns."""
@@ -98,7 +97,7 @@ def _parse_font(text: str) -> tuple[str, float | None]:
         raise SuiteError(f"--font {text}: a size is {low:g} to {high:g} points")
     installed = set(font_manager.get_font_names()) | {"serif", "sans-serif", "monospace"}
     if family and family not in installed:
-        close = difflib.get_close_matches(family, sorted(installed), n=1)
-        hint = f". Did you mean {close[0]}?" if close else ""
-        raise SuiteError(f"--font {text}: {family} is not installed (STIXGeneral and {FAMILY} always are){hint}")
+        known = f"STIXGeneral and {FAMILY} always are"
+        hint = did_you_mean(family, sorted(installed))
+        raise SuiteError(f"--font {text}: {family} is not installed ({known}). {hint}".rstrip())
     return family or FAMILY, float(size) if size else None
