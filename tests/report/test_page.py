@@ -1,31 +1,23 @@
-import dataclasses
-import json
-import math
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+from page_text import data_of, fill, page_of, pair, top_of
 from synthetic import BUDGETS, board, make_failure, make_record, make_records, write_plan
 from synthetic_files import deployed, picture, white_png
 
 from suite import SuiteError
-from suite.records.claims import claimed
-from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.build import build_report
 from suite.report.grouping import report_frame
 from suite.report.page import page as page_module
-from suite.report.page.notes import collect_notes
-from suite.report.page.overview import describe_fits, headline_numbers
+from suite.report.page.overview import describe_fits
 from suite.report.page.page import render_page
 from suite.report.page.page_tables import PageTable, without_empty_columns
-from suite.report.tables.absent_runs import absent_runs_table
-from suite.report.tables.contents import build_tables
 from suite.report.tables.published_numbers import load_published_numbers
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
@@ -39,35 +31,6 @@ from suite.records.claims import claimed
 from suite.records.store import Store
 build_report(Store(Path(sys.argv[1]), "example"))
 """
-
-
-def page_of(records: list[RunRecord], store: Store | None = None) -> str:
-    return render_page(records, report_frame(records), [], [], store or Store(Path("no_such_folder"), "example"))
-
-
-def pair(**changes: Any) -> list[RunRecord]:
-    """Two runs that differ in their seed: a single one has a page of another kind."""
-    return [make_record(seed=seed, **changes) for seed in (0, 1)]
-
-
-def data_of(page: str) -> dict[str, Any]:
-    """What the page's script is given."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
-    assert found is not None
-    data: dict[str, Any] = json.loads(found[1])
-    return data
-
-
-def top_of(page: str) -> str:
-    """What stands above the first benchmark."""
-    return page[page.index("<main") : page.index('class="block"')]
-
-
-def fill(root: Path, records: list[RunRecord]) -> Store:
-    store = Store(root, "example")
-    for record in records:
-        store.write(record)
-    return store
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -272,66 +235,6 @@ def test_page_can_be_used_by_keyboard() -> None:
     assert page.count('<button type="button">') > page.count('<th scope="rowgroup"') > 0
 
 
-def test_every_number_of_the_headline_is_at_the_top() -> None:
-    page = page_of([make_record(), make_record(method="hand_tuned", feasible=False), make_failure(seed=1)])
-    top = top_of(page)
-    assert "<strong>2 of 3</strong><small>1 failed</small>" in top
-    assert "<strong>1 of 2</strong>" in top
-
-
-def test_the_verdict_on_a_candidate_is_a_headline_number_and_nothing_else_is() -> None:
-    row = {"benchmark": "digits", "preset": "paper", "device": "gap8", "method": "duccio", "budget": "weights 25%"}
-    candidate = row | {"verdict": "undecided", "reduction_percent/weights": 76.04, "reduction_percent/ram": math.nan}
-    candidate |= {"difference": -0.002, "low": -0.012, "high": 0.008, "half_width": 0.01, "pairs": 5}
-    candidate["reduction_percent/latency"] = -3.0
-    exploratory = row | {"benchmark": "words", "verdict": "exploratory, not named beforehand"}
-    nothing = pd.DataFrame({"status": []})
-    found = headline_numbers(report_frame([make_record()]), nothing, pd.DataFrame([candidate, exploratory]))
-    assert found[-2].value == "undecided"
-    assert found[-2].heading == "duccio, weights 25%: digits, paper, gap8"
-    changes, bounds = "weights \u221276.0 %, latency +3.0 %", "bounds -1.20 and +0.80, half-width 1.00"
-    assert found[-2].note == f"{changes}; score -0.20 points, 5 seeds; {bounds}"
-    assert (found[-1].heading, found[-1].value) == ("Headline: words, paper, gap8", "no candidate named")
-
-
-def test_a_candidate_without_a_bound_or_a_run_says_why_on_its_card() -> None:
-    row = {"benchmark": "digits", "preset": "paper", "device": "gap8", "method": "duccio", "budget": "weights 25%"}
-    single = row | {"verdict": "tabled, 1 seed", "difference": 0.01, "pairs": 1, "why": "there is a single seed"}
-    absent = row | {"verdict": "not yet run", "why": "no run of it has finished"}
-    table = pd.DataFrame([single, absent], columns=[*single, "low", "high", "half_width"])
-    found = headline_numbers(report_frame([make_record()]), pd.DataFrame({"status": []}), table)
-    assert found[-2].note == "score +1.00 points, 1 seed; no bound: there is a single seed"
-    assert (found[-1].value, found[-1].note) == ("not yet run", "no run of it has finished")
-
-
-def test_no_note_is_there_twice_however_many_benchmarks_and_tables_there_are() -> None:
-    kinds = [(b, m, s) for b in ("digits", "image_classification") for m in ("duccio", "hand_tuned") for s in range(3)]
-    records = [make_record(benchmark=b, method=m, seed=s, quality_target=0.85) for b, m, s in kinds]
-    page = page_of(records)
-    notes = re.findall(r"<li>(.*?)</li>", page[page.index('id="notes"') : page.index('id="settings"')])
-    assert len(notes) == len(set(notes)) > 20
-    assert sum("Student&#39;s t interval of the mean" in note for note in notes) == 1
-    assert page.count("standard trainings of the reference network (MACs x samples)") == 1
-    df = report_frame(records)
-    groups = collect_notes(df, build_tables(df, Store(Path("none"), "example")), [])
-    assert groups[0].html_id == "notes-all"
-    assert all(page.count(f'id="{group.html_id}"') == 1 for group in groups)
-
-
-def test_a_headline_that_nobody_named_claims_nothing() -> None:
-    records = [make_record(method=m, seed=s) for m in ("duccio", "hand_tuned") for s in range(3)]
-    records = [dataclasses.replace(r, feasible=True, scores={"test": 0.9}) for r in records]
-    page = page_of(records)
-    part = page[page.index('id="notes"') :]
-    assert "the largest reductions are listed, and claim nothing" in part
-    assert "Refuted" not in part
-    assert "5 % over the number of rows compared" in part
-    named = page_of([dataclasses.replace(r, headline={"candidate": "duccio"}) for r in records])
-    part = named[named.index('id="notes"') :]
-    assert "claim nothing" not in part
-    assert "Refuted" in part
-
-
 def test_each_benchmark_has_a_block_of_its_own_rows() -> None:
     records = [make_record(benchmark=b, method=f"of_{b}", seed=s) for b in ("digits", "words") for s in (0, 1)]
     page = page_of(records)
@@ -375,29 +278,6 @@ def test_the_script_is_short() -> None:
     lines = [line for path in TEMPLATES.glob("*.js") for line in path.read_text().splitlines()]
     assert len(lines) <= 600
     assert max(map(len, lines)) <= 140
-
-
-def test_runs_without_a_usable_record_are_listed_with_the_reason(tmp_path: Path) -> None:
-    store = fill(tmp_path, [make_record()])
-    for name in ("missing", "torn"):
-        write_plan(store, name, method=f"method_{name}")
-    (store.run_folder("torn") / "record.json").write_text('{"schema": 1, "id"')
-    page = page_of(store.records(), store)
-    assert "<strong>1 of 3</strong><small>1 missing, 1 unreadable</small>" in page
-    part = page[page.index('id="absent"') : page.index('id="notes"')]
-    assert "digits | method_missing | weights 25% | seed 0" in part
-    assert "torn, or no JSON" in part
-
-
-def test_a_process_at_a_run_without_record_is_seen(tmp_path: Path) -> None:
-    store = fill(tmp_path, [make_record()])
-    write_plan(store, "busy")
-    with claimed(store.run_folder("busy")):
-        assert absent_runs_table(store, {make_record().id})["status"].tolist() == ["running"]
-
-
-def test_an_experiment_that_is_complete_lists_nothing_as_absent(tmp_path: Path) -> None:
-    assert 'id="absent"' not in page_of([make_record()], fill(tmp_path, [make_record()]))
 
 
 def test_rows_stand_in_groups_and_columns_without_any_value_are_left_out() -> None:

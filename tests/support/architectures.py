@@ -64,35 +64,39 @@ class Classifier(nn.Module):
         return self.classify(y.reshape(y.size(0), -1))
 
 
-class MobileNetV3(Classifier):
+Block = tuple[int, int, int, int, int, Callable[[], nn.Module], bool]
+"""The arguments of an `InvertedResidual`."""
+
+
+class InvertedResiduals(Classifier):
+    """A strided convolution to 8 channels, `blocks`, and a pointwise convolution to 32; `act` is of its ends."""
+
+    def __init__(self, act: Callable[[], nn.Module], *blocks: Block) -> None:
+        body = [InvertedResidual(*block) for block in blocks]
+        super().__init__(nn.Sequential(conv(3, 8, stride=2, act=act), *body, conv(blocks[-1][1], 32, 1, act=act)), 32)
+
+
+class MobileNetV3(InvertedResiduals):
     """As MobileNetV3-small: hardswish and squeeze-and-excite (Howard et al., arXiv 1905.02244)."""
 
     def __init__(self) -> None:
         super().__init__(
-            nn.Sequential(
-                conv(3, 8, stride=2, act=nn.Hardswish),
-                InvertedResidual(8, 8, 3, 2, 1, nn.ReLU, True),
-                InvertedResidual(8, 12, 3, 1, 3, nn.ReLU, False),
-                InvertedResidual(12, 12, 5, 1, 3, nn.Hardswish, True),
-                conv(12, 32, 1, act=nn.Hardswish),
-            ),
-            32,
+            nn.Hardswish,
+            (8, 8, 3, 2, 1, nn.ReLU, True),
+            (8, 12, 3, 1, 3, nn.ReLU, False),
+            (12, 12, 5, 1, 3, nn.Hardswish, True),
         )
 
 
-class EfficientNetLite(Classifier):
+class EfficientNetLite(InvertedResiduals):
     """As EfficientNet-Lite0: ReLU6, no squeeze-and-excite."""
 
     def __init__(self) -> None:
         super().__init__(
-            nn.Sequential(
-                conv(3, 8, stride=2, act=nn.ReLU6),
-                InvertedResidual(8, 8, 3, 1, 1, nn.ReLU6, False),
-                InvertedResidual(8, 12, 5, 2, 4, nn.ReLU6, False),
-                InvertedResidual(12, 12, 3, 1, 4, nn.ReLU6, False),
-                conv(12, 32, 1, act=nn.ReLU6),
-            ),
-            32,
+            nn.ReLU6,
+            (8, 8, 3, 1, 1, nn.ReLU6, False),
+            (8, 12, 5, 2, 4, nn.ReLU6, False),
+            (12, 12, 3, 1, 4, nn.ReLU6, False),
         )
 
 
@@ -119,18 +123,15 @@ class BottleneckResNet(Classifier):
         super().__init__(nn.Sequential(conv(3, 8, stride=2), *blocks), 16)
 
 
-class McuNet(Classifier):
+class McuNet(InvertedResiduals):
     """As MCUNet: inverted residuals with kernels of 3, 5 and 7 and different expansions (arXiv 2007.10319)."""
 
     def __init__(self) -> None:
         super().__init__(
-            nn.Sequential(
-                conv(3, 8, stride=2, act=nn.ReLU6),
-                InvertedResidual(8, 8, 7, 2, 3, nn.ReLU6, False),
-                InvertedResidual(8, 12, 5, 1, 5, nn.ReLU6, False),
-                InvertedResidual(12, 12, 3, 1, 4, nn.ReLU6, False),
-            ),
-            12,
+            nn.ReLU6,
+            (8, 8, 7, 2, 3, nn.ReLU6, False),
+            (8, 12, 5, 1, 5, nn.ReLU6, False),
+            (12, 12, 3, 1, 4, nn.ReLU6, False),
         )
 
 

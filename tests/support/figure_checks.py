@@ -1,5 +1,6 @@
 """What tests of figures share: rendering those of a frame, and checks of what is written and shown in one."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -7,15 +8,34 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+from synthetic import METHODS, make_record
 
 from suite.records.store import Store
 from suite.report.figures.catalogue import plan_figures
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.figures.style import StyledFigure, drawing_style
+from suite.report.grouping import report_frame
 
 NOWHERE = Store(Path("nowhere"), "nothing")
 """A store without a file: no published numbers, no histories."""
+
+MANY = (
+    "nsga2",
+    "tpe",
+    "objective",
+    "someone_elses_method_with_a_name_of_more_than_fifty_letters",
+)
+
+FOUR_LIMITS = {"weights": "25%", "latency": "50%", "ram": "50%", "macs": "1.5M"}
+HARD_BUDGETS: Sequence[dict[str, str]] = ({"weights": "5%"}, FOUR_LIMITS, {}, {"weights": "20kB", "latency": "5ms"})
+
+
+def hard_case(budgets: Sequence[dict[str, str]] = HARD_BUDGETS) -> pd.DataFrame:
+    """Many methods with long names; budgets with no, one and four constraints, and far misses."""
+    return report_frame(
+        [make_record(method=m, budget=b, seed=s) for m in (*METHODS, *MANY) for b in budgets for s in (0, 1)]
+    )
 
 
 def render_figures(
