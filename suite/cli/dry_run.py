@@ -111,7 +111,8 @@ def _print_groups(console: Console, jobs: _Jobs) -> None:
     for key, group in jobs.groups.items():
         table.add_row(*map(Text, (*key, group.limits, _seeds(group.seeds), str(group.left))))
     console.print(table)
-    left = f"; {jobs.estimate}" if jobs.estimate.core_seconds else ""
+    trainings = counted(round(jobs.estimate.trainings), "standard training")
+    left = f"; {jobs.estimate}, {trainings}" if jobs.estimate.core_seconds else ""
     console.print(Text(f"{counted(jobs.runs, 'run')} planned, {jobs.left} left to do{left}"))
     for benchmark, note in jobs.notes.items():
         console.print(Text(f"{benchmark}: {note}; its time is unknown until then"))

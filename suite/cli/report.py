@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich.text import Text
+
 from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
 
 
@@ -45,7 +47,9 @@ def main(arguments: Sequence[str]) -> int:
     result = Report.load(existing_store(options.experiment))
     written = result.write(request)
     if "tables" in request.kinds:
-        output_console().print(console_table(result.df, result.tables["main"].raw))
-        print(*find(result.df), sep="\n")
+        console = output_console()
+        console.print(console_table(result.df, result.tables["main"].raw))
+        for sentence in find(result.df):  # in lines of whole words on a terminal, in one elsewhere
+            console.print(Text(sentence), soft_wrap=not console.is_terminal)
     print(f"{'page' if written.is_file() else 'written to'}: {written}")
     return 0

@@ -26,7 +26,7 @@ _BATCHES = 8
 
 
 class Estimate:
-    """Core seconds of the runs of a sweep, by benchmark: trainings of the reference network at this machine's pace.
+    """Core seconds of the runs of a sweep, by benchmark, and standard trainings, at this machine's pace.
 
     A run counts its cost limit or, without one, its epochs, those of a warm-up that it shares with earlier runs apart.
     What a search takes beyond a training as long, and what it saves where its network gets smaller, is left out.
@@ -34,6 +34,7 @@ class Estimate:
 
     def __init__(self) -> None:
         self.core_seconds: defaultdict[str, float] = defaultdict(float)
+        self.trainings = 0.0
         self._pace: dict[str, float] = {}
         self._warmups: set[str] = set()
 
@@ -52,6 +53,7 @@ class Estimate:
     def add(self, plan: Plan, task: Task) -> None:
         """Count a run whose pace was measured."""
         epochs = self._epochs(plan, task)
+        self.trainings += epochs / task.recipe.epochs
         self.core_seconds[plan.benchmark.name] += epochs * self._pace[_pace_key(plan)]
 
     def _epochs(self, plan: Plan, task: Task) -> float:

@@ -1,5 +1,6 @@
 """`suite run --dry-run`: the runs, their limits, what is missing, the time; nothing is left behind."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def test_the_runs_are_listed_with_limits_seeds_and_hours(tmp_path: Path, capsys:
         "3",
     ]
     assert rows[1][-9:] == ["20", "kB", "+", "5", "ms", "0", "to", "2", "3"][-9:]
-    assert lines[-1].startswith("12 runs planned, 12 left to do; about ")
+    # Two epochs in each of three phases of twelve runs; a standard training has two.
+    assert re.fullmatch(r"12 runs planned, 12 left to do; about .*, 36 standard trainings", lines[-1])
     assert not (tmp_path / "default").exists()
 
 
