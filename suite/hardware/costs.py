@@ -8,13 +8,13 @@ Example: `HardwareModel(device).measure(ResNet8(), (3, 32, 32))["macs"]` is 1250
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from suite.hardware.flash import flash_bytes
 from suite.hardware.latency import Device
-from suite.hardware.layers import KINDS, LayerTable, Network
+from suite.hardware.layers import LayerTable, Network
 from suite.hardware.macs import macs
 from suite.hardware.ram import activation_buffers, peak_bytes
 from suite.hardware.trace import trace
@@ -79,18 +79,8 @@ class HardwareModel:
         return [(metric, self.per_layer(metric, table, cin, cout).sum()) for metric in metrics]
 
     def per_layer(self, metric: str, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
-        """One metric of each layer, shape (L,), in the unit of `units`.
-
-        A depthwise convolution of one channel is priced as a standard one: in the exported network it is one.
-        """
-        single = table.depthwise & (cout <= 1)
-        if single.any():  # else the same table, for which devices have cached what its geometry implies
-            table = replace(table, kind=table.kind.where(~single, KINDS.index("conv")))
-        if (grouped := table.groups > 1).any():  # an output reads the inputs of its group alone
-            alone = grouped & (cin == table.groups) & (cout == table.groups)  # thinned to a depthwise one
-            table = replace(table, kind=table.kind.where(~alone, KINDS.index("depthwise")))
-            groups = table.groups.where(~alone, 1)
-            cin = cin / groups if cin.is_floating_point() else cin // groups
+        """One metric of each layer, shape (L,), in the unit of `units`."""
+        table, cin = table.exported(cin, cout)
         if metric in _PER_LAYER:
             return _PER_LAYER[metric](table, cin, cout)
         cycles = self.device.layer_cycles(table, cin, cout)

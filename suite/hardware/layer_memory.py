@@ -43,7 +43,8 @@ class LayerMemory:
         The input has its true size. (hardware_model.py takes output size x stride, which is more where the stride does
         not divide the size.) Weights are those of the metric `weights`.
         """
-        return self.input_area * cin + self.table.area * cout + weight_bytes(self.table, cin, cout)
+        weights = weight_bytes(*self.table.exported(cin, cout), cout)
+        return self.input_area * cin + self.table.area * cout + weights
 
 
 def choose_memory_level(size: float, levels: Sequence[float], tolerance: float) -> float | None:

@@ -1,7 +1,7 @@
 """A network as the cost models see it: a list of layers with shapes, producers and consumers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -141,6 +141,22 @@ class LayerTable:
     def take(self, rows: Tensor) -> "LayerTable":
         """The layers with the indices `rows`, shape (R,), in this order; an index may occur more than once."""
         return LayerTable(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
+
+    def exported(self, cin: Tensor, cout: Tensor) -> "tuple[LayerTable, Tensor]":
+        """What the layers are in the exported network at these channel counts (L,), and the inputs an output reads.
+
+        A depthwise convolution of one channel is a standard one there, and a grouped one with a channel a group
+        depthwise. An output of a grouped convolution reads the inputs of its group alone.
+        """
+        kind, groups = self.kind, self.groups
+        if (single := self.depthwise & (cout <= 1)).any():
+            kind = kind.where(~single, KINDS.index("conv"))
+        if (groups > 1).any():
+            alone = (groups > 1) & (cin == groups) & (cout == groups)
+            kind, groups = kind.where(~alone, KINDS.index("depthwise")), groups.where(~alone, 1)
+            cin = cin / groups if cin.is_floating_point() else cin // groups
+        # the same table where it is, for which devices have cached what its geometry implies
+        return (self if kind is self.kind else replace(self, kind=kind)), cin
 
     def is_kind(self, *kinds: Kind) -> Tensor:
         """Which rows are of these kinds, bool (L,)."""

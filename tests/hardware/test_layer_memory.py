@@ -65,6 +65,11 @@ def test_four_layers_of_mobilenet_exceed_gap8s_l1() -> None:
     assert max(sizes.values()) < 400_000
 
 
+def test_an_output_of_a_grouped_convolution_has_weights_for_its_group_alone() -> None:
+    network = nn.Sequential(nn.Conv2d(8, 6, 3, padding=1, groups=2), nn.Flatten(), nn.Linear(96, 2))
+    assert _sizes(network, (8, 4, 4))["0"] == 8 * 16 + 6 * 16 + 6 * 4 * 9
+
+
 @settings(max_examples=60)
 @given(example=shaped_networks(), seed=st.integers(0, 9999))
 def test_relaxed_memory_at_binary_masks_equals_that_of_the_exported_network(

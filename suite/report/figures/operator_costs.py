@@ -107,6 +107,6 @@ def _draw_reference(ax: Axes, values: Sequence[float]) -> None:
 
 
 def _total(shown: ShownNetwork, metric: str, unit: str) -> str:
-    """The cost of the network beside the reference network's: "60.2 kB of 94.3 kB"."""
+    """The cost of the network and below it the reference network's, so that both fit above half a column."""
     cost, reference = shown.run[f"cost/{metric}"], shown.run[f"reference/{metric}"]
-    return f"{format_quantity(cost, unit)}; reference {format_quantity(reference, unit)}"
+    return f"{format_quantity(cost, unit)}\nreference {format_quantity(reference, unit)}"
