@@ -1,17 +1,18 @@
 """From configuration nodes to objects: the class that `_target_` names, with types and ranges checked."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 import suite.config.laws  # noqa: F401  (what a configuration may refer to)
-from suite import SuiteError
+from suite import SuiteError, did_you_mean
 
 
 def plain(node: Any) -> Any:
@@ -49,11 +50,18 @@ def build(node: Any, key: str) -> Any:
     target = values.pop("_target_", None)
     if not isinstance(target, str):
         raise SuiteError(f"{key}._target_ is missing: name the class, as package.module.Class")
+    return construct(_import(target, key), values, key)
+
+
+def _import(target: str, key: str) -> Any:
     try:
-        factory = get_object(target)
-    except Exception as error:
-        raise SuiteError(f"{key}._target_={target}: cannot be imported ({error})") from error
-    return construct(factory, values, key)
+        return resolve_name(target)
+    except Exception as error:  # the module's own code may raise anything
+        setting = key if key == "network" else f"{key}._target_"
+        module, _, name = target.rpartition(".")
+        hint = did_you_mean(name, [x for x in dir(sys.modules.get(module)) if not x.startswith("_")])
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise SuiteError(f"{setting}={target}: cannot be imported ({reason}). {hint}".strip()) from error
 
 
 def build_network(node: Any, key: str, *, trusted: bool = True) -> nn.Module:

@@ -9,14 +9,15 @@ import hashlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from suite.config import CONF
 from suite.config.build import build, plain
 from suite.hardware.layers import Layer
+from suite.records.recipes import digest
 
 OWN_PACKAGES = ("suite.", "baselines.")
 """Where the classes of the suite itself are."""
@@ -89,12 +90,17 @@ def network_identity(node: Mapping[str, Any], layers: Sequence[Layer]) -> dict[s
         return dict(_plain_value(node))
     code = {"layers": hashlib.sha256(repr(tuple(layers)).encode()).hexdigest()}
     try:
-        source = inspect.getsourcefile(get_object(str(node["_target_"])))
+        source = inspect.getsourcefile(resolve_name(str(node["_target_"])))
     except TypeError:  # of a class that was made in an interactive session
         source = None
     if source and Path(source).is_file():
         code["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return {**_plain_value(node), CODE_KEY: code}
+
+
+def network_label(identity: Mapping[str, Any]) -> str:
+    """A network of one's own for people: its class, and the start of the frame's `network`, as in "Tiny 3f9c2a"."""
+    return f"{str(identity['_target_']).rpartition('.')[2]} {digest(identity)[:6]}"
 
 
 def _options(instance: Any, node: Mapping[str, Any]) -> dict[str, Any]:

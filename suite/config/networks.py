@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from suite import SuiteError
-from suite.config.build import build_network
+from suite.config.build import build_network, plain, require_mapping
 from suite.config.identity import network_identity
 from suite.hardware.layers import Network
 from suite.hardware.supernet_graph import SupernetGraph, trace_supernet
@@ -35,31 +35,29 @@ class PlannedSupernet:
     graph: SupernetGraph
 
 
-def plan_reference_network(
-    own_class: str | None, benchmark_node: Mapping[str, Any], input_shape: Sequence[int]
-) -> PlannedNetwork:
-    """The benchmark's network, or the user's own of `network=package.module.Class`.
+def plan_reference_network(own: Any, benchmark_node: Mapping[str, Any], input_shape: Sequence[int]) -> PlannedNetwork:
+    """The benchmark's network, or the user's `own`: of `network=package.module.Class`, or a node with arguments.
 
     Raises:
         SuiteError: it cannot be built or traced, does not take the benchmark's input, or gives outputs of another shape
             than the benchmark's own network.
     """
-    shape, key = tuple(input_shape), "network" if own_class else "benchmark.network"
+    shape, key = tuple(input_shape), "network" if own else "benchmark.network"
     benchmark_network = network_node(benchmark_node, shape)
-    if not (own_class or benchmark_network):
+    if not (own or benchmark_network):
         raise SuiteError(f"benchmark {benchmark_node['name']} has no network: give network=MODULE.CLASS, one of yours")
-    node = {"_target_": own_class} if own_class else benchmark_network
+    node = {"_target_": own} if isinstance(own, str) else require_mapping(plain(own), key) if own else benchmark_network
     network = build_network(node, key)
     try:
         layers = trace(network, shape)
     except SuiteError as error:
         raise SuiteError(f"{key}={node['_target_']}: {error}") from error
-    if own_class and "_target_" in benchmark_network:
+    if own and "_target_" in benchmark_network:
         given = _output_shape(network, shape)
         needed = _output_shape(build_network(benchmark_network, "benchmark.network"), shape)
         if given != needed:
             raise SuiteError(
-                f"network={own_class}: gives outputs of shape {given}, "
+                f"network={node['_target_']}: gives outputs of shape {given}, "
                 f"benchmark {benchmark_node['name']} needs {needed}"
             )
     return PlannedNetwork(lambda: build_network(node, key), network_identity(node, layers.layers), layers)
@@ -75,7 +73,9 @@ def plan_supernet(
             another number of outputs than the reference network, `outputs`.
     """
     if config.network:
-        raise SuiteError(f"network={config.network}, space={config.space}: only the benchmark's own has a supernet")
+        raise SuiteError(
+            f"network={plain(config.network)}, space={config.space}: only the benchmark's own has a supernet"
+        )
     if "supernet" not in benchmark_node:
         raise SuiteError(f"space={config.space}: {benchmark_node['name']} has no supernet. Choices: masks")
     shape, key = tuple(input_shape), "benchmark.supernet"

@@ -16,7 +16,7 @@ from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
 from suite.config import schema as _schema  # noqa: F401 - known to Hydra once imported
 from suite.config.build import build, plain
-from suite.config.identity import method_options, method_variant, settings_of, typed_settings
+from suite.config.identity import method_options, method_variant, network_label, settings_of, typed_settings
 from suite.config.networks import PlannedNetwork, PlannedSupernet, plan_reference_network, plan_supernet
 from suite.config.numerics import resolve_compute, resolve_dtype
 from suite.config.presets import apply_preset
@@ -43,7 +43,8 @@ class Plan:
 
     id: the hash of `identity`, which holds everything that can change the result.
     task: all that a method will see but the data.
-    variant: the options of the method that differ from its default; `options` are all of them.
+    variant: the options of the method that differ from its default, and a network of one's own; `options` are all
+        options of the method.
     space_name: masks, choices or both.
     headline: the experiment's claim, see `RunRecord`; it changes no result, so that it is not in the id.
     preset: the preset's name, with "(changed)" where the recipe was changed.
@@ -111,6 +112,7 @@ def make_plan(config: DictConfig) -> Plan:
         **({} if choices is None else {"space": space_name}),
     }
     identity = json.loads(json.dumps(identity))  # as the record will hold it: lists for tuples
+    own_network = {"network": network_label(network.identity)} if config.network else {}
     task = TaskSpec(
         name=benchmark.name,
         seed=config.seed,
@@ -131,7 +133,7 @@ def make_plan(config: DictConfig) -> Plan:
         benchmark=benchmark,
         task=task,
         method=method,
-        variant=method_variant(method, method_node, space_name),
+        variant=method_variant(method, method_node, space_name) | own_network,
         options=method_options(method, method_node),
         budget=budget,
         preset=f"{config.preset.name} (changed)" if changed else config.preset.name,

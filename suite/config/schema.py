@@ -107,7 +107,8 @@ class Config:
 
     name: the experiment; records go to results_dir/name.
     compute: cpu, cuda or auto; threads: CPU threads, where null OMP_NUM_THREADS or all cores.
-    network: a reference network of one's own, package.module.Class, called without arguments; null: the benchmark's.
+    network: a reference network of one's own, package.module.Class or, with arguments, {_target_: package.module.Class,
+        width: 16}; null: the benchmark's.
     space: what is searched: masks (widths of the reference network), choices (branches of its supernet), both.
     deploy: convert each network to int8 when its run ends, and run it in an interpreter (`suite deploy`).
     clean_tree: refuse to run while the suite's code differs from its git commit, as recorded experiments do.
@@ -119,7 +120,7 @@ class Config:
     seed: int = 0
     compute: str = "auto"
     threads: int | None = None
-    network: str | None = None
+    network: Any = None
     space: str = "masks"
     checkpoint_seconds: float = 10.0
     retry_failed: bool = False

@@ -1,7 +1,7 @@
 """A torch network as an int8 .tflite file: static quantisation, weights by channel, calibrated on given examples.
 
 Uses litert-torch and ai-edge-quantizer, the extra `deploy`. Maps are channels-last in the file, as cameras and kernels
-have them: inputs (N, C, H, W) become (N, H, W, C).
+have them: inputs (N, C, H, W) become (N, H, W, C), and sequences (N, C, L) images (N, 1, L, C).
 """
 
 import copy
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from suite import SuiteError
+from suite.deploy.as_images import as_image_network
 
 CALIBRATION_EXAMPLES = 200
 
@@ -27,24 +28,24 @@ _NARROW = 1e-6
 
 
 class ChannelsLast(nn.Module):
-    """The network with maps and sequences as (N, positions..., C), at its input and its output."""
+    """The network with maps as (N, H, W, C), at its input and its output."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, positions..., C) -> the network's output, channels last as well where it has positions."""
+        """(N, H, W, C) -> the network's output, channels last as well where it has positions."""
         return channels_last(self.network(channels_first(x)))
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """(N, C, positions...) -> (N, positions..., C)."""
-    return x if x.dim() < 3 else x.movedim(1, -1)
+    """(N, C, H, W) -> (N, H, W, C), and a sequence (N, C, L) -> (N, 1, L, C)."""
+    return x if x.dim() < 3 else (x.unsqueeze(2) if x.dim() == 3 else x).movedim(1, -1)
 
 
 def channels_first(x: Tensor) -> Tensor:
-    """(N, positions..., C) -> (N, C, positions...)."""
+    """(N, H, W, C) -> (N, C, H, W)."""
     return x if x.dim() < 3 else x.movedim(-1, 1)
 
 
@@ -60,7 +61,8 @@ def convert(network: nn.Module, examples: Tensor) -> bytes:
     """
     from suite.deploy.flatbuffer import compact, float_operators, operator_names
 
-    wrapped = ChannelsLast(copy.deepcopy(network).cpu().float()).eval()
+    images = as_image_network(copy.deepcopy(network).cpu().float().eval(), tuple(examples.shape[1:]))
+    wrapped = ChannelsLast(images).eval()
     inputs = channels_last(examples.float()).contiguous()
     with tempfile.TemporaryDirectory() as folder, _quiet() as output:
         path = Path(folder) / "float.tflite"

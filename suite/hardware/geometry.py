@@ -66,9 +66,18 @@ def check_nearest(node: fx.Node, module: nn.Module | None, in_size: Size, out_si
 
 
 def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_size: Size) -> Geometry:
-    """Of a pool; one that adapts to its output, or takes a mean, has as large a window as it needs."""
+    """Of a pool; one that adapts to its output, or takes a mean, has as large a window as it needs.
+
+    Raises:
+        SuiteError: its windows would differ in size.
+    """
     if is_adaptive(node, module) or node.target == "mean" or getattr(node.target, "__name__", "") == "mean":
         kernel = (in_size[0] // out_size[0], in_size[1] // out_size[1])
+        if any(given % wanted for given, wanted in zip(in_size, out_size, strict=True)):
+            raise SuiteError(
+                f"operation {node.name} (adaptive pool, {in_size} to {out_size}): only sizes that divide the input's "
+                "have a cost model"
+            )
         return Geometry(kernel, kernel)
 
     def value(name: str, position: int, default: Any) -> Any:

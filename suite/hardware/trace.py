@@ -52,15 +52,23 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
 
 def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer, ...]:
     """All layers of `module`, nothing fused yet; a layer choice contributes the layers of all its branches."""
+    return _Reader(dict(module.named_modules()), shaped_graph(module, input_shape).graph).read()
+
+
+def shaped_graph(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
+    """The network as torch.fx sees it, with the shape of each tensor; the suite's own layers are one operation each.
+
+    Raises:
+        SuiteError: the module cannot be traced.
+    """
     was_training = module.training
     module.eval()
     try:
-        graph = _Tracer().trace(module)
+        network = fx.GraphModule(module, _Tracer().trace(module))
         parameter = next(module.parameters(), None)
         device = parameter.device if parameter is not None else torch.device("cpu")
-        interpreter = ShapeProp(fx.GraphModule(module, graph))
         with torch.no_grad(), redirect_stderr(io.StringIO()):  # where torch prints a traceback of its own
-            interpreter.propagate(torch.zeros(_BATCH, *input_shape, device=device))
+            ShapeProp(network).propagate(torch.zeros(_BATCH, *input_shape, device=device))
     except Exception as error:
         reason = str(error.__cause__ or error).splitlines()[0]  # the layer's own words, not those of torch.fx
         raise SuiteError(
@@ -68,7 +76,7 @@ def read_layers(module: nn.Module, input_shape: tuple[int, ...]) -> tuple[Layer,
         ) from error
     finally:
         module.train(was_training)
-    return _Reader(dict(module.named_modules()), graph).read()
+    return network
 
 
 class _Tracer(fx.Tracer):

@@ -30,8 +30,8 @@ def recipe_columns(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "recipe": _describe(recipe),
         "recipe_epochs": float(recipe.get("epochs", math.nan)),
-        "network": _digest(config.get("benchmark", {}).get("network")),
-        "series": _digest(series),
+        "network": digest(config.get("benchmark", {}).get("network")),
+        "series": digest(series),
     }
 
 
@@ -41,5 +41,6 @@ def _describe(recipe: Mapping[str, Any]) -> str:
     return ", ".join([*words, *([f"batch {recipe['batch']}"] if "batch" in recipe else [])])
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """12 hex digits of what JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:_DIGITS]

@@ -28,7 +28,7 @@ class RunRecord:
     """One method at one budget with one random seed. `record.json` is exactly these fields.
 
     `method` is the method's name, `options` are all its options, and `variant` those of them (dotted key -> value) that
-    differ from its default; `space` is among them where it is not `masks`.
+    differ from its default; `space` is among them where it is not `masks`, and a `network` of one's own.
     `status` is "done" or "failed"; a run that was killed has no record, its checkpoints wait for the next call.
     Costs, targets and violations are keyed by metric; units are those of `units`. A violation is
     max(0, cost/target - 1). `board` says what the network needs of the device's board and whether it fits

@@ -56,6 +56,24 @@ class TestNetworksThatDoNotFit:
             plan("network=own_net.Net")
         assert len(str(refused.value).splitlines()) == 1
 
+    @pytest.mark.parametrize(
+        ("network", "named"),
+        [
+            ("own_net.Nat", r"network=own_net\.Nat: cannot be imported.*Did you mean Net\?"),
+            ("no_module.Net", r"network=no_module\.Net: cannot be imported \(ModuleNotFoundError"),
+            ("{_target_:own_net.Net,wide:3}", r"network: .*unexpected keyword argument 'wide'"),
+            ("{width:3}", r"network\._target_ is missing"),
+            ("[own_net.Net]", r"network=\['own_net\.Net'\]: expected a mapping"),
+            ("own_net.nn", "network: .*not callable|network: own_net.nn is not an nn.Module"),
+            ("os.getcwd", "network: os.getcwd is not an nn.Module"),
+        ],
+    )
+    def test_what_makes_no_network(self, network: str, named: str, own_code: OwnCode) -> None:
+        own_code.write("own_net", NETWORK)
+        with pytest.raises(SuiteError, match=named) as refused:
+            plan(f"network={network}")
+        assert len(str(refused.value).splitlines()) == 1
+
     def test_a_map_of_the_right_number_of_channels_is_no_vector_of_classes(self, own_code: OwnCode) -> None:
         source = NETWORK.replace("width=8", "width=10")
         own_code.write("own_net", source.replace("self.fc(self.act(self.conv(x)).flatten(1))", "self.conv(x)"))

@@ -1,12 +1,15 @@
 """A run's variant: exactly the options that differ from its method's default."""
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pytest
+from own_code import NETWORK, OwnCode
 from tasks import plan
 
 from suite.config.identity import method_variant, typed_settings
+from suite.records.recipes import recipe_columns
 
 
 @pytest.mark.parametrize("method", ["duccio", "hand_tuned", "nsga2", "taper", "unconstrained_dnas", "random_search"])
@@ -31,6 +34,18 @@ def test_what_differs_is_the_variant(overrides: list[str], variant: dict[str, ob
 def test_the_searched_space_is_part_of_the_variant() -> None:
     choices = plan("benchmark=keyword_spotting", "space=choices", "budget.weights=75%")
     assert choices.variant == {"space": "choices"}
+
+
+def test_networks_of_ones_own_are_told_apart_by_class_arguments_and_code(own_code: OwnCode) -> None:
+    own_code.write("own_net", NETWORK)
+    plans = [plan("network=own_net.Net"), plan("network={_target_:own_net.Net,width:4}")]
+    own_code.write("own_net", NETWORK.replace("width=8", "width=12"))
+    plans.append(plan("network=own_net.Net"))
+    names = [str(p.variant["network"]) for p in plans]
+    assert all(re.fullmatch(r"Net [0-9a-f]{6}", name) for name in names)
+    assert len({p.id for p in plans}) == len(set(names)) == 3
+    assert f"(network={names[0]})" in plans[0].label
+    assert recipe_columns(plans[0].identity)["network"].startswith(names[0][-6:]), "as the frame calls it"
 
 
 def test_numbers_written_differently_are_no_variant() -> None:

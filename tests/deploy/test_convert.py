@@ -20,10 +20,11 @@ def _network() -> nn.Module:
 
 
 def test_layouts_are_each_others_inverse() -> None:
-    for shape in ((2, 3, 4, 5), (2, 3, 4), (2, 3)):
+    for shape in ((2, 3, 4, 5), (2, 3)):
         x = torch.randn(shape)
         assert torch.equal(channels_first(channels_last(x)), x)
     assert channels_last(torch.zeros(2, 3, 4, 5)).shape == (2, 4, 5, 3)
+    assert channels_last(torch.zeros(2, 3, 4)).shape == (2, 1, 4, 3), "a sequence is an image of height 1"
 
 
 def test_values_are_rounded_and_clipped() -> None:

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.deploy
 class _Gate(nn.Module):
     """A map times a gate that reads its means."""
 
-    def __init__(self, gate: nn.Module) -> None:
+    def __init__(self, gate: nn.Module, pool: nn.Module | None = None) -> None:
         super().__init__()
-        self.pool, self.gate = nn.AdaptiveAvgPool2d(1), gate
+        self.pool, self.gate = pool or nn.AdaptiveAvgPool2d(1), gate
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.gate(self.pool(x))
@@ -56,3 +56,39 @@ def test_ram_with_the_operation_is_the_interpreters(name: str) -> None:
     run = run_micro(convert(network, torch.randn(32, 3, 16, 16)), np.zeros((1, 16, 16, 3), np.int8))
     assert device("nucleo_l4r5zi").measure(network, (3, 16, 16))["ram"] == run.head
     assert max(run.differences) <= 1
+
+
+class _View(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(x.size(0), -1)
+
+
+SEQUENCES: dict[str, Callable[[], nn.Module]] = {
+    "dilated": lambda: nn.Conv1d(8, 8, 3, padding=2, dilation=2),
+    "strided, more zeros than TensorFlow's": lambda: nn.Conv1d(8, 8, 3, stride=2, padding=1),
+    "depthwise": lambda: nn.Conv1d(8, 8, 5, padding=2, groups=8),
+    "max pool": lambda: nn.MaxPool1d(2),
+    "average pool": lambda: nn.AvgPool1d(2),
+    "upsampling": lambda: nn.Upsample(scale_factor=2),
+    "padding": lambda: nn.ZeroPad1d((2, 2)),
+    "gate": lambda: _Gate(nn.Sequential(nn.Conv1d(8, 8, 1), nn.Sigmoid()), nn.AdaptiveAvgPool1d(1)),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_ram_of_sequences_is_the_interpreters(name: str) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv1d(3, 8, 5, padding=2), nn.BatchNorm1d(8), nn.ReLU(), SEQUENCES[name](),
+        nn.Conv1d(8, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool1d(4), _View(), nn.Linear(16, 2),
+    ).eval()  # fmt: skip
+    run = run_micro(convert(network, torch.randn(32, 3, 32)), np.zeros((1, 1, 32, 3), np.int8))
+    assert device("nucleo_l4r5zi").measure(network, (3, 32))["ram"] == run.head
+    assert max(run.differences) <= 1
+
+
+def test_a_view_of_a_map_is_the_interpreters_too() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AvgPool2d(2), _View(), nn.Linear(8 * 49, 2)).eval()
+    run = run_micro(convert(network, torch.randn(32, 3, 16, 16)), np.zeros((1, 16, 16, 3), np.int8))
+    assert device("nucleo_l4r5zi").measure(network, (3, 16, 16))["ram"] == run.head

@@ -155,6 +155,7 @@ class _Spatial(nn.Module):
         (_Spatial(lambda x: x * x), (2, 8, 8), "mul .*two tensors"),
         (_Spatial(lambda x: x * x.mean([2, 3])[:, :, None, None]), (2, 8, 8), "getitem"),
         (nn.Sequential(nn.Conv1d(2, 4, 3, padding=1, padding_mode="circular")), (2, 8), "circular"),
+        (nn.Sequential(nn.Conv2d(2, 4, 3), nn.AdaptiveAvgPool2d(4)), (2, 8, 8), r"\(6, 6\) to \(4, 4\).*divide"),
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Linear(6, 2)), (2, 8), "more than one axis"),
         (nn.Sequential(nn.Conv1d(2, 2, 3), nn.MaxPool2d(2)), (2, 8), "MaxPool2d.* 3 axes"),
         (nn.Sequential(nn.Flatten(), nn.AvgPool1d(2)), (2, 8), "AvgPool1d.* 2 axes"),

@@ -142,7 +142,7 @@ class SequenceNet(Classifier):
         super().__init__(
             nn.Sequential(
                 nn.Conv1d(3, 12, 5, padding=2, bias=False), nn.BatchNorm1d(12), nn.ReLU(), nn.MaxPool1d(2),
-                nn.Conv1d(12, 16, 3, padding=2, dilation=2), nn.GELU(),
+                nn.Conv1d(12, 16, 3, padding=2, dilation=2), nn.Hardswish(),
                 nn.Conv1d(16, 16, 3, padding=1, groups=16), nn.ReLU(),
             ),
             16,
