@@ -165,28 +165,6 @@ class TestRecipes:
         assert (masked.head(3) == 0).all()
 
 
-class TestCampaign:
-    """What results/README.md says of the campaign's first two runs."""
-
-    RUNS = pd.read_csv(RESULTS / "campaign" / "report" / "tables" / "runs.csv").sort_values("seed")
-    TEXT = " ".join((RESULTS / "README.md").read_text().split())
-
-    def test_neither_run_fits(self) -> None:
-        assert self.RUNS["seed"].tolist() == [0, 1]
-        assert not self.RUNS["feasible"].any()
-        assert (self.RUNS[["violation/macs", "search_violation/macs"]] == 0).all(axis=None)
-        last, returned = (
-            " and ".join(f"{100 * value:.1f} %" for value in self.RUNS[f"{kind}/weights"])
-            for kind in ("search_violation", "violation")
-        )
-        assert f"exceeds the limit of weights by {last}, the returned networks by {returned}" in self.TEXT
-
-    def test_its_scores_and_costs(self) -> None:
-        scores = " and ".join(f"{value:.3f}" for value in self.RUNS["score"])
-        costs = " and ".join(f"{value:.2f}" for value in self.RUNS["trainings"])
-        assert f"Test accuracy is {scores} at {costs} standard trainings" in self.TEXT
-
-
 class TestReadme:
     TEXT = (ROOT / "README.md").read_text()
 
