@@ -29,7 +29,12 @@ data: {{pack: {pack}, folder: null, download: true}}
 network: {network}
 recipe: {{epochs: 20, batch: 32, mask_lr: 6e-3}}
 """
-_RESNET = "{{_target_: suite.models.resnet8.ResNet8, in_channels: {channels}, classes: {classes}}}"
+_NETWORKS = {
+    3: ("resnet8.ResNet8", "in_channels"),
+    2: ("starters.SequenceNet", "in_channels"),
+    1: ("starters.TableNet", "inputs"),
+}
+"""Axes of an example -> a network to start from, and what it calls the length of the first axis."""
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -78,7 +83,7 @@ def main(options: argparse.Namespace) -> int:
         raise SuiteError(f"--out={out}: cannot be written ({error.strerror})") from error
     print("\n".join(_summary(out, examples, split)))
     yaml = _benchmark_yaml(options.name, title, out, examples, split)
-    print("\n".join(_next_steps(options, yaml, is_image=examples.x.ndim == 4)))
+    print("\n".join(_next_steps(options, yaml)))
     return 0
 
 
@@ -107,14 +112,14 @@ def _summary(out: Path, examples: Examples, split: NDArray[np.int64]) -> Iterato
 def _benchmark_yaml(name: str, title: str, pack: Path, examples: Examples, split: NDArray[np.int64]) -> str:
     shape = list(examples.x.shape[1:])
     counts = np.bincount(examples.y[split == 2])
-    network = _RESNET.format(channels=shape[0], classes=len(examples.classes)) if len(shape) == 3 else "null"
+    class_path, first = _NETWORKS[len(shape)]
+    network = f"{{_target_: suite.models.{class_path}, {first}: {shape[0]}, classes: {len(examples.classes)}}}"
     chance = round(float(counts.max() / counts.sum()), 3)
     quoted = {"title": json.dumps(title, ensure_ascii=False), "pack": json.dumps(str(pack), ensure_ascii=False)}
     return _YAML.format(name=name, shape=shape, chance=chance, network=network, **quoted)
 
 
-def _next_steps(options: argparse.Namespace, yaml: str, *, is_image: bool) -> Iterator[str]:
-    network = "" if is_image else " network=my_networks.Mine"
+def _next_steps(options: argparse.Namespace, yaml: str) -> Iterator[str]:
     if options.config_dir is None:
         yield f"add --config-dir=DIR to get DIR/benchmark/{options.name}.yaml:\n\n{yaml}"
         return
@@ -125,7 +130,7 @@ def _next_steps(options: argparse.Namespace, yaml: str, *, is_image: bool) -> It
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml)
         yield f"{path}: written; its network and recipe are a start"
-    run = f"suite run --config-dir {options.config_dir} benchmark={options.name}{network}"
+    run = f"suite run --config-dir {options.config_dir} benchmark={options.name}"
     yield f"next: {run} preset=smoke budget.weights=50%"
 
 

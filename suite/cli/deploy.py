@@ -16,6 +16,7 @@ from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun, find_run
 from suite.records.deployment import Deployed
+from suite.records.labels import run_label
 
 log = logging.getLogger("suite")
 
@@ -55,9 +56,8 @@ def show_progress(batches: Sequence[Tensor], description: str) -> Iterable[Tenso
 def deployment_table(run: FoundRun, deployed: Deployed) -> Table:
     """Target, prediction and what came out."""
     record = run.record
-    table = Table(
-        title=f"{record.benchmark}, {record.method}, {record.budget}, seed {record.seed}", title_justify="left"
-    )
+    title = run_label(record.benchmark, record.method, record.variant, record.budget, record.seed)
+    table = Table(title=title, title_justify="left")
     for column in ("", "limit", "predicted", "measured", "verdict"):
         table.add_column(column, justify="right" if column else "left")
     for name, part in (("ram", deployed.ram), ("flash", deployed.flash)):

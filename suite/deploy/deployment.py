@@ -30,6 +30,7 @@ from suite.hardware.flash import flash_bytes
 from suite.hardware.layers import LayerTable, Network
 from suite.hardware.trace import trace
 from suite.records.deployment import DEPLOYMENT, Compared, Deployed, MicroCheck
+from suite.records.labels import run_label
 from suite.records.record import RunRecord
 from suite.task.splits import load_data, subset
 
@@ -148,4 +149,4 @@ def _lowest(*limits: float | None) -> float | None:
 
 def _title(run: FoundRun) -> str:
     record = run.record
-    return f"{record.benchmark}, {record.method}, {record.budget}, seed {record.seed}: run {record.id}"
+    return f"{run_label(record.benchmark, record.method, record.variant, record.budget, record.seed)}: run {record.id}"

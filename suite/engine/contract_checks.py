@@ -182,6 +182,8 @@ def _benchmark_loads(entry: Entry) -> None:
 def _reference_network_is_traced(entry: Entry) -> None:
     node = plain(entry.node)
     shape = tuple(build(benchmark_settings(node), "benchmark").input_shape)
+    if not node.get("network"):
+        raise Skip(f"benchmark {entry.name} has none: runs give one of theirs, network=MODULE.CLASS")
     traced = trace(build_network(network_node(node, shape), "benchmark.network"), shape)
     _require(len(traced.weighted) > 0, "the reference network has no weighted layer")
 

@@ -1,6 +1,7 @@
 """`suite data pack`: folders of images, tables and arrays become packs; what cannot is named."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,13 +102,26 @@ class TestTables:
         assert pack("t.csv", "--split", "part")["split"].tolist() == [0] * 20 + [1] * 10 + [2] * 10
 
 
-def test_a_sequence_needs_a_network_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("shape", [(3, 16, 16), (3, 64), (2, 7), (6,)])
+def test_each_shape_has_a_network_to_start_from(shape: tuple[int, ...]) -> None:
+    np.savez("a.npz", x=np.random.default_rng(0).normal(size=(40, *shape)), y=np.arange(40) % 4)
+    pack("a.npz", "--config-dir", "mine")
+    assert main(["check", "--config-dir", "mine", "own"]) == 0
+    run = ["run", "--config-dir", "mine", "benchmark=own", "preset=smoke", "threads=1", "budget.weights=60%"]
+    assert main(run) == 0
+
+
+def test_a_benchmark_without_a_network_says_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
     np.savez("a.npz", x=np.random.default_rng(0).normal(size=(40, 3, 64)), y=np.arange(40) % 4)
     pack("a.npz", "--config-dir", "mine")
+    yaml = Path("mine/benchmark/own.yaml")
+    yaml.write_text(re.sub(r"^network:.*", "network: null", yaml.read_text(), flags=re.MULTILINE))
     run = ["run", "--config-dir", "mine", "benchmark=own", "preset=smoke", "threads=1"]
     assert main(run) == 2
     assert "benchmark own has no network: give network=MODULE.CLASS" in capsys.readouterr().err
     assert main([*run, "network=architectures.SequenceNet"]) == 0
+    assert main(["check", "--config-dir", "mine", "own"]) == 0
+    assert "skip  benchmark own" in capsys.readouterr().out
 
 
 def test_arrays_with_names_as_labels() -> None:

@@ -101,6 +101,8 @@ def check(command: str) -> None:
             assert verb in VERBS
         case ["suite", "device", "show" | "fit" | "tables"]:
             import_module("suite.cli.device")
+        case ["suite", "data", "pack"]:
+            import_module("suite.cli.data_pack")
         case ["suite", "run", *rest]:
             plan([word for word in rest if word != "--dry-run"])
         case ["suite", verb, *rest] if why_parsed(command):

@@ -5,6 +5,7 @@ import re
 _LEFT_OUT = (
     (re.compile(r"\S*/(?=results/)"), ""),  # folders above results/
     (re.compile(r"(?<=/)[0-9a-f]{16}\b"), "ID"),
+    (re.compile(r"(?<=network=)(\w+) [0-9a-f]{6}\b"), r"\1 ID"),
     (re.compile(r"[█▉▊▋▌▍▎▏]+"), ""),
     (re.compile(r"[─━]+"), "─"),
     (re.compile(r"[-+]?\d[\d,]*(\.\d+)?"), "N"),
