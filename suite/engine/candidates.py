@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from suite import SuiteError
 from suite.space.budget import Budget, feasible_first_key
 from suite.task.evaluation import evaluate, to_device
 from suite.task.meter import Meter
@@ -26,10 +30,26 @@ class EvaluatedCandidate:
 
 
 def evaluate_candidate(task: Task, candidate: Candidate, meter: Meter) -> EvaluatedCandidate:
-    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter."""
+    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter.
+
+    Raises:
+        SuiteError: it has an operation without a cost model, or does more than its layers say.
+    """
+    _check_plain(candidate.network)
     costs = task.hardware.measure(candidate.network, task.input_shape)
     network = to_device(candidate.network, task.compute)
     return EvaluatedCandidate(candidate, costs, evaluate(task, network, task.validation, meter, costs["macs"]))
+
+
+def _check_plain(network: nn.Module) -> None:
+    """Refuse what runs without being traced: hooks, weights that are computed, a forward of one object alone."""
+    for name, module in network.named_modules():
+        hooks = module._forward_hooks or module._forward_pre_hooks
+        if hooks or is_parametrized(module) or "forward" in vars(module):
+            raise SuiteError(
+                f"the method returned a wrapped network: layer {name or 'itself'} ({type(module).__name__}) has hooks, "
+                "parametrisations or a forward of its own, which no cost model sees"
+            )
 
 
 def choose_candidate(budget: Budget, candidates: Sequence[EvaluatedCandidate]) -> EvaluatedCandidate:

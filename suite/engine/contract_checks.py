@@ -26,6 +26,7 @@ from suite.config.networks import network_node
 from suite.config.plan import Plan, make_plan
 from suite.data.base import Data
 from suite.engine.harness import execute
+from suite.engine.method_watch import Watch, watched
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable
 from suite.hardware.trace import trace
@@ -55,20 +56,32 @@ class Skip(Exception):
     """This contract cannot be tried here; the text says why."""
 
 
-def run_checks(config_dir: Path | None = None, only: Sequence[str] = ()) -> list[CheckResult]:
-    """Try every contract of every plug-in (of those named in `only`, if any).
+def run_checks(
+    config_dir: Path | None = None, only: Sequence[str] = (), methods: Sequence[str] = ()
+) -> list[CheckResult]:
+    """Try every contract of every plug-in (of those named in `only`, if any), or of the classes `methods` alone.
+
+    Args:
+        config_dir: a folder with YAML files of one's own.
+        only: names of plug-ins, all if empty.
+        methods: classes of methods, "package.module:Class", with their default options.
 
     Raises:
         SuiteError: a name in `only` is unknown.
     """
+    own = [_method_entry(path) for path in methods]
     entries = [e for folder in _folders(config_dir) for e in catalogue(folder)]
     unique = {(e.group, e.name): e for e in entries if e.group in _CONTRACTS}
     if unknown := set(only) - {name for _, name in unique}:
         raise SuiteError(
             f"{', '.join(sorted(unknown))}: nothing of that name. Choices: {', '.join(n for _, n in unique)}"
         )
-    chosen = [e for e in unique.values() if not only or e.name in only]
+    chosen = own + [e for e in unique.values() if (e.name in only if only else not own)]
     return [result for entry in chosen for result in _check(entry)]
+
+
+def _method_entry(path: str) -> Entry:
+    return Entry("method", path, "", OmegaConf.create({"_target_": path.replace(":", ".")}), own=True)
 
 
 def _folders(config_dir: Path | None) -> list[Path | None]:
@@ -189,27 +202,59 @@ def _reference_network_is_traced(entry: Entry) -> None:
 
 
 def _method_runs(entry: Entry) -> None:
-    record = _first_run(entry)
+    record = _first_run(entry).record
     _require(record.status == "done", f"run failed: {record.error}")
     _require(record.meter["total"]["macs"] > 0, "nothing was charged to the meter")
     _require(0 <= record.scores["test"] <= 1, "score out of range")
 
 
+def _method_keeps_to_the_rules(entry: Entry) -> None:
+    findings = _first_run(entry).findings
+    _require(not findings, "; ".join(findings))
+
+
 def _method_is_deterministic(entry: Entry) -> None:
-    first, second = ((r.scores, r.costs) for r in (_first_run(entry), _tiny_run(entry)))
-    _require(first == second, f"two runs with one random seed differ: {first} and {second}")
+    first, second = _first_run(entry), _tiny_run(entry)
+    results = [(run.record.scores, run.record.costs) for run in (first, second)]
+    _require(results[0] == results[1], f"two runs with one random seed differ: {results[0]} and {results[1]}")
+    _require(first.weights == second.weights, "two runs with one random seed differ in the network's weights")
 
 
-def _tiny_run(entry: Entry) -> RunRecord:
+def _method_heeds_the_budget(entry: Entry) -> None:
+    wide, tight = _first_run(entry).record, _tiny_run(entry, _TIGHT).record
+    if tight.feasible or tight.costs["weights"] < wide.costs["weights"]:
+        return
+    if getattr(_plan_of(entry, _TINY)[0].method, "spaces", ("masks",)) == ():
+        raise Skip("its network is the same whatever the budget, and it says that it does not search")
+    raise AssertionError(f"limits of {_WIDE} and {_TIGHT} of the weights give one of {tight.costs['weights']:,.0f} B")
+
+
+# some methods ask the recipe for strengths, which the digits' has not; masks must move within two epochs
+_TINY = ("benchmark=digits", "recipe.script_strengths={weights:1}", "recipe.mask_lr=0.1")
+_WIDE, _TIGHT = "90%", "20%"
+
+
+@dataclass(frozen=True)
+class _TinyRun:
+    """A record, what was seen in its search, and the bytes of the trained network."""
+
+    record: RunRecord
+    findings: Sequence[str]
+    weights: bytes
+
+
+def _tiny_run(entry: Entry, weights: str = _WIDE) -> _TinyRun:
     """A method's run on the digits, with nothing that an earlier run left."""
+    plan, watch = _plan_of(entry, [*_TINY, f"budget.weights={weights}"])[0], Watch()
     with tempfile.TemporaryDirectory() as folder:
-        # some methods ask the recipe for strengths, which the digits' has not
-        plan, _ = _plan_of(entry, ["benchmark=digits", "budget.weights=50%", "recipe.script_strengths={weights:1}"])
-        return execute(plan, Store(Path(folder), "check"), Progress())
+        store = Store(Path(folder), "check")
+        record = execute(watched(plan, watch), store, Progress())
+        file = store.run_folder(plan.id) / "weights.pt"
+        return _TinyRun(record, watch.findings, file.read_bytes() if file.exists() else b"")
 
 
 @lru_cache(maxsize=1)
-def _first_run(entry: Entry) -> RunRecord:
+def _first_run(entry: Entry) -> _TinyRun:
     """A `_tiny_run` that the checks of one method share."""
     return _tiny_run(entry)
 
@@ -226,6 +271,8 @@ _CONTRACTS: dict[str, dict[str, Callable[[Entry], None]]] = {
     },
     "method": {
         "runs, is charged, returns a scored network": _method_runs,
+        "reads no test data, changes no example, trains on the meter": _method_keeps_to_the_rules,
         "the same random seed gives the same result": _method_is_deterministic,
+        "a tighter budget is kept, or gives a smaller network": _method_heeds_the_budget,
     },
 }
