@@ -15,7 +15,7 @@
 import io
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from PIL import Image
 from suite import SuiteError
 from suite.data.base import Data, Split
 from suite.data.cache import Splits, cached_splits, file_digest, format_megabytes
+from suite.data.files import replacing
 
 FORMAT = "pack-1"
 ANOMALY_CLASSES = ("normal", "anomalous")
@@ -38,6 +39,28 @@ LOSSY_NOTE = "lossy copy: scores are not comparable with those on the original d
 # No others: some of Pillow's decoders start other programs (EPS) or are rarely maintained.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 EXTRA = 3
+
+
+def write_pack(
+    path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, compress: bool = False
+) -> None:
+    """Write a pack of `arrays`, `meta` (without its format) as text among them; equal content, equal bytes.
+
+    Without `compress`, reading 1 GB takes a second instead of ten.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    text = json.dumps({**meta, "format": FORMAT}, sort_keys=True, ensure_ascii=False)
+    content = {name: arrays[name] for name in sorted(arrays)} | {"meta": np.array(text)}
+    with replacing(path) as file:
+        (np.savez_compressed if compress else np.savez)(file, **content)  # type: ignore[arg-type]
+
+
+def encode_files(files: Sequence[bytes]) -> dict[str, NDArray[Any]]:
+    """The arrays `x_encoded` and `x_offsets` of image files."""
+    ends = np.cumsum([0, *map(len, files)], dtype=np.int64)
+    return {"x_encoded": np.frombuffer(b"".join(files), np.uint8), "x_offsets": ends}
 
 
 class _PackError(Exception):
