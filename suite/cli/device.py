@@ -4,14 +4,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from suite.cli.console import output_console, verb_parser
 from suite.cli.device_fit import FitRequest, fit_and_describe
 from suite.cli.device_view import device_view
 from suite.config.devices import load_device, load_devices
 from suite.hardware.calibration.tables import PUBLISHED_DEVICES, PublishedDevices
-from suite.report.device_tables.contents import device_tables
+from suite.report.device_tables import device_tables
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,7 +21,6 @@ def main(arguments: Sequence[str]) -> int:
     elif options.verb == "fit":
         print("\n".join(fit_and_describe(_fit_request(options), published)))
     else:
-        torch.set_num_threads(1)  # tensors of a few hundred numbers, for which threads cost more than they save
         for table in device_tables(load_devices(), published):
             table.write(options.out)
             print(options.out / f"{table.name}.md")

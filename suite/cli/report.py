@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         "--format",
         metavar="FORMAT",
         **several,
-        help="csv, md, tex for tables (all three by default), png, pdf, svg for figures (png and pdf by default)",
+        help="csv, md, tex for tables (all three by default), png, pdf for figures (both by default)",
     )
     parser.add_argument(
         "--width",

@@ -9,7 +9,6 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.data.files import write_atomic
-from suite.records.archive import ARCHIVE_NAME
 from suite.records.deployment import Deployed
 from suite.records.deployments import read_deployments
 from suite.records.export import export_frame
@@ -19,7 +18,7 @@ from suite.report.figures.catalogue import plan_figures
 from suite.report.figures.drawing import EncodedFigure, draw_figures
 from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
-from suite.report.request import FORMATS, ReportRequest
+from suite.report.request import ReportRequest
 from suite.report.tables.contents import Tables, build_tables, paper_notes, table_notes
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
 from suite.report.tables.paper import to_paper_latex
@@ -45,11 +44,12 @@ class Report:
         """Read the store's runs, and published numbers from the folder `published` beside it, if it is there.
 
         Raises:
-            SuiteError: the experiment has no records; the text names its folder and the experiments that have some.
+            SuiteError: the experiment has no records that can be read.
         """
         records = store.records()
         if not records:
-            raise SuiteError(_no_records_message(store))
+            broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
+            raise SuiteError(f"{store.folder}: no records to report on{broken}")
         deployments = read_deployments(store, [record.id for record in records])
         published = load_published_numbers(store.root / PUBLISHED_FOLDER)
         return cls(store, records, deployments, report_frame(records, deployments), published)
@@ -63,8 +63,7 @@ class Report:
         """Write what is asked for to results/<experiment>/report/; return the path of the page, or else of the folder.
 
         Files: `index.html`, `tables/` (CSV with raw numbers, Markdown and LaTeX with rounded ones) and `figures/`. The
-        same records and published numbers give the same bytes. Of the kinds that are written, files whose table or
-        figure is no more are removed.
+        same records and published numbers give the same bytes. Files whose table or figure is no more are removed.
 
         Raises:
             SuiteError: the records have no data for a kind of figure that is asked for, or a file cannot be written.
@@ -73,7 +72,8 @@ class Report:
         try:
             if "tables" in request.kinds:
                 files = self._encode_tables(request.formats["tables"])
-                _replace_files(folder / "tables", files, {"runs", *self.tables}, FORMATS["tables"], ("",))
+                _write_files(folder / "tables", files)
+                _remove_others(folder / "tables", {"runs", *self.tables})
             figures = self._write_figures(request, folder) if {"figures", "page"} & set(request.kinds) else []
             return self._write_page(figures, folder) if "page" in request.kinds else folder
         except OSError as error:
@@ -107,8 +107,9 @@ class Report:
         drawn = draw_figures(planned, tuple(dict.fromkeys((*for_page, *formats))))
         if "figures" in request.kinds:
             files = {f"{figure.name}.{suffix}": content[suffix] for figure, content in drawn for suffix in formats}
-            names = {figure.name for figure in planned}
-            _replace_files(folder / "figures", files, names, FORMATS["figures"], request.figures or ("",))
+            _write_files(folder / "figures", files)
+            if not request.figures:
+                _remove_others(folder / "figures", {figure.name for figure in planned})
         return drawn
 
     def _write_page(self, drawn: Sequence[EncodedFigure], folder: Path) -> Path:
@@ -123,23 +124,13 @@ def build_report(store: Store, request: ReportRequest | None = None) -> Path:
     return Report.load(store).write(request or ReportRequest.from_options())
 
 
-def _no_records_message(store: Store) -> str:
-    broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
-    recorded = {path.parents[2].name for path in store.root.glob("*/runs/*/record.json")}
-    recorded |= {path.parent.name for path in store.root.glob(f"*/{ARCHIVE_NAME}")}
-    others = "" if broken else f". Experiments with records: {', '.join(sorted(recorded)) or 'none'}"
-    return f"{store.folder}: no records to report on{broken}{others}"
-
-
-def _replace_files(
-    folder: Path, files: Mapping[str, bytes], shown: Collection[str], suffixes: Sequence[str], kinds: Sequence[str]
-) -> None:
-    """Write `files`, and remove those of `suffixes` and `kinds` (how their names begin) that are not `shown` any more.
-
-    A file of another format than those that are written stays as long as what it shows is still there.
-    """
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         write_atomic(folder / name, content)
+
+
+def _remove_others(folder: Path, shown: Collection[str]) -> None:
+    """Remove the files of tables or figures that are not `shown` any more, whatever their format."""
     for path in folder.glob("*"):
-        if path.suffix[1:] in suffixes and path.stem.startswith(tuple(kinds)) and path.stem not in shown:
+        if path.stem not in shown:
             path.unlink()

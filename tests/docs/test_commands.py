@@ -35,7 +35,7 @@ PARSED = {
     "suite deploy": "needs the extra deploy: tests/deploy runs it",
     "suite data prepare": "downloads gigabytes",
     "suite data pack": "reads data of one's own: tests/cli/test_data_pack.py makes such and runs it",
-    "suite device tables": "takes minutes: tests/report/device_tables compare what it writes",
+    "suite device tables": "takes minutes: tests/report/test_device_tables.py compares what it writes",
     "suite check": "takes a minute: tests/engine check the same contracts; the tutorial checks its own",
     "python -m": "trains for hours: the module and its arguments are there",
     "python3 -m venv": "makes an environment",

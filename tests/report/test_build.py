@@ -92,7 +92,6 @@ def test_one_kind_of_figure_is_drawn_without_the_others(store: Store, monkeypatc
     before = contents(report)
     for path in (report / "figures").glob("score_*.png"):
         path.unlink()
-    write_atomic(report / "figures" / "score_gone.png", b"old")
     drawn: list[str] = []
     original = suite.report.build.draw_figures
 
@@ -107,13 +106,15 @@ def test_one_kind_of_figure_is_drawn_without_the_others(store: Store, monkeypatc
 
 
 def test_formats_are_added_beside_those_that_are_there(store: Store) -> None:
+    for path in (store.folder / "report" / "figures").glob("*.pdf"):
+        path.unlink()
     before = contents(store.folder / "report")
-    build_report(store, ReportRequest.from_options(only=["figures"], formats=["svg"]))
+    build_report(store, ReportRequest.from_options(only=["figures"], formats=["pdf"]))
     after = contents(store.folder / "report")
     new = changed(before, after)
-    assert {Path(name).suffix for name in new} == {".svg"}
-    assert len(new) == sum(name.endswith(".pdf") for name in before)
-    build_report(store, ReportRequest.from_options(only=["figures"], formats=["svg"]))
+    assert {Path(name).suffix for name in new} == {".pdf"}
+    assert len(new) == sum(name.endswith(".png") for name in before)
+    build_report(store, ReportRequest.from_options(only=["figures"], formats=["pdf"]))
     assert contents(store.folder / "report") == after
 
 
@@ -124,12 +125,12 @@ def test_a_format_of_one_kind_leaves_the_other_kind_its_own() -> None:
 
 def test_what_the_records_no_longer_give_is_removed_with_its_kind_only(store: Store) -> None:
     report = store.folder / "report"
-    for name in ("tables/gone.tex", "figures/gone.svg"):
+    for name in ("tables/gone.tex", "figures/gone.pdf"):
         write_atomic(report / name, b"old")
     build_report(store, ReportRequest.from_options(only=["tables"], formats=["md"]))
     assert not (report / "tables" / "gone.tex").exists()
     assert (report / "tables" / "runs.csv").exists()
-    assert (report / "figures" / "gone.svg").exists()
+    assert (report / "figures" / "gone.pdf").exists()
 
 
 def test_a_width_and_a_font_change_the_figures_and_nothing_else(store: Store) -> None:
@@ -150,14 +151,15 @@ def test_two_processes_give_the_bytes_of_one(built: Store, monkeypatch: pytest.M
     assert [(d.figure.name, d.figure.caption, d.content) for d in draw_figures(found, ("png",))] == alone
 
 
-def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise ValueError("cannot be drawn")
+def fail() -> None:
+    raise ValueError("cannot be drawn")
 
+
+def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(ValueError, match="cannot be drawn"):
-        draw_figures([PlannedFigure("score", "bad", fail)], ("png",))
+        draw_figures([PlannedFigure("score", "bad", 1, fail)], ("png",))
 
 
 @pytest.mark.parametrize(
@@ -165,13 +167,13 @@ def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPat
     [
         (["--only", "pictures"], "tables, figures, page"),
         (["--only", "tables,pictures"], "tables, figures, page"),
-        (["--format", "xlsx"], "csv, md, tex, png, pdf, svg"),
-        (["--only", "figures", "--format", "csv"], "png, pdf, svg"),
+        (["--format", "xlsx"], "csv, md, tex, png, pdf"),
+        (["--only", "figures", "--format", "csv"], "png, pdf"),
         (["--only", "page", "--format", "pdf"], "none"),
         (["--width", "triple"], "single (3.5in), double (7.16in)"),
         (["--width", "single", "--only", "tables"], "figures alone"),
         (["--font", "8", "--only", "page"], "figures alone"),
-        (["--figure", "forrest"], "score, attainment, best_so_far"),
+        (["--figure", "forrest"], "score, best_so_far"),
         (["--figure", "forrest"], "Did you mean forest?"),
         (["--figure", "convergence"], "no data for it"),
         (["--figure", "score", "--only", "tables"], "figures alone"),
@@ -253,5 +255,5 @@ def test_an_archive_alone_gives_the_report_of_its_folders_byte_for_byte(tmp_path
     assert contents(store.folder / "report") == from_folders
     assert "tables/noninferiority.csv" in from_folders
     page = from_folders["index.html"].decode()
-    figures = ("trajectories_", "widths_", "choices_")
+    figures = ("trajectories_", "widths_")
     assert all(text in page for text in (*figures, "digits | planned_method", '"history"', '"layers"'))

@@ -10,7 +10,7 @@ from scipy.stats import nct, norm, t
 
 from suite.report.grouping import MethodVariant
 from suite.report.statistics.comparison import paired_difference
-from suite.report.statistics.intervals import Interval, holm, mean_interval, paired_p, stratified_interval
+from suite.report.statistics.intervals import Interval, holm, mean_interval, paired_p
 from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.differences import add_tests
 from suite.report.tables.pooled import pooled_table
@@ -30,14 +30,6 @@ def coverage(intervals: list[Interval], truth: float = 0.0) -> float:
 def test_intervals_over_seeds_cover_the_mean(n: int) -> None:
     values = np.random.default_rng(n).normal(size=(CASES, n))
     assert coverage([mean_interval(row) for row in values]) == pytest.approx(0.95, abs=0.01)
-
-
-@pytest.mark.parametrize("n", [3, 5, 10])
-@pytest.mark.parametrize("spreads", [(1, 1, 1), (1, 3), (1, 1, 1, 1, 5)])
-def test_intervals_over_benchmarks_cover_the_mean_of_means(n: int, spreads: tuple[float, ...]) -> None:
-    rng, means = np.random.default_rng(n), np.arange(len(spreads))
-    drawn = means[:, None] + np.array(spreads)[:, None] * rng.normal(size=(CASES, len(spreads), n))
-    assert coverage([stratified_interval(list(case)) for case in drawn], means.mean()) == pytest.approx(0.95, abs=0.03)
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])

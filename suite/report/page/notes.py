@@ -17,7 +17,6 @@ TITLES = {
     "main": "Results",
     "scores": "Other test scores",
     "convergence": "Length of training",
-    "summary": "Over all benchmarks",
     "ablation": "Ablation",
     "pairs": "Methods in pairs",
     "pooled": "Methods in pairs, over all budgets",
@@ -48,7 +47,6 @@ _ABOUT = {
     "scores": (
         "Further scores from the same single reading of the test split. Networks are chosen on validation data alone.",
     ),
-    "summary": ("Methods over all benchmarks that ran them at the same budget.",),
     "ablation": ("Each changed setting against the method as it is.",),
     "pairs": (
         "Each method against DUCCIO with the same projection at the same budget: duccio_projected where it is refill, "

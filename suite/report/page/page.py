@@ -11,11 +11,11 @@ from markupsafe import Markup, escape
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
-from suite.report.grouping import GROUP, SETTING, natural_key
+from suite.report.grouping import GROUP, natural_key
 from suite.report.page.blocks import build_blocks
 from suite.report.page.images import embed_images
 from suite.report.page.notes import collect_notes
-from suite.report.page.overview import describe_experiment, describe_fits, headline_numbers
+from suite.report.page.overview import describe_experiment
 from suite.report.page.page_tables import PageTable, without_empty_columns
 from suite.report.page.run_data import Column, collect_run_data, embed_json, shared_options
 from suite.report.tables.absent_runs import absent_runs_table
@@ -62,13 +62,10 @@ def _report(
     published: Sequence[PublishedNumber],
 ) -> dict[str, Any]:
     """What the template shows of several runs, by the names that it uses."""
-    headline = tables["headline"].raw if "headline" in tables else pd.DataFrame(columns=SETTING)
     failed = format_failure_table(tables["failures"].raw, longest=None) if "failures" in tables else None
     return {
         "findings": find(df),
-        "headline_numbers": headline_numbers(df, absent, headline),
-        "fits": describe_fits(df),
-        "facts": describe_experiment(df),
+        "facts": describe_experiment(df, absent),
         "finished": bool(((df["status"] == "done") & df["score"].notna()).any()),
         "blocks": build_blocks(df, tables, embed_images(figures)),
         "failures": None if failed is None else PageTable.from_frame(failed, GROUP[:-1]),

@@ -19,8 +19,7 @@ from suite.records.variants import flatten
 from suite.report.figures.run_files import ARCHITECTURE, HISTORY
 from suite.report.figures.style import method_styles
 from suite.report.grouping import GROUP, MethodVariant
-from suite.report.page.layer_diagram import layer_diagram
-from suite.report.page.network_detail import network_detail
+from suite.report.page.architecture import describe_architecture
 from suite.report.tables.text import PHASE_LABELS, metric_label
 
 MOST_DETAILED_RUNS = 400
@@ -136,13 +135,13 @@ def _read_detail(record: RunRecord, store: Store) -> dict[str, Any]:
         names = ("name", "validation", "feasible", "costs")
         detail["candidates"] = [_clean_value({k: c.get(k) for k in names if k in c}) for c in record.candidates]
     trouble = []
-    for name, convert in ((HISTORY, _history), (ARCHITECTURE, layer_diagram), (ARCHITECTURE, network_detail)):
+    for name, convert in ((HISTORY, _history), (ARCHITECTURE, describe_architecture)):
         try:
             content = store.read_file(record.id, name)
             detail |= {} if content is None else convert(content, record)
         except (OSError, ValueError, KeyError, TypeError) as error:  # a torn file hides nothing else
             trouble.append(f"{name} cannot be read: {error}")
-    return detail | ({"trouble": "; ".join(dict.fromkeys(trouble))} if trouble else {})
+    return detail | ({"trouble": "; ".join(trouble)} if trouble else {})
 
 
 def _history(content: bytes, _: RunRecord) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from suite.report.tables.pooled import format_pooled_table, pooled_table
 from suite.report.tables.published_comparison import format_published_comparison, published_comparison
 from suite.report.tables.published_numbers import PublishedNumber
 from suite.report.tables.scores import format_score_table, score_table
-from suite.report.tables.summary import format_summary_table, summary_table
 
 _ABOUT_FLOAT = "All scores are of float networks, before their conversion to int8."
 _ABOUT_SEEDS = (
@@ -136,11 +135,6 @@ _TABLE_NOTES = {
         *(_ABOUT_PAIRS, _ABOUT_FIT, _ABOUT_SEEDS),
         *(_ABOUT_HOLM.format("variants at the same budget"), _ABOUT_COSTS),
     ),
-    "summary": (
-        "Scores are normalised per benchmark, (score - chance) / (reference - chance), and averaged over benchmarks. "
-        "Bounds are Student's t over the seeds of each benchmark: they say nothing of other benchmarks.",
-        _ABOUT_FLOAT,
-    ),
     "hypervolume": (
         "Axes are the score, from the benchmark's chance score up, and each budgeted cost over the reference "
         "network's, from 1 down; runs that violate their budget count as nothing. Only fronts of at least "
@@ -158,7 +152,6 @@ _CONCLUSIVE = (
     "paper",
     "headline",
     "convergence",
-    "summary",
     "ablation",
     "pairs",
     "pooled",
@@ -219,7 +212,6 @@ def build_tables(df: pd.DataFrame, store: Store, published: Sequence[PublishedNu
         ("main", main, format_main_table),
         ("headline", headline_table(df, tests, unrecorded_plans(store, df["id"])), format_headline_table),
         ("convergence", convergence_table(df), format_convergence_table),
-        ("summary", summary_table(df), format_summary_table),
         ("ablation", ablation_table(df, main), format_ablation_table),
         ("pairs", pairs_table(df, main), format_pairs_table),
         ("pooled", pooled_table(df), format_pooled_table),
