@@ -10,8 +10,8 @@ from suite.cli.console import add_experiment_argument, existing_store, output_co
 
 def main(arguments: Sequence[str]) -> int:
     """Write the report of one experiment and print its main table."""
+    from suite.report.build import ReportRequest
     from suite.report.figures.catalogue import KINDS
-    from suite.report.request import ReportRequest
 
     parser = verb_parser("report", "Write tables, figures and one HTML page from an experiment's records.")
     add_experiment_argument(parser)

@@ -7,24 +7,79 @@ from pathlib import Path
 
 import pandas as pd
 
-from suite import SuiteError
+from suite import SuiteError, did_you_mean
 from suite.data.files import write_atomic
 from suite.records.deployment import Deployed
 from suite.records.deployments import read_deployments
 from suite.records.export import export_frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.figures.catalogue import plan_figures
-from suite.report.figures.drawing import EncodedFigure, draw_figures
+from suite.report.figures.catalogue import KINDS, plan_figures
+from suite.report.figures.drawing import ENCODERS, EncodedFigure, draw_figures
+from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
 from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
-from suite.report.request import ReportRequest
-from suite.report.tables.contents import Tables, build_tables, paper_notes, table_notes
+from suite.report.tables.contents import Tables, build_tables
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
+from suite.report.tables.notes import paper_notes, table_notes
 from suite.report.tables.paper import to_paper_latex
 from suite.report.tables.published_comparison import comparison_footnotes
 from suite.report.tables.published_numbers import PUBLISHED_FOLDER, PublishedNumber, load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
+
+FORMATS = {"tables": ("csv", "md", "tex"), "figures": tuple(ENCODERS), "page": ()}
+"""Kinds of output and the formats that each can have."""
+
+_DEFAULT_FORMATS = {"tables": ("csv", "md", "tex"), "figures": ("png", "pdf")}
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What to write of a report: `kinds` of output, `formats` by kind, `figures` by kind (none: all), and `form`, the
+    width and the type of figures.
+    """
+
+    kinds: tuple[str, ...]
+    formats: Mapping[str, tuple[str, ...]]
+    figures: tuple[str, ...] = ()
+    form: FigureFormat = DEFAULT_FORMAT
+
+    @classmethod
+    def from_options(
+        cls,
+        only: Sequence[str] = (),
+        formats: Sequence[str] = (),
+        figures: Sequence[str] = (),
+        width: str = "",
+        font: str = "",
+    ) -> "ReportRequest":
+        """Everything in its default formats, or as the options of the command line say.
+
+        A format is that of the kind that has it; a kind of which none is named keeps its defaults. Kinds of figures, a
+        width and a font stand for figures alone.
+
+        Raises:
+            SuiteError: an unknown kind, format, width or font, or options that do not go together.
+        """
+        form = FigureFormat.from_options(width, font)
+        check_choices("--only", only, list(FORMATS))
+        check_choices("--figure", figures, list(KINDS))
+        options = {"--figure": ",".join(figures), "--width": width, "--font": font}
+        about_figures = next((f"{option} {value}" for option, value in options.items() if value), "")
+        if about_figures and (others := [kind for kind in only if kind != "figures"]):
+            raise SuiteError(f"{about_figures} is about figures alone: leave out --only {','.join(others)}")
+        kinds = tuple(kind for kind in FORMATS if kind in (only or (["figures"] if about_figures else FORMATS)))
+        check_choices("--format", formats, [name for kind in kinds for name in FORMATS[kind]])
+        chosen = {k: tuple(f for f in FORMATS[k] if f in formats) or usual for k, usual in _DEFAULT_FORMATS.items()}
+        return cls(kinds, chosen, tuple(dict.fromkeys(figures)), form)
+
+
+def check_choices(option: str, given: Sequence[str], choices: Sequence[str]) -> None:
+    """Refuse what was given to an option and is not among its choices, which the error lists."""
+    if unknown := [name for name in given if name not in choices]:
+        listed = ", ".join(choices) or "none for this output"
+        hint = did_you_mean(unknown[0], choices)
+        raise SuiteError(f"{option} {','.join(unknown)}: choices are {listed}{f'. {hint}' if hint else ''}")
 
 
 @dataclass(frozen=True)

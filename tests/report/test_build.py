@@ -21,10 +21,9 @@ from suite.cli.main import main
 from suite.data.files import write_atomic
 from suite.records.archiving import archive_experiment
 from suite.records.store import Store, encode_run_files
-from suite.report.build import Report, build_report
+from suite.report.build import FORMATS, Report, ReportRequest, build_report
 from suite.report.figures.catalogue import PlannedFigure, plan_figures
 from suite.report.figures.drawing import EncodedFigure, draw_figures
-from suite.report.request import FORMATS, ReportRequest
 
 HISTORY = pd.DataFrame(
     [

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.report.statistics.convergence import double_length, doubling_gain
 from suite.report.statistics.intervals import standard_error
+from suite.report.statistics.training_lengths import double_length, doubling_gain
 
 SHORT = (0.80, 0.81, 0.82, 0.83, 0.84)
 ERRORS = (10.0, 8.0, 9.0, 10.0, 8.0)

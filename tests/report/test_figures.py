@@ -19,7 +19,7 @@ from synthetic import BUDGETS, METHODS, make_failure, make_record, make_records
 import suite.report.figures.catalogue
 from suite import SuiteError
 from suite.report.figures.catalogue import plan_figures
-from suite.report.figures.encoding import encode_pdf, encode_png
+from suite.report.figures.drawing import encode_pdf, encode_png
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import MOST_LINES, RenderedFigure
 from suite.report.figures.style import KNOWN_METHODS, drawing_style, method_styles

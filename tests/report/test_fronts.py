@@ -7,8 +7,12 @@ from synthetic import make_record
 
 from suite.records.record import RunRecord
 from suite.report.grouping import report_frame
-from suite.report.statistics.fronts import hypervolume
-from suite.report.tables.hypervolume import HYPERVOLUME_COLUMNS, format_hypervolume_table, hypervolume_table
+from suite.report.tables.hypervolume import (
+    HYPERVOLUME_COLUMNS,
+    format_hypervolume_table,
+    hypervolume,
+    hypervolume_table,
+)
 
 
 def test_hypervolume_of_one_point_is_a_box() -> None:

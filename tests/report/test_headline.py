@@ -15,8 +15,7 @@ from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.statistics.intervals import holm
 from suite.report.statistics.noninferiority import PairedDifference
-from suite.report.tables.candidates import unrecorded_plans
-from suite.report.tables.headline import format_headline_table, headline_table
+from suite.report.tables.headline import format_headline_table, headline_table, unrecorded_plans
 from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
 from suite.report.tables.text import format_points
 

@@ -11,8 +11,8 @@ from suite.records.claims import claimed
 from suite.records.store import Store
 from suite.report.grouping import report_frame
 from suite.report.page.notes import collect_notes
-from suite.report.tables.absent_runs import absent_runs_table
 from suite.report.tables.contents import build_tables
+from suite.report.tables.failures import absent_runs_table
 
 RECORDS = make_records(seeds=1, budgets=BUDGETS[:1])
 

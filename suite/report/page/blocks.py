@@ -1,16 +1,45 @@
 """The blocks of the page: a benchmark's tables and figures, and what is about several benchmarks."""
 
-from collections.abc import Iterator, Sequence
+import base64
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
+from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import GROUP, natural_key
-from suite.report.page.images import EmbeddedImage
-from suite.report.page.notes import title_of
 from suite.report.page.page_tables import PageTable, without_empty_columns
 from suite.report.tables.contents import Tables
+from suite.report.tables.notes import TABLES
 from suite.report.tables.text import describe_setting, shared_setting
+
+
+class EmbeddedImage(NamedTuple):
+    """A figure on the page: its texts, `caption` shortened, the PNG as base64, and its width and height in pixels."""
+
+    figure: RenderedFigure
+    caption: str
+    base64: str
+    width: int
+    height: int
+
+
+def embed_images(figures: Iterable[tuple[RenderedFigure, bytes]]) -> list[EmbeddedImage]:
+    """The figures in order; of a caption only the sentences that no earlier figure with the same heading has."""
+    said: dict[str, set[str]] = defaultdict(set)
+    images = []
+    for figure, png in figures:
+        sentences = re.split(r"(?<=\.) ", figure.caption)
+        caption = " ".join(s for s in sentences if s not in said[figure.heading])
+        said[figure.heading].update(sentences)
+        # The size stands in the PNG's first chunk; with it the page does not jump while images load.
+        width, height = struct.unpack(">II", png[16:24])
+        images.append(EmbeddedImage(figure, caption, base64.b64encode(png).decode(), width, height))
+    return images
+
 
 _ABOVE_FIGURES = ("main", "headline", "scores")
 _NOT_IN_BLOCKS = ("failures",)
@@ -81,7 +110,7 @@ def _sections(tables: Tables, benchmark: str | None) -> Iterator[TableSection]:
             shown = without_empty_columns(rows.drop(columns=[*shared_setting(within)], errors="ignore"))
             html_id = f"{benchmark}-{name}" if benchmark else name
             table = PageTable.from_frame(shown, _GROUP_COLUMNS.get(name, GROUP[:-1]))
-            yield TableSection(html_id, name, title_of(name), table)
+            yield TableSection(html_id, name, TABLES[name].title, table)
 
 
 def _lead(df: pd.DataFrame, benchmark: str) -> str:

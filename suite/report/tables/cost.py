@@ -3,9 +3,8 @@
 import pandas as pd
 
 from suite.records.record import PHASES
-from suite.report.grouping import GROUP
+from suite.report.grouping import GROUP, sort_as_main_table
 from suite.report.tables.main import main_table
-from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import (
     PHASE_LABELS,
     format_number,

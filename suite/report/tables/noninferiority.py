@@ -9,13 +9,12 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
-from suite.report.grouping import GROUP, REFERENCE_METHOD, SETTING, Group
+from suite.report.grouping import GROUP, REFERENCE_METHOD, SETTING, Group, sort_by_setting
 from suite.report.statistics.comparison import Comparer, IncomparableRunsError, MethodRuns, runs_by_group
 from suite.report.statistics.intervals import holm
 from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import sort_by_setting
 from suite.report.tables.text import (
     FITS_BUDGET,
     format_fits,

@@ -3,9 +3,8 @@
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, natural_key
+from suite.report.grouping import GROUP, natural_key, sort_as_main_table
 from suite.report.tables.main import intervals_by_group, main_table
-from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import format_interval, leading_columns, numeric_rows, score_label
 
 
