@@ -1,6 +1,5 @@
 """`suite show`, and the end of `suite run`: a finished run, the network it found, whether it fits, what to do next."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from suite.records.record import RunRecord
 from suite.records.status import readable_duration
 from suite.records.store import Store
 from suite.records.verdict import Board, describe_fit
+from suite.report.figures.run_files import read_architecture
 from suite.report.tables.text import format_percent, format_quantity
 
 
@@ -82,11 +82,8 @@ def _costs(record: RunRecord) -> Table:
 
 def _in_order(record: RunRecord, store: Store) -> dict[str, int]:
     """The record's widths, which it sorts by name, in the network's order where its architecture tells that."""
-    try:
-        architecture = json.loads(store.read_file(record.id, "architecture.json") or b"{}")
-        order = [name for name in architecture["widths"] if name in record.widths]
-    except (OSError, ValueError, KeyError, TypeError):
-        order = []
+    widths = (read_architecture(store, record.id) or {}).get("widths", {})
+    order = [name for name in widths if name in record.widths]
     return {name: record.widths[name] for name in dict.fromkeys([*order, *record.widths])}
 
 

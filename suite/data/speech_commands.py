@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.data.archives import iter_members
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, iter_members
 from suite.data.progress import ReportProgress
 from suite.data.wav import RATE, fit_length, read_wav
 

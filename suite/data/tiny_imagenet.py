@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from suite.data.archives import iter_members
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, iter_members
 from suite.data.pack import encode_files
 from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from suite.data.archives import iter_members
 from suite.data.audio import LogMel
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, iter_members
 from suite.data.progress import ReportProgress
 from suite.data.wav import read_wav
 

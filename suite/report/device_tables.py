@@ -10,13 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from suite.data.files import write_atomic
-from suite.hardware.calibration.coefficients import fit_coefficients
 from suite.hardware.calibration.instruction_cycles import with_cycles_of
 from suite.hardware.calibration.measurements import MeasuredSystem
 from suite.hardware.calibration.tables import PublishedDevices
 from suite.hardware.calibration.validation import Comparison, compare, predict_ms, summarise
 from suite.hardware.counted_kernels import CountedKernels
-from suite.hardware.latency import Device, KernelLibrary
+from suite.hardware.latency import Device
 from suite.report.tables.markup import MISSING, to_csv, to_markdown
 
 _SIGNED = ("error %", "left out %", "MACs error %", "energy error %", "formula error %", "counted error %")
@@ -24,19 +23,6 @@ _SIGNED = ("error %", "left out %", "MACs error %", "energy error %", "formula e
 
 _LAW = "cortex_m7_cmsisnn"
 """The device whose counted instructions predict the networks of the board that nothing was fitted on."""
-
-_LAYER_COLUMNS = {
-    "board": "board",
-    "core": "core",
-    "what": "layers of",
-    "layers": "layers",
-    "predictor": "predictor",
-    "cycles_per_unit": "cycles a unit",
-    "mean_error_pct": "mean error %",
-    "median_error_pct": "median error %",
-    "max_error_pct": "largest error %",
-    "spearman": "Spearman",
-}
 
 
 @dataclass(frozen=True)
@@ -62,18 +48,7 @@ def device_tables(devices: Mapping[str, Device], published: PublishedDevices) ->
     Raises:
         SuiteError: a table of the published measurements is not there.
     """
-    systems = published.systems
-    layers = pd.DataFrame(published.rows("single_layers.csv"))[list(_LAYER_COLUMNS)].rename(columns=_LAYER_COLUMNS)
-    about_layers = (
-        "Single int8 layers with TFLM and CMSIS-NN (tk-king/MicroNas at fa6b6d2): errors of predictors, each with one "
-        "scale for a row. The records have no licence, so that only aggregates stand here."
-    )
-    return [
-        _mlperf_tiny(devices, systems),
-        _coefficients(devices, systems),
-        _other_board(devices, systems),
-        DeviceTable("single_layers", layers, about_layers),
-    ]
+    return [_mlperf_tiny(devices, published.systems), _other_board(devices, published.systems)]
 
 
 def _mlperf_tiny(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]) -> DeviceTable:
@@ -115,18 +90,6 @@ def _mean_errors(comparisons: Sequence[Comparison]) -> str:
     left_out = [abs(c.leave_one_out) for c in comparisons if c.leave_one_out is not None]
     text = f"left out {100 * sum(left_out) / len(left_out):.1f} %" if left_out else "nothing fitted"
     return f"mean error {100 * mean:.1f} %, {text}"
-
-
-def _coefficients(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]) -> DeviceTable:
-    """Each coefficient of each fitted device's file beside the same fitted again."""
-    rows = [
-        {"device": name, "coefficient": key, "shipped": getattr(device, key), "refitted": value}
-        for name, system in _measured_devices(devices, systems)
-        if isinstance(device := devices[name], KernelLibrary)
-        for key, value in fit_coefficients(system, systems).rounded().items()
-    ]
-    about = "Coefficients in the devices' files beside those fitted again on the published measurements."
-    return DeviceTable("coefficients", pd.DataFrame(rows), about)
 
 
 def _measured_devices(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.data.archives import iter_members
+from suite.data.official import iter_members
 
 FILES = {"folder/a": b"first" * 300, "folder/b": b"", "c": bytes(range(256)) * 8}
 

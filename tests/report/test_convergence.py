@@ -11,7 +11,7 @@ from trainings import NETWORK, make_training, make_trainings
 
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.build import ReportRequest, build_report
+from suite.report.build import Report
 from suite.report.grouping import report_frame
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.contents import build_tables
@@ -269,7 +269,7 @@ def test_report_has_the_table_in_every_format(tmp_path: Path) -> None:
     for record in experiment():
         store.write(record)
     assert "convergence" in build_tables(report_frame(store.records()), store)
-    build_report(store, ReportRequest.from_options(formats=["csv", "md", "tex", "png"]))
+    Report.load(store).write(["csv", "md", "tex", "png", "html"])
     folder = store.folder / "report"
     assert {path.name for path in (folder / "tables").glob("convergence.*")} == {
         f"convergence.{suffix}" for suffix in ("csv", "md", "tex")

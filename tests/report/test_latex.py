@@ -13,7 +13,7 @@ from suite.report.tables.contents import build_tables
 from suite.report.tables.markup import to_latex
 from suite.report.tables.notes import paper_notes, table_notes
 from suite.report.tables.paper import to_paper_latex
-from suite.report.tables.published_numbers import load_published_numbers
+from suite.report.tables.published_comparison import load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"

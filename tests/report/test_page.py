@@ -12,12 +12,12 @@ from synthetic_files import deployed, picture, white_png
 
 from suite import SuiteError
 from suite.records.store import Store
-from suite.report.build import build_report
+from suite.report.build import Report
 from suite.report.grouping import report_frame
 from suite.report.page import page as page_module
+from suite.report.page.blocks import PageTable, without_empty_columns
 from suite.report.page.page import render_page
-from suite.report.page.page_tables import PageTable, without_empty_columns
-from suite.report.tables.published_numbers import load_published_numbers
+from suite.report.tables.published_comparison import load_published_numbers
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 TEMPLATES = Path(page_module.__file__).parent / "templates"
@@ -25,10 +25,10 @@ RECORDS = make_records(seeds=1, budgets=BUDGETS[:1])
 REBUILD = """
 import sys
 from pathlib import Path
-from suite.report.build import build_report
+from suite.report.build import Report
 from suite.records.claims import claimed
 from suite.records.store import Store
-build_report(Store(Path(sys.argv[1]), "example"))
+Report.load(Store(Path(sys.argv[1]), "example")).write()
 """
 
 
@@ -38,7 +38,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_report(fill(tmp_path_factory.mktemp("results"), RECORDS))
+    return Report.load(fill(tmp_path_factory.mktemp("results"), RECORDS)).write()
 
 
 def test_report_is_a_page_with_tables_and_figures(report: Path) -> None:
@@ -84,7 +84,7 @@ def test_rebuilding_in_another_process_gives_the_same_bytes(report: Path) -> Non
 
 def test_experiment_without_records_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match=re.escape(str(tmp_path / "empty")) + ": no records"):
-        build_report(Store(tmp_path, "empty"))
+        Report.load(Store(tmp_path, "empty"))
 
 
 def test_texts_of_others_are_escaped(tmp_path: Path) -> None:

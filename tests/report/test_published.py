@@ -20,11 +20,13 @@ from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
 from suite.report.tables.markup import to_latex, to_markdown
 from suite.report.tables.published_comparison import (
+    UNITS,
+    PublishedNumber,
     comparison_footnotes,
     format_published_comparison,
+    load_published_numbers,
     published_comparison,
 )
-from suite.report.tables.published_numbers import UNITS, PublishedNumber, load_published_numbers
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
 BENCHMARKS = {

@@ -11,8 +11,14 @@ from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.page import run_data
-from suite.report.page.architecture import describe_architecture
-from suite.report.page.run_data import collect_run_data, embed_json, encode_column, marker_path, shared_options
+from suite.report.page.run_data import (
+    collect_run_data,
+    describe_architecture,
+    embed_json,
+    encode_column,
+    marker_path,
+    shared_options,
+)
 
 
 def data_with(tmp_path: Path, record: RunRecord, **files: Any) -> dict[str, Any]:

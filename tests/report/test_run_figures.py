@@ -13,7 +13,7 @@ from synthetic import make_record, with_chance
 
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
-from suite.report.build import build_report
+from suite.report.build import Report
 from suite.report.figures.format import COLUMNS, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import MethodVariant, report_frame
@@ -210,4 +210,4 @@ def test_histories_that_lack_something_never_cost_the_report(kind: str, figures:
 def test_runs_of_which_no_cost_is_known_make_a_report(tmp_path: Path) -> None:
     store = Store(tmp_path, "example")
     store.write(dataclasses.replace(make_record(budget={}), costs={}, reference_costs={}))
-    assert build_report(store).is_file()
+    assert Report.load(store).write().is_file()

@@ -15,10 +15,9 @@ from suite.report.tables.console import console_table
 from suite.report.tables.contents import build_tables
 from suite.report.tables.cost import cost_table, format_cost_table
 from suite.report.tables.failures import failure_table, format_failure_table
-from suite.report.tables.main import format_main_table, main_table
+from suite.report.tables.main import format_main_table, format_score_table, main_table, score_table
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
 from suite.report.tables.notes import table_notes
-from suite.report.tables.scores import format_score_table, score_table
 from suite.report.tables.text import format_percent, format_points, format_quantity
 
 NO_STORE = Store(Path("none"), "none")

@@ -11,8 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from suite.data.archives import iter_members
-from suite.data.official import Archive, OfficialSource, PackContents
+from suite.data.official import Archive, OfficialSource, PackContents, iter_members
 from suite.data.progress import ReportProgress
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)

@@ -93,11 +93,6 @@ class FigurePage:
         return tuple(dict.fromkeys(method for row in self.rows for method in row.methods))
 
     @property
-    def limited_rows(self) -> list[BudgetRow]:
-        """The rows of budgets that limit something."""
-        return [row for row in self.rows if by_metric(self.runs_at(row.budget), "target")]
-
-    @property
     def quality_target(self) -> float:
         """MLPerf Tiny's for the benchmark, in the unit of the score; NaN where it has none."""
         return float(self.runs["quality_target"].max())
@@ -190,11 +185,6 @@ def split_rows(
     for number, group in enumerate(groups, 1):
         runs = page.runs[page.runs["budget"].isin([row.budget for row in group])]
         yield replace(page, number=number, rows=tuple(group), runs=runs)
-
-
-def split_by_panels(page: FigurePage, rows: Sequence[BudgetRow]) -> Iterator[FigurePage]:
-    """Pages of `MOST_LINES` lines of panels, a panel for each metric of a budget."""
-    return split_rows(page, rows, MOST_LINES, lambda row: len(in_lines(row.metrics, page.format.panels)))
 
 
 def split_by_methods(page: FigurePage, rows: Sequence[BudgetRow], most: int) -> Iterator[FigurePage]:

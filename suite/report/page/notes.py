@@ -6,17 +6,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from suite.report.page.overview import selection_notes
+from suite.report.grouping import natural_key
 from suite.report.tables.contents import Tables
-from suite.report.tables.headline import EXPLORATORY
 from suite.report.tables.notes import TABLES, table_notes
-from suite.report.tables.published_comparison import comparison_footnotes
-from suite.report.tables.published_numbers import PublishedNumber
-
-_ABOUT_EXPLORATORY = (
-    "No method was named before the runs: the largest reductions are listed, and claim nothing. An experiment that "
-    "names one of them can test it."
-)
+from suite.report.tables.published_comparison import PublishedNumber, comparison_footnotes
+from suite.report.tables.text import score_label
 
 
 class NoteGroup(NamedTuple):
@@ -41,8 +35,41 @@ def collect_notes(df: pd.DataFrame, tables: Tables, published: Sequence[Publishe
 
 
 def _lines(name: str, raw: pd.DataFrame, df: pd.DataFrame, published: Sequence[PublishedNumber]) -> list[str]:
-    exploratory = name == "headline" and bool((raw["verdict"] == EXPLORATORY).all())
-    lines = [_ABOUT_EXPLORATORY] if exploratory else [*TABLES[name].about]
+    lines = [*TABLES[name].about]
     lines += selection_notes(df) if name == "main" else []
     lines += comparison_footnotes(df, published, raw) if name == "published" else []
     return lines + table_notes(name, raw)
+
+
+def describe_experiment(df: pd.DataFrame, absent: pd.DataFrame) -> list[tuple[str, str]]:
+    """What was compared, as heading and text, and how many of all planned runs finished; `absent` have no record."""
+    columns = (
+        ("Benchmarks", "benchmark"),
+        ("Budgets", "budget"),
+        ("Methods", "method"),
+        ("Devices", "device"),
+        ("Presets", "preset"),
+        ("Random seeds", "seed"),
+    )
+    values = [(heading, {str(value) for value in df[column].unique()}) for heading, column in columns]
+    finished = int((df["status"] == "done").sum())
+    return [
+        *(
+            (heading if len(texts) > 1 else heading.removesuffix("s"), "; ".join(sorted(texts, key=natural_key)))
+            for heading, texts in values
+        ),
+        ("Finished runs", f"{finished} of {len(df) + len(absent)}"),
+    ]
+
+
+def selection_notes(df: pd.DataFrame) -> list[str]:
+    """A sentence for each benchmark whose networks are chosen by something other than the test score."""
+    names = df.loc[df["selection_name"] != "", ["benchmark", "selection_name", "score_name"]].drop_duplicates()
+    rows = sorted(
+        (str(b), score_label(str(chosen)), score_label(str(score))) for b, chosen, score in names.to_numpy().tolist()
+    )
+    return [
+        f"Networks of {benchmark} are chosen by {chosen} on validation data, not by {score}; better is higher."
+        for benchmark, chosen, score in rows
+        if chosen != score
+    ]

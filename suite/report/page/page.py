@@ -12,16 +12,14 @@ from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import GROUP, natural_key
-from suite.report.page.blocks import build_blocks, embed_images
-from suite.report.page.notes import collect_notes
-from suite.report.page.overview import describe_experiment
-from suite.report.page.page_tables import PageTable, without_empty_columns
+from suite.report.page.blocks import PageTable, build_blocks, embed_images, without_empty_columns
+from suite.report.page.notes import collect_notes, describe_experiment
 from suite.report.page.run_data import Column, collect_run_data, embed_json, shared_options
 from suite.report.tables.contents import Tables, build_tables
 from suite.report.tables.failures import absent_runs_table, format_failure_table
 from suite.report.tables.findings import find
 from suite.report.tables.markup import MISSING
-from suite.report.tables.published_numbers import PublishedNumber
+from suite.report.tables.published_comparison import PublishedNumber
 from suite.report.tables.text import format_number, format_percent, score_label, shared_setting
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -12,12 +12,10 @@ from suite.report.tables.cost import cost_table, format_cost_table
 from suite.report.tables.failures import failure_table, format_failure_table
 from suite.report.tables.headline import format_headline_table, headline_table, unrecorded_plans
 from suite.report.tables.hypervolume import format_hypervolume_table, hypervolume_table
-from suite.report.tables.main import format_main_table, main_table
+from suite.report.tables.main import format_main_table, format_score_table, main_table, score_table
 from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
 from suite.report.tables.pairs import format_pairs_table, pairs_table
-from suite.report.tables.published_comparison import format_published_comparison, published_comparison
-from suite.report.tables.published_numbers import PublishedNumber
-from suite.report.tables.scores import format_score_table, score_table
+from suite.report.tables.published_comparison import PublishedNumber, format_published_comparison, published_comparison
 
 
 class ReportTable(NamedTuple):
