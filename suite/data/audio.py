@@ -39,7 +39,7 @@ class Mfcc:
     samples is divided by its largest absolute value.
 
     Raises:
-        ValueError: no such variant.
+        ValueError: no such variant, or a number out of range.
     """
 
     variant: str = "mlperf"
@@ -55,6 +55,11 @@ class Mfcc:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise ValueError(f"variant={self.variant}: no such variant. Choices: {', '.join(VARIANTS)}")
+        for name, limit in (("n_fft", self.rate), ("window", self.n_fft), ("hop", self.n_fft), ("mels", self.n_fft)):
+            _check(name, getattr(self, name), 1, limit)
+        _check("coefficients", self.coefficients, 1, self.mels)
+        _check("f_max", self.f_max, 1, self.rate / 2)
+        _check("f_min", self.f_min, 0, self.f_max - 1)
 
     def __call__(self, clips: Tensor) -> Tensor:
         """Coefficients (N, frames, coefficients) float32, also in autocast, of clips (N, samples) int16 or float.

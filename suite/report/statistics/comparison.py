@@ -48,14 +48,8 @@ class MethodRuns:
 
     def _select_seeds(self, seeds: set[int]) -> "MethodRuns":
         at = [i for i, seed in enumerate(self.seeds) if seed in seeds]
-        return MethodRuns(
-            self.method,
-            self.score_name,
-            seeds=tuple(self.seeds[i] for i in at),
-            ids=tuple(self.ids[i] for i in at),
-            scores=tuple(self.scores[i] for i in at),
-            feasible=tuple(self.feasible[i] for i in at),
-        )
+        columns: Any = (tuple(column[i] for i in at) for column in (self.seeds, self.ids, self.scores, self.feasible))
+        return MethodRuns(self.method, self.score_name, *columns)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """How long a training of a benchmark's reference network need be: what twice as many epochs gain on validation."""
 
 import json
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,17 +65,6 @@ def doubling_gain(shorter: ArrayLike, longer: ArrayLike, relative: bool = False)
     return DoublingGain(mean_interval(gains), standard_error(gains), relative)
 
 
-def double_length(epochs: float, lengths: Iterable[float]) -> float:
-    """The one of `lengths` (epochs) that is twice `epochs`; NaN where there is none.
-
-    An odd length has no half, so that from five epochs on one more or less than double counts, which is at most 10 %;
-    of several the nearest, then the longest.
-    """
-    tolerance = 1 if epochs >= 5 else 0
-    double = [length for length in lengths if abs(length - 2 * epochs) <= tolerance]
-    return min(double, key=lambda length: (abs(length - 2 * epochs), -length), default=math.nan)
-
-
 PAPER_PRESET = "paper"
 """The preset that other presets' scores are compared with."""
 
@@ -118,10 +106,14 @@ class TrainingLength:
         return doubling_gain(shorter, twice, self.by_error)
 
     def double(self, lengths: Sequence["TrainingLength"]) -> "TrainingLength | None":
-        """The one of `lengths` that differs from this in nothing but twice the epochs."""
-        alike = {length.epochs: length for length in lengths if length.series == self.series}
-        epochs = double_length(self.epochs, alike)
-        return None if math.isnan(epochs) else alike[int(epochs)]
+        """The one of `lengths` that differs from this in nothing but twice the epochs.
+
+        An odd length has no half, so that from five epochs on one more or less than double counts, which is at most
+        10 %; of several the nearest, then the longest.
+        """
+        double, tolerance = 2 * self.epochs, 1 if self.epochs >= 5 else 0
+        alike = [x for x in lengths if x.series == self.series and abs(x.epochs - double) <= tolerance]
+        return min(alike, key=lambda x: (abs(x.epochs - double), -x.epochs), default=None)
 
     def paper(self, lengths: Sequence["TrainingLength"]) -> "TrainingLength | None":
         """The one of `lengths` that the paper's preset trained the same network with, None for that preset's own.
