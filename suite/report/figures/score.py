@@ -54,9 +54,9 @@ _PUBLISHED_MARK: dict[str, Any] = {
 _CAPTION = (
     "Test score of float networks against each budgeted cost, in % of the reference network's. Small marks are single "
     "seeds, large ones their mean; the forest plot has its intervals. The hatched side is over the budget; a hollow "
-    "mark misses at least one of the run's constraints, which may be that of another panel, or exceeds the memory of "
-    "the board. Of each budget the first six methods of the main table are drawn: those that fit most often, of these "
-    "the best by mean score."
+    "mark misses at least one of the run's constraints, which may be that of another panel, or is known to exceed the "
+    "memory of the board. Of each budget the first six methods of the main table are drawn: those that fit most "
+    "often, of these the best by mean score."
 )
 
 
