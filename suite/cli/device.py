@@ -1,17 +1,23 @@
 """`suite device`: device models against measurements, devices fitted on a user's own, and the recorded tables."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import torch
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from suite.cli.console import output_console, verb_parser
-from suite.cli.device_fit import FitRequest, fit_and_describe
-from suite.cli.device_view import device_view
+from suite.cli.device_fit import add_fit_arguments, fit_and_describe
 from suite.config.devices import load_device, load_devices
-from suite.hardware.calibration.tables import PUBLISHED_DEVICES, PublishedDevices
-from suite.report.device_tables.contents import device_tables
+from suite.hardware.calibration.device_file import format_error
+from suite.hardware.calibration.measurements import MeasuredSystem
+from suite.hardware.calibration.tables import PUBLISHED_DEVICES, PublishedDevices, systems_of
+from suite.hardware.calibration.validation import Comparison, compare, summarise
+from suite.hardware.counted_kernels import CountedKernels
+from suite.hardware.latency import Device
+from suite.report.device_tables import device_tables
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,9 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.verb == "show":
         output_console().print(device_view(load_device(options.name, options.config_dir), published))
     elif options.verb == "fit":
-        print("\n".join(fit_and_describe(_fit_request(options), published)))
+        print("\n".join(fit_and_describe(options, published)))
     else:
-        torch.set_num_threads(1)  # tensors of a few hundred numbers, for which threads cost more than they save
         for table in device_tables(load_devices(), published):
             table.write(options.out)
             print(options.out / f"{table.name}.md")
@@ -42,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         "and macs_linear; energy_uj where you have it."
     )
     fit = verbs.add_parser("fit", help="a device from your own measurements", description=text)
-    _add_fit_arguments(fit)
+    add_fit_arguments(fit)
     text = "Write the recorded tables of device models from the published measurements."
     tables = verbs.add_parser("tables", help="the recorded tables", description=text)
     tables.add_argument("--out", type=Path, default=Path("results/devices"), help="their folder (results/devices)")
@@ -54,30 +59,104 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
-    fit.add_argument("measurements", type=Path, help="a CSV file")
-    fit.add_argument("--name", help="of the device; by default that of the file written, or of the measurements")
-    fit.add_argument("--like", metavar="DEVICE", help="whose ratios to take where the measurements cannot give them")
-    fit.add_argument("--board", help="what the board is")
-    fit.add_argument("--software", help="what runs the networks on it")
-    fit.add_argument("--clock-mhz", type=float, help="by default that of --like, which changes no latency")
-    fit.add_argument("--ram-kib", type=int, help="memory of the board")
-    fit.add_argument("--flash-kib", type=int, help="flash of the board")
-    fit.add_argument("--power-mw", type=float, help="while it computes; by default from energy_uj, if measured")
-    fit.add_argument("--out", type=Path, metavar="FILE.yaml", help="write the device there instead of printing it")
+_UNKNOWN = "unknown"
+_COUNTED = (
+    "The networks are compared as TensorFlow's converter wrote them (exporter: tensorflow): linear layers with one "
+    "scale, convolutions of one channel as such. MACs alone: at the rate of the board's other networks."
+)
 
 
-def _fit_request(options: argparse.Namespace) -> FitRequest:
-    return FitRequest(
-        measurements=options.measurements,
-        name=options.name,
-        like=options.like,
-        board=options.board,
-        software=options.software,
-        clock_mhz=options.clock_mhz,
-        ram_kib=options.ram_kib,
-        flash_kib=options.flash_kib,
-        power_mw=options.power_mw,
-        out=options.out,
-        config_dir=options.config_dir,
-    )
+def device_view(device: Device, published: PublishedDevices) -> RenderableType:
+    """What `suite device show` prints.
+
+    Raises:
+        SuiteError: the published measurements are not there.
+    """
+    parts: list[RenderableType] = [Text(device.name, style="bold"), _facts(device)]
+    systems = systems_of(device.name, published.systems)
+    for system in systems:
+        comparisons = compare(device, system, published.systems)
+        parts += [
+            Text(),
+            Text(_heading(device, system)),
+            _comparison_table(comparisons),
+            *map(Text, _summary(comparisons)),
+        ]
+    if systems and isinstance(device, CountedKernels):
+        parts += [Text(), Text(_COUNTED)]
+    parts += [Text(), Text(_domain(device) if systems else _not_measured(device))]
+    return Group(*parts)
+
+
+def _domain(device: Device) -> str:
+    domain = getattr(device, "domain", None)
+    return "The model states no domain." if domain is None else str(domain)
+
+
+def _not_measured(device: Device) -> str:
+    absolute = "" if device.clock_mhz else " Without a clock only ratios of its cycles mean anything."
+    return f"No published measurement belongs to this device: its errors are unknown.{absolute}"
+
+
+def _facts(device: Device) -> Table:
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in _fact_rows(device):
+        table.add_row(label, Text(value))
+    return table
+
+
+def _fact_rows(device: Device) -> Iterator[tuple[str, str]]:
+    facts = vars(device)
+    units = {"clock_mhz": "MHz", "ram_kib": "KiB", "flash_kib": "KiB", "power_mw": "mW"}
+    for key, label in (("board", "board"), ("software", "software"), ("source", "source")):
+        if facts.get(key):
+            yield label, str(facts[key])
+    for key, label in (("clock_mhz", "clock"), ("ram_kib", "RAM"), ("flash_kib", "flash"), ("power_mw", "power")):
+        value = facts.get(key)
+        yield label, _UNKNOWN if value is None else f"{value:g} {units[key]}"
+    others = {"name", "board", "software", "source", *units}
+    yield "model", type(device).__name__
+    yield from ((key, str(value)) for key, value in facts.items() if key not in others)
+    yield "energy", "power x latency, not measured network by network" if device.power_mw else "none: power unknown"
+
+
+def _heading(device: Device, system: MeasuredSystem) -> str:
+    role = "a check, nothing was fitted on it" if device.name in system.checks else "fitted on"
+    return f"{system.board}, {system.clock_mhz:g} MHz, {system.software} ({role})"
+
+
+def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    """A row a network, whose columns of numbers no terminal of 80 columns cuts; energies where they were measured."""
+    table = Table(box=None, padding=(0, 1, 0, 2))
+    table.add_column("network", no_wrap=True)
+    energies = ("energy\n%",) if any(c.measured_uj for c in comparisons) else ()
+    errors = _error_columns(comparisons)
+    for column in (
+        "MMAC",
+        "measured\nms",
+        "predicted\nms",
+        *(f"{label}\n%".replace(" ", "\n") for label in errors),
+        *energies,
+    ):
+        table.add_column(column, justify="right", no_wrap=True)
+    for c in comparisons:
+        signed = [format_error(getattr(c, field)) for field in errors.values()]
+        if c.measured_uj and c.predicted_uj:
+            signed.append(format_error(c.predicted_uj / c.measured_uj - 1))
+        table.add_row(c.network, f"{c.macs / 1e6:.3g}", f"{c.measured_ms:.4g}", f"{c.predicted_ms:.4g}", *signed)
+    return table
+
+
+def _error_columns(comparisons: Sequence[Comparison]) -> dict[str, str]:
+    """Label -> field of `Comparison`; of a check there is nothing to leave out."""
+    left_out = {} if any(c.leave_one_out is None for c in comparisons) else {"left out": "leave_one_out"}
+    return {"error": "error", **left_out, "MACs alone": "macs_only"}
+
+
+def _summary(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    measured = [c.measured_ms for c in comparisons]
+    for label, field in _error_columns(comparisons).items():
+        s = summarise([c.measured_ms * (1 + getattr(c, field)) for c in comparisons], measured)
+        yield f"{label}: mean {100 * s.mean:.1f} %, largest {100 * s.largest:.1f} %, Spearman {s.spearman:.4f}"

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from suite.engine import jobs
 from suite.records.status import readable_duration
 from suite.task.progress import Progress
 
@@ -127,3 +129,35 @@ def show_planning(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
         for count, config in enumerate(configs, 1):
             status.update(f"planning run {count}")
             yield config
+
+
+log = logging.getLogger(__name__)
+
+_INTERVAL_S = 10.0
+
+
+@contextmanager
+def sweep_progress(interval_s: float = _INTERVAL_S) -> Iterator[None]:
+    """Log how many runs have ended and how long the rest may take, while other processes work on this call's runs.
+
+    A process that does its runs itself says so with each of them, and nothing is logged here.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(target=_watch, args=(ended, interval_s), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _watch(ended: threading.Event, interval_s: float) -> None:
+    started, shown, over = time.monotonic(), 0, False
+    while not over:
+        over = ended.wait(interval_s)  # once more at the end: runs may have ended since the last look
+        count = jobs.session.count_ended()
+        if count > shown and count > jobs.session.runs_ended:
+            left = (time.monotonic() - started) / count * (jobs.session.runs_to_do - count) / 60
+            log.info("%d of %d runs have ended; about %.0f min left", count, jobs.session.runs_to_do, left)
+            shown = count

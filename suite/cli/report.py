@@ -5,18 +5,17 @@ from typing import Any
 
 from rich.text import Text
 
+from suite import SuiteError, did_you_mean
 from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the report of one experiment and print its main table."""
     from suite.report.figures.catalogue import KINDS
-    from suite.report.request import ReportRequest
 
     parser = verb_parser("report", "Write tables, figures and one HTML page from an experiment's records.")
     add_experiment_argument(parser)
     several: dict[str, Any] = {"action": "extend", "type": split_words, "default": []}
-    parser.add_argument("--only", metavar="KIND", **several, help="tables, figures or page; all three by default")
     parser.add_argument(
         "--figure", metavar="KIND", **several, help=f"draw figures of this kind alone: {', '.join(KINDS)}"
     )
@@ -24,7 +23,8 @@ def main(arguments: Sequence[str]) -> int:
         "--format",
         metavar="FORMAT",
         **several,
-        help="csv, md, tex for tables (all three by default), png, pdf, svg for figures (png and pdf by default)",
+        help="csv, md, tex (tables), png, pdf (figures), html (the page); all by default, png and pdf with one of "
+        "--figure, --width and --font",
     )
     parser.add_argument(
         "--width",
@@ -39,17 +39,29 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.epilog = "KIND and FORMAT may be repeated, or several with commas between them."
     options = parser.parse_args(arguments)
-    from suite.report.build import Report
+    from suite.report.build import FORMATS, Report
+    from suite.report.figures.format import FigureFormat
     from suite.report.tables.console import console_table
     from suite.report.tables.findings import find
 
-    request = ReportRequest.from_options(options.only, options.format, options.figure, options.width, options.font)
+    form = FigureFormat.from_options(options.width, options.font)
+    _check_choices("--figure", options.figure, list(KINDS))
+    _check_choices("--format", options.format, FORMATS)
+    figures_alone = bool(options.figure or options.width or options.font)
+    formats = options.format or (["png", "pdf"] if figures_alone else FORMATS)
     result = Report.load(existing_store(options.experiment))
-    written = result.write(request)
-    if "tables" in request.kinds:
+    written = result.write(formats, options.figure, form)
+    if not figures_alone:
         console = output_console()
         console.print(console_table(result.df, result.tables["main"].raw))
         for sentence in find(result.df):  # in lines of whole words on a terminal, in one elsewhere
             console.print(Text(sentence), soft_wrap=not console.is_terminal)
     print(f"{'page' if written.is_file() else 'written to'}: {written}")
     return 0
+
+
+def _check_choices(option: str, given: Sequence[str], choices: Sequence[str]) -> None:
+    """Refuse what was given to an option and is not among its choices, which the error lists."""
+    if unknown := [name for name in given if name not in choices]:
+        hint = did_you_mean(unknown[0], choices)
+        raise SuiteError(f"{option} {','.join(unknown)}: choices are {', '.join(choices)}. {hint}".rstrip(". "))

@@ -14,9 +14,8 @@ from suite import SuiteError
 from suite.cli import deploy as deploy_verb
 from suite.cli import dry_run
 from suite.cli.console import output_console, print_error, set_up_logging
-from suite.cli.progress import LineProgress, show_planning, show_progress
-from suite.cli.run_view import run_view
-from suite.cli.sweep_progress import sweep_progress
+from suite.cli.progress import LineProgress, show_planning, show_progress, sweep_progress
+from suite.cli.show import run_view
 from suite.config.recorded import benchmark_of_job
 from suite.config.sweep import expand, expand_for_print, jobs_of, parts
 from suite.deploy.deployment import deploy

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,9 +14,6 @@ from suite.records.status import STATES, RunState, forget_plans, readable_durati
 from suite.records.store import Store
 
 log = logging.getLogger("suite")
-
-_NARROW = 90
-"""Columns of a terminal below which a run is two lines instead of a row of a table."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,12 +28,12 @@ def main(arguments: Sequence[str]) -> int:
     console, store = output_console(), existing_store(options.experiment)
     if options.forget:
         log.info("plans removed: %d", forget_plans(store))
-    console.print(status_view(store, console.width, options.only))
+    console.print(status_view(store, options.only))
     return 0
 
 
-def status_view(store: Store, width: int, only: Iterable[str] = ()) -> RenderableType:
-    """The experiment's runs for a terminal of `width` columns, those in the states `only` if any are named.
+def status_view(store: Store, only: Iterable[str] = ()) -> RenderableType:
+    """The experiment's runs those in the states `only` if any are named.
 
     Raises:
         SuiteError: `only` has a word that is no state.
@@ -49,8 +45,8 @@ def status_view(store: Store, width: int, only: Iterable[str] = ()) -> Renderabl
     left = seconds_left(states)
     shown = [s for s in states if not wanted or s.state in wanted]
     notes = {s.id: _note_with_time_left(s, left) for s in shown}
-    body = _lines(shown, notes) if width < _NARROW else _table(shown, notes)
-    return Group(Text(f"experiment {store.experiment}", style="bold"), body, Text(totals(states, left)))
+    title = Text(f"experiment {store.experiment}", style="bold")
+    return Group(title, _table(shown, notes), Text(totals(states, left)))
 
 
 def _note_with_time_left(state: RunState, left: Mapping[str, float]) -> str:
@@ -69,12 +65,3 @@ def _table(states: Sequence[RunState], notes: Mapping[str, str]) -> Table:
         cells = (state.id, state.plan.label, *setting, state.state, notes[state.id])
         table.add_row(*map(Text, cells))  # plain: "[projection=none]" is a name, not markup
     return table
-
-
-def _lines(states: Sequence[RunState], notes: Mapping[str, str]) -> Group:
-    """A run as a line with its state and what there is to say, and its name below, for a phone's width."""
-    blocks: list[RenderableType] = []
-    for state in states:
-        blocks.append(Text(f"{state.state}  {notes[state.id]}".rstrip()))
-        blocks.append(Padding(Text(state.plan.label), (0, 0, 0, 2)))
-    return Group(*blocks)

@@ -9,23 +9,31 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.data.files import write_atomic
-from suite.records.archive import ARCHIVE_NAME
 from suite.records.deployment import Deployed
 from suite.records.deployments import read_deployments
 from suite.records.export import export_frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.catalogue import plan_figures
-from suite.report.figures.drawing import EncodedFigure, draw_figures
+from suite.report.figures.drawing import ENCODERS, EncodedFigure, draw_figures
+from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
 from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
-from suite.report.request import FORMATS, ReportRequest
-from suite.report.tables.contents import Tables, build_tables, paper_notes, table_notes
+from suite.report.tables.contents import Tables, build_tables
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
+from suite.report.tables.notes import paper_notes, table_notes
 from suite.report.tables.paper import to_paper_latex
-from suite.report.tables.published_comparison import comparison_footnotes
-from suite.report.tables.published_numbers import PUBLISHED_FOLDER, PublishedNumber, load_published_numbers
+from suite.report.tables.published_comparison import (
+    PUBLISHED_FOLDER,
+    PublishedNumber,
+    comparison_footnotes,
+    load_published_numbers,
+)
 from suite.report.tables.text import describe_setting, shared_setting
+
+_TABLES, _FIGURES, _PAGE = ("csv", "md", "tex"), tuple(ENCODERS), "html"
+FORMATS = (*_TABLES, *_FIGURES, _PAGE)
+"""Formats of tables, of figures, and the page."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +53,12 @@ class Report:
         """Read the store's runs, and published numbers from the folder `published` beside it, if it is there.
 
         Raises:
-            SuiteError: the experiment has no records; the text names its folder and the experiments that have some.
+            SuiteError: the experiment has no records that can be read.
         """
         records = store.records()
         if not records:
-            raise SuiteError(_no_records_message(store))
+            broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
+            raise SuiteError(f"{store.folder}: no records to report on{broken}")
         deployments = read_deployments(store, [record.id for record in records])
         published = load_published_numbers(store.root / PUBLISHED_FOLDER)
         return cls(store, records, deployments, report_frame(records, deployments), published)
@@ -59,23 +68,29 @@ class Report:
         """`build_tables`, called once for files, page and terminal."""
         return build_tables(self.df, self.store, self.published)
 
-    def write(self, request: ReportRequest) -> Path:
+    def write(
+        self, formats: Sequence[str] = FORMATS, figures: Sequence[str] = (), form: FigureFormat = DEFAULT_FORMAT
+    ) -> Path:
         """Write what is asked for to results/<experiment>/report/; return the path of the page, or else of the folder.
 
         Files: `index.html`, `tables/` (CSV with raw numbers, Markdown and LaTeX with rounded ones) and `figures/`. The
-        same records and published numbers give the same bytes. Of the kinds that are written, files whose table or
-        figure is no more are removed.
+        same records and published numbers give the same bytes. Files whose table or figure is no more are removed.
+
+        Args:
+            formats: those of `FORMATS` to write; files of others stay as they are.
+            figures: kinds of figures; none: all.
+            form: width and type of figures.
 
         Raises:
             SuiteError: the records have no data for a kind of figure that is asked for, or a file cannot be written.
         """
         folder = self.store.folder / "report"
         try:
-            if "tables" in request.kinds:
-                files = self._encode_tables(request.formats["tables"])
-                _replace_files(folder / "tables", files, {"runs", *self.tables}, FORMATS["tables"], ("",))
-            figures = self._write_figures(request, folder) if {"figures", "page"} & set(request.kinds) else []
-            return self._write_page(figures, folder) if "page" in request.kinds else folder
+            if set(_TABLES) & set(formats):
+                _write_files(folder / "tables", self._encode_tables(formats))
+                _remove_others(folder / "tables", {"runs", *self.tables})
+            drawn = self._write_figures(formats, figures, form) if {*_FIGURES, _PAGE} & set(formats) else []
+            return self._write_page(drawn, folder) if _PAGE in formats else folder
         except OSError as error:
             raise SuiteError(f"{error.filename or self.store.folder}: cannot be written ({error.strerror})") from error
 
@@ -97,18 +112,18 @@ class Report:
                 )
         return {name: content.encode() for name, content in files.items()}
 
-    def _write_figures(self, request: ReportRequest, folder: Path) -> list[EncodedFigure]:
+    def _write_figures(self, formats: Sequence[str], figures: Sequence[str], form: FigureFormat) -> list[EncodedFigure]:
         """Draw the figures, as PNG for a page too, and write those that are asked for as files."""
-        for_page = ("png",) if "page" in request.kinds else ()
-        formats = request.formats["figures"] if "figures" in request.kinds else ()
-        planned = plan_figures(self.df, self.store, request.form, request.figures)
-        if missing := set(request.figures) - {figure.kind for figure in planned}:
+        planned = plan_figures(self.df, self.store, form, figures)
+        if missing := set(figures) - {figure.kind for figure in planned}:
             raise SuiteError(f"--figure {','.join(sorted(missing))}: these records have no data for it")
-        drawn = draw_figures(planned, tuple(dict.fromkeys((*for_page, *formats))))
-        if "figures" in request.kinds:
-            files = {f"{figure.name}.{suffix}": content[suffix] for figure, content in drawn for suffix in formats}
-            names = {figure.name for figure in planned}
-            _replace_files(folder / "figures", files, names, FORMATS["figures"], request.figures or ("",))
+        written = [name for name in _FIGURES if name in formats]
+        for_page = ["png"] if _PAGE in formats else []
+        drawn = draw_figures(planned, [name for name in _FIGURES if name in (*written, *for_page)])
+        folder = self.store.folder / "report" / "figures"
+        _write_files(folder, {f"{f.name}.{suffix}": content[suffix] for f, content in drawn for suffix in written})
+        if written and not figures:
+            _remove_others(folder, {figure.name for figure in planned})
         return drawn
 
     def _write_page(self, drawn: Sequence[EncodedFigure], folder: Path) -> Path:
@@ -118,28 +133,13 @@ class Report:
         return folder / "index.html"
 
 
-def build_report(store: Store, request: ReportRequest | None = None) -> Path:
-    """Write a store's report, all of it or what `request` asks for; see `Report.load` and `Report.write`."""
-    return Report.load(store).write(request or ReportRequest.from_options())
-
-
-def _no_records_message(store: Store) -> str:
-    broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
-    recorded = {path.parents[2].name for path in store.root.glob("*/runs/*/record.json")}
-    recorded |= {path.parent.name for path in store.root.glob(f"*/{ARCHIVE_NAME}")}
-    others = "" if broken else f". Experiments with records: {', '.join(sorted(recorded)) or 'none'}"
-    return f"{store.folder}: no records to report on{broken}{others}"
-
-
-def _replace_files(
-    folder: Path, files: Mapping[str, bytes], shown: Collection[str], suffixes: Sequence[str], kinds: Sequence[str]
-) -> None:
-    """Write `files`, and remove those of `suffixes` and `kinds` (how their names begin) that are not `shown` any more.
-
-    A file of another format than those that are written stays as long as what it shows is still there.
-    """
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         write_atomic(folder / name, content)
+
+
+def _remove_others(folder: Path, shown: Collection[str]) -> None:
+    """Remove the files of tables or figures that are not `shown` any more, whatever their format."""
     for path in folder.glob("*"):
-        if path.suffix[1:] in suffixes and path.stem.startswith(tuple(kinds)) and path.stem not in shown:
+        if path.stem not in shown:
             path.unlink()

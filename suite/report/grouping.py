@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
+from typing import Any
 
 import pandas as pd
 
@@ -96,3 +97,20 @@ def natural_key(text: str) -> tuple[tuple[int, float, str], ...]:
     """A sorting key under which "weights 5%" comes before "weights 25%"."""
     parts = re.split(r"(\d+(?:\.\d+)?)", text)
     return tuple((1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts))
+
+
+def sort_by_setting(table: pd.DataFrame, columns: list[str] = GROUP) -> pd.DataFrame:
+    """Rows sorted by benchmark, preset, device, budget (numbers by size) and method, or by other `columns`."""
+    keys = [tuple(map(_sorting_key, row)) for row in table[columns].to_numpy().tolist()]
+    return table.iloc[sorted(range(len(table)), key=keys.__getitem__)].reset_index(drop=True)
+
+
+def sort_as_main_table(table: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `table`, each a benchmark, preset, device, budget and method, in the order that `main_table` has them."""
+    rank = {tuple(key): i for i, key in enumerate(main[GROUP].to_numpy().tolist())}
+    ranks = [rank[tuple(key)] for key in table[GROUP].to_numpy().tolist()]
+    return table.iloc[sorted(range(len(table)), key=ranks.__getitem__)].reset_index(drop=True)
+
+
+def _sorting_key(value: Any) -> Any:
+    return value if isinstance(value, MethodVariant) else natural_key(str(value))

@@ -56,10 +56,10 @@ def test_merge_finds_different_results_in_archives(tmp_path: Path) -> None:
 
 def test_report(tmp_path: Path) -> None:
     store = experiment(tmp_path, *make_records(seeds=2))
-    assert main(["report", str(store.folder), "--only", "tables,page"]) == 0
+    assert main(["report", str(store.folder), "--format", "csv,md,tex,html"]) == 0
     before = files(store.folder / "report")
     archived(store)
-    assert main(["report", str(store.folder), "--only", "tables,page"]) == 0
+    assert main(["report", str(store.folder), "--format", "csv,md,tex,html"]) == 0
     assert files(store.folder / "report") == before
 
 

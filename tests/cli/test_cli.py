@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from suite.cli.main import VERBS, main
-from suite.cli.sweep_progress import sweep_progress
+from suite.cli.progress import sweep_progress
 
 SMOKE = ["preset=smoke", "threads=1"]
 

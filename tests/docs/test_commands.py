@@ -4,7 +4,7 @@
   first job is planned, and each job that differs from it in one value: every value once, not every combination, and no
   second seed. Of an experiment's file not every budget either: tests/config has the files' own tests.
 - Other verbs run on two recorded runs, which every experiment that a command names consists of. `suite report` without
-  `--only` or `--figure` writes tables alone, or one figure (test_recorded_results.py writes whole reports).
+  `--format` or `--figure` writes tables alone, or one figure (test_recorded_results.py writes whole reports).
 - `make` targets exist. A verb that a sentence names without arguments exists.
 - `PARSED` lists what is parsed and not run, and why. A command that no rule knows fails.
 
@@ -35,7 +35,7 @@ PARSED = {
     "suite deploy": "needs the extra deploy: tests/deploy runs it",
     "suite data prepare": "downloads gigabytes",
     "suite data pack": "reads data of one's own: tests/cli/test_data_pack.py makes such and runs it",
-    "suite device tables": "takes minutes: tests/report/device_tables compare what it writes",
+    "suite device tables": "takes minutes: tests/report/test_device_tables.py compares what it writes",
     "suite check": "takes a minute: tests/engine check the same contracts; the tutorial checks its own",
     "python -m": "trains for hours: the module and its arguments are there",
     "python3 -m venv": "makes an environment",
@@ -131,9 +131,9 @@ def run_verb(verb: str, arguments: list[str]) -> None:
     if verb == "show":
         record_two_runs(Path("results/digits"))
         arguments = [str(next(Path().glob(word))) if "*" in word else word for word in arguments]
-    if verb == "report" and not {"--only", "--figure"} & set(arguments):
+    if verb == "report" and not {"--format", "--figure", "--width", "--font"} & set(arguments):
         of_figures = {"--width", "--font"} & set(arguments)
-        arguments = [*arguments, *(["--figure", "forest"] if of_figures else ["--only", "tables"])]
+        arguments = [*arguments, *(["--figure", "forest"] if of_figures else ["--format", "md"])]
     assert main([verb, *arguments]) == 0
 
 
@@ -214,7 +214,7 @@ def test_commands_are_found_wherever_they_stand() -> None:
 @pytest.mark.parametrize(
     "wrong",
     ["suite run budget.wieghts=25%", "suite run method=none_such", "suite run +experiment=none_such", "make none",
-     "suite report digits --only pages", "suite deploy", "suite data prepare none --fast", "pip install -e '.[none]'",
+     "suite report digits --format pages", "suite deploy", "suite data prepare none --fast", "pip install -e '.[none]'",
      "python -m suite.none", "pytest tests/none.py", "suite export digits runs.txt", "suite none"],
 )  # fmt: skip
 def test_a_wrong_command_is_found(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,9 @@ from suite.cli.main import main
 from suite.data.files import write_atomic
 from suite.records.archiving import archive_experiment
 from suite.records.store import Store, encode_run_files
-from suite.report.build import Report, build_report
+from suite.report.build import FORMATS, Report
 from suite.report.figures.catalogue import PlannedFigure, plan_figures
 from suite.report.figures.drawing import EncodedFigure, draw_figures
-from suite.report.request import FORMATS, ReportRequest
 
 HISTORY = pd.DataFrame(
     [
@@ -50,7 +49,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = fill(tmp_path_factory.mktemp("results"), make_records(seeds=1, budgets=BUDGETS[:1]))
-    build_report(store)
+    Report.load(store).write()
     return store
 
 
@@ -71,20 +70,19 @@ def test_a_copy_elsewhere_with_its_files_in_another_order_gives_the_same_bytes(b
     for run in runs:  # folders appear in another order, with other times
         shutil.copytree(run, other / "runs" / run.name, copy_function=shutil.copyfile)
         os.utime(other / "runs" / run.name / "record.json", (1, 1))
-    build_report(Store(other.parent, "example"))
+    Report.load(Store(other.parent, "example")).write()
     assert contents(other / "report") == contents(built.folder / "report")
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-def test_one_kind_is_written_with_the_bytes_of_the_whole_and_the_others_stay(kind: str, store: Store) -> None:
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_format_is_written_with_the_bytes_of_the_whole_and_the_others_stay(suffix: str, store: Store) -> None:
     report = store.folder / "report"
     whole = contents(report)
     old = dict.fromkeys(whole, b"old")
     for name in old:
         write_atomic(report / name, b"old")
-    build_report(store, ReportRequest.from_options(only=[kind]))
-    written = {"tables": "tables/", "figures": "figures/", "page": "index.html"}[kind]
-    assert contents(report) == old | {name: whole[name] for name in old if name.startswith(written)}
+    Report.load(store).write([suffix])
+    assert contents(report) == old | {name: whole[name] for name in old if name.endswith(f".{suffix}")}
 
 
 def test_one_kind_of_figure_is_drawn_without_the_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +90,6 @@ def test_one_kind_of_figure_is_drawn_without_the_others(store: Store, monkeypatc
     before = contents(report)
     for path in (report / "figures").glob("score_*.png"):
         path.unlink()
-    write_atomic(report / "figures" / "score_gone.png", b"old")
     drawn: list[str] = []
     original = suite.report.build.draw_figures
 
@@ -107,29 +104,26 @@ def test_one_kind_of_figure_is_drawn_without_the_others(store: Store, monkeypatc
 
 
 def test_formats_are_added_beside_those_that_are_there(store: Store) -> None:
+    for path in (store.folder / "report" / "figures").glob("*.pdf"):
+        path.unlink()
     before = contents(store.folder / "report")
-    build_report(store, ReportRequest.from_options(only=["figures"], formats=["svg"]))
+    Report.load(store).write(["pdf"])
     after = contents(store.folder / "report")
     new = changed(before, after)
-    assert {Path(name).suffix for name in new} == {".svg"}
-    assert len(new) == sum(name.endswith(".pdf") for name in before)
-    build_report(store, ReportRequest.from_options(only=["figures"], formats=["svg"]))
+    assert {Path(name).suffix for name in new} == {".pdf"}
+    assert len(new) == sum(name.endswith(".png") for name in before)
+    Report.load(store).write(["pdf"])
     assert contents(store.folder / "report") == after
-
-
-def test_a_format_of_one_kind_leaves_the_other_kind_its_own() -> None:
-    wanted = ReportRequest.from_options(formats=["tex"])
-    assert wanted.formats == {"tables": ("tex",), "figures": ("png", "pdf")}
 
 
 def test_what_the_records_no_longer_give_is_removed_with_its_kind_only(store: Store) -> None:
     report = store.folder / "report"
-    for name in ("tables/gone.tex", "figures/gone.svg"):
+    for name in ("tables/gone.tex", "figures/gone.pdf"):
         write_atomic(report / name, b"old")
-    build_report(store, ReportRequest.from_options(only=["tables"], formats=["md"]))
+    Report.load(store).write(["md"])
     assert not (report / "tables" / "gone.tex").exists()
     assert (report / "tables" / "runs.csv").exists()
-    assert (report / "figures" / "gone.svg").exists()
+    assert (report / "figures" / "gone.pdf").exists()
 
 
 def test_a_width_and_a_font_change_the_figures_and_nothing_else(store: Store) -> None:
@@ -150,31 +144,25 @@ def test_two_processes_give_the_bytes_of_one(built: Store, monkeypatch: pytest.M
     assert [(d.figure.name, d.figure.caption, d.content) for d in draw_figures(found, ("png",))] == alone
 
 
-def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise ValueError("cannot be drawn")
+def fail() -> None:
+    raise ValueError("cannot be drawn")
 
+
+def test_an_error_in_the_other_process_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(ValueError, match="cannot be drawn"):
-        draw_figures([PlannedFigure("score", "bad", fail)], ("png",))
+        draw_figures([PlannedFigure("score", "bad", 1, fail)], ("png",))
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--only", "pictures"], "tables, figures, page"),
-        (["--only", "tables,pictures"], "tables, figures, page"),
-        (["--format", "xlsx"], "csv, md, tex, png, pdf, svg"),
-        (["--only", "figures", "--format", "csv"], "png, pdf, svg"),
-        (["--only", "page", "--format", "pdf"], "none"),
+        (["--format", "xlsx"], "csv, md, tex, png, pdf, html"),
         (["--width", "triple"], "single (3.5in), double (7.16in)"),
-        (["--width", "single", "--only", "tables"], "figures alone"),
-        (["--font", "8", "--only", "page"], "figures alone"),
-        (["--figure", "forrest"], "score, attainment, best_so_far"),
+        (["--figure", "forrest"], "score, best_so_far"),
         (["--figure", "forrest"], "Did you mean forest?"),
         (["--figure", "convergence"], "no data for it"),
-        (["--figure", "score", "--only", "tables"], "figures alone"),
     ],
 )
 def test_bad_options_name_the_choices_and_write_nothing(
@@ -191,7 +179,7 @@ def test_bad_options_name_the_choices_and_write_nothing(
 def test_options_may_be_repeated_or_listed(store: Store, capsys: pytest.CaptureFixture) -> None:
     report = store.folder / "report"
     shutil.rmtree(report)
-    assert main(["report", str(store.folder), "--only", "tables,figures", "--format", "tex,md", "--format", "pdf"]) == 0
+    assert main(["report", str(store.folder), "--format", "tex,md", "--format", "pdf"]) == 0
     assert {Path(name).suffix for name in contents(report)} == {".tex", ".md", ".pdf"}
     assert str(report) in capsys.readouterr().out
 
@@ -204,7 +192,7 @@ def test_broken_records_are_left_out_by_name_and_hide_no_other(
     torn, newer = make_record(seed=7), make_record(seed=8)
     write_atomic(store.run_folder(torn.id) / "record.json", torn.to_json()[:200].encode())
     write_atomic(store.run_folder(newer.id) / "record.json", json.dumps({"schema": 99}).encode())
-    page = build_report(store, ReportRequest.from_options(only=["page"]))
+    page = Report.load(store).write(["html"])
     for record in (torn, newer):
         assert str(store.run_folder(record.id) / "record.json") in caplog.text
         assert record.id in page.read_text()
@@ -215,18 +203,18 @@ def test_nothing_but_broken_records_is_an_error_that_names_them(tmp_path: Path) 
     path = Store(tmp_path, "example").run_folder("torn") / "record.json"
     write_atomic(path, b"{")
     with pytest.raises(SuiteError, match=str(path)):
-        build_report(Store(tmp_path, "example"))
+        Report.load(Store(tmp_path, "example")).write()
 
 
 def test_a_report_that_cannot_be_written_is_an_error_that_names_its_place(store: Store) -> None:
     shutil.rmtree(store.folder / "report")
     (store.folder / "report").write_text("in the way")
     with pytest.raises(SuiteError, match=r"report.* cannot be written"):
-        build_report(store)
+        Report.load(store).write()
 
 
 def test_failures_alone_make_a_report(tmp_path: Path) -> None:
-    assert build_report(fill(tmp_path, [make_failure()])).is_file()
+    assert Report.load(fill(tmp_path, [make_failure()])).write().is_file()
 
 
 def test_an_archive_alone_gives_the_report_of_its_folders_byte_for_byte(tmp_path: Path) -> None:
@@ -243,15 +231,15 @@ def test_an_archive_alone_gives_the_report_of_its_folders_byte_for_byte(tmp_path
             predictions = {"predicted": np.where(right, target, -1).astype(np.int16), "target": target}
             store.write(record, encode_run_files(history=HISTORY, predictions=predictions, architecture=architecture))
     write_plan(store, "planned", method="planned_method")
-    request = ReportRequest.from_options(only=["tables", "page"], formats=["csv"])
-    build_report(store, request)
+    formats = ["csv", "html"]
+    Report.load(store).write(formats)
     from_folders = contents(store.folder / "report")
     archive_experiment(store, remove=True)
     shutil.rmtree(store.folder / "report")
     assert not list(store.run_folder("").iterdir())
-    build_report(Store(tmp_path, "example"), request)
+    Report.load(Store(tmp_path, "example")).write(formats)
     assert contents(store.folder / "report") == from_folders
     assert "tables/noninferiority.csv" in from_folders
     page = from_folders["index.html"].decode()
-    figures = ("trajectories_", "widths_", "choices_")
+    figures = ("trajectories_", "widths_")
     assert all(text in page for text in (*figures, "digits | planned_method", '"history"', '"layers"'))

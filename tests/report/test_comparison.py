@@ -13,9 +13,9 @@ from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.statistics.comparison import (
-    Comparer,
     IncomparableRunsError,
     MethodRuns,
+    compare_predictions,
     paired_difference,
     runs_by_group,
 )
@@ -127,16 +127,16 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path, "example")
 
 
-def both(store: Store, *records: RunRecord) -> tuple[Comparer, list[MethodRuns]]:
-    return Comparer(store), list(runs_by_group(report_frame(records)).values())
+def both(store: Store, *records: RunRecord) -> list[MethodRuns]:
+    return list(runs_by_group(report_frame(records)).values())
 
 
 def test_runs_are_paired_by_seed_and_read_from_the_store(store: Store) -> None:
     a, b = simulated(np.random.default_rng(0), 0.0, 0.0)
     records = [stored(store, "duccio", seed, a[seed]) for seed in range(3)]
     records += [stored(store, "hand_tuned", seed, b[seed]) for seed in (2, 0)]
-    comparer, (duccio, reference) = both(store, *records)
-    assert comparer.paired_difference(duccio, reference) == paired_difference(
+    duccio, reference = both(store, *records)
+    assert compare_predictions(store, duccio, reference) == paired_difference(
         "accuracy", np.zeros(1000), [a[0], a[2]], [b[0], b[2]]
     )
 
@@ -150,8 +150,8 @@ def test_anomaly_scores_are_read_as_such(store: Store) -> None:
         scores = {"test": float(roc_auc_score(target, error))}
         records.append(make_record(method=method, score_name="auc", scores=scores))
         store.write(records[-1], encode_run_files(predictions={"error": error, "target": target}))
-    comparer, (duccio, reference) = both(store, *records)
-    found = comparer.paired_difference(duccio, reference)
+    duccio, reference = both(store, *records)
+    found = compare_predictions(store, duccio, reference)
     assert found.difference == pytest.approx(records[0].scores["test"] - records[1].scores["test"])
 
 
@@ -164,15 +164,15 @@ def test_what_cannot_be_compared_says_why(store: Store) -> None:
         (stored(store, "tpe", 0, np.ones(41)), "different examples"),
         (dataclasses.replace(stored(store, "random", 0, half), scores={"test": 0.9}), "cannot be computed"),
     ):
-        comparer, (first, second) = both(store, other, reference)
+        first, second = both(store, other, reference)
         with pytest.raises(IncomparableRunsError, match=reason):
-            comparer.paired_difference(first, second)
+            compare_predictions(store, first, second)
 
 
 def test_torn_predictions_are_no_predictions(store: Store) -> None:
     records = [stored(store, method, 0, np.ones(40)) for method in ("duccio", "hand_tuned")]
     path = store.run_folder(records[0].id) / "predictions.npz"
     path.write_bytes(path.read_bytes()[:100])
-    comparer, (first, second) = both(store, *records)
+    first, second = both(store, *records)
     with pytest.raises(IncomparableRunsError, match="no predictions"):
-        comparer.paired_difference(first, second)
+        compare_predictions(store, first, second)

@@ -11,13 +11,13 @@ from trainings import NETWORK, make_training, make_trainings
 
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.build import build_report
+from suite.report.build import Report
 from suite.report.grouping import report_frame
-from suite.report.request import ReportRequest
 from suite.report.statistics.intervals import mean_interval
-from suite.report.tables.contents import build_tables, table_notes
+from suite.report.tables.contents import build_tables
 from suite.report.tables.convergence import convergence_table, format_convergence_table
 from suite.report.tables.markup import to_latex
+from suite.report.tables.notes import table_notes
 
 DASH = "\u2013"
 HALF, FULL, DOUBLE = (0.80, 0.81, 0.82, 0.83, 0.84), (0.82, 0.83, 0.84, 0.85, 0.86), (0.82, 0.83, 0.84, 0.85, 0.87)
@@ -269,7 +269,7 @@ def test_report_has_the_table_in_every_format(tmp_path: Path) -> None:
     for record in experiment():
         store.write(record)
     assert "convergence" in build_tables(report_frame(store.records()), store)
-    build_report(store, ReportRequest.from_options(formats=["csv", "md", "tex", "png"]))
+    Report.load(store).write(["csv", "md", "tex", "png", "html"])
     folder = store.folder / "report"
     assert {path.name for path in (folder / "tables").glob("convergence.*")} == {
         f"convergence.{suffix}" for suffix in ("csv", "md", "tex")

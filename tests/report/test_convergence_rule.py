@@ -1,15 +1,17 @@
 """The rule by which a training is as long as it need be."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.report.statistics.convergence import double_length, doubling_gain
 from suite.report.statistics.intervals import standard_error
+from suite.report.statistics.training_lengths import TrainingLength, doubling_gain
 
 SHORT = (0.80, 0.81, 0.82, 0.83, 0.84)
 ERRORS = (10.0, 8.0, 9.0, 10.0, 8.0)
@@ -117,7 +119,10 @@ def test_a_relative_gain_does_not_depend_on_the_unit_of_the_error(first: list[fl
 def test_double_is_twice_the_epochs_or_one_off_where_the_longer_length_is_odd(
     epochs: int, lengths: Sequence[int], double: float
 ) -> None:
-    assert double_length(epochs, lengths) == pytest.approx(double, nan_ok=True)
+    shorter, *known = (TrainingLength("", "", "", "series", n, "", "", pd.DataFrame()) for n in (epochs, *lengths))
+    other = dataclasses.replace(shorter, series="other", epochs=2 * epochs)
+    found = shorter.double([*known, other])
+    assert (math.nan if found is None else found.epochs) == pytest.approx(double, nan_ok=True)
 
 
 def test_standard_error_is_the_deviation_over_the_root_of_the_count() -> None:

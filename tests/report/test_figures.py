@@ -1,7 +1,6 @@
 import io
 import logging
 import pickle
-from pathlib import Path
 
 import matplotlib as mpl
 import pytest
@@ -13,22 +12,18 @@ from figure_checks import (
     check_texts,
     hard_case,
     render_figures,
-    visible_texts,
 )
 from PIL import Image
-from synthetic import BUDGETS, METHODS, make_failure, make_many, make_record, make_records
+from synthetic import BUDGETS, METHODS, make_failure, make_record, make_records
 
 import suite.report.figures.catalogue
 from suite import SuiteError
-from suite.records.store import Store
-from suite.report.build import build_report
-from suite.report.figures.catalogue import MOST_FIGURES, plan_figures
-from suite.report.figures.encoding import encode_pdf, encode_png
+from suite.report.figures.catalogue import plan_figures
+from suite.report.figures.drawing import encode_pdf, encode_png
 from suite.report.figures.format import FigureFormat
-from suite.report.figures.pages import MOST_BUDGETS, MOST_LINES, RenderedFigure
+from suite.report.figures.pages import MOST_LINES, RenderedFigure
 from suite.report.figures.style import KNOWN_METHODS, drawing_style, method_styles
 from suite.report.grouping import MethodVariant, report_frame
-from suite.report.request import ReportRequest
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +41,6 @@ def test_there_are_two_figures_for_each_benchmark_preset_and_device(usual: list[
     assert all(p.caption and "digits" in p.title for p in usual)
     both = render_figures(report_frame([make_record(preset="paper"), make_record(preset="smoke")]))
     assert len({p.name for p in both}) == 4
-
-
-def test_settings_that_are_alike_as_file_names_have_figures_of_their_own(tmp_path: Path) -> None:
-    store = Store(tmp_path, "example")
-    for name in ("my-board", "my_board"):
-        store.write(make_record(device=name, budget={}))
-    build_report(store, ReportRequest.from_options(only=["figures"], formats=["png"]))
-    names = [plot.name for plot in plan_figures(report_frame(store.records()), store)]
-    assert len(set(names)) == 4
-    assert {path.stem for path in (store.folder / "report" / "figures").iterdir()} == set(names)
 
 
 @pytest.mark.parametrize("case", ["usual", "hard"])
@@ -171,15 +156,6 @@ def test_one_figure_alone_is_the_same_as_among_all_and_in_another_process(usual:
     assert encode_pdf(alone.figure) == encode_pdf(usual[1].figure)  # whether or not the PNG was made before
     assert encode_png(alone.figure) == encode_png(usual[1].figure)
     assert encode_pdf(alone.figure) == encode_pdf(usual[1].figure)
-
-
-def test_of_very_many_budgets_few_are_drawn_and_the_caption_says_so() -> None:
-    found = plan_figures(report_frame(make_many(24 * (MOST_BUDGETS + 2))), NOWHERE)
-    assert len(found) <= MOST_FIGURES
-    picture = found[0].draw()
-    assert f"{MOST_BUDGETS} evenly spread" in picture.caption
-    drawn_budgets = {text.splitlines()[0] for text, _ in visible_texts(picture.figure) if text.startswith("budget: ")}
-    assert "budget: weights 20% + latency 50%" in drawn_budgets  # the first
 
 
 def test_a_figure_left_out_is_named_in_the_log(

@@ -9,9 +9,10 @@ from synthetic import board, make_record, make_records
 
 from suite.records.store import Store
 from suite.report.grouping import report_frame
-from suite.report.tables.contents import build_tables, table_notes
+from suite.report.tables.contents import build_tables
 from suite.report.tables.extrapolation import extrapolation_note
 from suite.report.tables.main import format_main_table, main_table
+from suite.report.tables.notes import table_notes
 
 NO_STORE = Store(Path("none"), "none")
 

@@ -1,6 +1,5 @@
 import math
 
-import moocore
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +7,12 @@ from synthetic import make_record
 
 from suite.records.record import RunRecord
 from suite.report.grouping import report_frame
-from suite.report.statistics.fronts import attainment, hypervolume
-from suite.report.tables.hypervolume import HYPERVOLUME_COLUMNS, format_hypervolume_table, hypervolume_table
+from suite.report.tables.hypervolume import (
+    HYPERVOLUME_COLUMNS,
+    format_hypervolume_table,
+    hypervolume,
+    hypervolume_table,
+)
 
 
 def test_hypervolume_of_one_point_is_a_box() -> None:
@@ -43,27 +46,6 @@ def test_points_beyond_the_reference_count_as_nothing(beyond: list[float]) -> No
 
 def test_no_points_have_no_volume() -> None:
     assert hypervolume([], chance=0.1) == 0
-
-
-def test_attainment_of_two_fronts_is_their_better_and_their_worse_half() -> None:
-    surface = attainment([[[0.9, 0.5], [0.8, 0.3]], [[0.85, 0.4]]])
-    best, worst = (surface[surface[:, -1] == level, :-1] for level in (0, 100))
-    assert sorted(best.tolist()) == [[0.8, 0.3], [0.85, 0.4], [0.9, 0.5]]
-    assert sorted(worst.tolist()) == [[0.8, 0.4], [0.85, 0.5]]
-
-
-def test_attainment_is_moocores_with_the_score_turned_round() -> None:
-    data = moocore.get_dataset("input1.dat")
-    sets = [data[data[:, -1] == number, :-1] for number in np.unique(data[:, -1])]
-    expected = moocore.eaf(data[:, :-1], data[:, -1], percentiles=[50])
-    found = attainment([points * [-1, 1] for points in sets], percentiles=[50])
-    np.testing.assert_allclose(found * [-1, 1, 1], expected)
-
-
-@pytest.mark.parametrize("fronts", [[], [[]], [[[0.9]]], [[[0.9, 0.1, 0.1, 0.1]]]])
-def test_attainment_without_points_or_of_other_dimensions_is_refused(fronts: list[list[list[float]]]) -> None:
-    with pytest.raises(ValueError, match="one or two costs"):
-        attainment(fronts)
 
 
 def run(weights: str, seed: int = 0, latency: str | None = "50%", **changes: object) -> RunRecord:

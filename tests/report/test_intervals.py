@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu, t, ttest_1samp, ttest_ind
+from scipy.stats import mannwhitneyu, t, ttest_1samp
 
 from suite.report.statistics.intervals import (
     ERROR,
@@ -14,7 +14,6 @@ from suite.report.statistics.intervals import (
     mean_interval,
     paired_p,
     probability_of_improvement,
-    stratified_interval,
 )
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
@@ -50,32 +49,14 @@ def test_single_value_has_no_bounds() -> None:
 def test_equal_values_have_no_interval_and_give_no_warning(values: list[float]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found, strata = mean_interval(values), stratified_interval([values, values])
-    assert (found.mean, strata.mean) == pytest.approx((values[0], values[0]))
-    assert all(math.isnan(bound) for i in (found, strata) for bound in (i.low, i.high))
+        found = mean_interval(values)
+    assert found.mean == pytest.approx(values[0])
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
 
 
 def test_no_values_give_no_mean() -> None:
     assert math.isnan(mean_interval([]).mean)
-
-
-def test_stratified_interval_of_two_strata_is_welchs() -> None:
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=4), 3 * rng.normal(size=7)
-    found = stratified_interval([a, -b])  # the mean of both is half of Welch's difference
-    welch = ttest_ind(a, b, equal_var=False).confidence_interval()
-    assert (found.low, found.high) == pytest.approx((welch.low / 2, welch.high / 2))
-    assert found.n == 11
-
-
-def test_strata_count_equally_however_many_values_they_have() -> None:
-    assert stratified_interval([[0.0, 0.2], [1.0, 1.0, 1.0, 1.0]]).mean == pytest.approx(0.55)
-
-
-def test_stratified_interval_needs_two_values_in_each_stratum() -> None:
-    assert math.isnan(stratified_interval([[0.1], [0.5, 0.6], []]).low)
-    assert stratified_interval([[0.1], [0.5, 0.6], [math.nan]]).mean == pytest.approx(0.325)
-    assert math.isnan(stratified_interval([[]]).mean)
 
 
 def test_paired_p_is_that_of_the_t_test() -> None:

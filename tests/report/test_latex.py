@@ -9,10 +9,11 @@ from synthetic import make_failure, make_record, make_records
 
 from suite.records.store import Store
 from suite.report.grouping import report_frame
-from suite.report.tables.contents import build_tables, paper_notes, table_notes
+from suite.report.tables.contents import build_tables
 from suite.report.tables.markup import to_latex
+from suite.report.tables.notes import paper_notes, table_notes
 from suite.report.tables.paper import to_paper_latex
-from suite.report.tables.published_numbers import load_published_numbers
+from suite.report.tables.published_comparison import load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
@@ -41,7 +42,7 @@ def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
     tables = build_tables(
         report_frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published_numbers(PUBLISHED)
     )
-    expected = "main headline summary ablation pairs pooled scores published failures"
+    expected = "main ablation pairs scores published failures"
     assert set(expected.split()) <= set(tables)
     parts = [
         to_latex(text, describe_setting(shared_setting(raw)), table_notes(name, raw))

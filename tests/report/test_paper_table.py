@@ -12,8 +12,8 @@ from synthetic import METHODS, board, make_record, make_records
 from suite.records.store import Store
 from suite.report.figures.style import KNOWN_METHODS
 from suite.report.grouping import report_frame
-from suite.report.tables.contents import paper_notes
 from suite.report.tables.main import main_table
+from suite.report.tables.notes import paper_notes
 from suite.report.tables.paper import COLUMN_POINTS, FONT_POINTS, GAP_POINTS, to_paper_latex
 
 RESULTS = Path(__file__).parents[2] / "results"

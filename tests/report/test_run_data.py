@@ -5,14 +5,20 @@ from typing import Any
 
 import pytest
 from synthetic import make_many, make_record
-from synthetic_files import ARCHITECTURE, LAYERS, REFERENCE_WIDTHS, WIDTHS, short_history
+from synthetic_files import ARCHITECTURE, short_history
 
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
 from suite.report.page import run_data
-from suite.report.page.layer_diagram import layer_diagram, reference_widths
-from suite.report.page.run_data import collect_run_data, embed_json, encode_column, marker_path, shared_options
+from suite.report.page.run_data import (
+    collect_run_data,
+    describe_architecture,
+    embed_json,
+    encode_column,
+    marker_path,
+    shared_options,
+)
 
 
 def data_with(tmp_path: Path, record: RunRecord, **files: Any) -> dict[str, Any]:
@@ -96,15 +102,11 @@ def test_order_of_records_does_not_matter() -> None:
     )
 
 
-def test_a_layer_is_compared_with_the_reference_only_where_its_group_is_known() -> None:
-    assert reference_widths(LAYERS, WIDTHS, REFERENCE_WIDTHS) == [16, 16, 32, 32, None]
-    # Two groups of the same width that differ in the reference network: the shortcut may belong to either.
-    assert reference_widths(LAYERS, {"stem": 12, "a.conv": 12}, REFERENCE_WIDTHS)[3] is None
-
-
-def test_chosen_branches_are_in_the_layer_diagram() -> None:
-    record = dataclasses.replace(make_record(), reference_widths=REFERENCE_WIDTHS)
-    diagram = layer_diagram(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}).encode(), record)
-    assert diagram["choices"] == {"block": "identity"}
-    assert [layer["reference"] for layer in diagram["layers"]] == [16, 16, 32, 32, None]
-    assert "choices" not in layer_diagram(json.dumps(ARCHITECTURE).encode(), record)
+def test_a_layer_stands_beside_the_references_of_its_name_and_branches_beside_their_position() -> None:
+    record = dataclasses.replace(make_record(), reference_widths={"stem": 16})
+    described = describe_architecture(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}).encode(), record)
+    assert described["choices"] == {"block": "identity"}
+    references = {layer["name"]: layer["reference"] for layer in described["layers"]}
+    assert references.pop("stem") == 16
+    assert set(references.values()) == {None}
+    assert "choices" not in describe_architecture(json.dumps(ARCHITECTURE).encode(), record)

@@ -13,7 +13,7 @@ from synthetic import make_record, with_chance
 
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
-from suite.report.build import build_report
+from suite.report.build import Report
 from suite.report.figures.format import COLUMNS, FigureFormat
 from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import MethodVariant, report_frame
@@ -90,7 +90,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderedFigure]
 
 
 def test_each_kind_is_drawn_where_its_data_are(found: dict[str, RenderedFigure]) -> None:
-    assert list(found) == ["forest", "score", "trajectories", "widths", "choices"]
+    assert list(found) == ["forest", "score", "trajectories", "widths"]
 
 
 def test_no_text_overlaps_and_no_panel_is_empty(found: dict[str, RenderedFigure]) -> None:
@@ -161,12 +161,6 @@ def test_widths_are_in_percent_of_the_reference_from_input_to_output(found: dict
     assert "50\u201362" in said
 
 
-def test_choices_name_the_branch_and_its_probability(found: dict[str, RenderedFigure]) -> None:
-    said = [text for text, _ in visible_texts(found["choices"].figure)]
-    assert (said.count("identity"), said.count("conv3x3"), said.count("separable")) == (1, 2, 3)
-    assert "0.70" in said
-
-
 def test_a_torn_file_leaves_its_run_out_and_the_figures_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = usual_store(tmp_path)
     df = report_frame(store.records())
@@ -175,7 +169,7 @@ def test_a_torn_file_leaves_its_run_out_and_the_figures_in(tmp_path: Path, caplo
     (torn / "architecture.json").write_text("{")
     with caplog.at_level(logging.WARNING):
         names = [p.name.split("_")[0] for p in render_figures(df, store)]
-    assert {"trajectories", "widths", "choices"} <= set(names)
+    assert {"trajectories", "widths"} <= set(names)
     assert str(torn) in caplog.text
 
 
@@ -216,4 +210,4 @@ def test_histories_that_lack_something_never_cost_the_report(kind: str, figures:
 def test_runs_of_which_no_cost_is_known_make_a_report(tmp_path: Path) -> None:
     store = Store(tmp_path, "example")
     store.write(dataclasses.replace(make_record(budget={}), costs={}, reference_costs={}))
-    assert build_report(store).is_file()
+    assert Report.load(store).write().is_file()

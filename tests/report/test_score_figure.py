@@ -106,22 +106,11 @@ def test_a_network_that_exceeds_the_board_is_hollow_though_it_fits_its_budget() 
     assert "white" in marks(board=board(arena=70_000))
 
 
-def test_the_caption_says_where_the_board_is_unknown() -> None:
-    def caption(*nodes: dict) -> str:
-        records = [make_record(seed=s, board=node) for s, node in enumerate(nodes)]
-        return render_figures(report_frame(records), kind="score")[0].caption
-
-    assert "unknown" not in caption(board())
-    assert "memory of the board is unknown for some runs" in caption(board(), {})
-    assert "memory of the board is unknown:" in caption({})
-
-
-def test_extrapolated_costs_are_said_on_the_axis_and_in_the_caption() -> None:
+def test_extrapolated_costs_are_said_on_the_axis() -> None:
     records = [make_record(extrapolated=("too few MACs",)), make_record(method="hand_tuned")]
     (score,) = render_figures(report_frame(records), kind="score")
     assert any("latency (extrapolated)" in text for text in labels(score))
     assert not any("weights (extrapolated)" in text for text in labels(score))
-    assert "in 1 of 2 runs" in score.caption
 
 
 def test_energy_is_labelled_as_power_times_latency() -> None:

@@ -30,11 +30,6 @@ def data_of(page: str) -> dict[str, Any]:
     return data
 
 
-def top_of(page: str) -> str:
-    """What stands above the first benchmark."""
-    return page[page.index("<main") : page.index('class="block"')]
-
-
 def fill(root: Path, records: list[RunRecord]) -> Store:
     store = Store(root, "example")
     for record in records:

@@ -4,18 +4,15 @@ Each is drawn only when asked for: `plan_figures` lists them, `PlannedFigure.dra
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 
 from suite.records.store import Store
 from suite.report.figures import (
-    attainment,
     best_so_far,
-    choices,
     convergence,
     forest,
     memory_plan,
@@ -25,12 +22,7 @@ from suite.report.figures import (
     widths,
 )
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
-from suite.report.figures.pages import (
-    FigurePage,
-    RenderedFigure,
-    page_of_experiment,
-    pages_by_setting,
-)
+from suite.report.figures.pages import FigurePage, RenderedFigure, page_of_experiment, pages_by_setting
 from suite.report.figures.style import drawing_style
 
 log = logging.getLogger(__name__)
@@ -42,26 +34,22 @@ DrawPage = Callable[[FigurePage, Store], RenderedFigure]
 SplitPage = Callable[[FigurePage, Store], Iterator[FigurePage]]
 
 KINDS: dict[str, tuple[SplitPage, DrawPage]] = {
-    convergence.KIND: (convergence.split, convergence.draw),
-    forest.KIND: (forest.split, forest.draw),
-    score.KIND: (score.split, score.draw),
-    attainment.KIND: (attainment.split, attainment.draw),
-    best_so_far.KIND: (best_so_far.split, best_so_far.draw),
-    trajectories.KIND: (trajectories.split, trajectories.draw),
-    widths.KIND: (widths.split, widths.draw),
-    choices.KIND: (choices.split, choices.draw),
-    memory_plan.KIND: (memory_plan.split, memory_plan.draw),
-    operator_costs.KIND: (operator_costs.split, operator_costs.draw),
+    module.KIND: (module.split, module.draw)
+    for module in (convergence, forest, score, best_so_far, trajectories, widths, memory_plan, operator_costs)
 }
 """Kind of figure -> what divides a page into its pages (none where it has no data), and what draws one."""
 
 
 @dataclass(frozen=True)
 class PlannedFigure:
-    """A figure to be drawn; `name` is its file's, without suffix. It can be pickled, to be drawn by another process."""
+    """A figure to be drawn: the name of its file, without suffix, and the number of its page.
+
+    It can be pickled, to be drawn by another process.
+    """
 
     kind: str
     name: str
+    number: int
     draw: Callable[[], RenderedFigure]
 
 
@@ -72,33 +60,19 @@ def plan_figures(
 
     At most `MOST_FIGURES`: the first page of each comes before any second one; what is left out is logged.
     """
-    planned: list[tuple[FigurePage, PlannedFigure]] = []
-    settings = list(pages_by_setting(df, form))
+    planned: list[PlannedFigure] = []
     wholes = [(page_of_experiment(df, form), [convergence.KIND])]
-    wholes += [(whole, [kind for kind in KINDS if kind != convergence.KIND]) for whole in settings]
+    wholes += [(whole, [kind for kind in KINDS if kind != convergence.KIND]) for whole in pages_by_setting(df, form)]
     for whole, names in wholes:
-        for kind in names:
-            if not kinds or kind in kinds:
-                split, draw = KINDS[kind]
-                planned += [(page, _plan_figure(kind, draw, page, store)) for page in split(whole, store)]
-    planned = _make_names_unique(planned)
-    order = sorted(range(len(planned)), key=lambda i: planned[i][0].number)
-    if omitted := [planned[i][1].name for i in order[MOST_FIGURES:]]:
-        log.warning("%d of %d figures are drawn, left out: %s", MOST_FIGURES, len(planned), ", ".join(omitted))
-    return [planned[i][1] for i in sorted(order[:MOST_FIGURES])]
-
-
-def _make_names_unique(planned: Sequence[tuple[FigurePage, PlannedFigure]]) -> list[tuple[FigurePage, PlannedFigure]]:
-    """Figures of settings that give the same file name ("my-board", "my_board"), told apart by a digest of these."""
-    uses = Counter(figure.name for _, figure in planned)
-    names = [
-        figure.name if uses[figure.name] == 1 else f"{figure.name}_{page.setting_digest}" for page, figure in planned
-    ]
-    return [(page, replace(figure, name=name)) for (page, figure), name in zip(planned, names, strict=True)]
-
-
-def _plan_figure(kind: str, draw: DrawPage, page: FigurePage, store: Store) -> PlannedFigure:
-    return PlannedFigure(kind, page.file_name(kind), partial(_draw_page, draw, page, store))
+        for kind in [name for name in names if name in (kinds or KINDS)]:
+            split, draw = KINDS[kind]
+            for page in split(whole, store):
+                draw_page = partial(_draw_page, draw, page, store)
+                planned.append(PlannedFigure(kind, page.file_name(kind), page.number, draw_page))
+    if omitted := sorted(planned, key=lambda figure: figure.number)[MOST_FIGURES:]:
+        listed = ", ".join(figure.name for figure in omitted)
+        log.warning("%d of %d figures are drawn, left out: %s", MOST_FIGURES, len(planned), listed)
+    return [figure for figure in planned if figure not in omitted]
 
 
 def _draw_page(draw: DrawPage, page: FigurePage, store: Store) -> RenderedFigure:

@@ -16,9 +16,10 @@ from suite.records.store import Store
 from suite.report.figures.pages import MOST_LINES, FigurePage, RenderedFigure, in_lines
 from suite.report.figures.panels import GREY_STYLE, add_legend, add_panels, marker_options, padded_limits
 from suite.report.figures.style import LIMIT_COLOUR, MethodStyle, new_figure, numbered_style
-from suite.report.statistics.convergence import LEAST_PERCENT, LEAST_POINTS
 from suite.report.statistics.intervals import FEWEST_PAIRS, Floats, mean_interval
 from suite.report.statistics.training_lengths import (
+    LEAST_PERCENT,
+    LEAST_POINTS,
     PAPER_PRESET,
     TrainingLength,
     shortest_converged,

@@ -1,16 +1,52 @@
-"""Drawing many figures, in two processes where there are two cores."""
+"""Drawing many figures as bytes of PNG and PDF files, in two processes where there are two cores.
+
+The bytes hold no dates and no program names, and are the same at every run.
+"""
 
 import dataclasses
+import io
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from PIL import Image
+
 from suite.report.figures.catalogue import PlannedFigure
-from suite.report.figures.encoding import ENCODERS
 from suite.report.figures.pages import RenderedFigure
-from suite.report.figures.style import StyledFigure
+from suite.report.figures.style import DPI, StyledFigure, drawing_style
+
+
+def encode_png(figure: StyledFigure) -> bytes:
+    """The figure as a PNG of 256 colours at 300 dots per inch."""
+    canvas = FigureCanvasAgg(figure)
+    with drawing_style(figure.format):
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    buffer = io.BytesIO()
+    # A palette halves the file, and the page embeds every figure.
+    few = Image.fromarray(pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(buffer, "PNG", dpi=(DPI, DPI))
+    return buffer.getvalue()
+
+
+def encode_pdf(figure: StyledFigure) -> bytes:
+    """The figure as a PDF."""
+    buffer = io.BytesIO()
+    metadata = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
+    with drawing_style(figure.format):  # not by savefig, which draws a figure that is laid out once more for nothing
+        FigureCanvasPdf(figure).print_pdf(buffer, metadata=metadata)  # type: ignore[no-untyped-call]
+    return buffer.getvalue()
+
+
+ENCODERS: Mapping[str, Callable[[StyledFigure], bytes]] = {"png": encode_png, "pdf": encode_pdf}
+"""Suffix of a file -> what makes its bytes of a figure; the PNG first, for a PDF changes the figure's dots per inch."""
+
 
 MOST_IN_ONE_PROCESS = 4
 """Figures up to which a second process is not worth its start."""
@@ -25,34 +61,16 @@ class EncodedFigure(NamedTuple):
 
 def draw_figures(planned: Sequence[PlannedFigure], formats: Sequence[str]) -> list[EncodedFigure]:
     """Draw figures in every one of `formats`, in their order; the bytes do not depend on the number of processes."""
-    # Only a fork starts at once with all that was imported and read; elsewhere it is not to be had, or not safe.
+    draw = partial(_draw_figure, formats=formats)
+    # Only a fork starts at once with all that was imported; elsewhere it is not to be had, or not safe.
     if len(planned) <= MOST_IN_ONE_PROCESS or sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
-        return [_draw_figure(figure, formats) for figure in planned]
-    context = multiprocessing.get_context("fork")
-    with context.Pool(2, initializer=_remember_arguments, initargs=(planned, formats)) as pool:
-        return pool.map(_draw_numbered_figure, range(len(planned)), chunksize=1)
+        return list(map(draw, planned))
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.map(draw, planned, chunksize=1)
 
 
 def _draw_figure(planned: PlannedFigure, formats: Sequence[str]) -> EncodedFigure:
     rendered = planned.draw()
     content = {name: ENCODERS[name](rendered.figure) for name in formats}
     # What was drawn is in the files; its artists would only fill memory, and slow the way between processes.
-    return EncodedFigure(dataclasses.replace(rendered, name=planned.name, figure=StyledFigure()), content)
-
-
-_arguments: tuple[Sequence[PlannedFigure], Sequence[str]] = ((), ())
-
-
-def _remember_arguments(planned: Sequence[PlannedFigure], formats: Sequence[str]) -> None:
-    """In a process of the pool: remember what was inherited by the fork, so that nothing need be sent."""
-    global _arguments
-    _arguments = planned, formats
-    if "torch" in sys.modules:  # its threads did not survive the fork, and it would wait for them
-        import torch
-
-        torch.set_num_threads(1)
-
-
-def _draw_numbered_figure(number: int) -> EncodedFigure:
-    planned, formats = _arguments
-    return _draw_figure(planned[number], formats)
+    return EncodedFigure(dataclasses.replace(rendered, figure=StyledFigure()), content)

@@ -15,7 +15,6 @@ from matplotlib.patches import Patch
 from suite.records.frame import by_metric
 from suite.records.record import PHASES
 from suite.records.store import Store
-from suite.report.figures.fit import board_note, extrapolation_note
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import (
@@ -146,7 +145,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
         # Above the line of the budget, which may be longer than its panel.
         ax.set_title(heading, loc="left", x=x, pad=6 + _TITLE_LINE * lines * page.format.font_size)
     add_legend(figure, *_legend_entries(page, metrics))
-    caption = _CAPTION + board_note(page.runs) + extrapolation_note(page.runs)
+    caption = _CAPTION
     if np.isfinite(page.reference_score):
         caption += " The dotted line is the mean score of the reference network, trained by hand_tuned."
     return page.render(KIND, "Methods and budgets", caption, figure)

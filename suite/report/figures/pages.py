@@ -1,13 +1,11 @@
 """Which runs share a figure: one benchmark, preset and device, and as many budgets as a page has room for."""
 
-import hashlib
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
@@ -20,8 +18,6 @@ T = TypeVar("T")
 MOST_LINES = 4
 """Lines of panels in one figure, unless a single budget has more."""
 
-MOST_BUDGETS = 8
-"""Budgets of one benchmark, preset and device that are drawn; of more, so many evenly spread ones."""
 
 MOST_SEEDS = 5
 """Runs of one method and budget that are drawn where a figure shows single runs: the first by seed."""
@@ -76,8 +72,7 @@ class FigurePage:
 
     `setting` is empty on a page of the whole experiment.
     `number` counts the pages of a figure that needs several, from 1. `reference_score` is the mean test score of the
-    reference network as `hand_tuned` trained it, NaN where it did not run; `omission_note` is a sentence for the
-    caption.
+    reference network as `hand_tuned` trained it, NaN where it did not run.
     """
 
     setting: tuple[str, ...]
@@ -87,7 +82,6 @@ class FigurePage:
     method_styles: dict[MethodVariant, MethodStyle]
     format: FigureFormat = DEFAULT_FORMAT
     reference_score: float = math.nan
-    omission_note: str = ""
 
     def runs_at(self, budget: str) -> pd.DataFrame:
         """The runs at one budget."""
@@ -97,11 +91,6 @@ class FigurePage:
     def methods(self) -> tuple[MethodVariant, ...]:
         """The methods of all rows, each once."""
         return tuple(dict.fromkeys(method for row in self.rows for method in row.methods))
-
-    @property
-    def limited_rows(self) -> list[BudgetRow]:
-        """The rows of budgets that limit something."""
-        return [row for row in self.rows if by_metric(self.runs_at(row.budget), "target")]
 
     @property
     def quality_target(self) -> float:
@@ -133,32 +122,22 @@ class FigurePage:
         words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.setting))).strip("_")
         return words + (f"_{self.number}" if self.number > 1 else "")
 
-    @property
-    def setting_digest(self) -> str:
-        """Six hex digits that stand for setting and page number."""
-        return hashlib.sha256(repr((self.setting, self.number)).encode()).hexdigest()[:6]
-
     def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:
         """Lay the figure out, and name it after what it shows and where it belongs."""
         freeze_layout(figure)
-        caption = f"{caption} {self.omission_note}".rstrip()
         return RenderedFigure(self.file_name(kind), title, self.setting, self.number, caption, figure)
 
 
 def pages_by_setting(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:
-    """One page per benchmark, preset and device, with all budgets that are drawn; a method looks the same on all."""
+    """One page per benchmark, preset and device, with all budgets; a method looks the same on all."""
     done = df[(df["status"] == "done") & df["score"].notna()]
     styles = method_styles(df["method"])
     for setting, runs in sorted(done.groupby(SETTING)):
         benchmark, preset, device = map(str, setting)
         budgets = sorted(runs["budget"].unique(), key=natural_key)
-        shown = [str(budget) for budget in _pick_evenly(budgets, MOST_BUDGETS)]
-        note = ""
-        if len(shown) < len(budgets):
-            note = f"Of {len(budgets)} budgets, {len(shown)} evenly spread ones are drawn; the tables have all."
-        rows = tuple(_budget_row(budget, runs[runs["budget"] == budget]) for budget in shown)
+        rows = tuple(_budget_row(budget, runs[runs["budget"] == budget]) for budget in budgets)
         reference_score = _mean_reference_score(runs)
-        yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, form, reference_score, note)
+        yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, form, reference_score)
 
 
 def page_of_experiment(df: pd.DataFrame, form: FigureFormat) -> FigurePage:
@@ -187,13 +166,6 @@ def _mean_reference_score(runs: pd.DataFrame) -> float:
     return float(runs.loc[runs["method"] == plain_variant(trained), "score"].mean())
 
 
-def _pick_evenly(items: Sequence[str], most: int) -> Sequence[str]:
-    """All items, or of more than `most` so many at equal distances, the first and the last among them."""
-    if len(items) <= most:
-        return items
-    return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
-
-
 def _axis_metrics(runs: pd.DataFrame) -> tuple[str, ...]:
     """The budgeted metrics, or where nothing was budgeted the first two that were measured, one of them of weights."""
     measured = [metric for metric in by_metric(runs, "relative") if metric not in ("weights_full", "flash")]
@@ -213,11 +185,6 @@ def split_rows(
     for number, group in enumerate(groups, 1):
         runs = page.runs[page.runs["budget"].isin([row.budget for row in group])]
         yield replace(page, number=number, rows=tuple(group), runs=runs)
-
-
-def split_by_panels(page: FigurePage, rows: Sequence[BudgetRow]) -> Iterator[FigurePage]:
-    """Pages of `MOST_LINES` lines of panels, a panel for each metric of a budget."""
-    return split_rows(page, rows, MOST_LINES, lambda row: len(in_lines(row.metrics, page.format.panels)))
 
 
 def split_by_methods(page: FigurePage, rows: Sequence[BudgetRow], most: int) -> Iterator[FigurePage]:

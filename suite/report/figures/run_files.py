@@ -32,20 +32,6 @@ def read_history(store: Store, run_id: str) -> pd.DataFrame | None:
         return None
 
 
-def read_history_columns(store: Store, run_id: str) -> list[str]:
-    """The names of the history's columns, read without its values; none where it cannot be read, or is empty."""
-    import pyarrow.parquet as pq  # only figures of epochs need it
-
-    try:
-        content = store.read_file(run_id, HISTORY)
-        if content is None:
-            return []
-        metadata = pq.read_metadata(io.BytesIO(content))
-        return list(metadata.schema.to_arrow_schema().names) if metadata.num_rows else []
-    except _FILE_ERRORS:
-        return []
-
-
 def read_architecture(store: Store, run_id: str) -> dict[str, Any] | None:
     """The returned network as the run's architecture.json has it; None where it has none that can be read."""
     try:

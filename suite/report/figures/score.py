@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
-from suite.report.figures.fit import board_note, cost_label, extrapolation_note, fits_budget_and_board
-from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, in_lines, split_by_panels
+from suite.report.figures.fit import cost_label, fits_budget_and_board
+from suite.report.figures.pages import MOST_LINES, BudgetRow, FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import (
     GREY_STYLE,
     add_budget_title,
@@ -27,8 +27,7 @@ from suite.report.figures.panels import (
     padded_limits,
 )
 from suite.report.figures.style import INK_COLOUR, LIMIT_COLOUR, OVER_BUDGET_COLOUR, MethodStyle, new_figure
-from suite.report.tables.published_comparison import published_comparison
-from suite.report.tables.published_numbers import PUBLISHED_FOLDER, load_published_numbers
+from suite.report.tables.published_comparison import PUBLISHED_FOLDER, load_published_numbers, published_comparison
 from suite.report.tables.text import float_score_label, format_quantity
 
 KIND = "score"
@@ -55,16 +54,16 @@ _PUBLISHED_MARK: dict[str, Any] = {
 _CAPTION = (
     "Test score of float networks against each budgeted cost, in % of the reference network's. Small marks are single "
     "seeds, large ones their mean; the forest plot has its intervals. The hatched side is over the budget; a hollow "
-    "mark misses at least one of the run's constraints, which may be that of another panel, or exceeds the memory of "
-    "the board. Of each budget the first six methods of the main table are drawn: those that fit most often, of these "
-    "the best by mean score."
+    "mark misses at least one of the run's constraints, which may be that of another panel, or is known to exceed the "
+    "memory of the board. Of each budget the first six methods of the main table are drawn: those that fit most "
+    "often, of these the best by mean score."
 )
 
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of all budgets that any cost is known of, each with its first `MOST_METHODS` methods."""
     rows = [row._replace(methods=row.methods[:MOST_METHODS]) for row in page.rows if row.metrics]
-    return split_by_panels(page, rows)
+    return split_rows(page, rows, MOST_LINES, lambda row: len(in_lines(row.metrics, page.format.panels)))
 
 
 def draw(page: FigurePage, store: Store) -> RenderedFigure:
@@ -81,7 +80,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             drawn += len(points)
         line[0].set_ylabel(float_score_label(page.runs["score_name"].iloc[0]))
         add_budget_title(line[0], row.budget, page.format)
-    caption = _CAPTION + board_note(page.runs) + extrapolation_note(page.runs)
+    caption = _CAPTION
     if np.isfinite(page.quality_target):
         caption += " The dashed line is MLPerf Tiny's quality target."
     if np.isfinite(page.reference_score):
@@ -106,7 +105,7 @@ def _legend_entries(page: FigurePage, published: int) -> tuple[list[Artist], lis
     ]
     handles += [Line2D([], [], **key) for key in keys]
     labels += ["small: one seed", "large: mean", "hollow: misses a constraint or the board"]
-    if page.limited_rows:
+    if by_metric(page.runs, "target"):
         handles.append(Patch(facecolor=OVER_BUDGET_COLOUR, edgecolor=LIMIT_COLOUR, hatch="////"))
         labels.append("over this budget")
     if np.isfinite(page.quality_target):

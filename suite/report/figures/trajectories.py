@@ -19,7 +19,7 @@ from suite.records.store import Store
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, in_lines, split_by_methods
 from suite.report.figures.panels import add_legend, add_panels, padded_limits
-from suite.report.figures.run_files import read_history, read_history_columns
+from suite.report.figures.run_files import read_history
 from suite.report.figures.style import (
     INK_COLOUR,
     LIMIT_COLOUR,
@@ -66,7 +66,7 @@ _Runs = list[tuple[pd.Series, _Segments]]
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the methods whose histories have the costs of budgeted metrics along one training."""
-    chosen = [e for e in page.entries() if any(_has_costs(store, e, run) for run in e.run_ids)]
+    chosen = [e for e in page.entries() if any(_epochs_with_costs(store, e, run) is not None for run in e.run_ids)]
     return split_by_methods(page, page.rows_with(chosen), 2 if page.format.narrow else _LINES_PER_PAGE)
 
 
@@ -108,14 +108,12 @@ def _add_line_title(line: Sequence[Axes], text: str, form: FigureFormat) -> None
     line[0 if form.narrow else 1].set_title(" \n" * lines.count("\n") + " ")
 
 
-def _has_costs(store: Store, entry: MethodEntry, run: str) -> bool:
-    """Whether the run has costs by epoch, of one network after another's change: candidates have `best_so_far`."""
-    columns = set(read_history_columns(store, run))
-    return (
-        {"phase", "epoch"} <= columns
-        and TRIAL_STATE not in columns
-        and any(f"cost/{metric}" in columns for metric in _limited_metrics(entry))
-    )
+def _epochs_with_costs(store: Store, entry: MethodEntry, run: str) -> pd.DataFrame | None:
+    """The run's history, if it has costs by epoch of one network's change: candidates have `best_so_far`."""
+    epochs = read_history(store, run)
+    if epochs is None or epochs.empty or not {"phase", "epoch"} <= set(epochs) or TRIAL_STATE in epochs:
+        return None
+    return epochs if any(f"cost/{metric}" in epochs for metric in _limited_metrics(entry)) else None
 
 
 def _limited_metrics(entry: MethodEntry) -> list[str]:
@@ -127,8 +125,7 @@ def _runs_with_costs(entry: MethodEntry, store: Store) -> _Runs:
     """The entry's runs that have costs by epoch, each with its history in segments."""
     runs = []
     for _, run in entry.runs.iterrows():
-        epochs = read_history(store, str(run["id"])) if _has_costs(store, entry, str(run["id"])) else None
-        if epochs is not None and len(epochs):
+        if (epochs := _epochs_with_costs(store, entry, str(run["id"]))) is not None:
             cuts = ((epochs["phase"] != epochs["phase"].shift()) | (epochs["epoch"].diff() != 1)).cumsum()
             runs.append((run, [segment for _, segment in epochs.groupby(cuts)]))
     return runs

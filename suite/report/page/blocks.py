@@ -1,16 +1,87 @@
 """The blocks of the page: a benchmark's tables and figures, and what is about several benchmarks."""
 
-from collections.abc import Iterator, Sequence
+import base64
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
 
+from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import GROUP, natural_key
-from suite.report.page.images import EmbeddedImage
-from suite.report.page.notes import title_of
-from suite.report.page.page_tables import PageTable, without_empty_columns
 from suite.report.tables.contents import Tables
+from suite.report.tables.markup import MISSING, is_numeric
+from suite.report.tables.notes import TABLES
 from suite.report.tables.text import describe_setting, shared_setting
+
+_NAMED_KINDS = ("budget", "method", "id", "error")
+_LONGEST_WORD = 32
+"""Characters from which on a cell counts as running text."""
+
+RowGroup = tuple[str, list[list[str]]]
+"""A title, or "" for none, and rows of text."""
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table as the template sees it: headings with the kind of their columns, rows in groups, and their number."""
+
+    columns: list[tuple[str, str]]
+    groups: list[RowGroup]
+    size: int
+
+    @classmethod
+    def from_frame(cls, table: pd.DataFrame, group_by: Sequence[str] = ()) -> "PageTable":
+        """The text of `table`; rows that agree in the columns `group_by` stand together under these."""
+        titled = [column for column in group_by if column in table.columns]
+        rest = [column for column in table.columns if column not in titled]
+        groups: dict[str, list[list[str]]] = {}
+        for title, row in zip(table[titled].to_numpy().tolist(), table[rest].to_numpy().tolist(), strict=True):
+            groups.setdefault(", ".join(map(str, title)), []).append([str(cell) for cell in row])
+        columns = [(str(c), _column_kind(str(c), [str(v) for v in table[c]])) for c in rest]
+        return cls(columns, list(groups.items()), len(table))
+
+
+def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of text without the columns that have nothing but dashes."""
+    return table.loc[:, [bool((table[column] != MISSING).any()) for column in table]]
+
+
+def _column_kind(column: str, cells: Sequence[str]) -> str:
+    """How a column is set: by its name, else as numbers, short words or running text by what it holds."""
+    if column in _NAMED_KINDS:
+        return column
+    if is_numeric(cells):
+        return "number"
+    return "text" if any(len(cell) > _LONGEST_WORD for cell in cells) else "word"
+
+
+class EmbeddedImage(NamedTuple):
+    """A figure on the page: its texts, `caption` shortened, the PNG as base64, and its width and height in pixels."""
+
+    figure: RenderedFigure
+    caption: str
+    base64: str
+    width: int
+    height: int
+
+
+def embed_images(figures: Iterable[tuple[RenderedFigure, bytes]]) -> list[EmbeddedImage]:
+    """The figures in order; of a caption only the sentences that no earlier figure with the same heading has."""
+    said: dict[str, set[str]] = defaultdict(set)
+    images = []
+    for figure, png in figures:
+        sentences = re.split(r"(?<=\.) ", figure.caption)
+        caption = " ".join(s for s in sentences if s not in said[figure.heading])
+        said[figure.heading].update(sentences)
+        # The size stands in the PNG's first chunk; with it the page does not jump while images load.
+        width, height = struct.unpack(">II", png[16:24])
+        images.append(EmbeddedImage(figure, caption, base64.b64encode(png).decode(), width, height))
+    return images
+
 
 _ABOVE_FIGURES = ("main", "headline", "scores")
 _NOT_IN_BLOCKS = ("failures",)
@@ -81,7 +152,7 @@ def _sections(tables: Tables, benchmark: str | None) -> Iterator[TableSection]:
             shown = without_empty_columns(rows.drop(columns=[*shared_setting(within)], errors="ignore"))
             html_id = f"{benchmark}-{name}" if benchmark else name
             table = PageTable.from_frame(shown, _GROUP_COLUMNS.get(name, GROUP[:-1]))
-            yield TableSection(html_id, name, title_of(name), table)
+            yield TableSection(html_id, name, TABLES[name].title, table)
 
 
 def _lead(df: pd.DataFrame, benchmark: str) -> str:

@@ -11,19 +11,15 @@ from markupsafe import Markup, escape
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import RenderedFigure
-from suite.report.grouping import GROUP, SETTING, natural_key
-from suite.report.page.blocks import build_blocks
-from suite.report.page.images import embed_images
-from suite.report.page.notes import collect_notes
-from suite.report.page.overview import describe_experiment, describe_fits, headline_numbers
-from suite.report.page.page_tables import PageTable, without_empty_columns
+from suite.report.grouping import GROUP, natural_key
+from suite.report.page.blocks import PageTable, build_blocks, embed_images, without_empty_columns
+from suite.report.page.notes import collect_notes, describe_experiment
 from suite.report.page.run_data import Column, collect_run_data, embed_json, shared_options
-from suite.report.tables.absent_runs import absent_runs_table
 from suite.report.tables.contents import Tables, build_tables
-from suite.report.tables.failures import format_failure_table
+from suite.report.tables.failures import absent_runs_table, format_failure_table
 from suite.report.tables.findings import find
 from suite.report.tables.markup import MISSING
-from suite.report.tables.published_numbers import PublishedNumber
+from suite.report.tables.published_comparison import PublishedNumber
 from suite.report.tables.text import format_number, format_percent, score_label, shared_setting
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -62,13 +58,10 @@ def _report(
     published: Sequence[PublishedNumber],
 ) -> dict[str, Any]:
     """What the template shows of several runs, by the names that it uses."""
-    headline = tables["headline"].raw if "headline" in tables else pd.DataFrame(columns=SETTING)
     failed = format_failure_table(tables["failures"].raw, longest=None) if "failures" in tables else None
     return {
         "findings": find(df),
-        "headline_numbers": headline_numbers(df, absent, headline),
-        "fits": describe_fits(df),
-        "facts": describe_experiment(df),
+        "facts": describe_experiment(df, absent),
         "finished": bool(((df["status"] == "done") & df["score"].notna()).any()),
         "blocks": build_blocks(df, tables, embed_images(figures)),
         "failures": None if failed is None else PageTable.from_frame(failed, GROUP[:-1]),

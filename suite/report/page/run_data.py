@@ -19,8 +19,7 @@ from suite.records.variants import flatten
 from suite.report.figures.run_files import ARCHITECTURE, HISTORY
 from suite.report.figures.style import method_styles
 from suite.report.grouping import GROUP, MethodVariant
-from suite.report.page.layer_diagram import layer_diagram
-from suite.report.page.network_detail import network_detail
+from suite.report.run_network import Operator, RunNetwork
 from suite.report.tables.text import PHASE_LABELS, metric_label
 
 MOST_DETAILED_RUNS = 400
@@ -136,13 +135,13 @@ def _read_detail(record: RunRecord, store: Store) -> dict[str, Any]:
         names = ("name", "validation", "feasible", "costs")
         detail["candidates"] = [_clean_value({k: c.get(k) for k in names if k in c}) for c in record.candidates]
     trouble = []
-    for name, convert in ((HISTORY, _history), (ARCHITECTURE, layer_diagram), (ARCHITECTURE, network_detail)):
+    for name, convert in ((HISTORY, _history), (ARCHITECTURE, describe_architecture)):
         try:
             content = store.read_file(record.id, name)
             detail |= {} if content is None else convert(content, record)
         except (OSError, ValueError, KeyError, TypeError) as error:  # a torn file hides nothing else
             trouble.append(f"{name} cannot be read: {error}")
-    return detail | ({"trouble": "; ".join(dict.fromkeys(trouble))} if trouble else {})
+    return detail | ({"trouble": "; ".join(trouble)} if trouble else {})
 
 
 def _history(content: bytes, _: RunRecord) -> dict[str, Any]:
@@ -164,3 +163,48 @@ def _clean_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(k): _clean_value(v) for k, v in value.items()}
     return _short_number(value) if isinstance(value, float) else value
+
+
+_DIGITS = 6
+
+
+def describe_architecture(content: bytes, record: RunRecord) -> dict[str, Any]:
+    """`layers`, `input` shape, chosen branches (`choices`) and `network` of an architecture.json.
+
+    A layer has the reference network's width where a group of channels has its name. `network` is the int8 network's
+    `peak` in bytes, `buffers` and `operators`, each with `reference` where the reference network has one of its name;
+    older files have none.
+
+    Raises:
+        ValueError, KeyError or TypeError: the file is torn or not an architecture.
+    """
+    architecture = json.loads(content)
+    keys = ("name", "kind", "out", "kernel", "stride", "size")
+    layers = [
+        {key: layer[key] for key in keys} | {"reference": record.reference_widths.get(layer["name"])}
+        for layer in architecture["layers"]
+    ]
+    description: dict[str, Any] = {"input": list(architecture["input_shape"]), "layers": layers}
+    if choices := architecture.get("choices"):
+        description["choices"] = {str(k): str(v) for k, v in sorted(choices.items())}
+    network = RunNetwork.parse(architecture)
+    return description if network is None else description | {"network": _describe_network(network)}
+
+
+def _describe_network(network: RunNetwork) -> dict[str, Any]:
+    operators = []
+    for operator in network.operators:
+        node: dict[str, Any] = {"name": operator.label, "kind": operator.kind, **_costs(operator)}
+        reference = network.reference.get(operator.name)
+        operators.append(node | ({} if reference is None else {"reference": _costs(reference)}))
+    labels = {operator.name: operator.label for operator in network.operators}
+    buffers = [
+        {"layer": labels.get(b.layer, b.layer), "offset": b.offset, "bytes": b.bytes, "first": b.first, "last": b.last}
+        for b in network.buffers
+    ]
+    return {"peak": network.peak, "operators": operators, "buffers": buffers}
+
+
+def _costs(operator: Operator) -> dict[str, float]:
+    costs = {"weights": operator.weights, "flash": operator.flash, "latency": operator.latency}
+    return {name: float(f"{value:.{_DIGITS}g}") for name, value in costs.items()}

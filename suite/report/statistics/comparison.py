@@ -5,7 +5,6 @@ import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from suite.report.statistics.intervals import Floats
 from suite.report.statistics.noninferiority import PairedDifference
 
 _SCORE_TOLERANCE = 1e-6
-_CACHED_RUNS = 512
 
 
 class IncomparableRunsError(ValueError):
@@ -50,14 +48,8 @@ class MethodRuns:
 
     def _select_seeds(self, seeds: set[int]) -> "MethodRuns":
         at = [i for i, seed in enumerate(self.seeds) if seed in seeds]
-        return MethodRuns(
-            self.method,
-            self.score_name,
-            seeds=tuple(self.seeds[i] for i in at),
-            ids=tuple(self.ids[i] for i in at),
-            scores=tuple(self.scores[i] for i in at),
-            feasible=tuple(self.feasible[i] for i in at),
-        )
+        columns: Any = (tuple(column[i] for i in at) for column in (self.seeds, self.ids, self.scores, self.feasible))
+        return MethodRuns(self.method, self.score_name, *columns)
 
 
 @dataclass(frozen=True)
@@ -68,72 +60,46 @@ class Predictions:
     value: Floats
 
 
-class Comparer:
-    """Compares runs of one store by their predictions, which it caches."""
+def compare_predictions(store: Store, method: MethodRuns, reference: MethodRuns) -> PairedDifference:
+    """Compare the finished runs of two methods by their predictions in `store`, paired by seed.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._read_predictions = lru_cache(maxsize=_CACHED_RUNS)(self._load_predictions)
+    Raises:
+        IncomparableRunsError: no seed ran on both sides, or there are no predictions of the same examples that give
+            the recorded scores back.
+    """
+    first, second = (
+        [_read_predictions(store, side, i) for i in range(len(side.ids))] for side in method.paired(reference)
+    )
+    if not first:
+        raise IncomparableRunsError("no seed has finished on both sides")
+    if not all(np.array_equal(first[0].target, other.target) for other in (*first, *second)):
+        raise IncomparableRunsError("the predictions are of different examples")
+    return paired_difference(method.score_name, first[0].target, [p.value for p in first], [p.value for p in second])
 
-    def paired_difference(self, method: MethodRuns, reference: MethodRuns) -> PairedDifference:
-        """Compare the finished runs of two methods, paired by seed.
 
-        Raises:
-            IncomparableRunsError: no seed ran on both sides, or there are no predictions of the same examples that give
-                the recorded scores back.
-        """
-        first, second = self._paired_predictions(method, reference)
-        return paired_difference(
-            method.score_name, first[0].target, [p.value for p in first], [p.value for p in second]
-        )
-
-    def _paired_predictions(
-        self, method: MethodRuns, reference: MethodRuns
-    ) -> tuple[list[Predictions], list[Predictions]]:
-        """The predictions of all pairs, of the same examples."""
-        first, second = (
-            [self._checked_predictions(side, i) for i in range(len(side.ids))] for side in method.paired(reference)
-        )
-        if not first:
-            raise IncomparableRunsError("no seed has finished on both sides")
-        if not all(np.array_equal(first[0].target, other.target) for other in (*first, *second)):
-            raise IncomparableRunsError("the predictions are of different examples")
-        return first, second
-
-    def _checked_predictions(self, runs: MethodRuns, i: int) -> Predictions:
-        """A run's predictions, if they give its recorded score back."""
-        predictions = self._read_predictions(runs.ids[i])
-        if predictions is None:
-            raise IncomparableRunsError("a record keeps no predictions that can be read")
-        parts = _score_parts(runs.score_name, predictions.target, predictions.value)
-        score = _mean_of_parts(runs.score_name, predictions.target, parts)
-        if not abs(score - runs.scores[i]) < _SCORE_TOLERANCE:
-            raise IncomparableRunsError(f"{runs.score_name} cannot be computed from the predictions")
-        return predictions
-
-    def _load_predictions(self, run_id: str) -> Predictions | None:
-        try:
-            content = self._store.read_file(run_id, "predictions.npz")
-            if content is None:
-                return None
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                target = file["target"]
-                value = file["error"] if "error" in file else file["predicted"] == target
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
-        return Predictions(target, value.astype(float))
+def _read_predictions(store: Store, runs: MethodRuns, i: int) -> Predictions:
+    """A run's predictions, if they give its recorded score back."""
+    try:
+        content = store.read_file(runs.ids[i], "predictions.npz")
+        with np.load(io.BytesIO(content or b""), allow_pickle=False) as file:
+            target = file["target"]
+            value = (file["error"] if "error" in file else file["predicted"] == target).astype(float)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise IncomparableRunsError("a record keeps no predictions that can be read") from None
+    parts = _score_parts(runs.score_name, target, value)
+    if not abs(_mean_of_parts(runs.score_name, target, parts) - runs.scores[i]) < _SCORE_TOLERANCE:
+        raise IncomparableRunsError(f"{runs.score_name} cannot be computed from the predictions")
+    return Predictions(target, value)
 
 
 def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
     """The runs of each GROUP of `report_frame` that finished with a score; of several of one seed the first counts."""
     done = df[(df["status"] == "done") & df["score"].notna()].drop_duplicates([*GROUP, "seed"])
-    done = done.sort_values([*GROUP, "seed"], kind="stable")
-    columns = [done[name].to_numpy() for name in ("score_name", "seed", "id", "score", "feasible")]
     by_group: dict[Group, MethodRuns] = {}
-    groups: dict[Any, Any] = done.groupby(GROUP).indices  # a frame for each group would take ten times as long
-    for key, members in groups.items():
-        names, *by_seed = (column[np.asarray(members)].tolist() for column in columns)
-        by_group[key] = MethodRuns(key[-1], names[0], *map(tuple, by_seed))
+    groups: Any = done.sort_values([*GROUP, "seed"], kind="stable").groupby(GROUP)
+    for key, runs in groups:
+        by_seed = (tuple(runs[name].tolist()) for name in ("seed", "id", "score", "feasible"))
+        by_group[key] = MethodRuns(key[-1], runs["score_name"].iloc[0], *by_seed)
     return by_group
 
 

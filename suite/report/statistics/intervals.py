@@ -63,29 +63,6 @@ def standard_error(values: Iterable[float]) -> float:
     return float(array.std(ddof=1)) / math.sqrt(len(array)) if len(array) > 1 else math.nan
 
 
-def stratified_interval(strata: Iterable[Iterable[float]]) -> Interval:
-    """Mean of the means of strata, (n_i,) each, with Student's t interval at 95 %; NaN values are left out.
-
-    The squared standard errors of the strata add up, and the degrees of freedom are Satterthwaite's (1946,
-    doi:10.2307/3002019). It says nothing of other strata than these, which are chosen, not drawn. `n` counts values;
-    bounds are NaN where a stratum has a single one, and where all values of every stratum agree.
-    """
-    runs = [values for values in map(_sorted_without_nan, strata) if len(values)]
-    if not runs:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    count, mean = sum(map(len, runs)), float(np.mean([values.mean() for values in runs]))
-    if min(map(len, runs)) == 1:
-        return Interval(mean, math.nan, math.nan, count)
-    squares = np.array([values.var(ddof=1) / len(values) for values in runs])
-    if squares.max() < NO_SPREAD**2:
-        return Interval(mean, math.nan, math.nan, count)
-    freedom = squares.sum() ** 2 / sum(
-        square**2 / (len(values) - 1) for square, values in zip(squares, runs, strict=True)
-    )
-    half = t_quantile((1 + LEVEL) / 2, freedom) * math.sqrt(squares.sum()) / len(runs)
-    return Interval(mean, mean - half, mean + half, count)
-
-
 def paired_p(differences: Iterable[float]) -> float:
     """Two-sided p of Student's t test that the mean of paired differences (n,) is 0.
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, plain_variant
+from suite.report.grouping import GROUP, plain_variant, sort_as_main_table
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
     add_difference_columns,
@@ -14,7 +14,6 @@ from suite.report.tables.differences import (
 from suite.report.tables.extrapolation import mark_extrapolated
 from suite.report.tables.main import COST_HEADINGS, add_cost_columns, format_int8_scores
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import (
     FITS_BUDGET,
     float_score_label,

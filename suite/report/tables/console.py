@@ -14,13 +14,7 @@ from suite.report.grouping import SETTING
 from suite.report.tables.extrapolation import extrapolation_note, mark_extrapolated
 from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
-from suite.report.tables.text import (
-    describe_setting,
-    format_interval,
-    format_number,
-    format_percent,
-    shared_setting,
-)
+from suite.report.tables.text import describe_setting, format_interval, format_number, format_percent, shared_setting
 
 _NUMBER_HEADINGS = (
     "test score\n[95%], float",

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from suite.records.status import counted
 from suite.report.statistics.intervals import FEWEST_PAIRS, mean_interval, standard_error
 from suite.report.statistics.training_lengths import TrainingLength, shortest_converged, training_lengths
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import (
     float_score_label,
-    format_count,
     format_interval,
     format_number,
     format_points,
@@ -90,7 +90,7 @@ def _double(length: TrainingLength, lengths: Sequence[TrainingLength]) -> dict[s
         **{"double_epochs": longer.epochs, "pairs": pairs, "gain": gain.mean.mean},
         **{"gain_low": gain.mean.low, "gain_high": gain.mean.high, "gain_error": gain.error},
         "converged": "unknown" if converged is None else "yes" if converged else "no",
-        "why": f"{format_count(pairs, 'paired seed')} of {FEWEST_PAIRS}" if converged is None else "",
+        "why": f"{counted(pairs, 'paired seed')} of {FEWEST_PAIRS}" if converged is None else "",
     }
 
 
@@ -101,7 +101,7 @@ def _compare_with_paper(length: TrainingLength, lengths: Sequence[TrainingLength
         return {"against": ""}
     difference = mean_interval((length.runs["score"] - paper.runs["score"]).dropna())
     return {
-        "against": f"{paper.preset}, {format_count(paper.epochs, 'epoch')}",
+        "against": f"{paper.preset}, {counted(paper.epochs, 'epoch')}",
         **{"difference": difference.mean, "difference_low": difference.low, "difference_high": difference.high},
     }
 

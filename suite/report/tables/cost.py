@@ -3,16 +3,9 @@
 import pandas as pd
 
 from suite.records.record import PHASES
-from suite.report.grouping import GROUP
+from suite.report.grouping import GROUP, sort_as_main_table
 from suite.report.tables.main import main_table
-from suite.report.tables.ordering import sort_as_main_table
-from suite.report.tables.text import (
-    PHASE_LABELS,
-    format_number,
-    format_quantity,
-    format_significant,
-    leading_columns,
-)
+from suite.report.tables.text import PHASE_LABELS, format_number, format_quantity, format_significant, leading_columns
 
 _COLUMNS = [
     "trainings",

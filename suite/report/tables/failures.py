@@ -1,9 +1,12 @@
-"""The runs that did not finish, with their errors."""
+"""The runs that did not finish, with their errors, and those that left no usable record."""
+
+from collections.abc import Collection
 
 import pandas as pd
 
-from suite.report.grouping import GROUP
-from suite.report.tables.ordering import sort_by_setting
+from suite.records.status import run_states
+from suite.records.store import Store
+from suite.report.grouping import GROUP, sort_by_setting
 from suite.report.tables.text import leading_columns
 
 
@@ -20,3 +23,13 @@ def format_failure_table(table: pd.DataFrame, longest: int | None = 200) -> pd.D
         out[column] = table[column].astype(str)
     out["error"] = [e if longest is None or len(e) <= longest else e[: longest - 1] + "…" for e in table["error"]]
     return out
+
+
+def absent_runs_table(store: Store, recorded_ids: Collection[str]) -> pd.DataFrame:
+    """All planned runs whose id is not among `recorded_ids`.
+
+    Columns: `id`, `run` (its label), `preset`, `device`, `status` ("missing", "running" or "unreadable") and `error`.
+    """
+    states = [s for s in run_states(store) if s.id not in recorded_ids]
+    rows = [[s.id, s.plan.label, s.plan.preset, s.plan.device, s.state, s.note] for s in states]
+    return pd.DataFrame(rows, columns=["id", "run", "preset", "device", "status", "error"])

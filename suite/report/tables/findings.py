@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from suite.records.status import counted
 from suite.report.grouping import REFERENCE_METHOD, MethodVariant
 from suite.report.statistics.comparison import MethodRuns
 from suite.report.statistics.intervals import FEWEST_PAIRS, Interval, mean_interval
 from suite.report.tables.differences import Budget, runs_by_budget
-from suite.report.tables.text import format_count, format_number, format_points
+from suite.report.tables.text import format_number, format_points
 
 NO_BUDGET = "none"
 
@@ -59,7 +60,7 @@ def _difference(method: MethodRuns, other: MethodRuns) -> str:
         return "no seed in common"
     mean, _, bounds = format_points(interval.mean, interval.low, interval.high).partition(" ")
     few = ", too few for a claim" if interval.n < FEWEST_PAIRS else ""
-    return f"{mean} points{f' {bounds}' if bounds else ''}, {format_count(interval.n, 'seed')}{few}"
+    return f"{mean} points{f' {bounds}' if bounds else ''}, {counted(interval.n, 'seed')}{few}"
 
 
 def _interval(method: MethodRuns, other: MethodRuns) -> Interval:

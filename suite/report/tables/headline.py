@@ -1,23 +1,24 @@
 """The headline: what one method, named before anything ran, saves, and whether its score is shown not to suffer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
+from suite.records.labels import option_text
 from suite.records.plan_note import PlanNote
-from suite.report.grouping import GROUP, SETTING, natural_key
-from suite.report.statistics.intervals import ERROR, FEWEST_PAIRS, holm_errors
+from suite.records.status import counted, run_states
+from suite.records.store import Store
+from suite.report.grouping import GROUP, SETTING, MethodVariant, natural_key
+from suite.report.statistics.intervals import FEWEST_PAIRS, holm_errors
 from suite.report.statistics.noninferiority import MARGIN
-from suite.report.tables.candidates import PlannedRuns, named_candidates
 from suite.report.tables.markup import MISSING
 from suite.report.tables.noninferiority import add_reduction_columns, paired_difference_of
 from suite.report.tables.text import (
     FITS_BUDGET,
-    format_count,
     format_fits,
     format_number,
     format_percent,
@@ -25,10 +26,43 @@ from suite.report.tables.text import (
     leading_columns,
 )
 
+_CANDIDATE, _BUDGET = "headline/candidate", "headline/budget"
+
+
+def unrecorded_plans(store: Store, recorded_ids: Iterable[str]) -> list[PlanNote]:
+    """The runs that are planned in the store and have no usable record: missing, running or unreadable ones."""
+    recorded = set(recorded_ids)
+    return [state.plan for state in run_states(store) if state.id not in recorded]
+
+
+def named_candidates(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """The distinct (method's label, budget) that the runs name; the budget is "" where every one is meant."""
+    named = runs.loc[runs[_CANDIDATE] != "", [_CANDIDATE, _BUDGET]].drop_duplicates()
+    return sorted((str(method), str(budget)) for method, budget in named.to_numpy().tolist())
+
+
+def planned_runs(df: pd.DataFrame, unrecorded: Sequence[PlanNote]) -> pd.DataFrame:
+    """All planned runs by `GROUP`: whether each has a record, `finished`, and was `named` as the headline's candidate;
+    of plans without a record the latter is not known, and taken for granted.
+    """
+    named = (df[_CANDIDATE] == df["method"].map(str)) & ((df[_BUDGET] == "") | (df[_BUDGET] == df["budget"]))
+    recorded = df[GROUP].assign(recorded=True, finished=df["status"] == "done", named=named)
+    rest = pd.DataFrame([_group_of(plan) for plan in unrecorded], columns=GROUP)
+    return pd.concat([recorded, rest.assign(recorded=False, finished=False, named=True)]) if len(rest) else recorded
+
+
+def _runs_of(planned: pd.DataFrame, group: Iterable[Any]) -> pd.DataFrame:
+    return planned[np.logical_and.reduce([planned[key] == value for key, value in zip(GROUP, group, strict=True)])]
+
+
+def _group_of(plan: PlanNote) -> tuple[Any, ...]:
+    variant = tuple((option, option_text(value)) for option, value in plan.variant.items())
+    return (plan.benchmark, plan.preset, plan.device, plan.budget, MethodVariant(plan.method, variant))
+
+
 SHOWN = "shown"
 REFUTED = "refuted"
 UNDECIDED = "undecided"
-EXPLORATORY = "exploratory, not named beforehand"
 NOT_RUN = "not yet run"
 _WHY_NOT_RUN = "no run of it has finished, or none of the reference network"
 
@@ -36,13 +70,12 @@ _NUMBERS = ["score", "fits", "against", "difference", "low", "high", "half_width
 
 
 def headline_table(df: pd.DataFrame, tests: pd.DataFrame, unrecorded: Sequence[PlanNote] = ()) -> pd.DataFrame:
-    """The named candidates of each benchmark, preset and device, or without any the largest reductions.
+    """The candidates that the runs of each benchmark, preset and device name.
 
     `tests` is the `noninferiority_table` of `df`, `unrecorded` are the `unrecorded_plans` of its store. Columns: those
-    of GROUP with `method` as text, `verdict`, `largest` (the metrics of which an exploratory row is the largest
-    reduction), the columns of `tests`, where `low` and `high` are one-sided bounds corrected for `compared` rows,
-    `half_width` (from the difference to the lower bound), and `power` (the share of cases in which a true difference of
-    0 would be shown with as many seeds and this spread).
+    of GROUP with `method` as text, `verdict`, the columns of `tests`, where `low` and `high` are one-sided bounds
+    corrected for `compared` rows, `half_width` (from the difference to the lower bound), and `power` (the share of
+    cases in which a true difference of 0 would be shown with as many seeds and this spread).
 
     Verdict on a candidate: "shown" where the lower bound is above minus one point, "refuted" where the upper bound is
     below it, else "undecided". Each bound has the error at which Holm's procedure over the candidates compares its p
@@ -55,20 +88,18 @@ def headline_table(df: pd.DataFrame, tests: pd.DataFrame, unrecorded: Sequence[P
     """
     metrics = [f"reduction_percent/{metric}" for metric in by_metric(tests, "reduction_percent")]
     rows: list[dict[str, Any]] = []
-    by_setting, planned = dict(iter(tests.groupby(SETTING))), PlannedRuns(df, unrecorded)
+    by_setting, planned = dict(iter(tests.groupby(SETTING))), planned_runs(df, unrecorded)
     settings = sorted(df.groupby(SETTING), key=lambda item: [natural_key(str(part)) for part in item[0]])
     for setting, runs in settings:
         own = by_setting.get(setting, tests.head(0))
         named = named_candidates(runs)
-        found = _judge_candidates(own, named, planned) if named else _largest_reductions(own)
-        rows += [dict(zip(SETTING, setting, strict=True)) | row for row in found]
-    return pd.DataFrame(
-        rows, columns=[*GROUP, "verdict", "largest", "compared", *_NUMBERS, "why", *metrics, "extrapolated"]
-    )
+        judged = _judge_candidates(own, named, planned) if named else []
+        rows += [dict(zip(SETTING, setting, strict=True)) | row for row in judged]
+    return pd.DataFrame(rows, columns=[*GROUP, "verdict", "compared", *_NUMBERS, "why", *metrics, "extrapolated"])
 
 
 def _judge_candidates(
-    tests: pd.DataFrame, named: Sequence[tuple[str, str]], planned: PlannedRuns
+    tests: pd.DataFrame, named: Sequence[tuple[str, str]], planned: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """A row per candidate, corrected for their number, those without a row in `tests` included."""
     labels = tests["method"].map(str)
@@ -82,22 +113,21 @@ def _judge_candidates(
     for (_, row), *errors in zip(candidates.iterrows(), shown, refuted, strict=False):
         adjusted = _adjusted_row(row, *errors) | {"compared": len(p)}
         rows.append(adjusted | {"verdict": _incomplete(row, planned) or _verdict(adjusted)})
-    nothing = {"verdict": NOT_RUN, "fits": "0/0", "why": _WHY_NOT_RUN, "compared": len(p)}
-    nothing |= dict.fromkeys(("largest", "extrapolated"), "")
+    nothing = {"verdict": NOT_RUN, "fits": "0/0", "why": _WHY_NOT_RUN, "compared": len(p), "extrapolated": ""}
     return rows + [{"method": method, "budget": budget or "any", **nothing} for method, budget in absent]
 
 
-def _incomplete(row: pd.Series, planned: PlannedRuns) -> str:
+def _incomplete(row: pd.Series, planned: pd.DataFrame) -> str:
     """Why a candidate is not judged though it ran, or "": it was not named beforehand, or runs are missing."""
-    own = planned.count(tuple(row[GROUP]))
-    if own.unnamed:
-        return f"named after the fact: {own.unnamed} of {own.recorded} runs"
-    if own.finished < own.planned:
-        return f"incomplete: {own.finished} of {own.planned} runs"
+    own = _runs_of(planned, row[GROUP])
+    if unnamed := int((~own["named"]).sum()):
+        return f"named after the fact: {unnamed} of {own['recorded'].sum()} runs"
+    if not own["finished"].all():
+        return f"incomplete: {own['finished'].sum()} of {len(own)} runs"
     budgets = {row["budget"], row["against_budget"]}
-    references = [planned.count((*row[SETTING], budget, row["against"])) for budget in budgets]
-    finished, all_of_them = sum(count.finished for count in references), sum(count.planned for count in references)
-    return f"reference incomplete: {finished} of {all_of_them} runs" if finished < all_of_them else ""
+    references = pd.concat([_runs_of(planned, (*row[SETTING], budget, row["against"])) for budget in budgets])
+    finished = references["finished"]
+    return "" if finished.all() else f"reference incomplete: {finished.sum()} of {len(finished)} runs"
 
 
 def _verdict(row: dict[str, Any]) -> str:
@@ -106,29 +136,8 @@ def _verdict(row: dict[str, Any]) -> str:
     if fit != ran:
         return f"does not fit: {row['fits']}"
     if row["pairs"] < FEWEST_PAIRS:
-        return f"tabled, {format_count(row['pairs'], 'seed')}"
+        return f"tabled, {counted(row['pairs'], 'seed')}"
     return SHOWN if row["low"] > -MARGIN else REFUTED if row["high"] < -MARGIN else UNDECIDED
-
-
-def _largest_reductions(tests: pd.DataFrame) -> list[dict[str, Any]]:
-    """For each metric the row with the largest reduction, among rows that fit in all runs and lose less than the margin
-    on average; one whose lower bound is above the margin comes before any other.
-    """
-    error = ERROR / max(1, len(tests))
-    fits = [fit == ran for fit, ran in tests["fits"].str.split("/")]
-    eligible = [
-        _adjusted_row(row, error, error) | {"verdict": EXPLORATORY, "compared": len(tests)}
-        for _, row in tests[np.array(fits, dtype=bool) & (tests["difference"] > -MARGIN)].iterrows()
-    ]
-    listed: list[dict[str, Any]] = []
-    for metric in by_metric(tests, "reduction_percent"):
-        column = f"reduction_percent/{metric}"
-        reduced = [row for row in eligible if row[column] > 0]
-        if reduced:
-            largest = max(reduced, key=lambda row: (row["low"] > -MARGIN, row[column]))
-            largest["largest"] = f"{largest['largest']}, {metric}".removeprefix(", ")
-            listed += [] if any(row is largest for row in listed) else [largest]
-    return listed
 
 
 def _adjusted_row(row: pd.Series, error_low: float, error_high: float) -> dict[str, Any]:
@@ -136,15 +145,13 @@ def _adjusted_row(row: pd.Series, error_low: float, error_high: float) -> dict[s
     test = paired_difference_of(row)
     half = test.half_width(error_low)
     bounds: dict[str, Any] = {"low": test.difference - half, "high": test.difference + test.half_width(error_high)}
-    bounds |= {"half_width": half, "largest": "", "power": test.power(error=error_low)}
+    bounds |= {"half_width": half, "power": test.power(error=error_low)}
     return {str(column): value for column, value in row.items()} | bounds | {"method": str(row["method"])}
 
 
 def format_headline_table(table: pd.DataFrame) -> pd.DataFrame:
     """`headline_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table, ("method", "budget", "verdict"))
-    if table["largest"].any():
-        out["largest reduction of"] = table["largest"]
     add_reduction_columns(out, table)
     out[FITS_BUDGET] = format_fits(table)
     out["float score"] = [format_number(v, 3) for v in table["score"]]

@@ -1,16 +1,40 @@
 """The hypervolume of each method's front of score against budgeted costs."""
 
-from collections.abc import Sequence
-from typing import Any
+import itertools
 
+import moocore
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from suite.records.frame import by_metric
 from suite.report.grouping import SETTING
-from suite.report.statistics.fronts import FEWEST_BUDGETS, hypervolume
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.text import format_interval, format_number, leading_columns
+
+FEWEST_BUDGETS = 3
+"""Budgets of the same metrics below which a front says little more than how far below its budget a method stays."""
+
+WORST_COST = 1.0
+"""The reference point's relative cost, for every metric: the reference network's own."""
+
+
+def hypervolume(points: ArrayLike, chance: float) -> float:
+    """Volume of what the points dominate, up to the reference point (chance, 1, ..., 1).
+
+    `points` (N, 1 + M) are a score, better when higher, and M costs over the reference network's, better when lower.
+    The volume is at most 1 - chance. Points at or beyond the reference point in any coordinate count as nothing, and so
+    do those that are not finite; no points have volume 0. As the reference point is the benchmark's, never that of the
+    runs at hand, another method's results do not change a method's value.
+    """
+    front = np.atleast_2d(np.asarray(points, dtype=float))
+    front = front[np.isfinite(front).all(axis=1)]
+    if not front.size:
+        return 0.0
+    costs = front.shape[1] - 1
+    reference_point = [chance, *[WORST_COST] * costs]
+    return float(moocore.hypervolume(front, ref=reference_point, maximise=[True, *[False] * costs]))
+
 
 _GROUP = [*SETTING, "metrics", "method", "seed"]
 
@@ -31,36 +55,17 @@ def hypervolume_table(df: pd.DataFrame) -> pd.DataFrame:
     limits = by_metric(df, "target")
     done = df[(df["status"] == "done") & df["chance"].notna()]
     limited = done[[f"target/{metric}" for metric in limits]].notna().to_numpy()
-    chosen = [tuple(m for m, used in zip(limits, row, strict=True) if used) for row in limited]
-    rows: list[dict[str, Any]] = []
-    for metrics in sorted(set(chosen) - {()}):
-        runs = done[np.array([of_run == metrics for of_run in chosen])]
-        rows += _hypervolumes(metrics, runs.assign(metrics=" + ".join(metrics)))
+    done = done.assign(metrics=[" + ".join(itertools.compress(limits, row)) for row in limited])
+    rows = []
+    for key, of_method in done[done["metrics"] != ""].groupby(_GROUP[:-1]):
+        axes = ["score", *(f"relative/{metric}" for metric in limits if of_method[f"target/{metric}"].notna().all())]
+        fewest = max(FEWEST_BUDGETS, of_method["budget"].nunique())
+        for seed, runs in of_method.groupby("seed"):
+            if runs["budget"].nunique() >= fewest:
+                fits = runs[runs["feasible"].astype(bool)]
+                volume = hypervolume(fits[axes].to_numpy(dtype=float), float(runs["chance"].iloc[0]))
+                rows.append((*key, seed, volume, len(runs), len(fits), runs["trainings"].sum()))
     return pd.DataFrame(rows, columns=HYPERVOLUME_COLUMNS).sort_values(_GROUP, ignore_index=True)
-
-
-def _hypervolumes(metrics: Sequence[str], runs: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of runs that all have the same metrics budgeted."""
-    axes = runs[["score", *(f"relative/{metric}" for metric in metrics)]].to_numpy(dtype=float)
-    feasible, chance = runs["feasible"].to_numpy(dtype=bool), runs["chance"].to_numpy(dtype=float)
-    trainings, budgets = runs["trainings"].to_numpy(dtype=float), runs["budget"].to_numpy()
-    of_method = runs.groupby(_GROUP[:-1])["budget"].transform("nunique").to_numpy()
-    rows: list[dict[str, Any]] = []
-    for key, members in runs.groupby(_GROUP).indices.items():  # a frame for each group would take ten times as long
-        at = np.asarray(members)
-        if len(set(budgets[at])) < max(FEWEST_BUDGETS, of_method[at[0]]):
-            continue
-        fits = at[feasible[at]]
-        rows.append(
-            {
-                **dict(zip(_GROUP, key, strict=True)),  # type: ignore[call-overload]
-                "hypervolume": hypervolume(axes[fits], float(chance[at[0]])),
-                "runs": len(at),
-                "feasible": len(fits),
-                "trainings": trainings[at].sum(),
-            }
-        )
-    return rows
 
 
 def format_hypervolume_table(table: pd.DataFrame) -> pd.DataFrame:

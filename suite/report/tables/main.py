@@ -1,4 +1,4 @@
-"""The main table: scores, costs and violations over seeds, a row per method and budget."""
+"""The main table: scores, costs and violations over seeds, a row per method and budget; and that of other scores."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, natural_key
+from suite.report.grouping import GROUP, natural_key, sort_as_main_table
 from suite.report.statistics.intervals import Interval, mean_interval
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
@@ -96,9 +96,7 @@ def _count_board_fits(fits: pd.Series) -> str:
 
 def intervals_by_group(done: pd.DataFrame, column: str) -> dict[Any, Interval]:
     """Mean and interval of a column of finished runs, by benchmark, preset, device, budget and method."""
-    values = done[column].to_numpy(dtype=float)
-    groups = done.groupby(GROUP).indices  # a series for each group would take ten times as long
-    return {key: mean_interval(values[np.asarray(members)]) for key, members in groups.items()}
+    return {key: mean_interval(values.astype(float)) for key, values in done.groupby(GROUP)[column]}
 
 
 def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -169,3 +167,29 @@ def _sort_by_success(table: pd.DataFrame, fit_shares: pd.Series) -> pd.DataFrame
     share, score = (-column.fillna(-np.inf).to_numpy(dtype=float) for column in columns)
     order = sorted(range(len(table)), key=lambda i: (budgets[i], share[i], score[i], methods[i]))
     return table.iloc[order]
+
+
+def score_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Test scores other than the main one, in the order of `main_table` (`main`); empty where no run has any.
+
+    Columns: `runs`, and for each score `score/<name>` with `score_low/<name>` and `score_high/<name>` (mean over
+    finished runs, Student's t interval at 95 %). A benchmark without a score of that name has NaN.
+    """
+    names = sorted(by_metric(df, "score"), key=natural_key)
+    done = df[df["status"] == "done"]
+    table = done.groupby(GROUP).size().rename("runs").to_frame()
+    for name in names:
+        intervals = intervals_by_group(done, f"score/{name}")
+        for part, bound in (("score", "mean"), ("score_low", "low"), ("score_high", "high")):
+            table[f"{part}/{name}"] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
+    table = table[table[[f"score/{name}" for name in names]].notna().any(axis=1)]
+    return sort_as_main_table(table.reset_index(), main_table(df) if main is None else main)
+
+
+def format_score_table(table: pd.DataFrame) -> pd.DataFrame:
+    """`score_table` as rounded text: a column per score, with its interval."""
+    out = leading_columns(table)
+    for name in by_metric(table, "score"):
+        bounds = numeric_rows(table, f"score/{name}", f"score_low/{name}", f"score_high/{name}")
+        out[f"float {score_label(name)} [95%]"] = [format_interval(*row) for row in bounds]
+    return out

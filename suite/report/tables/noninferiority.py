@@ -1,7 +1,6 @@
 """Each method's test score against the reference network's, with bounds over new seeds, and what it saves."""
 
 import math
-from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,12 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
-from suite.report.grouping import GROUP, REFERENCE_METHOD, SETTING, Group
-from suite.report.statistics.comparison import Comparer, IncomparableRunsError, MethodRuns, runs_by_group
+from suite.report.grouping import GROUP, REFERENCE_METHOD, SETTING, Group, sort_by_setting
+from suite.report.statistics.comparison import IncomparableRunsError, MethodRuns, compare_predictions, runs_by_group
 from suite.report.statistics.intervals import holm
 from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
-from suite.report.tables.ordering import sort_by_setting
 from suite.report.tables.text import (
     FITS_BUDGET,
     format_fits,
@@ -43,21 +41,20 @@ def noninferiority_table(df: pd.DataFrame, store: Store) -> pd.DataFrame:
     setting), `why` there are no bounds, `reduction_percent/<metric>` (mean cost against the reference network's), and
     `extrapolated` (why one of the two latencies is, "" where none is).
     """
-    comparer, groups = Comparer(store), runs_by_group(df)
+    groups = runs_by_group(df)
     metrics = [m for m in by_metric(df, "relative") if m in REDUCED_METRICS]
     done = df[df["status"] == "done"].groupby(GROUP)
     costs = done[[f"relative/{m}" for m in metrics]].mean().to_dict("index")
     fitting = done["feasible"].agg(lambda fits: f"{int(fits.sum())}/{len(fits)}").to_dict()
     reasons = done["extrapolated"].agg(join_reasons).to_dict()
-    references = _reference_groups(groups)
     rows = []
     for group, runs in groups.items():
-        reference = _choose_reference(group, groups, references)
+        reference = _choose_reference(group, groups)
         if reference is None:
             continue
         row: dict[str, Any] = dict(zip(GROUP, group, strict=True)) | {"score": np.mean(runs.scores)}
         row["fits"] = fitting[group]
-        row |= {"against_budget": reference[3]} | _compare_with_reference(runs, groups[reference], comparer)
+        row |= {"against_budget": reference[3]} | _compare_with_reference(runs, groups[reference], store)
         for m in metrics:
             row[f"reduction_percent/{m}"] = round(100 * (1 - costs[group][f"relative/{m}"]), 9)
         rows.append(row | {"extrapolated": join_reasons([reasons[group], reasons[reference]])})
@@ -67,40 +64,30 @@ def noninferiority_table(df: pd.DataFrame, store: Store) -> pd.DataFrame:
     return sort_by_setting(table)
 
 
-def _reference_groups(groups: dict[Group, MethodRuns]) -> dict[tuple[str, ...], list[Group]]:
-    """The groups that trained the reference network, by benchmark, preset and device, and by these and the budget."""
-    references: dict[tuple[str, ...], list[Group]] = defaultdict(list)
-    for group in groups:
-        if group[-1].method == REFERENCE_METHOD:
-            references[group[:3]].append(group)
-            references[group[:4]].append(group)
-    return references
-
-
-def _choose_reference(
-    group: Group, groups: dict[Group, MethodRuns], references: dict[tuple[str, ...], list[Group]]
-) -> Group | None:
-    """The group to compare with: at the same budget, else at any; None for the reference network's own groups.
+def _choose_reference(group: Group, groups: dict[Group, MethodRuns]) -> Group | None:
+    """The group of the reference network to compare with: at the same budget, else at any; None for its own groups.
 
     Of several the one with most seeds in common is taken, then the one with the best mean score.
     """
-    if group[:3] not in references or group[-1].method == REFERENCE_METHOD:
+    references = [other for other in groups if other[:3] == group[:3] and other[-1].method == REFERENCE_METHOD]
+    if group in references:
         return None
     seeds = set(groups[group].seeds)
 
     def preference(other: Group) -> tuple[int, float]:
         return len(set(groups[other].seeds) & seeds), float(np.mean(groups[other].scores))
 
-    return max(references.get(group[:4]) or references[group[:3]], key=preference)
+    at_budget = [other for other in references if other[3] == group[3]]
+    return max(at_budget or references, key=preference, default=None)
 
 
-def _compare_with_reference(method: MethodRuns, reference: MethodRuns, comparer: Comparer) -> dict[str, Any]:
+def _compare_with_reference(method: MethodRuns, reference: MethodRuns, store: Store) -> dict[str, Any]:
     """The columns of one row that come from the comparison, those that are known."""
     ours, theirs = method.paired(reference)
     row: dict[str, Any] = {"against": reference.method, "pairs": len(ours.seeds), "examples": 0}
     row["difference"] = np.mean(np.subtract(ours.scores, theirs.scores)) if ours.seeds else math.nan
     try:
-        found = comparer.paired_difference(ours, theirs)
+        found = compare_predictions(store, ours, theirs)
     except IncomparableRunsError as error:
         return row | {"why": str(error)}
     half = found.half_width()

@@ -13,6 +13,7 @@ from suite.report.grouping import (
     MethodVariant,
     plain_variant,
     projection_of,
+    sort_as_main_table,
 )
 from suite.report.statistics.intervals import probability_of_improvement
 from suite.report.tables.differences import (
@@ -23,7 +24,6 @@ from suite.report.tables.differences import (
     compare_runs,
     runs_by_budget,
 )
-from suite.report.tables.ordering import sort_as_main_table
 from suite.report.tables.text import FITS_BUDGET, format_number, leading_columns, numeric_rows
 
 Projection = str | None

@@ -58,11 +58,6 @@ def format_number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
 
 
-def format_count(count: int, noun: str) -> str:
-    """A number of things: "1 seed", "3 seeds"."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
 def format_p(p: float) -> str:
     """A probability with two significant digits, or a dash."""
     if not math.isfinite(p):

@@ -1,0 +1,171 @@
+"""The recorded tables of device models, which `suite device tables` writes into results/devices/.
+
+They are made from the published measurements and the devices' files alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from suite.data.files import write_atomic
+from suite.hardware.calibration.instruction_cycles import with_cycles_of
+from suite.hardware.calibration.measurements import MeasuredSystem
+from suite.hardware.calibration.tables import PublishedDevices
+from suite.hardware.calibration.validation import Comparison, compare, predict_ms, summarise
+from suite.hardware.counted_kernels import CountedKernels
+from suite.hardware.latency import Device
+from suite.report.tables.markup import MISSING, to_csv, to_markdown
+
+_SIGNED = ("error %", "left out %", "MACs error %", "energy error %", "formula error %", "counted error %")
+"""Columns of errors, predicted / measured - 1."""
+
+_LAW = "cortex_m7_cmsisnn"
+"""The device whose counted instructions predict the networks of the board that nothing was fitted on."""
+
+
+@dataclass(frozen=True)
+class DeviceTable:
+    """One table: raw numbers as `frame`, and what stands above and below them in Markdown."""
+
+    name: str
+    frame: pd.DataFrame
+    about: str
+    foot: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write `<name>.csv` and `<name>.md`."""
+        text = self.frame.apply(lambda column: column.map(_signed_cell if column.name in _SIGNED else _cell))
+        write_atomic(folder / f"{self.name}.csv", to_csv(self.frame).encode())
+        note = f"{self.about} Written by `suite device tables`."
+        write_atomic(folder / f"{self.name}.md", to_markdown(text, note, self.foot).encode())
+
+
+def device_tables(devices: Mapping[str, Device], published: PublishedDevices) -> list[DeviceTable]:
+    """All recorded tables, from devices by name and the published measurements.
+
+    Raises:
+        SuiteError: a table of the published measurements is not there.
+    """
+    return [_mlperf_tiny(devices, published.systems), _other_board(devices, published.systems)]
+
+
+def _mlperf_tiny(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]) -> DeviceTable:
+    """Every device that one of the systems with MLPerf Tiny's networks is for: measured, predicted, errors."""
+    rows, foot = [], []
+    for name, system in _measured_devices(devices, systems):
+        comparisons = compare(devices[name], system, systems)
+        rows += [{"device": name, **_mlperf_row(comparison)} for comparison in comparisons]
+        foot.append(f"{name}: {_mean_errors(comparisons)}")
+    about = (
+        "MLPerf Tiny's networks on the boards that devices describe: measured, predicted, and errors in per cent. "
+        "Left out: scale from the device's other networks, ratios from other boards with the same kernels (for "
+        "nucleo_g0b1re, the only one, from another version). MACs: time in proportion to MACs, left out alike. "
+        "Energy is power x latency. Nothing of cortex_m4_cmsisnn and cortex_m33_cmsisnn was fitted on a network, so "
+        "that there is nothing to leave out: counted instructions at the cycles of single layers on other boards, of "
+        "the networks as TensorFlow's converter wrote them (exporter: tensorflow). cortex_m7_cmsisnn is not here: the "
+        "networks that it takes its cycles from cannot check it, and no others with its kernels were found."
+    )
+    return DeviceTable("mlperf_tiny", pd.DataFrame(rows), about, tuple(foot))
+
+
+def _mlperf_row(c: Comparison) -> dict[str, object]:
+    energy_error = c.predicted_uj / c.measured_uj - 1 if c.predicted_uj and c.measured_uj else None
+    return {
+        "network": c.network,
+        "MACs": int(c.macs),
+        "measured ms": c.measured_ms,
+        "predicted ms": _significant(c.predicted_ms),
+        "error %": _per_cent(c.error),
+        "left out %": None if c.leave_one_out is None else _per_cent(c.leave_one_out),
+        "MACs error %": _per_cent(c.macs_only),
+        "measured uJ": c.measured_uj,
+        "energy error %": None if energy_error is None else _per_cent(energy_error),
+    }
+
+
+def _mean_errors(comparisons: Sequence[Comparison]) -> str:
+    mean = sum(abs(c.error) for c in comparisons) / len(comparisons)
+    left_out = [abs(c.leave_one_out) for c in comparisons if c.leave_one_out is not None]
+    text = f"left out {100 * sum(left_out) / len(left_out):.1f} %" if left_out else "nothing fitted"
+    return f"mean error {100 * mean:.1f} %, {text}"
+
+
+def _measured_devices(
+    devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]
+) -> list[tuple[str, MeasuredSystem]]:
+    """Names of devices with the systems of MLPerf Tiny that they are fitted or checked on, by name."""
+    tiny = [s for s in systems if s.fitted]
+    return sorted(
+        ((name, s) for s in tiny for name in (*s.devices, *s.checks) if name in devices), key=lambda item: item[0]
+    )
+
+
+def _other_board(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]) -> DeviceTable:
+    """Three predictors of 24 networks on a board on which nothing was fitted: formula, counted instructions, MACs."""
+    system = next(s for s in systems if not s.fitted)
+    (name,) = system.checks
+    fitted_on = next(s for s in systems if name in s.devices)
+    law = devices[_LAW]
+    assert isinstance(law, CountedKernels)
+    counted = with_cycles_of(law, fitted_on)
+    counted_ms, comparisons = predict_ms(counted, system), compare(devices[name], system, systems)
+    rows = [_other_board_row(c, ms) for c, ms in zip(comparisons, counted_ms, strict=True)]
+    about = (
+        f"Networks on the {system.board} at {system.clock_mhz:g} MHz with {system.software}, on which nothing "
+        f"was fitted. Formula: the coefficients of {name}, scaled by the clock alone. Counted: the instructions of "
+        f"CMSIS-NN's kernels, though {system.software} has kernels of its own, at {counted.cycles_per_instruction:.3f} "
+        f"cycles each, the geometric mean over the {len(fitted_on.networks)} networks that {name} is fitted on "
+        f"({fitted_on.board}, {fitted_on.software}); no other constant (weight_read 0). MACs: at the mean cycles a MAC "
+        f"of {name}. Counted are convolutions, linear layers, additions and pools, as the networks' source code has "
+        "them; padding, concatenation, resizing, softmax and the products of squeeze-and-excite cost nothing here."
+    )
+    predicted = {
+        "formula": [c.predicted_ms for c in comparisons],
+        "counted": counted_ms,
+        "MACs": [c.measured_ms * (1 + c.macs_only) for c in comparisons],
+    }
+    return DeviceTable("stm32h747", pd.DataFrame(rows), about, tuple(_summaries(predicted, system.latencies_ms)))
+
+
+def _other_board_row(c: Comparison, counted_ms: float) -> dict[str, object]:
+    return {
+        "network": c.network,
+        "MACs": int(c.macs),
+        "measured ms": c.measured_ms,
+        "formula ms": _significant(c.predicted_ms),
+        "formula error %": _per_cent(c.error),
+        "counted ms": _significant(counted_ms),
+        "counted error %": _per_cent(counted_ms / c.measured_ms - 1),
+        "MACs error %": _per_cent(c.macs_only),
+    }
+
+
+def _summaries(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> Iterator[str]:
+    for name, milliseconds in predicted.items():
+        summary = summarise(milliseconds, measured)
+        values = asdict(summary)
+        errors = ", ".join(f"{key} {100 * values[key]:.1f} %" for key in ("mean", "median", "largest", "bias"))
+        ranks = f"Spearman {summary.spearman:.4f}, Kendall {summary.kendall:.4f}"
+        yield f"{name}, {summary.networks} networks: {errors}, {ranks}"
+
+
+def _per_cent(fraction: float) -> float:
+    """A fraction in per cent with one decimal."""
+    return round(100 * fraction, 1) + 0.0  # no minus before a zero
+
+
+def _significant(value: float) -> float:
+    """A number with five significant digits."""
+    return float(f"{value:.5g}")
+
+
+def _signed_cell(value: float) -> str:
+    return MISSING if value != value else f"{value:+.1f}"
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "" or value != value:
+        return MISSING
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
