@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import torch
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ from suite.hardware.calibration.validation import Comparison, compare, summarise
 from suite.hardware.counted_kernels import CountedKernels
 from suite.hardware.latency import Device
 from suite.report.device_tables import device_tables
+from suite.report.free_channels import free_channels_table
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +31,9 @@ def main(arguments: Sequence[str]) -> int:
     elif options.verb == "fit":
         print("\n".join(fit_and_describe(options, published)))
     else:
-        for table in device_tables(load_devices(), published):
+        torch.set_num_threads(1)  # tensors of a few hundred numbers, for which threads cost more than they save
+        devices = load_devices()
+        for table in (*device_tables(devices, published), free_channels_table(devices)):
             table.write(options.out)
             print(options.out / f"{table.name}.md")
     return 0

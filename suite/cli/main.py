@@ -24,6 +24,7 @@ VERBS = {
     "list": "benchmarks, methods, devices, presets, experiments",
     "data": "where each benchmark's data is; prepare or verify it",
     "check": "contract tests over all of them, yours included",
+    "completion": "tab completion for bash",
 }
 """Verb -> its line of `suite --help`. `suite.cli.VERB.main(arguments)` returns the exit code."""
 

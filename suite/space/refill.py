@@ -29,8 +29,14 @@ class Addition:
 
     def is_free(self, constraint: Constraint) -> bool:
         """Whether it did not raise the cost."""
-        rise = self.after[constraint.metric] - self.before[constraint.metric]
-        return rise <= _NO_COST * constraint.target
+        return self._rise(constraint) <= _NO_COST * constraint.target
+
+    def saves(self, constraint: Constraint) -> bool:
+        """Whether it lowered the cost: the channels cost less than nothing."""
+        return self._rise(constraint) < -_NO_COST * constraint.target
+
+    def _rise(self, constraint: Constraint) -> float:
+        return self.after[constraint.metric] - self.before[constraint.metric]
 
 
 @dataclass

@@ -3,14 +3,17 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import nct, norm, t
 
+from suite.report.grouping import MethodVariant
 from suite.report.statistics.comparison import paired_difference
 from suite.report.statistics.intervals import Interval, holm, mean_interval, paired_p
 from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.differences import add_tests
+from suite.report.tables.pooled import pooled_table
 
 CASES = 4000
 """Simulated cases: the standard error of a share of 95 % is 0.35 %."""
@@ -27,6 +30,21 @@ def coverage(intervals: list[Interval], truth: float = 0.0) -> float:
 def test_intervals_over_seeds_cover_the_mean(n: int) -> None:
     values = np.random.default_rng(n).normal(size=(CASES, n))
     assert coverage([mean_interval(row) for row in values]) == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_pooled_differences_cover_the_mean_where_runs_of_a_seed_share_an_effect(n: int) -> None:
+    rng, cases, budgets = np.random.default_rng(n), 300, 4
+    differences = rng.normal(size=(cases, 1, n)) + 0.5 * rng.normal(size=(cases, budgets, n))
+    index = pd.MultiIndex.from_product([range(cases), range(budgets), range(n)], names=["benchmark", "budget", "seed"])
+    runs = pd.DataFrame({"score": differences.ravel()}, index=index).reset_index()
+    sides = [runs.assign(method=MethodVariant("a")), runs.assign(method=MethodVariant("b"), score=0.0)]
+    table = pooled_table(pd.concat(sides).assign(status="done", preset="", device="", feasible=True))
+    a_minus_b = np.where(table["method"] == MethodVariant("a"), 1, -1)
+    bounds = table[["difference_low", "difference_high"]].mul(a_minus_b, axis=0).to_numpy(dtype=float)
+    assert len(table) == cases
+    assert np.mean((bounds.min(axis=1) <= 0) & (bounds.max(axis=1) >= 0)) == pytest.approx(0.95, abs=0.03)
+    assert (table["clusters"] == n).all()
 
 
 def right(rng: np.random.Generator, hardness: Array, accuracy: Array) -> Array:

@@ -42,7 +42,7 @@ def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
     tables = build_tables(
         report_frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published_numbers(PUBLISHED)
     )
-    expected = "main ablation pairs scores published failures"
+    expected = "main ablation pairs pooled scores published failures"
     assert set(expected.split()) <= set(tables)
     parts = [
         to_latex(text, describe_setting(shared_setting(raw)), table_notes(name, raw))

@@ -274,7 +274,7 @@ def test_every_table_is_there_with_its_text_and_its_note() -> None:
     found = build_tables(
         report_frame([*several, make_record(variant={"penalty.shape": "abs"})]).assign(chance=0.1), NO_STORE
     )
-    expected = "main ablation pairs noninferiority hypervolume cost failures"
+    expected = "main ablation pairs pooled noninferiority hypervolume cost failures"
     assert list(found) == expected.split()
     for name, (raw, readable) in found.items():
         assert len(raw) >= len(readable) > 0

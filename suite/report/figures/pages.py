@@ -119,7 +119,7 @@ class FigurePage:
 
     def file_name(self, kind: str) -> str:
         """The file name, without suffix, of the figure of this kind."""
-        words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.setting))).strip("_")
+        words = re.sub(r"[^A-Za-z0-9-]+", "_", "_".join((kind, *self.setting))).strip("_")
         return words + (f"_{self.number}" if self.number > 1 else "")
 
     def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:

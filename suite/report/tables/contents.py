@@ -15,6 +15,7 @@ from suite.report.tables.hypervolume import format_hypervolume_table, hypervolum
 from suite.report.tables.main import format_main_table, format_score_table, main_table, score_table
 from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
 from suite.report.tables.pairs import format_pairs_table, pairs_table
+from suite.report.tables.pooled import format_pooled_table, pooled_table
 from suite.report.tables.published_comparison import PublishedNumber, format_published_comparison, published_comparison
 
 
@@ -41,6 +42,7 @@ def build_tables(df: pd.DataFrame, store: Store, published: Sequence[PublishedNu
         ("convergence", convergence_table(df), format_convergence_table),
         ("ablation", ablation_table(df, main), format_ablation_table),
         ("pairs", pairs_table(df, main), format_pairs_table),
+        ("pooled", pooled_table(df), format_pooled_table),
         ("noninferiority", tests, format_noninferiority_table),
         ("hypervolume", hypervolume_table(df), format_hypervolume_table),
         ("cost", cost_table(df, main), format_cost_table),
