@@ -76,11 +76,8 @@ def main(options: argparse.Namespace) -> int:
     meta = {"format": FORMAT, "benchmark": options.name, "title": title, "classes": list(examples.classes)}
     meta |= {"source": options.source or str(options.examples.name), "licence": options.licence or "not stated"}
     arrays = {"x": examples.x, "y": examples.y, "split": split.astype(np.uint8), "meta": np.array(json.dumps(meta))}
-    try:
-        with replacing(out) as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise SuiteError(f"--out={out}: cannot be written ({error.strerror})") from error
+    with replacing(out) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     print("\n".join(_summary(out, examples, split)))
     yaml = _benchmark_yaml(options.name, title, out, examples, split)
     print("\n".join(_next_steps(options, yaml)))

@@ -144,10 +144,7 @@ def _output(request: FitRequest, text: str) -> Iterator[str]:
     if request.out is None:
         yield text.rstrip("\n")
         return
-    try:
-        write_atomic(request.out, text.encode())
-    except OSError as error:
-        raise SuiteError(f"--out={request.out}: cannot be written ({error.strerror or error})") from error
+    write_atomic(request.out, text.encode())
     yield f"written to {request.out}"
     if request.out.absolute().parent.name == "device":
         folder = request.out.parent.parent

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from suite.config.plan import Plan
 from suite.data.base import Data, Split
+from suite.data.files import StorageError
 from suite.engine.allocator import keep_freed_memory
 from suite.engine.candidates import SELECTION, choose_candidate, evaluate_candidate, summarise_candidate
 from suite.engine.environment import environment
@@ -53,13 +54,14 @@ def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: fl
     A method that raises leaves a record with status "failed" and its error; its checkpoints stay.
 
     Raises:
-        SuiteError: the data turned out unusable, or the method refuses the task before it trains anything.
+        SuiteError: the data turned out unusable, the method refuses the task before it trains, or a file cannot
+            be written.
         RunningElsewhere: another process is doing this run.
     """
     folder = store.run_folder(plan.id)
     try:
         with store.lock(folder).acquire(timeout=0):
-            finished = store.read(plan.id)
+            finished = store.read_or_set_aside(plan.id)
             if finished is not None and finished.status == "done":
                 return finished
             with claimed(folder):
@@ -84,6 +86,8 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
         record, outputs = _conclude(plan, store, task, data, result, meter)
         record.to_json()  # a history or a name that no file format holds is the method's failure, too
         files = encode_run_files(**outputs)
+    except StorageError:  # a full disk is not the method's failure
+        raise
     except Exception as error:
         record, files = _failed_record(plan, store, data, meter, error), {}
     record = replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()})

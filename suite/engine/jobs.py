@@ -57,7 +57,7 @@ class Session:
 
     def register(self, store: Store, plan: Plan, *, deploy: bool) -> RunRecord | None:
         """Remember a run of this call and how it stands; its record if it has ended."""
-        record = store.read(plan.id)
+        record = store.read_or_set_aside(plan.id)
         if deploy:
             self.to_deploy.add(plan.id)
         self.status_before.setdefault(plan.id, (store, record.status if record else None))

@@ -70,14 +70,11 @@ class Report:
             SuiteError: the records have no data for a kind of figure that is asked for, or a file cannot be written.
         """
         folder = self.store.folder / "report"
-        try:
-            if "tables" in request.kinds:
-                files = self._encode_tables(request.formats["tables"])
-                _replace_files(folder / "tables", files, {"runs", *self.tables}, FORMATS["tables"], ("",))
-            figures = self._write_figures(request, folder) if {"figures", "page"} & set(request.kinds) else []
-            return self._write_page(figures, folder) if "page" in request.kinds else folder
-        except OSError as error:
-            raise SuiteError(f"{error.filename or self.store.folder}: cannot be written ({error.strerror})") from error
+        if "tables" in request.kinds:
+            files = self._encode_tables(request.formats["tables"])
+            _replace_files(folder / "tables", files, {"runs", *self.tables}, FORMATS["tables"], ("",))
+        figures = self._write_figures(request, folder) if {"figures", "page"} & set(request.kinds) else []
+        return self._write_page(figures, folder) if "page" in request.kinds else folder
 
     def _encode_tables(self, formats: Sequence[str]) -> dict[str, bytes]:
         """File name -> content, `runs.csv` with all runs among them."""
@@ -124,7 +121,7 @@ def build_report(store: Store, request: ReportRequest | None = None) -> Path:
 
 
 def _no_records_message(store: Store) -> str:
-    broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
+    broken = "".join(f"; left out {path}: {reason}" for _, path, reason, _ in store.broken()[:3])
     recorded = {path.parents[2].name for path in store.root.glob("*/runs/*/record.json")}
     recorded |= {path.parent.name for path in store.root.glob(f"*/{ARCHIVE_NAME}")}
     others = "" if broken else f". Experiments with records: {', '.join(sorted(recorded)) or 'none'}"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from suite.data.sampling import batches, epoch_order
-from suite.records.store import load_tensors, save_tensors
+from suite.records.store import load_intact, save_tensors
 from suite.space.budget import nan_to_lowest
 from suite.task.evaluation import autocast, evaluate, to_device
 from suite.task.meter import Meter, Usage
@@ -243,8 +243,8 @@ class _Trainer:
 
     def _resume(self) -> tuple[int, bool]:
         """Load the checkpoint, if there is one; returns (epoch to continue with, whether the phase is over)."""
-        spent = _read(self.path.with_suffix(".beat"))
-        state = _read(self.path)
+        spent = load_intact(self.path.with_suffix(".beat"))
+        state = load_intact(self.path)
         if state is None:
             if spent is not None:
                 self._count_lost(spent["meter"])
@@ -271,7 +271,3 @@ class _Trainer:
             gone = {key: max(value - before[name][key], 0) for key, value in usage.items()}
             self.meter.lost.add(Usage(**gone))  # type: ignore[arg-type]
         self.path.with_suffix(".beat").unlink(missing_ok=True)
-
-
-def _read(path: Any) -> dict[str, Any] | None:
-    return load_tensors(path) if path.exists() else None
