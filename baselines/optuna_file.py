@@ -58,7 +58,7 @@ class StudyFile:
         if path.exists() and (damage := _find_damage(path)):
             for file in (path, path.with_name(f"{path.name}-journal")):
                 if file.exists():
-                    set_aside(file, f"{damage}; the search begins anew, with the trainings of its trials")
+                    set_aside(file, f"{path}: damaged ({damage})")
         return cls(path, objectives)
 
     def _create(self, path: Path, objectives: Sequence[str]) -> None:

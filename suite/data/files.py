@@ -60,9 +60,9 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def set_aside(path: Path, reason: object) -> None:
-    """Rename a damaged file to `<name>.damaged`, which nothing reads, and say so in the log."""
+    """Rename a damaged file to `<name>.damaged`, which nothing reads, and log that with the reason, which names it."""
     path.replace(path.with_name(f"{path.name}{DAMAGED}"))
-    log.warning("%s: damaged, set aside as %s%s: %s", path, path.name, DAMAGED, reason)
+    log.warning("%s; set aside as %s%s, its work is done again", reason, path.name, DAMAGED)
 
 
 DAMAGED = ".damaged"
