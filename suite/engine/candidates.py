@@ -3,6 +3,7 @@
 The harness never believes a method's own figures.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +27,14 @@ class EvaluatedCandidate:
 
 
 def evaluate_candidate(task: Task, candidate: Candidate, meter: Meter) -> EvaluatedCandidate:
-    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter."""
+    """Trace a candidate for its exact costs, and score it on the validation data; charged to the meter.
+
+    Raises:
+        ValueError: the device model gives a cost that is no finite number.
+    """
     costs = task.hardware.measure(candidate.network, task.input_shape)
+    if wrong := {metric: cost for metric, cost in costs.items() if not math.isfinite(cost)}:
+        raise ValueError(f"device {task.hardware.device.name} gives candidate {candidate.name} the costs {wrong}")
     network = to_device(candidate.network, task.compute)
     return EvaluatedCandidate(candidate, costs, evaluate(task, network, task.validation, meter, costs["macs"]))
 

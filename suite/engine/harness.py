@@ -6,6 +6,7 @@ by its own rule and reads the test split once.
 
 import datetime
 import logging
+import math
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
@@ -143,11 +144,15 @@ def _conclude(
         raise RuntimeError(f"method {plan.method.name} returned no candidate")
     candidates = [evaluate_candidate(task, candidate, meter) for candidate in result.candidates]
     chosen = choose_candidate(plan.budget, candidates)
+    if not math.isfinite(chosen.validation):
+        raise ValueError(f"validation score {chosen.validation} of the best candidate: its outputs are no numbers")
     method_effort = meter.report()  # the pass over the test split that follows is the harness's, not the method's
     test = subset(data.test, task.recipe.eval_samples)
     uncharged = Meter(task.standard_macs, task.compute)
     network = to_device(chosen.candidate.network, task.compute)
     predictions = predict_split(task, network, test, uncharged, chosen.costs["macs"])
+    if not predictions.isfinite().all():
+        raise ValueError("predictions for the test split are not finite")
     violations = plan.budget.violations(chosen.costs)
     layers = trace(network, task.input_shape)
     groups = channel_groups(layers)

@@ -15,7 +15,7 @@ from suite.data.files import write_atomic
 from suite.engine.environment import code_state
 from suite.engine.estimate import Estimate
 from suite.engine.harness import RunningElsewhere, execute, make_task
-from suite.engine.preflight import budget_notes, check_method, check_outputs, without_examples
+from suite.engine.preflight import absent_classes_notes, budget_notes, check_method, check_outputs, without_examples
 from suite.records.claims import read_claim
 from suite.records.deployments import read_deployments
 from suite.records.labels import method_label
@@ -204,7 +204,8 @@ def run_job(config: DictConfig) -> RunRecord | None:
         return ended
     if interruption.requested():
         return None
-    for note in set(budget_notes(plan)) - session.notes:
+    notes = [*budget_notes(plan), *absent_classes_notes(plan, load_data(plan.benchmark, store))]
+    for note in set(notes) - session.notes:
         log.info("%s", note)
         session.notes.add(note)
     session.progress.begin_run(session.position + plan.label)
