@@ -19,7 +19,8 @@ from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import late_epoch
 from suite.dnas.one_shot import Discretised, discretise, initial_costs, make_objective, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.records.store import content_id, load_intact, save_tensors
+from suite.records.store import content_id
+from suite.records.tensors import load_intact, save_tensors
 from suite.space.budget import Budget
 from suite.task.cost_limit import (
     Lengths,

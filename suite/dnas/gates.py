@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.dnas.masks import MaskedNetwork
-from suite.records.store import load_intact, save_tensors
+from suite.records.tensors import load_intact, save_tensors
 from suite.space.importance import channel_importance, uniform_importance
 from suite.task.evaluation import autocast, inputs, to_device
 from suite.task.meter import TRAINING_FACTOR, Meter

@@ -14,7 +14,8 @@ from filelock import Timeout
 from suite.records.claims import living_claim, read_claim
 from suite.records.plan_note import PLAN_NOTE, UNKNOWN_PLAN, PlanNote
 from suite.records.record import RunRecord
-from suite.records.store import Store, load_tensors
+from suite.records.store import Store
+from suite.records.tensors import load_tensors
 from suite.records.verdict import describe_fit
 
 STATES = ("done", "running", "interrupted", "failed", "missing", "unreadable")

@@ -10,9 +10,7 @@ import hashlib
 import io
 import json
 import logging
-import pickle
 import tempfile
-import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +24,7 @@ from suite.data.files import DAMAGED, DamagedError, set_aside, write_atomic
 from suite.records.archive import ARCHIVE_NAME, Archive, Signature, signature
 from suite.records.claims import CLAIM
 from suite.records.record import DamagedRecordError, RecordError, RunRecord
+from suite.records.tensors import encode_tensors
 
 if TYPE_CHECKING:  # readers of records do not wait for torch
     import numpy as np
@@ -42,19 +41,6 @@ def content_id(config: Mapping[str, Any]) -> str:
     """First 16 hex digits of the SHA-256 of `config` as canonical JSON."""
     text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def save_tensors(path: Path, state: Mapping[str, Any]) -> None:
-    """Save a dict of tensors and plain values atomically."""
-    write_atomic(path, _encode_tensors(state))
-
-
-def _encode_tensors(state: Mapping[str, Any]) -> bytes:
-    import torch
-
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    return buffer.getvalue()
 
 
 def encode_run_files(
@@ -79,38 +65,8 @@ def encode_run_files(
     if architecture is not None:
         files["architecture.json"] = (json.dumps(architecture, indent=1) + "\n").encode()
     if weights is not None:
-        files["weights.pt"] = _encode_tensors(weights)
+        files["weights.pt"] = encode_tensors(weights)
     return files
-
-
-def load_tensors(path: Path) -> dict[str, Any]:
-    """Load what `save_tensors` wrote; never executes code (weights_only).
-
-    Raises:
-        DamagedError: the file is cut or has other bytes than were written; torch alone would not notice.
-    """
-    import torch
-
-    content = io.BytesIO(path.read_bytes())
-    try:
-        if (member := zipfile.ZipFile(content).testzip()) is not None:
-            raise zipfile.BadZipFile(f"checksum of {member}")
-        content.seek(0)
-        state: dict[str, Any] = torch.load(content, weights_only=True, map_location="cpu")
-    except pickle.UnpicklingError:  # intact, but of somebody else
-        raise
-    except Exception as error:  # zipfile, zlib and torch raise a dozen types on damaged bytes
-        raise DamagedError(f"{path}: damaged ({error})") from error
-    return state
-
-
-def load_intact(path: Path) -> dict[str, Any] | None:
-    """As `load_tensors`; None where there is no file, or a damaged one, which is set aside: it must be made again."""
-    try:
-        return load_tensors(path) if path.exists() else None
-    except DamagedError as error:
-        set_aside(path, error)
-        return None
 
 
 def check_experiment_name(name: str, key: str) -> None:

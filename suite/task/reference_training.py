@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from suite.records.store import content_id, load_intact, save_tensors
+from suite.records.store import content_id
+from suite.records.tensors import load_intact, save_tensors
 from suite.task.cost_limit import searched_macs
 from suite.task.evaluation import plain_loss
 from suite.task.meter import Meter, Usage

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from suite.data.sampling import batches, epoch_order
-from suite.records.store import load_intact, save_tensors
+from suite.records.tensors import load_intact, save_tensors
 from suite.space.budget import nan_to_lowest
 from suite.task import interruption
 from suite.task.evaluation import autocast, evaluate, to_device

@@ -16,9 +16,9 @@ SMOKE = (
     "checkpoint_seconds=0 name=k"
 )
 RUNS = {
-    "duccio_projected": (f"run recipe.epochs=4 recipe.mask_lr=0.1 {SMOKE}", 90),
-    "nsga2": (f"run method=nsga2 method.cost_limit=null method.trials=6 recipe.epochs=4 {SMOKE}", 90),
-    "sweep": (f"run -m method=hand_tuned,duccio_projected seed=0,1 recipe.epochs=1 {SMOKE}", 40),
+    "duccio_projected": (f"run recipe.epochs=4 recipe.mask_lr=0.1 {SMOKE}", 80),
+    "nsga2": (f"run method=nsga2 method.cost_limit=null method.trials=6 recipe.epochs=4 {SMOKE}", 80),
+    "sweep": (f"run -m method=hand_tuned,duccio_projected seed=0,1 recipe.epochs=1 {SMOKE}", 20),
 }
 
 
@@ -40,7 +40,7 @@ def whole(tally: Tally, kills: int) -> bool:
 @pytest.mark.parametrize("name", RUNS)
 def test_killed_runs_continue_to_the_same_records(name: str, tmp_path: Path, add_row) -> None:
     command, kills = RUNS[name]
-    tally = campaign(command.split(), tmp_path, records, kills=kills, kills_each=8, seed=0)
+    tally = campaign(command.split(), tmp_path, records, kills=kills, kills_each=12, seed=0)
     add_row(name, f"suite {command}", 0, tally)
     assert whole(tally, kills), tally
 
@@ -50,11 +50,11 @@ def test_a_killed_report_is_made_again_to_the_same_bytes(tmp_path: Path, add_row
     made.mkdir()
     finish(RUNS["sweep"][0].split(), made)
     tally = campaign(
-        command.split(), tmp_path, files, kills=30, kills_each=8, seed=0,
+        command.split(), tmp_path, files, kills=20, kills_each=10, seed=0,
         prepare=lambda folder: shutil.copytree(made / "results", folder / "results"),
     )  # fmt: skip
     add_row("report", f"suite {command}", 0, tally)
-    assert whole(tally, 30), tally
+    assert whole(tally, 20), tally
 
 
 @pytest.mark.skipif(find_spec("litert_torch") is None, reason="the extra deploy is not installed")

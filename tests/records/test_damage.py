@@ -15,7 +15,8 @@ from suite import SuiteError
 from suite.data.files import DamagedError
 from suite.records.archiving import archive_experiment
 from suite.records.record import DamagedRecordError, RunRecord
-from suite.records.store import Store, encode_run_files, load_intact, load_tensors, save_tensors
+from suite.records.store import Store, encode_run_files
+from suite.records.tensors import load_intact, load_tensors, save_tensors
 
 RECORD = dataclasses.replace(make_record(), error="half a character: caf\udce9", scores={"test": float("nan")})
 

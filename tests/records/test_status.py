@@ -14,7 +14,8 @@ from suite.data.files import write_atomic
 from suite.records.claims import claimed
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.status import forget_plans, run_states, seconds_left, totals
-from suite.records.store import Store, save_tensors
+from suite.records.store import Store
+from suite.records.tensors import save_tensors
 from suite.records.verdict import describe_fit
 
 LABEL = "digits | duccio | weights 25% + latency 50% | seed {}"

@@ -14,7 +14,8 @@ import pytest
 from suite import SuiteError
 from suite.data.files import write_atomic
 from suite.records.record import RecordError, RunRecord
-from suite.records.store import Store, content_id, encode_run_files, load_tensors, save_tensors
+from suite.records.store import Store, content_id, encode_run_files
+from suite.records.tensors import load_tensors, save_tensors
 
 RECORD = RunRecord(
     id="abc", experiment="e", status="done", benchmark="digits", method="duccio", variant={"projection": "none"},

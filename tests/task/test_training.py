@@ -9,7 +9,7 @@ import torch
 from tasks import task
 from torch import Tensor, nn
 
-from suite.records.store import load_tensors
+from suite.records.tensors import load_tensors
 from suite.task import interruption
 from suite.task.meter import Meter
 from suite.task.objective import Objective
