@@ -1,20 +1,32 @@
 """The finished trials of a search in an SQLite file, one transaction each, which optuna-dashboard opens."""
 
 import copy
+import hashlib
+import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import optuna
+from optuna.distributions import distribution_to_json
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from baselines.optuna_samplers import quiet
+from suite.data.files import DamagedError, StorageError, set_aside
 
 STATE = "trial_state"
 """The user attribute that each of our finished trials has (`baselines.optuna_study` lists its values)."""
+
+_CHECKSUM = "checksum"
+"""The user attribute that ends a stored trial: SHA-256 of it and of the checksum of the trial before it.
+
+SQLite notices a file that is cut, but not a number that has changed or a row that is gone.
+"""
 
 _STUDY_NAME = "search"
 _UNNAMED_CONSTRAINTS = "constraints"
@@ -34,6 +46,20 @@ class StudyFile:
         self._storage = _open_storage(path)
         with quiet():
             self._study = optuna.load_study(study_name=_STUDY_NAME, storage=self._storage, sampler=RandomSampler())
+        self._checksum = ""
+
+    @classmethod
+    def open(cls, path: Path, objectives: Sequence[str]) -> "StudyFile":
+        """The file at `path`; a damaged one is set aside, with its journal, and an empty one created.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        if path.exists() and (damage := _find_damage(path)):
+            for file in (path, path.with_name(f"{path.name}-journal")):
+                if file.exists():
+                    set_aside(file, f"{path}: damaged ({damage})")
+        return cls(path, objectives)
 
     def _create(self, path: Path, objectives: Sequence[str]) -> None:
         """Create tables and an empty study under a temporary name, then rename: that takes many transactions."""
@@ -55,25 +81,69 @@ class StudyFile:
 
         We write a trial only when it has ended. One that is RUNNING was left by another program that opened the file:
         it is marked FAIL and left out.
+
+        Raises:
+            DamagedError: a trial has other values than were written, or one before it is gone.
         """
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._study.tell(trial.number, state=TrialState.FAIL)
         ours = [trial for trial in self._study.get_trials() if STATE in trial.user_attrs]
+        self._checksum = ""
         for trial in ours:
+            self._checksum, stored = _checksum(self._checksum, trial), trial.user_attrs.pop(_CHECKSUM, None)
+            if stored != self._checksum:
+                raise DamagedError(f"trial {trial.number} is not as it was written")
             trial.system_attrs = {key: v for key, v in trial.system_attrs.items() if key != _UNNAMED_CONSTRAINTS}
         return ours
 
     def add_trial(self, trial: FrozenTrial) -> None:
-        """Write a finished trial in one transaction."""
+        """Write a finished trial in one transaction.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
         trial_for_dashboard = copy.copy(trial)
+        checksum = _checksum(self._checksum, trial)
+        trial_for_dashboard.user_attrs = {**trial.user_attrs, _CHECKSUM: checksum}
         if trial.constraints:
             unnamed = {_UNNAMED_CONSTRAINTS: list(trial.constraints.values())}
             trial_for_dashboard.system_attrs = {**trial.system_attrs, **unnamed}
-        self._study.add_trial(trial_for_dashboard)
+        try:
+            self._study.add_trial(trial_for_dashboard)
+        except StorageInternalError as error:
+            raise StorageError(None, f"study.db: cannot be written ({error.__cause__ or error})") from error
+        self._checksum = checksum
 
     def close(self) -> None:
         """Close the connections to the file."""
         _close_storage(self._storage)
+
+
+def _find_damage(path: Path) -> str | None:
+    """What is wrong with the file, None where it is as it was written."""
+    file = None
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if state != "ok":
+            return str(state)
+        file = StudyFile(path, [])
+        file.finished_trials()
+    except Exception as error:  # sqlite3, SQLAlchemy and Optuna raise a dozen types on damaged bytes
+        return str(error) or type(error).__name__
+    finally:
+        if file is not None:
+            file.close()
+    return None
+
+
+def _checksum(before: str, trial: FrozenTrial) -> str:
+    """SHA-256 of a trial and of the checksum of the trial before it."""
+    distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
+    ours = {name: value for name, value in trial.user_attrs.items() if name != _CHECKSUM}
+    optunas = {k: v for k, v in trial.system_attrs.items() if k != _UNNAMED_CONSTRAINTS and "dashboard" not in k}
+    parts = (before, trial.state.name, trial.values, trial.params, distributions, ours, optunas)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def directions(objectives: Sequence[str]) -> list[StudyDirection]:

@@ -125,7 +125,7 @@ class OptunaSearch:
         objectives = ["score"]
         if evaluator.by_cost:
             objectives += [f"{metric} over reference" for metric in evaluator.budget.targets]
-        with closing(StudyFile(task.workspace.folder / "study.db", objectives)) as file:
+        with closing(StudyFile.open(task.workspace.folder / "study.db", objectives)) as file:
             loop = StudyLoop(
                 domain.level_counts,
                 objectives,

@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from baselines.optuna_file import STATE, StudyFile, directions
 from baselines.optuna_samplers import quiet
+from suite.data.files import StorageError
 from suite.task.task import stream_seed
 
 log = logging.getLogger(__name__)
@@ -160,6 +161,8 @@ class StudyLoop:
 def _evaluate_safely(evaluate: Callable[[Proposal], TrialResult], proposal: Proposal) -> TrialResult:
     try:
         return evaluate(proposal)
+    except StorageError:  # such as a full disk: as a result of the trial it would steer the search
+        raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         log.warning("trial %d failed: %s", proposal.number, reason)

@@ -19,7 +19,8 @@ from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import late_epoch
 from suite.dnas.one_shot import Discretised, discretise, initial_costs, make_objective, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
-from suite.records.store import content_id, load_tensors, save_tensors
+from suite.records.store import content_id
+from suite.records.tensors import load_intact, save_tensors
 from suite.space.budget import Budget
 from suite.task.cost_limit import (
     Lengths,
@@ -116,7 +117,8 @@ class Sweep:
         workspace = self.task.workspace
         path = workspace.store.artefact_folder(artefact) / "point.pt"
         with workspace.store.lock(path.parent):
-            if not path.exists():
+            state = load_intact(path)
+            if state is None:
                 own = Workspace(path.parent, workspace.store, workspace.checkpoint_seconds)
                 spent = Meter(self.task.standard_macs, self.task.compute)
                 try:
@@ -124,9 +126,10 @@ class Sweep:
                 except Diverged as error:  # what it cost was spent, and another try would end in the same way
                     state = {"diverged": str(error)}
                 meter.lost.add(spent.lost)
-                save_tensors(path, state | {"meter": spent.state()})
+                state["meter"] = spent.state()
+                save_tensors(path, state)
                 shutil.rmtree(path.parent / "checkpoints", ignore_errors=True)
-        return dict(load_tensors(path))
+        return state
 
     def _search_identity(self, strength: float) -> dict[str, Any]:
         """Everything that a search's result depends on, which its artefact's id hashes; no target is among it."""

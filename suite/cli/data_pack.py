@@ -75,10 +75,7 @@ def main(options: argparse.Namespace) -> int:
     meta = {"benchmark": options.name, "title": title, "classes": list(examples.classes)}
     meta |= {"source": options.source or str(options.examples.name), "licence": options.licence or "not stated"}
     arrays = {"x": examples.x, "y": examples.y, "split": split.astype(np.uint8)}
-    try:
-        write_pack(out, arrays, meta, compress=True)
-    except OSError as error:
-        raise SuiteError(f"--out={out}: cannot be written ({error.strerror})") from error
+    write_pack(out, arrays, meta, compress=True)
     print("\n".join(_summary(out, examples, split)))
     yaml = _benchmark_yaml(options.name, title, out, examples, split)
     print("\n".join(_next_steps(options, yaml)))

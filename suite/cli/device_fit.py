@@ -138,10 +138,7 @@ def _output(options: argparse.Namespace, text: str) -> Iterator[str]:
     if options.out is None:
         yield text.rstrip("\n")
         return
-    try:
-        write_atomic(options.out, text.encode())
-    except OSError as error:
-        raise SuiteError(f"--out={options.out}: cannot be written ({error.strerror or error})") from error
+    write_atomic(options.out, text.encode())
     yield f"written to {options.out}"
     if options.out.absolute().parent.name == "device":
         folder = options.out.parent.parent

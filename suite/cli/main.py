@@ -15,6 +15,7 @@ VERBS = {
     "run": "search networks and record them (suite run --help)",
     "deploy": "a run's network as int8 for a board, checked in an interpreter",
     "show": "one run: its network, what it costs, whether it fits",
+    "diff": "what differs between two runs",
     "status": "what an experiment has done and what is missing",
     "report": "tables, figures and a page from records",
     "export": "all runs as one CSV or Parquet file",

@@ -16,6 +16,7 @@ from suite.cli import dry_run
 from suite.cli.console import output_console, print_error, set_up_logging
 from suite.cli.progress import LineProgress, show_planning, show_progress, sweep_progress
 from suite.cli.show import run_view
+from suite.cli.stopping import exit_code, is_worker, stop_on_sigterm, stopping, take_timeout
 from suite.config.recorded import benchmark_of_job
 from suite.config.sweep import expand, expand_for_print, jobs_of, parts
 from suite.deploy.deployment import deploy
@@ -23,6 +24,8 @@ from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun
 from suite.engine import jobs
 from suite.records.deployments import read_deployments
+from suite.task import interruption
+from suite.task.interruption import Interrupted
 from suite.task.progress import Progress
 
 log = logging.getLogger("suite")
@@ -34,6 +37,8 @@ def _hydra_job(job: DictConfig) -> None:
     tqdm.set_lock(
         threading.RLock()
     )  # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
+    if is_worker():
+        stop_on_sigterm()
     if type(jobs.session.progress) is Progress:
         jobs.session.progress = LineProgress()
     try:
@@ -43,6 +48,12 @@ def _hydra_job(job: DictConfig) -> None:
     except SuiteError as error:
         print_error(error)
         raise SystemExit(2) from error
+    except Interrupted:
+        if not is_worker():
+            raise
+        return  # a worker's other runs end as soon as they begin, and with them the sweep
+    if not is_worker():
+        interruption.check()
     if job.deploy and record is not None and record.status == "done":
         _deploy(job, FoundRun(jobs.store_of(job), record))
 
@@ -66,6 +77,7 @@ def _deploy(job: DictConfig, run: FoundRun) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Check the jobs of a call, run them and tell how they ended; the exit code."""
+    arguments, timeout_s = take_timeout(arguments)
     dry = dry_run.DRY_RUN in arguments
     calls = parts([argument for argument in arguments if argument != dry_run.DRY_RUN])
     if dry:
@@ -74,16 +86,13 @@ def main(arguments: Sequence[str]) -> int:
         _print_jobs(itertools.chain(*printed))
         return 0
     try:
-        jobs.session = jobs.Session(Progress())
-        if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
-            jobs.announce(show_planning(_with_extras(itertools.chain(*sweeps))))
-        with show_progress() as jobs.session.progress, sweep_progress():
-            for call in calls:
-                sys.argv = ["suite run", *call]
-                _hydra_job()
-    except KeyboardInterrupt:
+        with stopping(timeout_s):
+            _run(calls)
+    except KeyboardInterrupt as stop:
+        if str(stop) and jobs.session.status_before:
+            log.info(jobs.session.summary()[0])
         log.warning("interrupted: what is finished is kept, the same command continues")
-        return 130
+        return exit_code(str(stop))
     except SystemExit as stop:
         # 1 is Hydra's code for a configuration that it refuses, and ours for fail_fast; the rest passes.
         return 1 if jobs.session.summary()[1] else 2 if stop.code else 0
@@ -93,6 +102,16 @@ def main(arguments: Sequence[str]) -> int:
     summary, failed = jobs.session.summary()
     log.info(summary)
     return 1 if failed else 0
+
+
+def _run(calls: Sequence[Sequence[str]]) -> None:
+    jobs.session = jobs.Session(Progress())
+    if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
+        jobs.announce(show_planning(_with_extras(itertools.chain(*sweeps))))
+    with show_progress() as jobs.session.progress, sweep_progress():
+        for call in calls:
+            sys.argv = ["suite run", *call]
+            _hydra_job()
 
 
 def _print_results() -> None:

@@ -50,9 +50,10 @@ def status_view(store: Store, only: Iterable[str] = ()) -> RenderableType:
 
 
 def _note_with_time_left(state: RunState, left: Mapping[str, float]) -> str:
-    if state.state == "running" and state.id in left:
-        return f"{state.note}, about {readable_duration(left[state.id])} left"
-    return state.note
+    time_left = (
+        f"about {readable_duration(left[state.id])} left" if state.state == "running" and state.id in left else ""
+    )
+    return ", ".join(filter(None, (state.note, time_left, state.owner)))
 
 
 def _table(states: Sequence[RunState], notes: Mapping[str, str]) -> Table:

@@ -1,11 +1,27 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there; damaged ones are set aside."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from suite import SuiteError
+
+log = logging.getLogger(__name__)
+
+
+class StorageError(SuiteError, OSError):
+    """A file that cannot be written, such as on a full disk: nobody's result, the same command continues later."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class DamagedError(SuiteError, OSError):
+    """A file that is cut or has other bytes than were written."""
 
 
 @contextmanager
@@ -16,19 +32,24 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     which nothing reads.
 
     Raises:
-        OSError: the folder cannot be made or written.
+        StorageError: the folder cannot be made or written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise StorageError(error.errno, f"{path}: cannot be written ({reason})", str(path)) from error
         raise
 
 
@@ -36,3 +57,13 @@ def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` at once as `replacing` does."""
     with replacing(path) as file:
         file.write(content)
+
+
+def set_aside(path: Path, reason: object) -> None:
+    """Rename a damaged file to `<name>.damaged`, which nothing reads, and log that with the reason, which names it."""
+    path.replace(path.with_name(f"{path.name}{DAMAGED}"))
+    log.warning("%s; set aside as %s%s, its work is done again", reason, path.name, DAMAGED)
+
+
+DAMAGED = ".damaged"
+"""What the name of a file that was set aside ends with."""

@@ -13,7 +13,7 @@ from suite.config.build import build_network
 from suite.config.identity import CODE_KEY
 from suite.hardware.supernet_graph import trace_supernet
 from suite.hardware.trace import trace
-from suite.records.store import load_tensors
+from suite.records.tensors import load_tensors
 from suite.space.branches import select_branches
 from suite.space.groups import channel_groups
 from suite.space.slicing import slice_channels

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from suite.data.sampling import batches, epoch_order
 from suite.dnas.masks import MaskedNetwork
-from suite.records.store import load_tensors, save_tensors
+from suite.records.tensors import load_intact, save_tensors
 from suite.space.importance import channel_importance, uniform_importance
 from suite.task.evaluation import autocast, inputs, to_device
 from suite.task.meter import TRAINING_FACTOR, Meter
@@ -50,8 +50,8 @@ def rank_channels(importance: str, task: Task, network: nn.Module, meter: Meter,
     if importance == "uniform":
         return uniform_importance(space.groups)
     path = task.workspace.checkpoint(label)
-    if path.exists():  # computed before the run was killed
-        state = load_tensors(path)
+    state = load_intact(path)
+    if state is not None:  # computed before the run was killed
         meter.restore(state["meter"])
     else:
         state = {"importance": gate_importance(task, network, meter, label), "meter": meter.state()}

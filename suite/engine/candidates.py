@@ -3,6 +3,7 @@
 The harness never believes a method's own figures.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +35,12 @@ def evaluate_candidate(task: Task, candidate: Candidate, meter: Meter) -> Evalua
 
     Raises:
         SuiteError: it has an operation without a cost model, or does more than its layers say.
+        ValueError: the device model gives a cost that is no finite number.
     """
     _check_plain(candidate.network)
     costs = task.hardware.measure(candidate.network, task.input_shape)
+    if wrong := {metric: cost for metric, cost in costs.items() if not math.isfinite(cost)}:
+        raise ValueError(f"device {task.hardware.device.name} gives candidate {candidate.name} the costs {wrong}")
     network = to_device(candidate.network, task.compute)
     return EvaluatedCandidate(candidate, costs, evaluate(task, network, task.validation, meter, costs["macs"]))
 

@@ -6,6 +6,7 @@ by its own rule and reads the test split once.
 
 import datetime
 import logging
+import math
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from suite.config.plan import Plan
 from suite.data.base import Data, Split
+from suite.data.files import StorageError
 from suite.engine.allocator import keep_freed_memory
 from suite.engine.candidates import SELECTION, choose_candidate, evaluate_candidate, summarise_candidate
 from suite.engine.environment import environment
@@ -29,11 +31,12 @@ from suite.hardware.domain import extrapolation
 from suite.hardware.layers import Network
 from suite.hardware.run_nodes import memory_node, operators_node
 from suite.hardware.trace import trace
-from suite.records.claims import claimed
+from suite.records.claims import ClaimedError, claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.space.board import board_node
 from suite.space.groups import channel_groups
+from suite.task import interruption
 from suite.task.evaluation import predict_split, to_device
 from suite.task.meter import Meter
 from suite.task.progress import Progress
@@ -44,31 +47,46 @@ log = logging.getLogger(__name__)
 
 
 class RunningElsewhere(Exception):
-    """Another process holds this run's lock."""
+    """Another process has this run's lock or claim; the text says which."""
 
 
 def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: float = 10.0) -> RunRecord:
     """Do one run, continue a killed one, or return the record of a finished one.
 
-    A method that raises leaves a record with status "failed" and its error; its checkpoints stay.
+    A method that raises leaves a record with status "failed" and its error; its checkpoints stay. What a killed process
+    left half written is removed.
 
     Raises:
-        SuiteError: the data turned out unusable, or the method refuses the task before it trains anything.
-        RunningElsewhere: another process is doing this run.
+        SuiteError: the data turned out unusable, the method refuses the task before it trains, or a file cannot
+            be written.
+        RunningElsewhere: another process is doing this run, or took it over while this one was suspended.
+        Interrupted: this process was asked to stop; the run's checkpoint is written.
     """
     folder = store.run_folder(plan.id)
     try:
         with store.lock(folder).acquire(timeout=0):
-            finished = store.read(plan.id)
+            finished = store.read_or_set_aside(plan.id)
             if finished is not None and finished.status == "done":
                 return finished
-            with claimed(folder):
-                return _run(plan, store, folder, progress, checkpoint_seconds)
+            with claimed(folder, on_loss=interruption.request) as check_claim:
+                for leftover in folder.rglob("*.tmp"):
+                    leftover.unlink(missing_ok=True)
+                record, files = _run(plan, store, folder, progress, checkpoint_seconds)
+                check_claim()
+                store.write(record, files)
+                if record.status == "done":
+                    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+                return record
     except Timeout as error:
-        raise RunningElsewhere(plan.label) from error
+        raise RunningElsewhere("another process of this machine") from error
+    except ClaimedError as error:
+        raise RunningElsewhere(str(error)) from error
 
 
-def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_seconds: float) -> RunRecord:
+def _run(
+    plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_seconds: float
+) -> tuple[RunRecord, dict[str, bytes]]:
+    """The run's record, and the files that belong beside it; nothing of them is written."""
     if plan.task.compute == "cpu":
         torch.set_num_threads(plan.threads)
         keep_freed_memory()
@@ -84,13 +102,11 @@ def _run(plan: Plan, store: Store, folder: Path, progress: Progress, checkpoint_
         record, outputs = _conclude(plan, store, task, data, result, meter)
         record.to_json()  # a history or a name that no file format holds is the method's failure, too
         files = encode_run_files(**outputs)
+    except StorageError:  # a full disk is not the method's failure
+        raise
     except Exception as error:
         record, files = _failed_record(plan, store, data, meter, error), {}
-    record = replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()})
-    store.write(record, files)
-    if record.status == "done":
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return record
+    return replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()}), files
 
 
 def make_task(plan: Plan, data: Data, workspace: Workspace, progress: Progress) -> Task:
@@ -128,11 +144,15 @@ def _conclude(
         raise RuntimeError(f"method {plan.method.name} returned no candidate")
     candidates = [evaluate_candidate(task, candidate, meter) for candidate in result.candidates]
     chosen = choose_candidate(plan.budget, candidates)
+    if not math.isfinite(chosen.validation):
+        raise ValueError(f"validation score {chosen.validation} of the best candidate: its outputs are no numbers")
     method_effort = meter.report()  # the pass over the test split that follows is the harness's, not the method's
     test = subset(data.test, task.recipe.eval_samples)
     uncharged = Meter(task.standard_macs, task.compute)
     network = to_device(chosen.candidate.network, task.compute)
     predictions = predict_split(task, network, test, uncharged, chosen.costs["macs"])
+    if not predictions.isfinite().all():
+        raise ValueError("predictions for the test split are not finite")
     violations = plan.budget.violations(chosen.costs)
     layers = trace(network, task.input_shape)
     groups = channel_groups(layers)

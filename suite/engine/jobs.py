@@ -15,7 +15,8 @@ from suite.data.files import write_atomic
 from suite.engine.environment import code_state
 from suite.engine.estimate import Estimate
 from suite.engine.harness import RunningElsewhere, execute, make_task
-from suite.engine.preflight import budget_notes, check_method, check_outputs, without_examples
+from suite.engine.preflight import absent_classes_notes, budget_notes, check_method, check_outputs, without_examples
+from suite.records.claims import read_claim
 from suite.records.deployments import read_deployments
 from suite.records.labels import method_label
 from suite.records.plan_note import PLAN_NOTE, PlanNote
@@ -23,6 +24,8 @@ from suite.records.record import RunRecord
 from suite.records.status import counted
 from suite.records.store import Store, check_experiment_name
 from suite.records.verdict import describe_fit
+from suite.task import interruption
+from suite.task.interruption import Interrupted
 from suite.task.progress import Progress
 from suite.task.splits import load_data
 from suite.task.task import Workspace
@@ -57,7 +60,7 @@ class Session:
 
     def register(self, store: Store, plan: Plan, *, deploy: bool) -> RunRecord | None:
         """Remember a run of this call and how it stands; its record if it has ended."""
-        record = store.read(plan.id)
+        record = store.read_or_set_aside(plan.id)
         if deploy:
             self.to_deploy.add(plan.id)
         self.status_before.setdefault(plan.id, (store, record.status if record else None))
@@ -73,11 +76,12 @@ class Session:
         """A line on how the call ended, read from the records, and how many of its runs are failed, or done but not
         deployed as asked.
         """
-        counts = dict.fromkeys(("run now", "already done", "failed", "not run"), 0)
+        counts = dict.fromkeys(("run now", "already done", "failed", "interrupted", "not run"), 0)
         for run_id, (store, status) in self.status_before.items():
             record = store.read(run_id)
             if record is None:
-                counts["not run"] += 1
+                claim = read_claim(store.run_folder(run_id))
+                counts["interrupted" if claim is not None and claim.ended else "not run"] += 1
             elif record.status != "done":
                 counts["failed"] += 1
             else:
@@ -186,7 +190,8 @@ def _check_claims(claims: set[tuple[str, str]], planned: set[tuple[str, str]]) -
 def run_job(config: DictConfig) -> RunRecord | None:
     """Do one job, unless it has ended before, and log how it ended.
 
-    Returns the job's record, None where it was left to another process, which is doing it.
+    Returns the job's record, None where it was left to another process, which is doing it, or to a later call, since
+    this process was asked to stop.
 
     Raises:
         SuiteError: the configuration cannot work, its data is unusable, or it wants committed code.
@@ -197,16 +202,22 @@ def run_job(config: DictConfig) -> RunRecord | None:
     ended = session.register(store, plan, deploy=config.deploy)
     if _has_ended(ended, config):
         return ended
-    for note in set(budget_notes(plan)) - session.notes:
+    if interruption.requested():
+        return None
+    notes = [*budget_notes(plan), *absent_classes_notes(plan, load_data(plan.benchmark, store))]
+    for note in set(notes) - session.notes:
         log.info("%s", note)
         session.notes.add(note)
     session.progress.begin_run(session.position + plan.label)
     start = time.monotonic()
     try:
         record = execute(plan, store, session.progress, config.checkpoint_seconds)
-    except RunningElsewhere:
-        log.info("%s: running in another process", plan.label)
+    except RunningElsewhere as other:
+        log.info("%s: left to %s", plan.label, other)
         session.runs_ended += 1
+        return None
+    except Interrupted as stop:
+        log.info("%s: interrupted (%s), its checkpoint is kept", plan.label, stop)
         return None
     position = session.position
     session.runs_ended += 1

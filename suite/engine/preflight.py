@@ -7,6 +7,7 @@ import torch
 from suite import SuiteError
 from suite.config.plan import Plan
 from suite.data.base import Data, Split
+from suite.task.splits import subset
 from suite.task.task import Task
 
 
@@ -23,6 +24,17 @@ def check_outputs(plan: Plan, data: Data) -> None:
             f"benchmark.network: the reference network gives {given} outputs, the data of {plan.benchmark.name} "
             f"needs {needed}"
         )
+
+
+def absent_classes_notes(plan: Plan, data: Data) -> list[str]:
+    """Which classes no validation example has, so that no network is chosen by them."""
+    present = set(subset(data.validation, plan.task.recipe.eval_samples).y.tolist())
+    absent = [name for label, name in enumerate(data.classes) if label not in present]
+    if not absent or not hasattr(plan.benchmark, "outputs"):  # anomalies are in no validation split
+        return []
+    return [
+        f"{plan.benchmark.name}: no validation example of class {', '.join(absent)}: networks are chosen without it"
+    ]
 
 
 def check_method(plan: Plan, task: Task) -> None:

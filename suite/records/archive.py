@@ -1,5 +1,6 @@
 """An experiment's records as one file, `records.zip`: what is committed and sent of a finished experiment."""
 
+import hashlib
 import io
 import zipfile
 import zlib
@@ -9,8 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from suite import SuiteError
-from suite.data.files import replacing
+from suite.data.files import DamagedError, replacing
 from suite.records.deployment import DEPLOYMENT
 
 ARCHIVE_NAME = "records.zip"
@@ -25,10 +25,6 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError)
 """What zipfile raises on damaged bytes; RuntimeError where they look encrypted, or of a newer version."""
 
 Signature = tuple[int, int, int]
-
-
-class ArchiveError(SuiteError, OSError):
-    """An archive that is damaged."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Archive:
         try:
             return _open(self.path, signature(self.path)).read(f"runs/{run_id}/{name}")
         except _DAMAGED as error:
-            raise ArchiveError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
+            raise DamagedError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
 
     def write(self, files: Mapping[str, Mapping[str, bytes]]) -> None:
         """Replace the archive by one with these files, run id -> name -> content; atomically."""
@@ -75,6 +71,7 @@ class Archive:
                     member = zipfile.ZipInfo(f"runs/{run_id}/{name}", _DATE)
                     member.compress_type = zipfile.ZIP_DEFLATED
                     new.writestr(member, content)
+            new.comment = _digest(new.infolist())
 
 
 def signature(path: Path) -> Signature:
@@ -97,11 +94,24 @@ def _open(path: Path, _: Signature) -> zipfile.ZipFile:
 def _list(path: Path, now: Signature) -> Mapping[str, Sequence[str]]:
     files = defaultdict(list)
     try:
-        names = _open(path, now).namelist()
+        archive = _open(path, now)
+        members = [member for member in archive.infolist() if _is_ours(member.filename)]
+        if archive.comment not in (b"", _digest(members)):  # none: written before there were digests
+            raise ValueError("its list of files is not as it was written")
     except (*_DAMAGED, OSError) as error:
-        raise ArchiveError(f"{path}: not a readable archive ({error})") from error
-    for name in names:
-        parts = name.split("/")
-        if len(parts) == 3 and parts[0] == "runs" and parts[2] in ARCHIVED_FILES:
-            files[parts[1]].append(parts[2])
+        raise DamagedError(f"{path}: not a readable archive ({error})") from error
+    for member in members:
+        _, run_id, name = member.filename.split("/")
+        files[run_id].append(name)
     return dict(files)
+
+
+def _is_ours(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) == 3 and parts[0] == "runs" and parts[2] in ARCHIVED_FILES
+
+
+def _digest(members: Sequence[zipfile.ZipInfo]) -> bytes:
+    """SHA-256 of the names and checksums of an archive's files: a changed name would else hide its run."""
+    text = "".join(f"{member.filename} {member.CRC:08x}\n" for member in members)
+    return f"sha256 {hashlib.sha256(text.encode(errors='replace')).hexdigest()}".encode()

@@ -8,7 +8,7 @@ from filelock import Timeout
 
 from suite import SuiteError
 from suite.records.archive import ARCHIVED_FILES
-from suite.records.claims import is_claimed
+from suite.records.claims import living_claim
 from suite.records.store import Store
 
 
@@ -32,7 +32,7 @@ def archive_experiment(store: Store, *, remove: bool = False) -> Archived:
         SuiteError: there is no run, one is at work, or a record is torn or of another schema.
     """
     ids = store.run_ids()
-    if busy := [run_id for run_id in ids if is_claimed(store.run_folder(run_id))]:
+    if busy := [run_id for run_id in ids if living_claim(store.run_folder(run_id))]:
         raise SuiteError(f"{store.folder}: {len(busy)} runs are at work ({busy[0]}): archive it when they have ended")
     finished = 0
     for run_id in ids:

@@ -55,9 +55,6 @@ def export(store: Store, path: Path) -> int:
     if not records:
         raise SuiteError(f"{store.folder}: no records to export")
     table = export_frame(records, read_deployments(store, [record.id for record in records]))
-    try:
-        with replacing(path) as file:
-            writer(table, file)
-    except OSError as error:
-        raise SuiteError(f"{path}: cannot be written ({error.strerror})") from error
+    with replacing(path) as file:
+        writer(table, file)
     return len(table)

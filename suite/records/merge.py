@@ -17,7 +17,7 @@ from suite.records.record import RecordError, RunRecord
 from suite.records.store import Broken, Store
 
 _NOT_RESULTS = (
-    *("experiment", "environment", "finished", "schema", "meter", "error", "artefacts"),
+    *("experiment", "environment", "finished", "schema", "meter", "error", "artefacts", "checksums"),
     *("variant", "options", "preset", "budget", "selection", "selection_name", "quality_target", "data_note"),
 )
 """Fields that say where, when and how fast a run was, or put its settings in words; machines may differ in them."""

@@ -1,6 +1,7 @@
 """The schema of one run's record: what was asked, what came out, what it cost."""
 
 import dataclasses
+import hashlib
 import json
 import types
 import typing
@@ -20,7 +21,11 @@ PHASES = ("warmup", "search", "finetune", "evaluation")
 
 
 class RecordError(SuiteError, ValueError):
-    """A record that cannot be read: torn, of another schema, or with missing or unknown fields."""
+    """A record that cannot be read: damaged, or of another schema."""
+
+
+class DamagedRecordError(RecordError):
+    """A record that is torn, has other bytes than were written, or missing or unknown fields."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class RunRecord:
     "test", measured by `score_name`, and the test's others as
     "test/<name>"; `quality_target` is MLPerf Tiny's. `headline` names, before anything ran, the `candidate` (a method's
     label) and the `budget` (its label; every budget where it is absent) that the experiment's headline is about.
+    `checksums` are the SHA-256 of the files that were written with it; `record.json` ends with its own.
     """
 
     id: str
@@ -71,6 +77,7 @@ class RunRecord:
     reference_widths: Mapping[str, int] = field(default_factory=dict)
     meter: Mapping[str, Any] = field(default_factory=dict)
     artefacts: tuple[str, ...] = ()
+    checksums: Mapping[str, str] = field(default_factory=dict, compare=False)
     data_note: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
@@ -78,31 +85,36 @@ class RunRecord:
     schema: int = SCHEMA
 
     def to_json(self) -> str:
-        """The record as JSON with sorted keys, ending in a newline."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True, allow_nan=True) + "\n"
+        """The record as JSON with sorted keys and its checksum, ending in a newline."""
+        raw = json.loads(json.dumps(dataclasses.asdict(self)))
+        return json.dumps(raw | {_CHECKSUM: _checksum(raw)}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "RunRecord":
         """Read a record.
 
         Raises:
-            RecordError: the text is no record, or was written by a version of the suite with another schema.
+            DamagedRecordError: the text is no record, or not as it was written.
+            RecordError: it was written by a version of the suite with another schema.
         """
         try:
             raw = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise RecordError(f"torn, or no JSON ({error})") from error
+            raise DamagedRecordError(f"torn, or no JSON ({error})") from error
         if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
-            raise RecordError("not a run record: it has no schema version")
+            raise DamagedRecordError("not a run record: it has no schema version")
+        checksum = raw.pop(_CHECKSUM, None)
+        if checksum not in (None, _checksum(raw)):  # None: written before there were checksums
+            raise DamagedRecordError("it is not as it was written: its checksum differs")
         if raw["schema"] != SCHEMA:
             advice = "update the suite" if raw["schema"] > SCHEMA else "the run must be made again"
             raise RecordError(f"record schema {raw['schema']}, this suite reads {SCHEMA}: {advice}")
         for what, names in (("unknown fields", set(raw) - set(_KINDS)), ("missing fields", _REQUIRED - set(raw))):
             if names:
-                raise RecordError(f"{what} {', '.join(sorted(names))}")
+                raise DamagedRecordError(f"{what} {', '.join(sorted(names))}")
         for name, value in raw.items():
             if not isinstance(value, _KINDS[name]):
-                raise RecordError(f"field {name} is of type {type(value).__name__}")
+                raise DamagedRecordError(f"field {name} is of type {type(value).__name__}")
         _check_parts(raw)
         for name in ("candidates", "artefacts", "extrapolated"):
             raw[name] = tuple(raw.get(name, ()))
@@ -115,7 +127,7 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     """Refuse what tables and figures would stumble over, naming the key.
 
     Raises:
-        RecordError: a part has another kind of value than the suite writes.
+        DamagedRecordError: a part has another kind of value than the suite writes.
     """
     for name in _NUMBERS:
         _check(name, raw.get(name) or {}, int, float)
@@ -125,7 +137,8 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     for name in ("artefacts", "extrapolated"):
         _check(name, dict(enumerate(raw.get(name, ()))), str)
     _check("board", raw.get("board") or {}, int, bool, type(None))
-    _check("headline", raw.get("headline") or {}, str)
+    for name in ("headline", "checksums"):
+        _check(name, raw.get(name) or {}, str)
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
         _check(name, {part: node[part] for part in parts if part in node}, dict)
@@ -144,7 +157,15 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
 def _check(name: str, values: Mapping[Any, Any], *kinds: type) -> None:
     for key, value in values.items():
         if type(value) not in kinds:  # exactly: true is no number
-            raise RecordError(f"{name}.{key} is of type {type(value).__name__}")
+            raise DamagedRecordError(f"{name}.{key} is of type {type(value).__name__}")
+
+
+def _checksum(raw: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
+
+
+_CHECKSUM = "checksum"
+"""The key of record.json that is no field: SHA-256 of all others, as JSON with sorted keys."""
 
 
 def _kind(hint: Any) -> tuple[type, ...]:

@@ -11,13 +11,16 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from suite.records.claims import is_claimed
+from suite.records.claims import living_claim, read_claim
 from suite.records.plan_note import PLAN_NOTE, UNKNOWN_PLAN, PlanNote
 from suite.records.record import RunRecord
-from suite.records.store import Store, load_tensors
+from suite.records.store import Store
+from suite.records.tensors import load_tensors
 from suite.records.verdict import describe_fit
 
-STATES = ("done", "running", "failed", "missing", "unreadable")
+STATES = ("done", "running", "interrupted", "failed", "missing", "unreadable")
+
+_UNFINISHED = ("running", "interrupted", "missing")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class Spent:
 
 @dataclass(frozen=True)
 class RunState:
-    """How one planned run stands. `note` is what there is to say: its score, its error, how far it is."""
+    """How one planned run stands. `note` is what there is to say: its score, its error, how far it is; `owner` is the
+    process that works on it.
+    """
 
     id: str
     plan: PlanNote
@@ -43,6 +48,7 @@ class RunState:
     note: str = ""
     record: RunRecord | None = None
     spent: Spent | None = None
+    owner: str = ""
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -54,8 +60,9 @@ class RunState:
 def run_states(store: Store) -> list[RunState]:
     """Every run of the experiment that was planned or has a record, in the order of preset, device and label.
 
-    A run is "running" while a living process claims it, "missing" where there is neither claim nor record (killed ones
-    among them), "unreadable" where the record is, or is left out of reports for another reason. Takes no lock.
+    A run is "running" while a living process claims it, "interrupted" where one was stopped or killed before it ended,
+    "missing" where none has begun it, "unreadable" where the record is, or is left out of reports for another reason.
+    Takes no lock.
     """
     broken = {entry.run_id: entry.reason for entry in store.broken()}
     records = {record.id: record for record in store.records()}
@@ -91,12 +98,16 @@ def _state(store: Store, run_id: str, record: RunRecord | None, broken: str | No
     if broken is not None:
         return RunState(run_id, plan, "unreadable", broken)
     folder = store.run_folder(run_id)
-    if is_claimed(folder):  # a failed one that is tried again has a record as well
+    if claim := living_claim(folder):  # a failed one that is tried again has a record as well
         spent = _spent(folder / "checkpoints")
-        return RunState(run_id, plan, "running", spent.label if spent else "before its first checkpoint", spent=spent)
+        note = spent.label if spent else "before its first checkpoint"
+        return RunState(run_id, plan, "running", note, spent=spent, owner=claim.owner)
     if record is None:
-        begun = any((folder / "checkpoints").glob("*"))
-        return RunState(run_id, plan, "missing", "was begun: the same command continues it" if begun else "")
+        last = read_claim(folder)
+        if last is None and not any((folder / "checkpoints").glob("*")):
+            return RunState(run_id, plan, "missing")
+        note = f"{(last.ended if last else '') or 'killed'}: the same command continues it"
+        return RunState(run_id, plan, "interrupted", note, spent=_spent(folder / "checkpoints"))
     if record.status != "done":
         return RunState(run_id, plan, "failed", (record.error or record.status).splitlines()[0])
     score = record.scores.get("test")
@@ -151,7 +162,7 @@ class _Usual:
 
 
 def seconds_left(states: Sequence[RunState]) -> dict[str, float]:
-    """Run -> seconds that it still needs, for running and missing runs of a kind of which some have finished.
+    """Run -> seconds that it still needs, for unfinished runs of a kind of which some have finished.
 
     A guess: what finished runs of the same benchmark, method, preset and device took in the median, less the share of
     their MACs, or of their trials, that the run has behind it.
@@ -161,7 +172,7 @@ def seconds_left(states: Sequence[RunState]) -> dict[str, float]:
         if state.record is not None and state.record.meter.get("total"):
             finished[state.kind].append(state.record)
     usual = {kind: _Usual.of(records) for kind, records in finished.items()}
-    open_ = [s for s in states if s.state in ("running", "missing") and s.kind in usual]
+    open_ = [s for s in states if s.state in _UNFINISHED and s.kind in usual]
     return {s.id: usual[s.kind].seconds_left(s.spent) for s in open_}
 
 
@@ -175,7 +186,7 @@ def totals(states: Sequence[RunState], left: Mapping[str, float]) -> str:
     known = [left[s.id] for s in states if s.id in left]
     if not known:
         return f"{text}; time left unknown: no finished run to judge by"
-    unknown = counts["running"] + counts["missing"] - len(known)
+    unknown = sum(counts[name] for name in _UNFINISHED) - len(known)
     beside = f" and {counted(unknown, 'run')} of unknown length" if unknown else ""
     several = f" with {counts['running']} at a time" if counts["running"] > 1 else ""
     return f"{text}; about {readable_duration(sum(known) / counts['running'])}{beside} left{several}"

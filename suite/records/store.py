@@ -13,17 +13,18 @@ import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
 from suite import SuiteError
-from suite.data.files import write_atomic
+from suite.data.files import DAMAGED, DamagedError, set_aside, write_atomic
 from suite.records.archive import ARCHIVE_NAME, Archive, Signature, signature
 from suite.records.claims import CLAIM
-from suite.records.record import RecordError, RunRecord
+from suite.records.record import DamagedRecordError, RecordError, RunRecord
+from suite.records.tensors import encode_tensors
 
 if TYPE_CHECKING:  # readers of records do not wait for torch
     import numpy as np
@@ -40,19 +41,6 @@ def content_id(config: Mapping[str, Any]) -> str:
     """First 16 hex digits of the SHA-256 of `config` as canonical JSON."""
     text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def save_tensors(path: Path, state: Mapping[str, Any]) -> None:
-    """Save a dict of tensors and plain values atomically."""
-    write_atomic(path, _encode_tensors(state))
-
-
-def _encode_tensors(state: Mapping[str, Any]) -> bytes:
-    import torch
-
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    return buffer.getvalue()
 
 
 def encode_run_files(
@@ -77,16 +65,8 @@ def encode_run_files(
     if architecture is not None:
         files["architecture.json"] = (json.dumps(architecture, indent=1) + "\n").encode()
     if weights is not None:
-        files["weights.pt"] = _encode_tensors(weights)
+        files["weights.pt"] = encode_tensors(weights)
     return files
-
-
-def load_tensors(path: Path) -> dict[str, Any]:
-    """Load what `save_tensors` wrote; never executes code (weights_only)."""
-    import torch
-
-    state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    return state
 
 
 def check_experiment_name(name: str, key: str) -> None:
@@ -103,11 +83,12 @@ def check_experiment_name(name: str, key: str) -> None:
 
 
 class Broken(NamedTuple):
-    """A `record.json` that is left out, and why."""
+    """A `record.json` that is left out, and why; `damaged` where its bytes are not those that were written."""
 
     run_id: str
     path: Path
     reason: str
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,17 +135,24 @@ class Store:
     def run_files(self, run_id: str) -> list[str]:
         """Names of the files of a run that belong to its record, in its folder or else in the archive."""
         folder = self.run_folder(run_id)
-        names = [p.name for p in folder.glob("*") if p.is_file() and not p.name.endswith((".lock", ".tmp", CLAIM))]
+        passing = (".lock", ".tmp", CLAIM, DAMAGED)
+        names = [p.name for p in folder.glob("*") if p.is_file() and not p.name.endswith(passing)]
         return sorted({*names, *self.archive.files().get(run_id, ())})
 
     def read_file(self, run_id: str, name: str) -> bytes | None:
         """The content of one of a run's files, from its folder or else from the archive; None where there is none.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: it cannot be read; DamagedError where it is not the file that the run's record was written with.
         """
         path = self.run_folder(run_id) / name
-        return path.read_bytes() if path.exists() else self.archive.read(run_id, name)
+        content = path.read_bytes() if path.exists() else self.archive.read(run_id, name)
+        if content is None or name == "record.json":
+            return content
+        record = self._entry(run_id)
+        if isinstance(record, RunRecord) and record.checksums.get(name, _sha256(content)) != _sha256(content):
+            raise DamagedError(f"{path}: damaged: its checksum is not the one in the run's record")
+        return content
 
     def check_writable(self) -> None:
         """Fail before anything is trained if results could not be written.
@@ -196,13 +184,29 @@ class Store:
         """
         entry = self._entry(run_id)
         if isinstance(entry, Broken):
-            raise RecordError(f"{entry.path}: {entry.reason}")
+            kind = DamagedRecordError if entry.damaged else RecordError
+            raise kind(f"{entry.path}: {entry.reason}")
         return entry
 
+    def read_or_set_aside(self, run_id: str) -> RunRecord | None:
+        """As `read`; a damaged record in the run's folder is set aside, so that the run has not ended."""
+        try:
+            return self.read(run_id)
+        except DamagedRecordError as error:
+            path = self.run_folder(run_id) / "record.json"
+            if not path.exists():  # in the archive, where others lie beside it
+                raise
+            set_aside(path, error)
+            return None
+
     def write(self, record: RunRecord, files: Mapping[str, bytes] | None = None) -> None:
-        """Write a run's files, name -> content as `encode_run_files` gives them, and `record.json` last."""
-        folder, encoded = self.run_folder(record.id), record.to_json().encode()
-        for name, content in (files or {}).items():
+        """Write a run's files, name -> content as `encode_run_files` gives them, and `record.json` last, which has
+        their checksums.
+        """
+        folder, files = self.run_folder(record.id), files or {}
+        record = replace(record, checksums={name: _sha256(content) for name, content in files.items()})
+        encoded = record.to_json().encode()
+        for name, content in files.items():
             write_atomic(folder / name, content)
         write_atomic(folder / "record.json", encoded)
 
@@ -257,10 +261,14 @@ def _parse(content: bytes, run_id: str, path: Path) -> RunRecord | Broken:
     try:
         record = RunRecord.from_json(content)
     except RecordError as error:
-        return Broken(run_id, path, str(error))
+        return Broken(run_id, path, str(error), isinstance(error, DamagedRecordError))
     if record.id != run_id:
         return Broken(run_id, path, f"it is the record of run {record.id}, in another's folder")
     return record
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _outdated(records: Sequence[RunRecord]) -> dict[str, str]:

@@ -57,7 +57,7 @@ class Report:
         """
         records = store.records()
         if not records:
-            broken = "".join(f"; left out {path}: {reason}" for _, path, reason in store.broken()[:3])
+            broken = "".join(f"; left out {path}: {reason}" for _, path, reason, _ in store.broken()[:3])
             raise SuiteError(f"{store.folder}: no records to report on{broken}")
         deployments = read_deployments(store, [record.id for record in records])
         published = load_published_numbers(store.root / PUBLISHED_FOLDER)
@@ -85,14 +85,11 @@ class Report:
             SuiteError: the records have no data for a kind of figure that is asked for, or a file cannot be written.
         """
         folder = self.store.folder / "report"
-        try:
-            if set(_TABLES) & set(formats):
-                _write_files(folder / "tables", self._encode_tables(formats))
-                _remove_others(folder / "tables", {"runs", *self.tables})
-            drawn = self._write_figures(formats, figures, form) if {*_FIGURES, _PAGE} & set(formats) else []
-            return self._write_page(drawn, folder) if _PAGE in formats else folder
-        except OSError as error:
-            raise SuiteError(f"{error.filename or self.store.folder}: cannot be written ({error.strerror})") from error
+        if set(_TABLES) & set(formats):
+            _write_files(folder / "tables", self._encode_tables(formats))
+            _remove_others(folder / "tables", {"runs", *self.tables})
+        drawn = self._write_figures(formats, figures, form) if {*_FIGURES, _PAGE} & set(formats) else []
+        return self._write_page(drawn, folder) if _PAGE in formats else folder
 
     def _encode_tables(self, formats: Sequence[str]) -> dict[str, bytes]:
         """File name -> content, `runs.csv` with all runs among them."""

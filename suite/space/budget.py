@@ -29,8 +29,8 @@ class Constraint:
     text: str
 
     def violation(self, cost: float) -> float:
-        """By how much `cost` exceeds the target, relative to it; 0 where it holds."""
-        return max(0.0, cost / self.target - 1.0)
+        """By how much `cost` exceeds the target, relative to it; 0 where it holds, NaN for a cost that is NaN."""
+        return max(cost / self.target - 1.0, 0.0)  # in this order: max(0.0, NaN) is 0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Predictions and score of a network on a whole split; networks and examples are moved to where they are computed."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -11,8 +13,12 @@ _BATCH = 500
 
 
 def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
-    """Selection score of `network` (in eval mode) on `split`, charged to the evaluation phase."""
-    return task.score(predict_split(task, network, split, meter, macs), split)
+    """Selection score of `network` (in eval mode) on `split`, charged to the evaluation phase.
+
+    NaN where a prediction is no finite number: the largest of NaNs would else be taken for a class.
+    """
+    predictions = predict_split(task, network, split, meter, macs)
+    return task.score(predictions, split) if predictions.isfinite().all() else math.nan
 
 
 @torch.no_grad()

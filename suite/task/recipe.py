@@ -50,8 +50,9 @@ class Recipe:
         for name, value in vars(self).items():
             if isinstance(value, int | float):
                 check_positive(name, value)
-        if self.batch < 2:
-            raise ValueError(f"batch={self.batch}: batch norm needs at least 2")
+        for name in ("batch", "train_samples"):
+            if getattr(self, name) == 1:
+                raise ValueError(f"{name}=1: batch norm needs at least 2")
         check_choice("dtype", self.dtype, DTYPES)
         check_choice("strength_loss", self.strength_loss or "training", STRENGTH_LOSSES)
         for name in self.search.final_only:

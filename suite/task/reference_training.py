@@ -10,10 +10,11 @@ from typing import Any
 
 from torch import nn
 
-from suite.records.store import content_id, load_tensors, save_tensors
+from suite.records.store import content_id
+from suite.records.tensors import load_intact, save_tensors
 from suite.task.cost_limit import searched_macs
 from suite.task.evaluation import plain_loss
-from suite.task.meter import Meter
+from suite.task.meter import Meter, Usage
 from suite.task.task import Task, Workspace
 from suite.task.training import Phase, fit
 
@@ -46,9 +47,10 @@ def train_reference(task: Task, meter: Meter, epochs: int, *, phase: str = "warm
     path = store.artefact_folder(artefact) / "reference.pt"
     network = task.new_network() if task.choices is None else task.new_supernet()
     with store.lock(path.parent):
-        if not path.exists():
-            meter.lost.add(_train(task, network, epochs, Workspace(path.parent, store)).lost)
-    state = load_tensors(path)
+        state = load_intact(path)
+        if state is None:
+            state, lost = _train(task, network, epochs, Workspace(path.parent, store))
+            meter.lost.add(lost)
     network.load_state_dict(state["network"])
     usages = {
         phase if name == "warmup" else name: usage for name, usage in state["meter"].items() if any(usage.values())
@@ -77,7 +79,7 @@ def strength_loss(task: Task, network: nn.Module, training_loss: float, meter: M
     return plain_loss(task, network, meter, macs) if task.recipe.strength_loss == "plain" else training_loss
 
 
-def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> Meter:
+def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> tuple[dict[str, Any], Usage]:
     meter = Meter(task.standard_macs, task.compute)
     workspace = replace(workspace, checkpoint_seconds=task.workspace.checkpoint_seconds)
     # The name of the random streams is fixed: another one would change the numbers of every warm-up.
@@ -87,4 +89,4 @@ def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) ->
     state = {"network": network.state_dict(), "loss": result.final_loss, "rows": result.rows, "meter": meter.state()}
     save_tensors(workspace.folder / "reference.pt", state)
     shutil.rmtree(workspace.folder / "checkpoints", ignore_errors=True)
-    return meter
+    return state, meter.lost

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from suite.data.sampling import batches, epoch_order
-from suite.records.store import load_tensors, save_tensors
+from suite.records.tensors import load_intact, save_tensors
 from suite.space.budget import nan_to_lowest
+from suite.task import interruption
 from suite.task.evaluation import autocast, evaluate, to_device
 from suite.task.meter import Meter, Usage
 from suite.task.objective import Objective
@@ -88,6 +89,7 @@ def fit(
 
     Raises:
         Diverged: the loss is no longer finite.
+        Interrupted: the process was asked to stop; the checkpoint is written.
     """
     if macs is None:
         macs = task.hardware.measure(network, task.input_shape)["macs"]
@@ -113,13 +115,15 @@ class _Trainer:
         self.best: dict[str, Tensor] = {}
         self.path = task.workspace.checkpoint(self.label)
         self.saved_at = self.beat_at = time.monotonic()
+        self.saved_epoch = 0
 
     def run(self) -> Fit:
         start, done = self._resume()
         if not done:
             if start == 0:
                 self.meter.count_network(self.phase)
-            self._train(start)
+            with interruption.deferred():
+                self._train(start)
         self.network.load_state_dict(self.best)
         return self.fit
 
@@ -129,8 +133,10 @@ class _Trainer:
             self._epoch(epoch)
             if self._exhausted(epoch):
                 break
-            if time.monotonic() - self.saved_at >= self.task.workspace.checkpoint_seconds:
+            due = time.monotonic() - self.saved_at >= self.task.workspace.checkpoint_seconds
+            if due or interruption.requested():
                 self._save(epoch + 1, done=False)
+            interruption.check()
         self._save(self.epochs, done=True)
         self.task.progress.end()
 
@@ -174,7 +180,7 @@ class _Trainer:
             x = self.inputs(name, index, epoch, rng, size)
             total += self._step(x, split.y[index].to(task.compute), now) * len(index)
             self.meter.charge_training(self.phase, self._macs(training=True) * share, len(index))
-            self._beat()
+            self._beat(epoch)
         mean = float(total) / sum(len(index) for index in steps)
         if not math.isfinite(mean):
             raise Diverged(f"{self.label}: training loss is {mean} in epoch {epoch}")
@@ -214,11 +220,18 @@ class _Trainer:
             return False
         return epoch - max(self.fit.best_epoch, self.patience_from) >= self.patience
 
-    def _beat(self) -> None:
-        """Save what the meter was charged, so that work lost in a kill can be counted."""
-        if time.monotonic() - self.beat_at > _HEARTBEAT_S:
+    def _beat(self, epoch: int) -> None:
+        """Save what the meter was charged, so that work lost in a kill can be counted; stop here if that was asked for.
+
+        An epoch goes on to its end where its beginning was not saved: such epochs are shorter than the time between
+        two checkpoints.
+        """
+        stop = interruption.requested() is not None and epoch == self.saved_epoch
+        if stop or time.monotonic() - self.beat_at > _HEARTBEAT_S:
             self.beat_at = time.monotonic()
             save_tensors(self.path.with_suffix(".beat"), {"meter": self.meter.state()})
+        if stop:
+            interruption.check()
 
     def _save(self, epoch: int, *, done: bool) -> None:
         state = {
@@ -239,18 +252,18 @@ class _Trainer:
         if done:  # only the result will be needed
             del state["network"], state["optimiser"], state["average"]
         save_tensors(self.path, state)
-        self.saved_at = time.monotonic()
+        self.saved_at, self.saved_epoch = time.monotonic(), epoch
 
     def _resume(self) -> tuple[int, bool]:
         """Load the checkpoint, if there is one; returns (epoch to continue with, whether the phase is over)."""
-        spent = _read(self.path.with_suffix(".beat"))
-        state = _read(self.path)
+        spent = load_intact(self.path.with_suffix(".beat"))
+        state = load_intact(self.path)
         if state is None:
             if spent is not None:
                 self._count_lost(spent["meter"])
             return 0, False
         self.fit = Fit(state["rows"], state["best_epoch"], state["best_rank"], state["best_score"])
-        self.best = state["best"]
+        self.best, self.saved_epoch = state["best"], state["epoch"]
         self.objective.restore(state["objective"])
         self.meter.restore(state["meter"])
         self.meter.lost = Usage(**state["lost"])
@@ -271,7 +284,3 @@ class _Trainer:
             gone = {key: max(value - before[name][key], 0) for key, value in usage.items()}
             self.meter.lost.add(Usage(**gone))  # type: ignore[arg-type]
         self.path.with_suffix(".beat").unlink(missing_ok=True)
-
-
-def _read(path: Any) -> dict[str, Any] | None:
-    return load_tensors(path) if path.exists() else None

@@ -197,17 +197,17 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture) -> None:
     assert f"suite {verb}" in capsys.readouterr().out
 
 
-def test_a_run_reads_no_torn_record_and_names_it(
-    suite_: Callable, tmp_path: Path, capsys: pytest.CaptureFixture
+def test_a_torn_record_is_named_and_set_aside_and_its_run_done_again(
+    suite_: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = ["run", *SMOKE, "method=hand_tuned", "recipe.epochs=1"]
     assert suite_(*run) == 0
     (path,) = (tmp_path / "results" / "default").glob("runs/*/record.json")
     path.write_text("{torn")
-    capsys.readouterr()
-    assert suite_(*run) == 2
-    assert str(path.relative_to(tmp_path)) in capsys.readouterr().err
-    assert path.read_text() == "{torn"
+    assert suite_(*run) == 0
+    assert f"{path.relative_to(tmp_path)}: torn, or no JSON" in caplog.text
+    assert path.with_name("record.json.damaged").read_text() == "{torn"
+    assert json.loads(path.read_text())["status"] == "done"
 
 
 def test_verbs_that_only_read_wait_for_no_torch(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_verbs_that_only_read_wait_for_no_torch(tmp_path: Path) -> None:
 
 def test_unknown_verbs_and_folders(suite_: Callable, capsys: pytest.CaptureFixture) -> None:
     assert suite_("train") == 2
-    assert "run, deploy, show, status, report, export, archive, merge" in capsys.readouterr().err
+    assert "run, deploy, show, diff, status, report, export, archive, merge" in capsys.readouterr().err
     assert suite_("report", "nothing") == 2
     assert "nothing" in capsys.readouterr().err
     assert suite_() == 0

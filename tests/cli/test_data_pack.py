@@ -181,7 +181,7 @@ WRONG: list[tuple[Callable[[], object], list[str], str]] = [
     (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=np.ones(3), split=[0, 1, 3]), ["a.npz"], "split must be 0 for"),
     (lambda: table(**rows() | {"b": [np.inf, *range(39)]}), ["t.csv"], "1 of 40 examples are not finite"),
     (lambda: Path("a.npz").write_text("no"), ["a.npz"], "a.npz: cannot be read as an .npz file"),
-    (lambda: images(), ["photos", "--out", "photos"], "--out=photos: cannot be written"),
+    (lambda: images(), ["photos", "--out", "photos"], "photos: cannot be written"),
 ]
 
 

@@ -230,7 +230,7 @@ def test_a_file_that_is_no_text_is_named(run: Callable[..., str]) -> None:
         (["fit", "mine.csv", "--name", "a b"], "--name='a b'"),
         (["fit", "mine.csv", "--name", "a", "--out", "b.yaml"], "the file of this device is a.yaml"),
         (["fit", "mine.csv", "--out", "b.txt"], "ends in .yaml"),
-        (["fit", "mine.csv", "--out", "/proc/nowhere/b.yaml"], "--out=/proc/nowhere/b.yaml: cannot be written"),
+        (["fit", "mine.csv", "--out", "/proc/nowhere/b.yaml"], "/proc/nowhere/b.yaml: cannot be written"),
     ],
 )
 def test_bad_arguments_are_named(arguments: list[str], named: str, run: Callable[..., str]) -> None:

@@ -15,7 +15,7 @@ from suite import SuiteError
 from suite.config.plan import Plan
 from suite.deploy.load import load_network
 from suite.engine.harness import architecture
-from suite.records.store import save_tensors
+from suite.records.tensors import save_tensors
 from suite.space.groups import channel_groups
 
 

@@ -12,7 +12,7 @@ from tasks import task, without_examples
 
 from suite.dnas.gates import IMPORTANCES
 from suite.dnas.taper import Taper, tighten_budget
-from suite.records.store import save_tensors
+from suite.records.tensors import save_tensors
 from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
 from suite.task.task import SearchResult, Task

@@ -24,7 +24,8 @@ from suite.data.base import Data, Split
 from suite.engine import harness
 from suite.engine.candidates import EvaluatedCandidate
 from suite.records.record import RunRecord
-from suite.records.store import Store, load_tensors
+from suite.records.store import Store
+from suite.records.tensors import load_tensors
 from suite.space.budget import Budget
 from suite.task import evaluation, training
 from suite.task.meter import Meter

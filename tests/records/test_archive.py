@@ -120,7 +120,7 @@ class TestDamage:
             content[i] ^= 0xFF
         store.archive.path.write_bytes(content)
         assert store.records() == [make_record(seed=1)]
-        ((broken_run, _, reason),) = store.broken()
+        ((broken_run, _, reason, _),) = store.broken()
         assert broken_run == run
         assert "damaged" in reason
         with pytest.raises(RecordError, match="damaged"):

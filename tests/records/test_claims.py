@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from filelock import FileLock
 from synthetic import make_record
 
-from suite.records.claims import CLAIM, claimed, is_claimed
+from suite.data.files import StorageError
+from suite.records.claims import CLAIM, ClaimedError, claimed, living_claim, read_claim
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.status import run_states
 from suite.records.store import Store
@@ -19,7 +21,7 @@ from suite.records.store import Store
 
 def write_claim(folder: Path, **changes: object) -> Path:
     """The claim that this process would leave, with `changes`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CLAIM).unlink(missing_ok=True)
     with claimed(folder):
         claim = json.loads((folder / CLAIM).read_text())
     (folder / CLAIM).write_text(json.dumps(claim | changes))
@@ -32,42 +34,101 @@ def age(path: Path, seconds: float) -> None:
 
 
 def test_a_run_is_claimed_while_it_is_at_work_and_not_after(tmp_path: Path) -> None:
-    assert not is_claimed(tmp_path)
+    assert not living_claim(tmp_path)
     with claimed(tmp_path):
-        assert is_claimed(tmp_path)
-    assert not is_claimed(tmp_path)
+        assert living_claim(tmp_path)
+    assert not living_claim(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_raises_gives_its_claim_back(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), claimed(tmp_path):
         raise ZeroDivisionError
-    assert not is_claimed(tmp_path)
+    assert not living_claim(tmp_path)
 
 
 def test_a_process_that_was_killed_claims_nothing(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    assert is_claimed(write_claim(tmp_path))
-    assert not is_claimed(write_claim(tmp_path, pid=process.pid))
+    assert living_claim(write_claim(tmp_path))
+    assert not living_claim(write_claim(tmp_path, pid=process.pid))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux says when a process began")
 def test_a_later_process_with_the_number_of_a_killed_one_claims_nothing(tmp_path: Path) -> None:
-    assert not is_claimed(write_claim(tmp_path, started="1"))
+    assert not living_claim(write_claim(tmp_path, started="1"))
 
 
-def test_a_claim_of_another_machine_expires_without_signs_of_life(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [130, -3600], ids=["not renewed", "clock set back since"])
+def test_a_claim_of_another_machine_expires_after_the_time_that_it_states(seconds: float, tmp_path: Path) -> None:
     folder = write_claim(tmp_path, host="elsewhere", pid=1)
-    assert is_claimed(folder)
-    age(folder / CLAIM, 3600)
-    assert not is_claimed(folder)
+    assert living_claim(folder)
+    with pytest.raises(ClaimedError, match="process 1 on elsewhere, since 20"), claimed(folder):
+        pass
+    age(folder / CLAIM, seconds)
+    assert not living_claim(folder)
+    with claimed(folder):
+        claim = living_claim(folder)
+        assert claim is not None
+        assert claim.pid == os.getpid()
+    folder = write_claim(tmp_path, host="elsewhere", pid=1, expires_s=1000)
+    age(folder / CLAIM, 130)
+    assert living_claim(folder)
+
+
+def test_a_process_that_slept_until_another_took_over_is_told_and_touches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suite.records.claims._RENEWED_S", 0.01)
+    told = threading.Event()
+    with claimed(tmp_path, on_loss=lambda _: told.set()) as check:
+        check()
+        other = json.loads((tmp_path / CLAIM).read_text()) | {"token": "another", "host": "elsewhere"}
+        (tmp_path / CLAIM).write_text(json.dumps(other))
+        assert told.wait(20)
+        with pytest.raises(ClaimedError, match="on elsewhere"):
+            check()
+    assert json.loads((tmp_path / CLAIM).read_text()) == other
+
+
+def test_of_many_processes_that_find_an_expired_claim_one_gets_it(tmp_path: Path) -> None:
+    """They do not share a lock, as on a file system that has none."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom suite.records.claims import ClaimedError, claimed\n"
+        "print(flush=True); sys.stdin.readline()\n"
+        "try:\n    with claimed(Path(sys.argv[1])):\n        print('mine', flush=True); sys.stdin.readline()\n"
+        "except ClaimedError: print('other', flush=True)"
+    )
+    age(write_claim(tmp_path, host="elsewhere") / CLAIM, 3600)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes) for _ in range(8)]
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write("\n")
+    told = [process.stdout.readline().strip() for process in processes]
+    for process in processes:
+        process.communicate("\n")
+    assert sorted(told) == ["mine", *["other"] * 7]
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [(KeyboardInterrupt(), "Ctrl-C"), (KeyboardInterrupt("SIGTERM"), "SIGTERM"), (StorageError(28, "full"), "written")],
+)
+def test_a_run_that_was_stopped_says_why(stop: BaseException, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(type(stop)), claimed(tmp_path):
+        raise stop
+    assert not living_claim(tmp_path)
+    claim = read_claim(tmp_path)
+    assert claim is not None
+    assert reason in claim.ended
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"7", b'{"host": 1}', b'{"host": "x", "pid": "y", "started": null}'])
 def test_a_damaged_claim_is_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / CLAIM).write_bytes(content)
-    assert not is_claimed(tmp_path)
+    assert not living_claim(tmp_path)
 
 
 def test_looking_at_an_experiment_takes_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +184,7 @@ def test_a_killed_process_that_its_parent_has_not_asked_after_claims_nothing(tmp
     while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert not is_claimed(write_claim(tmp_path, pid=process.pid, started=started))
+    assert not living_claim(write_claim(tmp_path, pid=process.pid, started=started))
     process.wait()
 
 

@@ -130,7 +130,7 @@ def test_reasons_of_an_extrapolation_are_one_text() -> None:
 
 
 def test_an_older_record_without_board_and_extrapolation_is_read() -> None:
-    raw = json.loads(make_record().to_json())
+    raw = dataclasses.asdict(make_record())
     del raw["board"], raw["extrapolated"], raw["headline"]
     row = frame([RunRecord.from_json(json.dumps(raw))]).iloc[0]
     assert (row["board_fits"], row["extrapolated"]) == (None, "")
@@ -176,7 +176,7 @@ def test_what_the_headline_is_about_is_in_every_row() -> None:
 
 
 def test_a_headline_of_anything_but_text_is_no_record() -> None:
-    raw = json.loads(make_record().to_json()) | {"headline": {"candidate": 3}}
+    raw = dataclasses.asdict(make_record()) | {"headline": {"candidate": 3}}
     with pytest.raises(RecordError, match=r"headline\.candidate"):
         RunRecord.from_json(json.dumps(raw))
 

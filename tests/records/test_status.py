@@ -1,6 +1,7 @@
 """What an experiment has done and what is missing."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from suite.data.files import write_atomic
 from suite.records.claims import claimed
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.status import forget_plans, run_states, seconds_left, totals
-from suite.records.store import Store, save_tensors
+from suite.records.store import Store
+from suite.records.tensors import save_tensors
 from suite.records.verdict import describe_fit
 
 LABEL = "digits | duccio | weights 25% + latency 50% | seed {}"
@@ -86,11 +88,21 @@ def test_an_experiment_that_has_not_begun_is_all_missing(store: Store) -> None:
     assert totals(run_states(store), {}) == "0 of 3 runs done, 3 missing"
 
 
-def test_a_killed_run_is_missing_and_said_to_continue(store: Store) -> None:
+def test_a_killed_run_is_interrupted_and_said_to_continue(store: Store) -> None:
     planned(store, "killed")
     beat(store, "killed", 1.0)
     (state,) = run_states(store)
-    assert (state.state, "continues" in state.note) == ("missing", True)
+    assert (state.state, state.note) == ("interrupted", "killed: the same command continues it")
+
+
+def test_a_run_at_work_names_its_process_and_a_stopped_one_says_why(store: Store) -> None:
+    with claimed(planned(store, "run")):
+        (state,) = run_states(store)
+    assert (state.state, state.owner.startswith(f"process {os.getpid()} on ")) == ("running", True)
+    with pytest.raises(KeyboardInterrupt), claimed(store.run_folder("run")):
+        raise KeyboardInterrupt("SIGTERM")
+    (state,) = run_states(store)
+    assert (state.state, state.note, state.owner) == ("interrupted", "SIGTERM: the same command continues it", "")
 
 
 def test_looking_leaves_no_file_behind(store: Store) -> None:
@@ -182,4 +194,4 @@ def test_the_command_filters_by_state_and_refuses_others(store: Store, capsys: p
     assert record.id not in out
     assert "1 of 2 runs done, 1 missing" in out
     assert main(["status", str(store.folder), "--only", "lost"]) == 2
-    assert "done, running, failed, missing, unreadable" in capsys.readouterr().err
+    assert "done, running, interrupted, failed, missing, unreadable" in capsys.readouterr().err

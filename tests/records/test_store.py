@@ -14,7 +14,8 @@ import pytest
 from suite import SuiteError
 from suite.data.files import write_atomic
 from suite.records.record import RecordError, RunRecord
-from suite.records.store import Store, content_id, encode_run_files, load_tensors, save_tensors
+from suite.records.store import Store, content_id, encode_run_files
+from suite.records.tensors import load_tensors, save_tensors
 
 RECORD = RunRecord(
     id="abc", experiment="e", status="done", benchmark="digits", method="duccio", variant={"projection": "none"},
@@ -123,7 +124,7 @@ def test_broken_records_are_listed_with_file_and_reason(tmp_path: Path) -> None:
     write_atomic(store.run_folder("torn") / "record.json", RECORD.to_json()[:100].encode())
     write_atomic(store.run_folder("copy") / "record.json", RECORD.to_json().encode())
     assert store.records() == [RECORD]
-    reasons = {run_id: reason for run_id, _, reason in store.broken()}
+    reasons = {run_id: reason for run_id, _, reason, _ in store.broken()}
     assert set(reasons) == {"copy", "newer", "torn"}
     assert "run abc" in reasons["copy"]
     assert "schema 99" in reasons["newer"]
@@ -144,7 +145,7 @@ def test_of_mixed_benchmark_versions_the_newest_is_used_and_the_others_are_named
         config = {"benchmark": {"name": benchmark, "version": version}}
         store.write(dataclasses.replace(RECORD, id=name, benchmark=benchmark, config=config))
     assert [record.id for record in store.records()] == ["new", "other"]
-    ((run_id, path, reason),) = store.broken()
+    ((run_id, path, reason, _),) = store.broken()
     assert run_id == "old"
     assert path == store.run_folder("old") / "record.json"
     assert "version 1" in reason

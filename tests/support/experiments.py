@@ -8,7 +8,8 @@ import pandas as pd
 from suite.records.archiving import archive_experiment
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord
-from suite.records.store import Store, encode_run_files, save_tensors
+from suite.records.store import Store, encode_run_files
+from suite.records.tensors import save_tensors
 
 HISTORY = pd.DataFrame({"phase": ["search", "search"], "epoch": [0, 1], "score": [0.5, 0.6]})
 

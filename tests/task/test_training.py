@@ -9,6 +9,8 @@ import torch
 from tasks import task
 from torch import Tensor, nn
 
+from suite.records.tensors import load_tensors
+from suite.task import interruption
 from suite.task.meter import Meter
 from suite.task.objective import Objective
 from suite.task.recipe import Optimisation, Recipe
@@ -72,6 +74,40 @@ def test_a_killed_training_continues_to_the_same_bits(tmp_path: Path, killed_in:
     assert all(torch.equal(v, network.state_dict()[k]) for k, v in continued.state_dict().items())
     assert meter.phases["warmup"].training_samples == 5 * 320
     assert meter.phases["warmup"].networks == 1
+
+
+class _StopIn(Objective):
+    """Asks to stop in the middle of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def begin_pass(self, split: str, epoch: int) -> None:
+        if epoch == self.epoch:
+            interruption.request("SIGTERM", at_once=True)
+
+
+@pytest.mark.parametrize(("checkpoint_seconds", "epochs_saved"), [(1000.0, 3), (0.0, 2)])
+def test_a_request_to_stop_waits_until_nothing_is_lost_but_an_epoch_whose_beginning_was_saved(
+    checkpoint_seconds: float, epochs_saved: int, tmp_path: Path
+) -> None:
+    phase = Phase("warmup", RECIPE_PHASE, epochs=5)
+    whole, _ = task(tmp_path / "whole")
+    network = whole.new_network()
+    expected = fit(whole, network, _meter(whole), phase)
+
+    of, _ = task(tmp_path / "stopped", checkpoint_seconds=checkpoint_seconds)
+    try:
+        with pytest.raises(interruption.Interrupted, match="SIGTERM"):
+            fit(of, of.new_network(), _meter(of), phase, objective=_StopIn(2))
+    finally:
+        interruption.reset()
+    assert load_tensors(of.workspace.checkpoint("warmup"))["epoch"] == epochs_saved
+    continued, meter = of.new_network(), _meter(of)
+    result = fit(of, continued, meter, phase)
+    assert result.rows == expected.rows
+    assert all(torch.equal(v, network.state_dict()[k]) for k, v in continued.state_dict().items())
+    assert 0 < meter.lost.training_samples <= 320 if epochs_saved == 2 else meter.lost.training_samples == 0
 
 
 def test_a_finished_phase_is_not_repeated(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def format_failure_table(table: pd.DataFrame, longest: int | None = 200) -> pd.D
 def absent_runs_table(store: Store, recorded_ids: Collection[str]) -> pd.DataFrame:
     """All planned runs whose id is not among `recorded_ids`.
 
-    Columns: `id`, `run` (its label), `preset`, `device`, `status` ("missing", "running" or "unreadable") and `error`.
+    Columns: `id`, `run` (its label), `preset`, `device`, `status` (as `RunState.state`) and `error` (its note).
     """
     states = [s for s in run_states(store) if s.id not in recorded_ids]
     rows = [[s.id, s.plan.label, s.plan.preset, s.plan.device, s.state, s.note] for s in states]
