@@ -165,6 +165,41 @@ class TestRecipes:
         assert (masked.head(3) == 0).all()
 
 
+class TestCampaign:
+    """What results/README.md says of the campaign's first runs."""
+
+    RUNS = pd.read_csv(RESULTS / "campaign" / "report" / "tables" / "runs.csv")
+    DUCCIO = RUNS[RUNS["method"] == "duccio"].sort_values("seed")
+    TEXT = " ".join((RESULTS / "README.md").read_text().split())
+
+    def test_no_run_exceeds_a_limit_at_its_last_search_epoch_or_after(self) -> None:
+        assert self.DUCCIO["seed"].tolist() == [0, 1, 2, 3, 4]
+        assert "exceeds neither at its last search epoch, in five of five random seeds" in self.TEXT
+        for kind in ("violation", "search_violation"):
+            assert (self.DUCCIO[[f"{kind}/weights", f"{kind}/macs"]] == 0).all(axis=None)
+
+    def test_its_numbers(self) -> None:
+        weights, macs = (
+            "{:.1f} to {:.1f} %".format(
+                *(100 * self.DUCCIO[f"cost/{m}"] / self.DUCCIO[f"target/{m}"]).agg(["min", "max"])
+            )
+            for m in ("weights", "macs")
+        )
+        assert f"They use {weights} of the weights' limit and {macs} of the MACs'" in self.TEXT
+        score, low, high = self.DUCCIO["score"].agg(["mean", "min", "max"])
+        assert f"score {score:.3f} on average ({low:.3f} to {high:.3f})" in self.TEXT
+        cost = "{:.2f} to {:.2f}".format(*self.DUCCIO["trainings"].agg(["min", "max"]))
+        assert f"cost {cost} standard trainings" in self.TEXT
+
+    def test_the_reference_that_it_quotes(self) -> None:
+        table = pd.read_csv(RESULTS / "recipes" / "report" / "tables" / "runs.csv")
+        full = table[(table["benchmark"] == "visual_wake_words") & (table["preset"] == "full")]
+        assert f"scores {full['score'].mean():.3f} after one standard training of 68 epochs" in self.TEXT
+        assert (full["recipe_epochs"] == 68).all()
+        ratio = (self.DUCCIO["reference/weights"] / self.DUCCIO["target/weights"]).mean()
+        assert f"{ratio:.1f} times as large" in self.TEXT
+
+
 class TestReadme:
     TEXT = (ROOT / "README.md").read_text()
 

@@ -48,7 +48,7 @@ def _lead(best: MethodRuns, second: MethodRuns) -> str:
     interval = _interval(best, second)
     if interval.mean == 0:
         return f"as does {second.method}"
-    if math.isfinite(interval.low) and interval.low <= 0:
+    if interval.mean < 0 or (math.isfinite(interval.low) and interval.low <= 0):  # means over other seeds may differ
         return f"not told apart from {second.method} ({_difference(best, second)})"
     return f"ahead of {second.method} by {_difference(best, second)}"
 
