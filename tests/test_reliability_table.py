@@ -1,0 +1,20 @@
+"""The recorded campaign of kills: enough of them, over all that matters, without a trace in the results."""
+
+import pandas as pd
+import pytest
+from checkout import RESULTS
+
+TABLES = sorted((RESULTS / "reliability").glob("*.csv"))
+
+
+def test_there_is_a_table() -> None:
+    assert TABLES
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_two_hundred_kills_changed_nothing(path: object) -> None:
+    table = pd.read_csv(path)
+    assert table["kills"].sum() >= 200
+    assert {"duccio_projected", "nsga2", "report"} <= set(table["killed"])
+    assert (table[["different", "lost", "doubled", "set_aside"]] == 0).all(axis=None)
+    assert table[["command", "moments_seed", "processor", "commit"]].notna().all(axis=None)
