@@ -18,7 +18,7 @@ COMMAND = [
     "budget.latency=50%", "checkpoint_seconds=0", "name=k",
     "recipe.mask_lr=0.1",  # so that channels close, and resumption meets a compacted network
 ]  # fmt: skip
-TIMES = {"wall_s", "cpu_s", "gpu_s", "peak_memory_bytes", "lost"}
+TIMES = {"wall_s", "cpu_s", "gpu_s", "peak_memory_bytes", "lost", "checksum", "checksums"}
 
 
 def _run_folder(root: Path) -> Path:

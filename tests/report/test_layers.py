@@ -3,7 +3,17 @@
 import grimp
 import pytest
 
-LAYERS = ("build", "device_tables", "request", "page", "figures", "run_network", "tables", "statistics", "grouping")
+LAYERS = (
+    "build",
+    "free_channels",
+    "device_tables",
+    "page",
+    "figures",
+    "run_network",
+    "tables",
+    "statistics",
+    "grouping",
+)
 """From top to bottom: a module or package imports from those below it alone."""
 
 

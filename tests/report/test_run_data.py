@@ -13,7 +13,7 @@ from suite.report.grouping import report_frame
 from suite.report.page import run_data
 from suite.report.page.run_data import (
     collect_run_data,
-    describe_architecture,
+    describe_layers,
     embed_json,
     encode_column,
     marker_path,
@@ -104,9 +104,9 @@ def test_order_of_records_does_not_matter() -> None:
 
 def test_a_layer_stands_beside_the_references_of_its_name_and_branches_beside_their_position() -> None:
     record = dataclasses.replace(make_record(), reference_widths={"stem": 16})
-    described = describe_architecture(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}).encode(), record)
+    described = describe_layers(json.dumps({**ARCHITECTURE, "choices": {"block": "identity"}}).encode(), record)
     assert described["choices"] == {"block": "identity"}
     references = {layer["name"]: layer["reference"] for layer in described["layers"]}
     assert references.pop("stem") == 16
     assert set(references.values()) == {None}
-    assert "choices" not in describe_architecture(json.dumps(ARCHITECTURE).encode(), record)
+    assert "choices" not in describe_layers(json.dumps(ARCHITECTURE).encode(), record)

@@ -16,7 +16,18 @@ from suite.records.store import Store
 from suite.task.progress import Progress
 
 BUDGET = ("budget.weights=25%", "budget.latency=50%")
-TIMES = {"wall_s", "cpu_s", "gpu_s", "peak_memory_bytes", "lost", "environment", "finished", "milliseconds"}
+TIMES = {
+    "wall_s",
+    "cpu_s",
+    "gpu_s",
+    "peak_memory_bytes",
+    "lost",
+    "environment",
+    "finished",
+    "milliseconds",
+    "checksum",
+    "checksums",
+}
 
 
 def run(made: Plan, folder: Path) -> RunRecord:

@@ -135,13 +135,13 @@ def _read_detail(record: RunRecord, store: Store) -> dict[str, Any]:
         names = ("name", "validation", "feasible", "costs")
         detail["candidates"] = [_clean_value({k: c.get(k) for k in names if k in c}) for c in record.candidates]
     trouble = []
-    for name, convert in ((HISTORY, _history), (ARCHITECTURE, describe_architecture)):
+    for name, convert in ((HISTORY, _history), (ARCHITECTURE, describe_layers), (ARCHITECTURE, describe_network)):
         try:
             content = store.read_file(record.id, name)
             detail |= {} if content is None else convert(content, record)
         except (OSError, ValueError, KeyError, TypeError) as error:  # a torn file hides nothing else
             trouble.append(f"{name} cannot be read: {error}")
-    return detail | ({"trouble": "; ".join(trouble)} if trouble else {})
+    return detail | ({"trouble": "; ".join(dict.fromkeys(trouble))} if trouble else {})
 
 
 def _history(content: bytes, _: RunRecord) -> dict[str, Any]:
@@ -168,12 +168,10 @@ def _clean_value(value: Any) -> Any:
 _DIGITS = 6
 
 
-def describe_architecture(content: bytes, record: RunRecord) -> dict[str, Any]:
-    """`layers`, `input` shape, chosen branches (`choices`) and `network` of an architecture.json.
+def describe_layers(content: bytes, record: RunRecord) -> dict[str, Any]:
+    """`layers`, `input` shape and chosen branches (`choices`) of an architecture.json.
 
-    A layer has the reference network's width where a group of channels has its name. `network` is the int8 network's
-    `peak` in bytes, `buffers` and `operators`, each with `reference` where the reference network has one of its name;
-    older files have none.
+    A layer has the reference network's width where a group of channels has its name.
 
     Raises:
         ValueError, KeyError or TypeError: the file is torn or not an architecture.
@@ -187,11 +185,19 @@ def describe_architecture(content: bytes, record: RunRecord) -> dict[str, Any]:
     description: dict[str, Any] = {"input": list(architecture["input_shape"]), "layers": layers}
     if choices := architecture.get("choices"):
         description["choices"] = {str(k): str(v) for k, v in sorted(choices.items())}
-    network = RunNetwork.parse(architecture)
-    return description if network is None else description | {"network": _describe_network(network)}
+    return description
 
 
-def _describe_network(network: RunNetwork) -> dict[str, Any]:
+def describe_network(content: bytes, _: RunRecord) -> dict[str, Any]:
+    """`network` of an architecture.json: the int8 network's `peak` in bytes, `buffers` and `operators`, each with
+    `reference` where the reference network has one of its name; empty for older files.
+
+    Raises:
+        ValueError or TypeError: the file is torn.
+    """
+    network = RunNetwork.parse(json.loads(content))
+    if network is None:
+        return {}
     operators = []
     for operator in network.operators:
         node: dict[str, Any] = {"name": operator.label, "kind": operator.kind, **_costs(operator)}
@@ -202,7 +208,7 @@ def _describe_network(network: RunNetwork) -> dict[str, Any]:
         {"layer": labels.get(b.layer, b.layer), "offset": b.offset, "bytes": b.bytes, "first": b.first, "last": b.last}
         for b in network.buffers
     ]
-    return {"peak": network.peak, "operators": operators, "buffers": buffers}
+    return {"network": {"peak": network.peak, "operators": operators, "buffers": buffers}}
 
 
 def _costs(operator: Operator) -> dict[str, float]:
