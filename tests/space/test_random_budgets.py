@@ -35,21 +35,24 @@ def test_networks_fit_or_the_least_that_can_be_met_is_told(name: str) -> None:
     check_random_budgets(name, 6)
 
 
+FIVE_HUNDRED = {"ResNet8": 150, "DS-CNN": 150, "autoencoder": 150, "MobileNetV1": 40, "ResNet18": 10}
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_five_hundred_budgets_fit_or_the_least_that_can_be_met_is_told(name: str) -> None:
-    check_random_budgets(name, 100)
+    check_random_budgets(name, FIVE_HUNDRED[name])
 
 
 def check_random_budgets(name: str, budgets: int) -> None:
     network, shape = NETWORKS[name]
     layers = trace(network(), shape)
+    spaces = [WidthSpace(layers, device(d)) for d in ("nucleo_l4r5zi", "cortex_m4_cmsisnn", "gap8")]
     generator = torch.Generator().manual_seed(0)
     fitted, refused = 0, 0
     for index in range(budgets):
-        hardware = device(("nucleo_l4r5zi", "cortex_m4_cmsisnn", "gap8")[index % 3])
-        space = WidthSpace(layers, hardware)
+        space = spaces[index % len(spaces)]
         budget = _random_budget(space, generator)
         try:
             space.check_reachable(budget)
@@ -59,8 +62,10 @@ def check_random_budgets(name: str, budgets: int) -> None:
             continue
         widths = project_widths(space, budget, space.full, ("repair", "refill")[index % 2])
         fitted += 1
-        measured = hardware.measure(space.thin(network(), widths), shape)
-        assert budget.fits(measured), (budget.label, measured)
+        costs = space.exact(widths)
+        assert budget.fits(costs), (budget.label, costs)
+        if index % 10 == 0:  # as the exported network says itself
+            assert space.hardware.measure(space.thin(network(), widths), shape) == costs
     assert fitted > budgets / 3
     assert refused > budgets / 50
 
