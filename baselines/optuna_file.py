@@ -88,10 +88,11 @@ class StudyFile:
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._study.tell(trial.number, state=TrialState.FAIL)
         ours = [trial for trial in self._study.get_trials() if STATE in trial.user_attrs]
-        self._checksum = ""
+        self._checksum, has_checksums = "", False
         for trial in ours:
             self._checksum, stored = _checksum(self._checksum, trial), trial.user_attrs.pop(_CHECKSUM, None)
-            if stored != self._checksum:
+            has_checksums = has_checksums or stored is not None
+            if has_checksums and stored != self._checksum:  # those of an older version have none
                 raise DamagedError(f"trial {trial.number} is not as it was written")
             trial.system_attrs = {key: v for key, v in trial.system_attrs.items() if key != _UNNAMED_CONSTRAINTS}
         return ours

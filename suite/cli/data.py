@@ -4,8 +4,9 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -20,10 +21,16 @@ from suite.data.base import Source
 from suite.data.cache import format_megabytes
 from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
+from suite.data.prepared import PreparedPack
 from suite.data.progress import terminal_progress
 
-DAMAGED = "DAMAGED"
-"""What a line of `suite data verify` says of a file that is."""
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `suite data verify`."""
+
+    line: str
+    damaged: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,9 +50,9 @@ def main(arguments: Sequence[str]) -> int:
         return data_pack.main(options)
     if options.verb == "verify":
         damaged = 0
-        for line in verify(options.benchmarks, options.config_dir):
-            print(line, flush=True)
-            damaged += DAMAGED in line
+        for finding in verify(options.benchmarks, options.config_dir):
+            print(finding.line, flush=True)
+            damaged += finding.damaged
         print(f"{damaged} damaged" if damaged else "nothing is damaged")
         return 1 if damaged else 0
     output_console().print(data_table(options.config_dir))
@@ -87,7 +94,7 @@ def data_table(config_dir: Path | None = None) -> Table:
 
 
 def prepare(name: str, folder: Path | None = None, *, force: bool = False, config_dir: Path | None = None) -> list[str]:
-    """Make the prepared pack of a benchmark and say where it is and its size.
+    """Make the prepared pack of a benchmark and say where it is, its size and its SHA-256.
 
     Raises:
         SuiteError: no such benchmark or folder, or the data cannot be downloaded, verified or written.
@@ -95,20 +102,25 @@ def prepare(name: str, folder: Path | None = None, *, force: bool = False, confi
     if folder is not None and not folder.is_dir():
         raise SuiteError(f"--folder={folder}: no such folder")
     benchmark = _build(_named([name], config_dir)[0])
-    official, used = _official(benchmark), benchmark.source()
+    official = next((source for source in _file_sources(benchmark) if isinstance(source, OfficialSource)), None)
+    used = benchmark.source()
     if official is None:
         return [f"{name}: {used.describe()['location']}, nothing to prepare"]
     official = replace(official, folder=folder or official.folder, download=True)
     with terminal_progress() as report_progress:
-        path = official.prepare(report_progress, force=force)
-    lines = [f"prepared  {path}", f"size      {format_megabytes(path.stat().st_size)}"]
-    if _files(used) != _official(benchmark):
+        pack = PreparedPack(official.prepare(report_progress, force=force))
+    lines = [
+        f"prepared  {pack.path}",
+        f"size      {format_megabytes(pack.path.stat().st_size)}",
+        f"sha256    {pack.digest()}",
+    ]
+    if official.prepared.path != pack.path or all(not isinstance(part, OfficialSource) for part in _parts(used)):
         lines.append(f"note      runs read {used.describe()['location']} instead, which comes first")
     return lines
 
 
-def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterator[str]:
-    """Check archives against their checksums, and packs by reading all that is in them; a line each.
+def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterator[Finding]:
+    """Check archives against their checksums, prepared packs against theirs, other packs by decoding all of them.
 
     What is not here is not damaged, and is not downloaded.
 
@@ -117,29 +129,22 @@ def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterato
     """
     for entry in _named(names, config_dir):
         try:
-            benchmark = _build(entry)
-            used = _files(benchmark.source())
+            sources = _file_sources(_build(entry))
         except SuiteError as error:
-            yield f"{entry.name}: not checked: {error}"
+            yield Finding(f"{entry.name}: not checked: {error}")
             continue
-        official = _official(benchmark)
-        lines = [line for source in dict.fromkeys((used, official)) if source for line in _checked(source, entry.name)]
-        yield from (f"{entry.name}: {line}" for line in lines or [f"not here: {used.describe()['location']}"])
+        findings = [finding for source in sources for finding in _checked(source)]
+        locations = ", ".join(source.describe()["location"] for source in sources)
+        for finding in dict.fromkeys(findings or [Finding(f"not here: {locations or 'no data is named'}")]):
+            yield replace(finding, line=f"{entry.name}: {finding.line}")
 
 
-def _official(benchmark: Benchmark) -> OfficialSource | None:
-    """A benchmark's official data, whether or not a pack comes first; None where it has none."""
-    try:
-        source = _files(benchmark.official())  # type: ignore[attr-defined]
-    except (SuiteError, AttributeError):
-        return None
-    return source if isinstance(source, OfficialSource) else None
-
-
-def _files(source: Source) -> Source:
-    """The source of files within one that only changes what they give."""
-    inner: Source = getattr(source, "clips", source)
-    return inner
+def _file_sources(benchmark: Benchmark) -> list[Source]:
+    """The sources of a benchmark that read files, each once."""
+    sources: list[Source] = []
+    for source in _sources(benchmark):
+        sources += [part for part in _parts(source) if part not in sources]
+    return sources
 
 
 def _benchmarks(config_dir: Path | None) -> list[Entry]:
@@ -159,30 +164,57 @@ def _build(entry: Entry) -> Benchmark:
     return benchmark
 
 
-def _checked(source: Source, name: str) -> Iterator[str]:
+def _sources(benchmark: Benchmark) -> Iterator[Source]:
+    """What runs read, and the official data where a pack comes first."""
+    for way in (benchmark.source, getattr(benchmark, "official", None)):
+        try:
+            if way is not None:
+                yield way()
+        except SuiteError:  # this benchmark is read from a pack, and none is named
+            continue
+
+
+def _parts(source: Any) -> Iterator[Source]:
+    """The sources of files within one that only changes what they give."""
+    inner = [getattr(source, field.name) for field in fields(source)] if is_dataclass(source) else []
+    inner = [value for value in inner if all(hasattr(value, name) for name in ("load", "fingerprint", "describe"))]
+    if not inner:
+        yield source
+    for value in inner:
+        yield from _parts(value)
+
+
+def _checked(source: Source) -> Iterator[Finding]:
     if isinstance(source, OfficialSource):
         paths = source.local_archives()
         for archive in source.preparation.archives:
             if archive.name in paths:
                 damage = archive.describe_damage(paths[archive.name])
-                verdict = f"{DAMAGED}: {damage}" if damage else f"ok, {archive.checksum}"
-                yield f"archive {paths[archive.name]}: {verdict}"
-        source = PackSource(source.prepared, name)
-    if not isinstance(source, PackSource):
-        yield f"{source.describe()['location']}, ok"
-    elif source.path.is_file():
-        yield f"pack {source.path}: {_decoded(source)}"
+                yield _finding("archive", paths[archive.name], damage, archive.checksum)
+        if (pack := source.prepared).exists():
+            damage = pack.describe_damage()
+            yield _finding("prepared", pack.path, damage, "" if damage else f"sha256:{pack.digest()}")
+    elif isinstance(source, PackSource):
+        if source.path.is_file():
+            yield _decoded(source)
+    else:
+        yield Finding(f"{source.describe()['location']}, ok")
 
 
-def _decoded(source: PackSource) -> str:
-    """Every array is read, against its CRC, and every image decoded."""
+def _finding(kind: str, path: Path, damage: str | None, good: str) -> Finding:
+    return Finding(f"{kind} {path}: {f'DAMAGED: {damage}' if damage else f'ok, {good}'}", damage is not None)
+
+
+def _decoded(source: PackSource) -> Finding:
+    """A pack without a checksum of its own: every array is read, every image decoded."""
     try:
         with tempfile.TemporaryDirectory() as cache:
             data = source.load(Path(cache))
         with np.load(source.path, allow_pickle=False) as pack:
             for name in pack.files:
-                _ = pack[name]
+                _ = pack[name]  # against its CRC
     except Exception as error:  # PackSource names the file and what is wrong; others are damaged bytes
-        return f"{DAMAGED}: {str(error).removeprefix(f'benchmark.data.pack={source.path}: ')}"
+        text = str(error).removeprefix(f"benchmark.data.pack={source.path}: ")
+        return _finding("pack", source.path, text, "")
     examples = "/".join(f"{len(split):,}" for split in (data.train, data.validation, data.test))
-    return f"ok, {examples} examples, sha256:{source.fingerprint()}"
+    return _finding("pack", source.path, None, f"{examples} examples, sha256:{source.fingerprint()}")

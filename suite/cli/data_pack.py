@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.examples import Columns, Examples, read_arrays, read_images, read_table
-from suite.data.pack import write_pack
+from suite.data.files import replacing
+from suite.data.pack import FORMAT
 from suite.data.splitting import split_examples
 
 _ABOUT = """Turn a folder of images (CLASS/IMAGE, or SPLIT/CLASS/IMAGE with splits train, validation, test), a CSV
@@ -72,10 +73,11 @@ def main(options: argparse.Namespace) -> int:
     split = split_examples(examples, options.validation, options.test, options.seed)
     out: Path = options.out or Path(f"{options.name}.npz")
     title = options.title or options.name
-    meta = {"benchmark": options.name, "title": title, "classes": list(examples.classes)}
+    meta = {"format": FORMAT, "benchmark": options.name, "title": title, "classes": list(examples.classes)}
     meta |= {"source": options.source or str(options.examples.name), "licence": options.licence or "not stated"}
-    arrays = {"x": examples.x, "y": examples.y, "split": split.astype(np.uint8)}
-    write_pack(out, arrays, meta, compress=True)
+    arrays = {"x": examples.x, "y": examples.y, "split": split.astype(np.uint8), "meta": np.array(json.dumps(meta))}
+    with replacing(out) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     print("\n".join(_summary(out, examples, split)))
     yaml = _benchmark_yaml(options.name, title, out, examples, split)
     print("\n".join(_next_steps(options, yaml)))

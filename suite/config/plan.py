@@ -23,7 +23,7 @@ from suite.config.presets import apply_preset
 from suite.config.recipe_checks import check_recipe
 from suite.hardware.arena import largest_beside_head
 from suite.hardware.costs import HardwareModel
-from suite.records.labels import run_label
+from suite.records.labels import option_text, run_label
 from suite.records.store import content_id
 from suite.space.board import check_board, with_board_limits
 from suite.space.budget import Budget, parse_budget
@@ -139,8 +139,18 @@ def make_plan(config: DictConfig) -> Plan:
         preset=f"{config.preset.name} (changed)" if changed else config.preset.name,
         threads=threads,
         space_name=space_name,
-        headline={key: value for key, value in plain(config.headline).items() if value is not None},
+        headline=_headline(config, own_network),
     )
+
+
+def _headline(config: DictConfig, own_network: Mapping[str, Any]) -> dict[str, str]:
+    """The claim, its candidate's label completed by a network of one's own, whose hash nobody knows beforehand."""
+    headline = {key: str(value) for key, value in plain(config.headline).items() if value is not None}
+    if own_network and "network=" not in (name := headline.get("candidate", "network=")):
+        method, _, options = name.removesuffix(")").partition(" (")
+        network = option_text(own_network["network"])
+        headline["candidate"] = f"{method} ({f'{options}, ' if options else ''}network={network})"
+    return headline
 
 
 def _benchmark(node: Mapping[str, Any]) -> Benchmark:

@@ -93,6 +93,9 @@ class LogMel:
     samples; the `mels` triangular filters from 0 to `rate` / 2 on Slaney's scale have equal area. Frame t is
     centred at sample t `hop`; the result are the `frames` frames from frame `first` on. None of these reaches beyond
     the clip, so librosa's padding, which differs between its versions, has no effect.
+
+    Raises:
+        ValueError: a number is out of range, or frame `first` would begin before the clip.
     """
 
     n_fft: int = 1024
@@ -101,6 +104,12 @@ class LogMel:
     first: int = 50
     frames: int = 200
     rate: int = RATE
+
+    def __post_init__(self) -> None:
+        for name, limit in (("n_fft", self.rate), ("hop", self.n_fft), ("mels", self.n_fft)):
+            _check(name, getattr(self, name), 1, limit)
+        _check("first", self.first, -(-self.n_fft // (2 * self.hop)), math.inf)
+        _check("frames", self.frames, 1, math.inf)
 
     @property
     def samples(self) -> int:

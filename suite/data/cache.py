@@ -74,8 +74,13 @@ def cached_splits(cache: Path, fingerprint: str, build: Callable[[], Splits]) ->
 
 def _read(path: Path) -> Splits:
     with np.load(path, allow_pickle=False) as file:
-        parts = [[torch.from_numpy(file[f"{name}_{key}"]) for key in "xy"] for name in Splits._fields]
-    return Splits(*(Split(x, y) for x, y in parts))
+        return Splits(*(_split(file[f"{name}_x"], file[f"{name}_y"]) for name in Splits._fields))
+
+
+def _split(x: np.ndarray, y: np.ndarray) -> Split:
+    if y.dtype != np.int64 or y.ndim != 1 or len(x) != len(y):
+        raise ValueError(f"x {x.shape} and y {y.shape} {y.dtype} are not a split")
+    return Split(torch.from_numpy(x), torch.from_numpy(y))
 
 
 def _write(path: Path, splits: Splits) -> None:

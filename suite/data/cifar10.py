@@ -1,14 +1,16 @@
 """CIFAR-10 as its authors publish it: pickled batches in one archive."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from suite.data.official import Archive, PackContents, iter_members
+from suite import SuiteError
+from suite.data.archives import load_restricted_pickle, read_members
+from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation
 
@@ -23,6 +25,9 @@ TEST = "cifar-10-batches-py/test_batch"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 META = {"classes": CLASSES, "splits": "validation: a tenth of each training class, by hash of the index"}
 VALIDATION_SHARE = 0.1
+PIXELS = 3 * 32 * 32
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,31 @@ class Cifar10:
         return (ARCHIVE,)
 
     def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
-        """Images `x` (N, 3, 32, 32) uint8 in the official order: training batches 1 to 5, then the test batch."""
+        """Images `x` (N, 3, 32, 32) uint8 in the official order: training batches 1 to 5, then the test batch.
+
+        Raises:
+            SuiteError: a batch is missing or of another layout; the text names archive and batch.
+        """
         archive = files[ARCHIVE.name]
         report_progress(f"reading {archive.name}", 0, None)
-        # A pickle may run code: these are the bytes that the checksum names.
-        members = iter_members(archive, frozenset((*TRAIN, TEST)).__contains__)
-        batches = {name: pickle.loads(content, encoding="bytes") for name, content in members}
-        x = np.concatenate([batches[name][b"data"].reshape(-1, 3, 32, 32) for name in (*TRAIN, TEST)])
-        y = np.concatenate([batches[name][b"labels"] for name in (*TRAIN, TEST)])
-        training = len(y) - len(batches[TEST][b"labels"])
+        contents = read_members(archive, [*TRAIN, TEST])
+        # Popped, so that a batch's bytes are freed once its images exist: both have the same size.
+        images, labels = zip(
+            *(_parse(contents.pop(name), f"{archive}: {name}") for name in (*TRAIN, TEST)), strict=True
+        )
+        y = np.concatenate(labels)
         split = np.full(len(y), 2, dtype=np.uint8)
+        training = len(y) - len(labels[-1])
         split[:training] = stratified_validation(y[:training], share=VALIDATION_SHARE)
-        return PackContents({"x": x, "y": y.astype(np.int16), "split": split}, META)
+        return PackContents({"x": np.concatenate(images), "y": y.astype(np.int16), "split": split}, META)
+
+
+def _parse(content: bytes, name: str) -> Batch:
+    """Images (N, 3, 32, 32) and labels (N,) of one pickled batch."""
+    batch = load_restricted_pickle(content, name)
+    x, y = (batch.get(b"data"), batch.get(b"labels")) if isinstance(batch, dict) else (None, None)
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 2 or x.shape[1] != PIXELS:
+        raise SuiteError(f"{name}: lacks data (N, {PIXELS}) uint8")
+    if not isinstance(y, list) or len(y) != len(x) or not all(label in range(len(CLASSES)) for label in y):
+        raise SuiteError(f"{name}: lacks a list of {len(x)} labels from 0 to {len(CLASSES) - 1}")
+    return x.reshape(-1, 3, 32, 32), np.array(y, dtype=np.int64)

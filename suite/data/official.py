@@ -8,25 +8,27 @@ import hashlib
 import json
 import logging
 import sys
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pooch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.base import Data
 from suite.data.cache import file_digest, format_megabytes
 from suite.data.download import ResumableDownload
-from suite.data.pack import PackSource, write_pack
-from suite.data.progress import ReportProgress, terminal_progress
+from suite.data.pack import FORMAT, PackSource
+from suite.data.prepared import PreparedPack
+from suite.data.progress import CountedInBytes, ReportProgress, terminal_progress
 
 log = logging.getLogger(__name__)
+
+_CHECKSUM_NAMES = {"sha256": "SHA-256", "md5": "MD5"}
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class Archive:
         """What is wrong with the copy at `path`, or None; its checksum is cached until the file changes."""
         kind, expected = self.checksum.split(":")
         try:
-            size, actual = path.stat().st_size, file_digest(path, kind)
+            size = path.stat().st_size
+            if size != self.size:
+                return f"{'truncated' if size < self.size else 'another file'}: {size:,} bytes, not {self.size:,}"
+            actual = file_digest(path, kind)
         except OSError as error:
             return f"cannot be read ({error.strerror})"
-        same = actual == expected
-        return None if same else f"its {kind} is {actual}, not {expected} ({size:,} bytes, not {self.size:,})"
+        return None if actual == expected else f"its {_CHECKSUM_NAMES.get(kind, kind)} is {actual}, not {expected}"
 
     def __str__(self) -> str:
         return f"{self.name} ({format_megabytes(self.size)}, {self.url})"
@@ -75,7 +79,11 @@ class Preparation(Protocol):
         """The archives that `pack` reads."""
 
     def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
-        """Make the pack's contents of `files`, the verified archives by `Archive.name`; same files, same contents."""
+        """Make the pack's contents of `files`, the verified archives by `Archive.name`; same files, same contents.
+
+        Raises:
+            SuiteError: an archive does not hold what is expected; the text names archive and member.
+        """
 
 
 @dataclass(frozen=True)
@@ -91,9 +99,9 @@ class OfficialSource:
     download: bool = True
 
     @property
-    def prepared(self) -> Path:
+    def prepared(self) -> PreparedPack:
         """The prepared pack, which may not exist yet; its name has a hash of archives, preparation and options."""
-        return cache_folder() / f"{self.benchmark}-{self._hash_preparation()[:12]}.npz"
+        return PreparedPack(cache_folder() / f"{self.benchmark}-{self._hash_preparation()[:12]}.npz")
 
     def local_archives(self) -> dict[str, Path]:
         """Paths of the archives on this machine by `Archive.name`; their checksums are not verified."""
@@ -108,7 +116,8 @@ class OfficialSource:
         """
         archives, local = self.preparation.archives, self.local_archives()
         facts = {"title": self.preparation.title, "licence": self.preparation.licence}
-        if (path := self.prepared).exists():
+        if self.prepared.exists():
+            path = self.prepared.path
             return facts | {"present": "yes", "location": str(path), "size": format_megabytes(path.stat().st_size)}
         complete = len(local) == len(archives)
         locations = [str(local[archive.name]) if complete else archive.url for archive in archives]
@@ -121,12 +130,12 @@ class OfficialSource:
         Raises:
             SuiteError: neither the prepared pack nor the archives exist, and they may not be downloaded.
         """
-        if not self.prepared.exists():
-            self._archives()
+        if not self.download and not self.prepared.exists():
+            self._require_archives()
         return self._hash_preparation()
 
     def load(self, cache: Path) -> Data:
-        """Load the splits from the prepared pack, which is made first if it is missing.
+        """Load the splits from the prepared pack, which is made first if it is missing or damaged.
 
         Raises:
             SuiteError: as `prepare` and `PackSource.load`.
@@ -136,31 +145,32 @@ class OfficialSource:
         return PackSource(pack, self.benchmark).load(cache)
 
     def prepare(self, report_progress: ReportProgress = lambda task, done, total: None, *, force: bool = False) -> Path:
-        """Make the prepared pack, unless it exists and `force` is false; its path.
+        """Make the prepared pack, unless an intact one exists and `force` is false; its path.
 
         Raises:
-            SuiteError: an archive is missing and cannot be downloaded, or is damaged, or the cache folder cannot be
-                written; the text names the file and what to do.
+            SuiteError: an archive is missing and cannot be downloaded, is damaged or holds something else, or the
+                cache folder cannot be written; the text names the file and what to do.
         """
-        path = self.prepared
-        if path.exists() and not force:
-            return path
+        pack = self.prepared
+        if not force and pack.is_intact():
+            return pack.path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_name("prepare.lock")):  # of several processes one prepares, and the others wait
-                if force or not path.exists():
-                    files = {archive.name: self._fetch(archive, report_progress) for archive in self._archives()}
-                    _log_off_terminal(f"{self.benchmark}: preparing {', '.join(files)}, once")
-                    contents = self.preparation.pack(files, report_progress)
-                    facts = {"title": self.preparation.title, "licence": self.preparation.licence}
-                    facts["source"] = ", ".join(archive.url for archive in self.preparation.archives)
-                    write_pack(path, contents.arrays, {**facts, **contents.meta, "benchmark": self.benchmark})
+            with _process_lock(cache_folder() / f"{self.benchmark}.lock"):
+                if not force and pack.is_intact():  # another process has made it in the meantime
+                    return pack.path
+                if not self.download:
+                    self._require_archives()
+                archives = self.preparation.archives
+                files = {archive.name: self._verified_archive(archive, report_progress) for archive in archives}
+                _log_off_terminal(f"{self.benchmark}: preparing {', '.join(files)}, once")
+                contents = self.preparation.pack(files, report_progress)
+                pack.write(contents.arrays, self._complete_meta(contents.meta))
         except OSError as error:
             raise SuiteError(
-                f"{error.filename or path}: cannot be written ({error.strerror}); the data is prepared in "
+                f"{error.filename or pack.path}: cannot be written ({error.strerror}); the data is prepared in "
                 f"{cache_folder()}, which XDG_CACHE_HOME moves"
             ) from error
-        return path
+        return pack.path
 
     def _hash_preparation(self) -> str:
         facts = {
@@ -171,27 +181,29 @@ class OfficialSource:
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode()).hexdigest()
 
-    def _archives(self) -> tuple[Archive, ...]:
-        """The archives, if all that are not here may be downloaded."""
-        archives, local = self.preparation.archives, self.local_archives()
-        if (missing := [archive for archive in archives if archive.name not in local]) and not self.download:
-            raise self._unavailable(missing, "not found, and benchmark.data.download=false")
-        return archives
+    def _complete_meta(self, meta: Mapping[str, Any]) -> dict[str, Any]:
+        facts = {"title": self.preparation.title, "licence": self.preparation.licence}
+        facts["source"] = ", ".join(archive.url for archive in self.preparation.archives)
+        return {**facts, **meta, "format": FORMAT, "benchmark": self.benchmark}
 
-    def _fetch(self, archive: Archive, report_progress: ReportProgress) -> Path:
+    def _verified_archive(self, archive: Archive, report_progress: ReportProgress) -> Path:
         """Path of the archive on this machine, downloaded if need be, its checksum verified."""
+        cached = cache_folder() / archive.name
         path = self.local_archives().get(archive.name)
-        if path is None:
-            path = cache_folder() / archive.name
-            self._download(archive, path, report_progress)
-            return path
-        report_progress(f"checking {archive.name}", 0, None)
-        if damage := archive.describe_damage(path):
-            raise SuiteError(f"{path}: {damage}; delete it, or replace it with that from {archive.url}")
-        return path
+        if path is not None:
+            report_progress(f"checking {archive.name}", 0, None)
+            damage = archive.describe_damage(path)
+            if damage is None:
+                return path
+            if path != cached or not self.download:
+                raise SuiteError(f"{path}: {damage}; delete it, or replace it with that from {archive.url}")
+            log.warning("%s: %s; downloaded anew", path, damage)
+        with _process_lock(cached.with_name(archive.name + ".lock")):
+            self._download(archive, cached, report_progress)
+        return cached
 
     def _download(self, archive: Archive, target: Path, report_progress: ReportProgress) -> None:
-        task = f"downloading {archive.name}"
+        task = CountedInBytes(f"downloading {archive.name}")
         part = target.with_name(archive.name + ".part")
         _log_off_terminal(f"{self.benchmark}: downloading {archive}")
         downloader = ResumableDownload(part, archive.size, lambda done, total: report_progress(task, done, total))
@@ -206,6 +218,11 @@ class OfficialSource:
                     raise self._unavailable([archive], f"downloaded, but damaged ({error})") from error
             except SuiteError as error:
                 raise self._unavailable([archive], f"cannot be downloaded ({error})") from error
+
+    def _require_archives(self) -> None:
+        local = self.local_archives()
+        if missing := [archive for archive in self.preparation.archives if archive.name not in local]:
+            raise self._unavailable(missing, "not found, and benchmark.data.download=false")
 
     def _unavailable(self, archives: list[Archive], reason: str) -> SuiteError:
         them = "them" if len(archives) > 1 else "it"
@@ -227,19 +244,17 @@ def _log_off_terminal(text: str) -> None:
         log.info(text)
 
 
-def iter_members(archive: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each wanted file of a .zip or a .tar archive (also .tar.gz, .tgz), in its order.
-
-    `is_wanted` is called once with the name of each file, such as "folder/name".
-    """
-    if archive.suffix.lower() == ".zip":
-        with zipfile.ZipFile(archive) as zipped:
-            for entry in zipped.infolist():
-                if not entry.is_dir() and is_wanted(entry.filename):
-                    yield entry.filename, zipped.read(entry)
-        return
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            name = str(PurePosixPath(member.name))  # without the "./" that some begin with
-            if member.isfile() and is_wanted(name) and (file := tar.extractfile(member)) is not None:
-                yield name, file.read()
+@contextmanager
+def _process_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, as one process at a time can; the system releases the lock of a killed one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("%s: waiting for another process", path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -15,7 +15,7 @@
 import io
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,35 +31,17 @@ from PIL import Image
 from suite import SuiteError
 from suite.data.base import Data, Split
 from suite.data.cache import Splits, cached_splits, file_digest, format_megabytes
-from suite.data.files import replacing
 
 FORMAT = "pack-1"
 ANOMALY_CLASSES = ("normal", "anomalous")
 LOSSY_NOTE = "lossy copy: scores are not comparable with those on the original data"
 # No others: some of Pillow's decoders start other programs (EPS) or are rarely maintained.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
+EXTRA = 3
 
 
-def write_pack(
-    path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, compress: bool = False
-) -> None:
-    """Write a pack of `arrays`, `meta` (without its format) as text among them; equal content, equal bytes.
-
-    Without `compress`, reading 1 GB takes a second instead of ten.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    text = json.dumps({**meta, "format": FORMAT}, sort_keys=True, ensure_ascii=False)
-    content = {name: arrays[name] for name in sorted(arrays)} | {"meta": np.array(text)}
-    with replacing(path) as file:
-        (np.savez_compressed if compress else np.savez)(file, **content)  # type: ignore[arg-type]
-
-
-def encode_files(files: Sequence[bytes]) -> dict[str, NDArray[Any]]:
-    """The arrays `x_encoded` and `x_offsets` of image files."""
-    ends = np.cumsum([0, *map(len, files)], dtype=np.int64)
-    return {"x_encoded": np.frombuffer(b"".join(files), np.uint8), "x_offsets": ends}
+class _PackError(Exception):
+    """Says what is wrong with a pack; `PackSource` adds the pack's path."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +73,7 @@ class PackSource:
         try:
             return file_digest(self.path)
         except OSError as error:
-            raise self._error(error) from error
+            raise self._error(_os_reason(error)) from error
 
     def load(self, cache: Path) -> Data:
         """The three splits: images uint8 (N, 3, H, W), float features float32, integer features as stored.
@@ -106,12 +88,12 @@ class PackSource:
         fingerprint = self.fingerprint()
         with self._open() as pack:
             meta = _meta(pack, self.benchmark)
-            classes = tuple(meta.get("classes", ANOMALY_CLASSES))
-            if "x" in pack.files:
-                splits = _feature_splits(pack, len(classes))
-            else:
+            classes = _classes(meta)
+            if _holds_images(pack):
                 splits = cached_splits(cache, fingerprint, lambda: _image_splits(pack, len(classes)))
-            background = torch.from_numpy(pack["background"]) if "background" in pack.files else None
+            else:
+                splits = _feature_splits(pack, len(classes))
+            background = torch.from_numpy(_array(pack, "background")) if "background" in pack.files else None
         return Data(*splits, classes=classes, meta=_text_meta(meta), background=background)
 
     def example_shape(self) -> tuple[int, ...]:
@@ -120,38 +102,84 @@ class PackSource:
         Raises:
             SuiteError: the pack is missing, damaged or holds no features.
         """
-        with self._open() as pack, pack.zip.open("x.npy") as member:  # type: ignore[union-attr]
-            np.lib.format.read_magic(member)
-            shape, _, _ = np.lib.format.read_array_header_1_0(member)
+        with self._open() as pack:
+            if "x" not in pack.files:
+                raise _PackError("lacks the array 'x'")
+            try:
+                with pack.zip.open("x.npy") as member:  # type: ignore[union-attr]
+                    np.lib.format.read_magic(member)
+                    shape, _, _ = np.lib.format.read_array_header_1_0(member)
+            except Exception as error:  # zipfile and numpy raise several types on damaged bytes
+                raise _PackError(f"the array 'x' is damaged ({error})") from error
         return tuple(shape[1:])
 
     @contextmanager
     def _open(self) -> Iterator[NpzFile]:
         try:
-            with np.load(self.path, allow_pickle=False) as pack:
+            pack = np.load(self.path, allow_pickle=False)
+        except FileNotFoundError as error:
+            raise self._error(_os_reason(error)) from error
+        except Exception as error:  # zipfile and numpy raise several types on damaged bytes
+            raise self._error("truncated, or not an .npz file") from error
+        if not isinstance(pack, NpzFile):
+            raise self._error("not an .npz file but a single array")
+        with pack:
+            try:
                 yield pack
-        except Exception as error:  # zipfile, zlib and numpy raise a dozen types on damaged bytes
-            raise self._error(error) from error
+            except _PackError as error:
+                raise self._error(str(error)) from error
 
-    def _error(self, error: Exception) -> SuiteError:
-        reason = f"no such file; give the path of an .npz file of the format {FORMAT}"
-        if not isinstance(error, FileNotFoundError):
-            reason = " ".join(str(error).split()) or type(error).__name__
+    def _error(self, reason: str) -> SuiteError:
         return SuiteError(f"benchmark.data.pack={self.path}: {reason}")
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+def _os_reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"no such file; give the path of an .npz file of the format {FORMAT}"
+    return f"cannot be read ({error.strerror})"
+
+
+def _array(pack: NpzFile, key: str) -> NDArray[Any]:
+    if key not in pack.files:
+        raise _PackError(f"lacks the array {key!r}")
+    try:
+        array = pack[key]
+    except Exception as error:  # zlib, zipfile and numpy raise a dozen types on damaged bytes
+        raise _PackError(f"the array {key!r} is damaged ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise _PackError(f"{key!r} is not an array")
+    return array
+
+
+def _integers(pack: NpzFile, key: str) -> NDArray[np.int64]:
+    array = _array(pack, key)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise _PackError(f"{key!r} must hold integers (N,), not {array.dtype} {array.shape}")
+    return array.astype(np.int64)
 
 
 def _meta(pack: NpzFile, benchmark: str) -> dict[str, Any]:
-    meta: dict[str, Any] = json.loads(pack["meta"].item())
-    _require(meta["format"] == FORMAT, f"the format in 'meta' is {meta['format']!r}, not {FORMAT!r}")
+    text = _array(pack, "meta")
+    try:
+        meta = json.loads(text.item())
+    except (TypeError, ValueError) as error:
+        raise _PackError(f"'meta' is not a text in JSON ({error})") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        actual = meta.get("format") if isinstance(meta, dict) else meta
+        raise _PackError(f"the format in 'meta' is {actual!r}, not {FORMAT!r}")
     for key in ("benchmark", "title", "source", "licence"):
-        _require(isinstance(meta.get(key), str), f"'meta' lacks the text {key!r}")
-    _require(meta["benchmark"] == benchmark, f"holds the benchmark {meta['benchmark']!r}, not {benchmark!r}")
+        if not isinstance(meta.get(key), str):
+            raise _PackError(f"'meta' lacks the text {key!r}")
+    if meta["benchmark"] != benchmark:
+        raise _PackError(f"holds the benchmark {meta['benchmark']!r}, not {benchmark!r}")
     return meta
+
+
+def _classes(meta: dict[str, Any]) -> tuple[str, ...]:
+    classes = meta.get("classes", list(ANOMALY_CLASSES))
+    if not (isinstance(classes, list) and classes and all(isinstance(name, str) for name in classes)):
+        raise _PackError(f"'classes' in 'meta' must be a list of names, not {classes!r}")
+    return tuple(classes)
 
 
 def _text_meta(meta: dict[str, Any]) -> dict[str, str]:
@@ -162,58 +190,86 @@ def _text_meta(meta: dict[str, Any]) -> dict[str, str]:
     return texts
 
 
-def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
-    """Labels (N,) of all examples, and for each of the three splits the indices of its examples."""
-    y, codes = pack["y"].astype(np.int64, casting="safe"), pack["split"].astype(np.int64, casting="safe")
-    _require(y.ndim == 1 and y.shape == codes.shape, f"'y' {y.shape} and 'split' {codes.shape} must be (N,) both")
-    _require(bool(((y >= 0) & (y < n_classes)).all()), f"'y' must lie between 0 and {n_classes - 1}, a class each")
-    indices = [np.flatnonzero(codes == code) for code in range(len(Splits._fields))]
-    _require(all(map(len, indices)), "'split' must leave examples for train (0), validation (1) and test (2)")
+def _holds_images(pack: NpzFile) -> bool:
+    features, images = "x" in pack.files, "x_encoded" in pack.files
+    if features == images:
+        raise _PackError(f"must hold either 'x' or 'x_encoded', not {'both' if features else 'neither'}")
+    return images
+
+
+def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
+    """Labels (N,) of all examples, and the indices of each split's examples."""
+    y, codes = _integers(pack, "y"), _integers(pack, "split")
+    if len(y) != len(codes):
+        raise _PackError(f"'y' has {len(y)} examples, but 'split' has {len(codes)}")
+    for index in np.flatnonzero((y < 0) | (y >= n_classes))[:1]:
+        raise _PackError(f"'y' is {y[index]} in example {index}, but there are {n_classes} classes")
+    for index in np.flatnonzero((codes < 0) | (codes > EXTRA))[:1]:
+        raise _PackError(f"'split' is {codes[index]} in example {index}, but it can be 0 to {EXTRA}")
+    indices = {name: np.flatnonzero(codes == code) for code, name in enumerate(Splits._fields)}
+    for name, members in indices.items():
+        if not len(members):
+            raise _PackError(f"'split' leaves no example for {name}")
     return y, indices
 
 
 def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
     y, indices = _labels(pack, n_classes)
-    x = pack["x"]
-    known = x.dtype.kind == "f" or x.dtype in (np.uint8, np.int16)
-    _require(x.ndim > 1 and known, f"'x' must be float, uint8 or int16 (N, ...), not {x.dtype} {x.shape}")
-    _require(len(x) == len(y), f"'y' has {len(y)} examples, but 'x' has {len(x)}")
+    x = _array(pack, "x")
+    if x.ndim < 2 or (x.dtype.kind != "f" and x.dtype not in (np.uint8, np.int16)):
+        raise _PackError(f"'x' must be float, uint8 or int16 (N, ...), not {x.dtype} {x.shape}")
+    if len(x) != len(y):
+        raise _PackError(f"'y' has {len(y)} examples, but 'x' has {len(x)}")
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):
             x = x.astype(np.float32)
-        _require(bool(np.isfinite(x).all()), "'x' is not finite")
-    names = [name for name in pack.files if name not in ("x", "y", "split", "meta", "background")]
-    others = {name: pack[name] for name in names}
-    columns = {
-        name: torch.from_numpy(array.astype(np.int64))
-        for name, array in others.items()
-        if array.shape == y.shape and array.dtype.kind in "iu"
-    }
+        for index in np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[:1]:
+            raise _PackError(f"'x' is not finite in example {index}")
+    columns = _columns(pack, len(y))
     whole = Split(torch.from_numpy(x), torch.from_numpy(y), columns)
-    return Splits(*(whole.take(torch.from_numpy(members)) for members in indices))
+    return Splits(*(whole.take(torch.from_numpy(members)) for members in indices.values()))
+
+
+def _columns(pack: NpzFile, n: int) -> dict[str, torch.Tensor]:
+    """The pack's further integers per example (n,), int64."""
+    names = [name for name in pack.files if name not in ("x", "y", "split", "meta", "background")]
+    arrays = {name: _array(pack, name) for name in names}
+    return {
+        name: torch.from_numpy(array.astype(np.int64))
+        for name, array in arrays.items()
+        if array.shape == (n,) and array.dtype.kind in "iu"
+    }
 
 
 def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
     y, indices = _labels(pack, n_classes)
-    content, offsets = pack["x_encoded"], pack["x_offsets"].tolist()
-    _require(len(offsets) == len(y) + 1, f"'y' has {len(y)} examples, but 'x_offsets' {len(offsets)}, not one more")
-    files = [content[start:end].data for start, end in itertools.pairwise(offsets)]
-    shape = _decode(files, int(indices[0][0])).shape
-    return Splits(*(_decode_split(files, shape, y, members) for members in indices))
+    content, offsets = _array(pack, "x_encoded"), _integers(pack, "x_offsets")
+    if content.ndim != 1 or content.dtype != np.uint8:
+        raise _PackError(f"'x_encoded' must be uint8 (bytes,), not {content.dtype} {content.shape}")
+    if len(offsets) != len(y) + 1:
+        raise _PackError(f"'y' has {len(y)} examples, but 'x_offsets' has {len(offsets)} and not one more")
+    if (np.diff(offsets) < 0).any() or offsets[0] < 0 or offsets[-1] > len(content):
+        raise _PackError(f"'x_offsets' must rise within the {len(content)} bytes of 'x_encoded'")
+    files = [content[start:end].data for start, end in itertools.pairwise(offsets.tolist())]
+    shape = _decode(files, int(indices["train"][0])).shape
+    return Splits(*(_decoded(files, shape, y, members) for members in indices.values()))
 
 
-def _decode_split(
+def _decoded(
     files: Sequence[memoryview], shape: tuple[int, ...], y: NDArray[np.int64], members: NDArray[np.int64]
 ) -> Split:
     x = np.empty((len(members), *shape), dtype=np.uint8)
 
     def decode(row: int) -> None:
-        image = _decode(files, int(members[row]))
-        _require(image.shape == shape, f"image {members[row]} is {image.shape}, but the first is {shape}")
+        index = int(members[row])
+        image = _decode(files, index)
+        if image.shape != shape:
+            raise _PackError(f"image {index} is {image.shape}, but the first is {shape}")
         x[row] = image
 
     with ThreadPoolExecutor() as threads:  # Pillow decodes outside the interpreter's lock
-        list(threads.map(decode, range(len(members))))
+        for _ in threads.map(decode, range(len(members))):
+            pass
     return Split(torch.from_numpy(x), torch.from_numpy(y[members]))
 
 
@@ -223,4 +279,4 @@ def _decode(files: Sequence[memoryview], index: int) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(files[index]), formats=IMAGE_FORMATS) as image:
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
     except Exception as error:  # Pillow's decoders raise whatever they meet in damaged bytes
-        raise ValueError(f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}") from error
+        raise _PackError(f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}") from error

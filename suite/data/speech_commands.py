@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.data.official import Archive, PackContents, iter_members
+from suite import SuiteError
+from suite.data.archives import iter_members
+from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.wav import RATE, fit_length, read_wav
 
@@ -24,6 +26,7 @@ WORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 CLASSES = (*WORDS, SILENCE, UNKNOWN)
 LISTS = ("validation_list.txt", "testing_list.txt")
+SPLITS = ("training", "validation", "testing")
 NO_SPEAKER = -1
 """The `speaker` of silence."""
 _CLIP = re.compile(r"([a-z]\w*)/(\w+)_nohash_\d+\.wav")
@@ -72,19 +75,19 @@ class SpeechCommands:
         read twice, so that memory holds only the clips in use: 1.5 GB of 3.4 GB.
         """
         path = files[self.archive.name]
-        splits, noise = _list_clips(path, report_progress)
-        clips, counts = self._choose_clips(splits)
-        parts = _cut_recordings(noise)
+        listing = _Listing.read(path, report_progress)
+        clips, counts = self._choose_clips(listing)
+        parts = list(zip(*listing.recordings(), strict=True))
         silence = [_cut_seconds(parts[split], count) for split, count in enumerate(counts)]
         x = np.empty((len(clips) + sum(counts), _SAMPLES), dtype=np.int16)
         _read_clips(path, clips, x, report_progress)
         x[len(clips) :] = np.concatenate(silence)
-        speakers = sorted({_word_and_speaker(clip)[1] for clip in splits})
+        speakers = sorted({_word_and_speaker(clip)[1] for clip in listing.splits})
         numbers = {name: number for number, name in enumerate(speakers)}
         arrays: dict[str, NDArray[Any]] = {
             "x": x,
             "y": np.array([*map(_label, clips), *[CLASSES.index(SILENCE)] * sum(counts)], dtype=np.int16),
-            "split": np.array([*(splits[c] for c in clips), *np.repeat(range(3), counts)], dtype=np.uint8),
+            "split": np.array([*(listing.splits[c] for c in clips), *np.repeat(range(3), counts)], dtype=np.uint8),
             "speaker": np.array(
                 [*(numbers[_word_and_speaker(c)[1]] for c in clips), *[NO_SPEAKER] * sum(counts)], np.int32
             ),
@@ -93,40 +96,66 @@ class SpeechCommands:
         shares = "official lists; silence: of each background recording 80 % train, 10 % validate, 10 % test"
         return PackContents(arrays, {"classes": CLASSES, "splits": shares})
 
-    def _choose_clips(self, splits: Mapping[str, int]) -> tuple[list[str], list[int]]:
+    def _choose_clips(self, listing: "_Listing") -> tuple[list[str], list[int]]:
         """Names of the clips in use, sorted, and the number of silent clips for each split."""
         chosen, counts = [], []
-        for split in range(3):
-            members = [name for name in splits if splits[name] == split]
+        for split, title in enumerate(SPLITS):
+            members = [name for name in listing.splits if listing.splits[name] == split]
             words = [name for name in members if _word_and_speaker(name)[0] in WORDS]
+            if missing := set(WORDS) - {_word_and_speaker(name)[0] for name in words}:
+                raise SuiteError(f"{listing.archive}: holds no {title} clip of {', '.join(sorted(missing))}")
             others = sorted(set(members) - set(words), key=lambda name: hashlib.sha256(name.encode()).digest())
+            if self.unknown and not others:
+                raise SuiteError(f"{listing.archive}: holds no {title} clip of any word but {', '.join(WORDS)}")
             mean = len(words) / len(WORDS)
             chosen += words + others[: round(self.unknown * mean)]
             counts.append(round(self.silence * mean))
         return sorted(chosen), counts
 
 
-def _list_clips(archive: Path, report_progress: ReportProgress) -> tuple[dict[str, int], dict[str, bytes]]:
+@dataclass(frozen=True)
+class _Listing:
     """The split (0, 1, 2) of each clip in the archive by name, and the background recordings as WAV files."""
-    splits: dict[str, int] = {}
 
-    def is_wanted(name: str) -> bool:
-        if _CLIP.fullmatch(name):
-            splits[name] = 0
-            report_progress("listing clips", len(splits), None)
-        return name in LISTS or _NOISE.fullmatch(name) is not None
+    archive: Path
+    splits: Mapping[str, int]
+    noise: Mapping[str, bytes]
 
-    contents = dict(iter_members(archive, is_wanted))
-    for split, name in enumerate(LISTS, start=1):
-        splits |= dict.fromkeys(contents.pop(name).decode().split(), split)
-    return splits, contents
+    @classmethod
+    def read(cls, archive: Path, report_progress: ReportProgress) -> "_Listing":
+        splits: dict[str, int] = {}
 
+        def is_wanted(name: str) -> bool:
+            if _CLIP.fullmatch(name):
+                splits[name] = 0
+                if len(splits) % 1000 == 0:
+                    report_progress("listing clips", len(splits), None)
+            return name in LISTS or _NOISE.fullmatch(name) is not None
 
-def _cut_recordings(noise: Mapping[str, bytes]) -> list[list[NDArray[np.int16]]]:
-    """For each split its part in time of each background recording, ordered by name."""
-    recordings = [read_wav(noise[name]) for name in sorted(noise)]
-    cut = [np.split(sound, [round(share * len(sound)) for share in _NOISE_CUTS]) for sound in recordings]
-    return [list(parts) for parts in zip(*cut, strict=True)]
+        contents = dict(iter_members(archive, is_wanted))
+        for split, name in enumerate(LISTS, start=1):
+            if name not in contents:
+                raise SuiteError(f"{archive}: lacks {name}")
+            for clip in contents.pop(name).decode("utf-8", errors="replace").split():
+                if clip not in splits:
+                    raise SuiteError(f"{archive}: lacks {clip}, which {name} lists")
+                if splits[clip]:
+                    raise SuiteError(f"{archive}: {clip} is in both {' and '.join(LISTS)}")
+                splits[clip] = split
+        return cls(archive, splits, contents)
+
+    def recordings(self) -> list[list[NDArray[np.int16]]]:
+        """The background recordings, ordered by name, each cut in time into the parts of the three splits."""
+        if not self.noise:
+            raise SuiteError(f"{self.archive}: lacks the recordings in _background_noise_/")
+        recordings = []
+        for name in sorted(self.noise):
+            sound = read_wav(self.noise[name], f"{self.archive}: {name}")
+            parts = np.split(sound, [round(share * len(sound)) for share in _NOISE_CUTS])
+            if min(map(len, parts)) < _SAMPLES:
+                raise SuiteError(f"{self.archive}: {name}: lasts {len(sound) / RATE:.1f} s, at least 10 s are needed")
+            recordings.append(parts)
+        return recordings
 
 
 def _word_and_speaker(clip: str) -> tuple[str, str]:
@@ -144,8 +173,9 @@ def _read_clips(archive: Path, clips: Sequence[str], x: NDArray[np.int16], repor
     """Fill the first rows of `x` with the clips called `clips`, in their order."""
     rows = {name: row for row, name in enumerate(clips)}
     for done, (name, content) in enumerate(iter_members(archive, rows.__contains__)):
-        x[rows[name]] = fit_length(read_wav(content), _SAMPLES)
-        report_progress("reading clips", done, len(clips))
+        x[rows[name]] = fit_length(read_wav(content, f"{archive}: {name}"), _SAMPLES)
+        if done % 500 == 0:
+            report_progress("reading clips", done, len(clips))
 
 
 def _cut_seconds(parts: Sequence[NDArray[np.int16]], count: int) -> NDArray[np.int16]:

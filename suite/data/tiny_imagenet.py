@@ -1,15 +1,18 @@
 """Tiny ImageNet as Stanford publishes it: 200 classes, 64 x 64 pixels."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from suite.data.official import Archive, PackContents, iter_members
-from suite.data.pack import encode_files
+from suite import SuiteError
+from suite.data.archives import iter_members
+from suite.data.encoded import EncodedImages
+from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation
 
@@ -19,11 +22,12 @@ ARCHIVE = Archive(
     checksum="md5:90528d7ca1a48142e341f4ef8d21d0de",
     size=248_100_043,
 )
+SIZE = 64
 WNIDS, WORDS, ANNOTATIONS = (
     f"tiny-imagenet-200/{name}" for name in ("wnids.txt", "words.txt", "val/val_annotations.txt")
 )
 _TRAIN = re.compile(r"tiny-imagenet-200/train/(n\d+)/images/\1_(\d+)\.JPEG")
-_TEST = re.compile(r"tiny-imagenet-200/val/images/(val_(\d+)\.JPEG)")
+_TEST = re.compile(r"tiny-imagenet-200/val/images/val_(\d+)\.JPEG")
 
 
 def _is_wanted(name: str) -> bool:
@@ -55,23 +59,63 @@ class TinyImageNet:
         archive = files[ARCHIVE.name]
         report_progress(f"reading {archive.name}", 0, None)
         members = dict(iter_members(archive, _is_wanted))
-        wnids = sorted(members.pop(WNIDS).decode().split())
-        labels = {wnid: label for label, wnid in enumerate(wnids)}
-        words = _first_words(members.pop(WORDS).decode())
-        rows = (line.split("\t") for line in members.pop(ANNOTATIONS).decode().splitlines())
-        wnid_of = {row[0]: row[1] for row in rows}
-        train = sorted((m[1], int(m[2]), m[0]) for m in map(_TRAIN.fullmatch, members) if m)
-        test = sorted((int(m[2]), m[1], m[0]) for m in map(_TEST.fullmatch, members) if m)
-        y = np.array([labels[wnid] for wnid, *_ in train] + [labels[wnid_of[file]] for _, file, _ in test], np.int16)
-        split = np.full(len(y), 2, dtype=np.uint8)
-        split[: len(train)] = stratified_validation(y[: len(train)], share=self.validation)
-        arrays = encode_files([members[name] for *_, name in train + test]) | {"y": y, "split": split}
+        wnids = sorted(_text(archive, members, WNIDS).split())
+        labelled = _training_images(archive, members, wnids) + _test_images(archive, members, wnids)
+        images = EncodedImages(SIZE, SIZE)
+        for done, (name, _) in enumerate(labelled):
+            images.add(members.pop(name), archive, name)
+            if done % 500 == 0:
+                report_progress("checking images", done, len(labelled))
+        y = np.array([label for _, label in labelled], dtype=np.int16)
+        tests = np.array([_TEST.fullmatch(name) is not None for name, _ in labelled])
+        arrays = images.arrays() | {"y": y, "split": self._split(archive, y, tests)}
+        words = _words(_text(archive, members, WORDS))
         classes = [f"{wnid} {words.get(wnid, '')}".strip() for wnid in wnids]
         shares = f"validation {self.validation:g} of each training class, test = official validation images"
         return PackContents(arrays, {"classes": classes, "encoding": "jpeg", "splits": shares})
 
+    def _split(self, archive: Path, y: NDArray[np.int16], tests: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        split = np.where(tests, 2, 0).astype(np.uint8)
+        try:
+            split[~tests] = stratified_validation(y[~tests], share=self.validation)
+        except ValueError as error:
+            raise SuiteError(f"{archive}: cannot be split ({error})") from error
+        return split
 
-def _first_words(text: str) -> dict[str, str]:
+
+def _text(archive: Path, members: Mapping[str, bytes], name: str) -> str:
+    if name not in members:
+        raise SuiteError(f"{archive}: lacks {name}")
+    return members[name].decode("utf-8", errors="replace")
+
+
+def _words(text: str) -> dict[str, str]:
     """The first synonym of each wnid, such as n01443537: "goldfish"."""
     pairs = (line.partition("\t") for line in text.splitlines())
     return {wnid: words.split(",")[0].strip() for wnid, _, words in pairs}
+
+
+def _training_images(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
+    """Names and labels of the training images, ordered by class and number."""
+    images = sorted((m[1], int(m[2]), m[0]) for m in map(_TRAIN.fullmatch, members) if m)
+    labels = {wnid: label for label, wnid in enumerate(wnids)}
+    if missing := labels.keys() ^ {wnid for wnid, _, _ in images}:
+        raise SuiteError(
+            f"{archive}: {WNIDS} and train/ do not hold the same classes: {', '.join(sorted(missing)[:5])}"
+        )
+    return [(name, labels[wnid]) for wnid, _, name in images]
+
+
+def _test_images(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
+    """Names and labels of the official validation images, ordered by number."""
+    labels = {wnid: label for label, wnid in enumerate(wnids)}
+    rows = [line.split("\t") for line in _text(archive, members, ANNOTATIONS).splitlines()]
+    classes = {f"tiny-imagenet-200/val/images/{row[0]}": labels.get(row[1]) for row in rows if len(row) > 1}
+    images = []
+    for _, name in sorted((int(m[1]), m[0]) for m in map(_TEST.fullmatch, members) if m):
+        if (label := classes.get(name)) is None:
+            raise SuiteError(f"{archive}: {ANNOTATIONS} names no class of {WNIDS} for {name}")
+        images.append((name, label))
+    if lost := classes.keys() - {name for name, _ in images}:
+        raise SuiteError(f"{archive}: lacks {min(lost)}, which {ANNOTATIONS} lists")
+    return images

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,8 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from suite import SuiteError
+from suite.data.archives import iter_members
 from suite.data.audio import LogMel
-from suite.data.official import Archive, PackContents, iter_members
+from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.wav import read_wav
 
@@ -51,6 +52,9 @@ class ToyCar:
 
     The validation split is the share `validation` of each machine's training clips, those whose file names have the
     smallest SHA-256; all of them are normal.
+
+    Raises:
+        ValueError: `validation` is not in (0, 0.5].
     """
 
     version: ClassVar[int] = 1
@@ -60,6 +64,10 @@ class ToyCar:
     validation: float = 0.1
     development: Archive = DEVELOPMENT
     additional: Archive = ADDITIONAL
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation <= 0.5:
+            raise ValueError(f"validation={self.validation} must lie between 0 and 0.5, without 0")
 
     @property
     def archives(self) -> tuple[Archive, ...]:
@@ -73,6 +81,8 @@ class ToyCar:
         """
         clips = _list_clips(files[self.development.name], (_TRAIN, _TEST))
         clips += _list_clips(files[self.additional.name], (_TRAIN,))
+        if {clip.anomalous for clip in clips if clip.test} != {False, True}:
+            raise SuiteError(f"{files[self.development.name]}: lacks either normal or anomalous clips in ToyCar/test/")
         arrays: dict[str, NDArray[Any]] = {
             "x": _compute_features(clips, report_progress),
             "y": np.array([clip.anomalous for clip in clips], dtype=np.int16),
@@ -91,15 +101,27 @@ class ToyCar:
             rows = [row for row, clip in enumerate(clips) if clip.machine == machine and not clip.test]
             rows.sort(key=lambda row: hashlib.sha256(Path(clips[row].member).name.encode()).digest())
             split[rows[: round(self.validation * len(rows))]] = 1
+        if 1 not in split:
+            raise SuiteError(f"{clips[0].archive}: has too few training clips for validation={self.validation:g}")
         return split
 
 
 def _list_clips(archive: Path, patterns: Sequence[re.Pattern[str]]) -> list[_Clip]:
-    """The clips whose names match `patterns`, by pattern and name."""
-    with zipfile.ZipFile(archive) as file:
-        names = file.namelist()
-    matches = [(pattern, match) for pattern in patterns for match in map(pattern.fullmatch, sorted(names)) if match]
-    return [_Clip(archive, m[0], pattern is _TEST, m[1] == "anomaly", int(m[2])) for pattern, m in matches]
+    """List the clips whose names match `patterns`, by pattern and name; each pattern must match some."""
+    names: list[str] = []
+
+    def collect(name: str) -> bool:
+        names.append(name)
+        return False
+
+    list(iter_members(archive, collect))  # nothing is wanted, so only the zip's directory is read
+    clips = []
+    for pattern in patterns:
+        matches = [match for name in sorted(names) if (match := pattern.fullmatch(name))]
+        if not matches:
+            raise SuiteError(f"{archive}: lacks clips in ToyCar/{'test' if pattern is _TEST else 'train'}/")
+        clips += [_Clip(archive, m[0], pattern is _TEST, m[1] == "anomaly", int(m[2])) for m in matches]
+    return clips
 
 
 def _compute_features(clips: Sequence[_Clip], report_progress: ReportProgress) -> NDArray[np.float16]:
@@ -118,4 +140,9 @@ def _read_sounds(clips: Sequence[_Clip]) -> Iterator[tuple[int, NDArray[np.int16
     for archive in dict.fromkeys(clip.archive for clip in clips):
         rows = {clip.member: row for row, clip in enumerate(clips) if clip.archive == archive}
         for member, content in iter_members(archive, rows.__contains__):
-            yield rows[member], read_wav(content)[: FEATURES.samples]
+            sound = read_wav(content, f"{archive}: {member}")
+            if len(sound) < FEATURES.samples:
+                raise SuiteError(
+                    f"{archive}: {member}: has {len(sound)} samples, at least {FEATURES.samples} are needed"
+                )
+            yield rows[member], sound[: FEATURES.samples]

@@ -9,8 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from suite.data.official import Archive, PackContents, iter_members
-from suite.data.pack import encode_files
+from suite import SuiteError
+from suite.data.archives import iter_members
+from suite.data.encoded import EncodedImages
+from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 
 ARCHIVE = Archive(
@@ -21,6 +23,7 @@ ARCHIVE = Archive(
 )
 CLASSES = ("non_person", "person")
 IMAGES = 109_619
+SIZE = 96
 # Does not match "._COCO_...", files that macOS adds to archives.
 _MEMBER = re.compile(r"vw_coco2014_96/(person|non_person)/COCO_[a-z]+2014_(\d{12})\.jpg")
 
@@ -32,6 +35,9 @@ class VisualWakeWords:
     A photograph's split follows from its COCO number alone. Let u in [0, 1) be the first 64 bits of the SHA-256 of the
     number's 12 digits, divided by 2^64: u < `validation` is validation, u < `validation` + `test` is test, all else is
     training.
+
+    Raises:
+        ValueError: a share is not positive, or nothing is left for training.
     """
 
     version: ClassVar[int] = 1
@@ -41,6 +47,10 @@ class VisualWakeWords:
     validation: float = 0.1
     test: float = 0.1
 
+    def __post_init__(self) -> None:
+        if min(self.validation, self.test) <= 0 or self.validation + self.test >= 1:
+            raise ValueError(f"validation={self.validation} and test={self.test} must be positive, their sum below 1")
+
     @property
     def archives(self) -> tuple[Archive, ...]:
         """Silicon Labs' archive, which mlcommons/tiny 1afd2c9, benchmark/training/visual_wake_words, downloads."""
@@ -48,14 +58,18 @@ class VisualWakeWords:
 
     def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
         """The JPEG files unchanged; `group` (N,) is the COCO number of each photograph as text."""
-        images, labels, photographs = [], [], []
-        for member, content in iter_members(files[ARCHIVE.name], lambda name: _MEMBER.fullmatch(name) is not None):
+        archive = files[ARCHIVE.name]
+        images, labels, photographs = EncodedImages(SIZE, SIZE), [], []
+        for member, content in iter_members(archive, lambda name: _MEMBER.fullmatch(name) is not None):
+            images.add(content, archive, member)
             label, photograph = _MEMBER.fullmatch(member).groups()  # type: ignore[union-attr]
-            images.append(content)
             labels.append(CLASSES.index(label))
             photographs.append(photograph)
-            report_progress("reading images", len(images), IMAGES)
-        arrays = encode_files(images) | {
+            if len(images) % 500 == 0:
+                report_progress("checking images", len(images), IMAGES)
+        if not labels:
+            raise SuiteError(f"{archive}: holds no image vw_coco2014_96/person/COCO_train2014_<12 digits>.jpg")
+        arrays = images.arrays() | {
             "y": np.array(labels, dtype=np.int16),
             "split": np.array([self._split(photograph) for photograph in photographs], dtype=np.uint8),
             "group": np.array(photographs),

@@ -87,7 +87,7 @@ class Report:
         folder = self.store.folder / "report"
         if set(_TABLES) & set(formats):
             _write_files(folder / "tables", self._encode_tables(formats))
-            _remove_others(folder / "tables", {"runs", *self.tables})
+            _remove_others(folder / "tables", _TABLES, {"runs", *self.tables})
         drawn = self._write_figures(formats, figures, form) if {*_FIGURES, _PAGE} & set(formats) else []
         return self._write_page(drawn, folder) if _PAGE in formats else folder
 
@@ -120,7 +120,7 @@ class Report:
         folder = self.store.folder / "report" / "figures"
         _write_files(folder, {f"{f.name}.{suffix}": content[suffix] for f, content in drawn for suffix in written})
         if written and not figures:
-            _remove_others(folder, {figure.name for figure in planned})
+            _remove_others(folder, _FIGURES, {figure.name for figure in planned})
         return drawn
 
     def _write_page(self, drawn: Sequence[EncodedFigure], folder: Path) -> Path:
@@ -135,8 +135,8 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         write_atomic(folder / name, content)
 
 
-def _remove_others(folder: Path, shown: Collection[str]) -> None:
-    """Remove the files of tables or figures that are not `shown` any more, whatever their format."""
+def _remove_others(folder: Path, formats: Sequence[str], shown: Collection[str]) -> None:
+    """Remove the files of tables or figures, those of these `formats`, that are not `shown` any more."""
     for path in folder.glob("*"):
-        if path.stem not in shown:
+        if path.suffix[1:] in formats and path.stem not in shown:
             path.unlink()

@@ -84,8 +84,9 @@ class TestPrepare:
     def test_downloads_verifies_and_says_what_it_wrote(self, data, server, kept):
         code, out, _ = data("prepare", "image_classification")
         (pack,) = kept.glob("*.npz")
+        digest = (kept / f"{pack.name}.sha256").read_text().split()[0]
         assert code == 0
-        assert out.splitlines() == [f"prepared  {pack}", "size      0.7 MB"]
+        assert out.splitlines() == [f"prepared  {pack}", "size      0.7 MB", f"sha256    {digest}"]
         assert data("prepare", "image_classification")[1] == out
         assert server.requests == ["whole"]
 
@@ -105,7 +106,7 @@ class TestPrepare:
         (tmp_path / ARCHIVE).write_bytes(b"half")
         code, _, err = data("prepare", "image_classification", "--folder", str(tmp_path))
         assert code == 2
-        assert err.startswith(f"error: {tmp_path / ARCHIVE}: its sha256 is ")
+        assert err.startswith(f"error: {tmp_path / ARCHIVE}: truncated: 4 bytes, not")
 
     def test_a_broken_download_is_continued_by_the_same_command(self, data, server):
         server.cuts = [1000] + [0] * download.MAX_ATTEMPTS
@@ -171,11 +172,11 @@ class TestVerify:
         (pack,) = kept.glob("*.npz")
         assert code == 0
         assert f"image_classification: archive {kept / ARCHIVE}: ok, {cifar10.ARCHIVE.checksum}\n" in out
-        assert f"image_classification: pack {pack}: ok, 180/20/40 examples, sha256:" in out
+        assert f"image_classification: prepared {pack}: ok, sha256:" in out
         assert out.count("digits: bundled with scikit-learn, ok\n") == 1
         assert out.endswith("nothing is damaged\n")
 
-    @pytest.mark.parametrize(("kind", "pattern"), [("archive", ARCHIVE), ("pack", "*.npz")])
+    @pytest.mark.parametrize(("kind", "pattern"), [("archive", ARCHIVE), ("prepared", "*.npz")])
     def test_damage_is_found_and_ends_with_code_1(self, data, server, kept, kind, pattern):
         data("prepare", "image_classification")
         (path,) = kept.glob(pattern)
@@ -184,7 +185,7 @@ class TestVerify:
         path.write_bytes(content)
         code, out, _ = data("verify", "digits", "image_classification")
         assert code == 1
-        assert f"image_classification: {kind} {path}: DAMAGED: " in out
+        assert f"image_classification: {kind} {path}: DAMAGED: its SHA-256 is" in out
         assert out.endswith("1 damaged\n")
 
     def test_other_packs_are_decoded(self, data, mine):

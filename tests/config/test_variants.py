@@ -9,6 +9,7 @@ from own_code import NETWORK, OwnCode
 from tasks import plan
 
 from suite.config.identity import method_variant, typed_settings
+from suite.records.labels import method_label
 from suite.records.recipes import recipe_columns
 
 
@@ -46,6 +47,20 @@ def test_networks_of_ones_own_are_told_apart_by_class_arguments_and_code(own_cod
     assert len({p.id for p in plans}) == len(set(names)) == 3
     assert f"(network={names[0]})" in plans[0].label
     assert recipe_columns(plans[0].identity)["network"].startswith(names[0][-6:]), "as the frame calls it"
+
+
+@pytest.mark.parametrize(
+    ("method", "candidate"),
+    [(["method=duccio"], "duccio"), (["method.penalty.shape=abs"], "duccio_projected (penalty.shape=abs)")],
+)
+def test_a_headline_names_its_candidate_without_the_network(
+    method: list[str], candidate: str, own_code: OwnCode
+) -> None:
+    own_code.write("own_net", NETWORK)
+    made = plan("network=own_net.Net", *method, f"headline.candidate='{candidate}'")
+    assert made.headline["candidate"] == method_label(made.method.name, made.variant)
+    assert plan(*method, f"headline.candidate='{candidate}'").headline["candidate"] == candidate
+    assert plan("network=own_net.Net").headline == {}
 
 
 def test_numbers_written_differently_are_no_variant() -> None:

@@ -176,6 +176,11 @@ def test_log_mel_needs_samples_for_all_its_frames():
         LogMel()(torch.zeros(1, 127_999))
 
 
+def test_log_mel_needs_no_padding():
+    with pytest.raises(ValueError, match=r"^first=0 must lie between 1 and inf$"):
+        LogMel(first=0)
+
+
 # Windows
 
 

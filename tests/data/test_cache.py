@@ -83,7 +83,12 @@ def put_an_array(file: Path, _: bytes) -> None:
         np.save(stream, np.zeros(3))
 
 
-@pytest.mark.parametrize("damage", [flip, truncate, empty, put_another_npz, put_an_array])
+def drop_labels(file: Path, _: bytes) -> None:
+    arrays = {f"{name}_{key}": getattr(split, key) for name, split in SPLITS._asdict().items() for key in "xy"}
+    np.savez(file, **arrays | {"test_y": arrays["test_y"][:-1]})
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, empty, put_another_npz, put_an_array, drop_labels])
 def test_a_damaged_file_is_rebuilt_not_trusted(tmp_path, caplog, damage):
     build = Build()
     cached_splits(tmp_path, KEY, build)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data import cifar10
 from suite.data.cifar10 import CLASSES, Cifar10
 from suite.data.official import OfficialSource
@@ -91,3 +92,45 @@ def test_real_images_come_out_as_they_went_in(packs, written, tmp_path):
     assert torch.equal(data.test.x.flatten(1), torch.from_numpy(expected[b"data"]))
     assert data.test.y.tolist() == expected[b"labels"]
     assert len(data.train) + len(data.validation) == 5 * 2 * PER_BATCH
+
+
+def test_an_archive_without_a_batch_is_refused(written):
+    content = members()
+    del content[f"{FOLDER}/data_batch_2"]
+    with pytest.raises(SuiteError, match=rf"cifar-10-python\.tar\.gz: lacks {FOLDER}/data_batch_2"):
+        written(content).prepare()
+
+
+GOOD = batch(0)
+BAD_BATCHES = {
+    "lacks data": [
+        [1],
+        {b"labels": GOOD[b"labels"]},
+        GOOD | {b"data": GOOD[b"data"].astype(np.int16)},
+        GOOD | {b"data": GOOD[b"data"][:, :100]},
+        GOOD | {b"data": GOOD[b"data"].reshape(-1)},
+    ],
+    "lacks a list of 40 labels": [
+        {b"data": GOOD[b"data"]},
+        GOOD | {b"labels": GOOD[b"labels"][:-1]},
+        GOOD | {b"labels": [10] * 40},
+        GOOD | {b"labels": [b"cat"] * 40},
+        GOOD | {b"labels": np.zeros(40)},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "content"), [(message, content) for message, all_ in BAD_BATCHES.items() for content in all_]
+)
+def test_a_batch_of_another_layout_is_refused(written, tmp_path, message, content):
+    source = written(members(lambda name, good: content if name.endswith("data_batch_2") else good))
+    with pytest.raises(SuiteError, match=rf"cifar-10-python\.tar\.gz: {FOLDER}/data_batch_2: {message}"):
+        source.prepare()
+    assert not list((tmp_path / "user-cache").glob("*.npz*"))
+
+
+def test_a_malicious_batch_is_refused(written):
+    source = written(members(lambda name, good: good | {b"extra": print}))
+    with pytest.raises(SuiteError, match="data_batch_1: refused, the pickle names"):
+        source.prepare()

@@ -1,5 +1,7 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,10 +91,18 @@ def test_a_part_that_is_complete_needs_no_server(client, server):
     assert server.requests == []
 
 
-def test_a_server_without_ranges_sends_it_from_the_start(client, server):
-    server.ranges = False
+@pytest.mark.parametrize("change", [{"ranges": False}, {"shift": 1}])
+def test_a_server_without_proper_ranges_sends_it_from_the_start(client, server, change):
+    for name, value in change.items():
+        setattr(server, name, value)
     client.part.write_bytes(b"?" * 1000)
     assert client() == CONTENT
+
+
+def test_a_part_that_is_too_long_is_dropped(client, server):
+    client.part.write_bytes(CONTENT + b"more")
+    assert client() == CONTENT
+    assert server.requests == ["whole"]
 
 
 def test_passing_errors_of_the_server_are_tried_again(client, server):
@@ -104,7 +114,7 @@ def test_gives_up_when_no_byte_comes_and_keeps_what_has_arrived(client, server):
     server.cuts = [250_000] + [0] * MAX_ATTEMPTS
     with pytest.raises(SuiteError, match=rf"^{client.url}: .*; 0\.2 MB have arrived and are kept"):
         client()
-    assert len(server.requests) == 1 + MAX_ATTEMPTS
+    assert len(server.requests) == MAX_ATTEMPTS
     assert not client.target.exists()
     server.cuts = []
     assert client() == CONTENT
@@ -114,7 +124,15 @@ def test_a_server_without_ranges_that_always_hangs_up_is_given_up(client, server
     server.ranges, server.cuts = False, [250_000] * 20
     with pytest.raises(SuiteError, match="have arrived"):
         client()
-    assert len(server.requests) == 1 + MAX_ATTEMPTS
+    assert len(server.requests) == MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 410])
+def test_a_refusal_is_final_and_named(client, server, code):
+    server.codes = [code]
+    with pytest.raises(SuiteError, match=rf"^{client.url}: HTTP {code} \w+"):
+        client()
+    assert len(server.requests) == 1
 
 
 def test_nobody_listens(client):
@@ -123,9 +141,38 @@ def test_nobody_listens(client):
         client()
 
 
+def test_a_file_of_another_size_is_refused_before_it_is_downloaded(client, server):
+    (server.folder / "x.zip").write_bytes(b"<html>please log in</html>")
+    with pytest.raises(SuiteError, match=r"the server has 26 bytes there, not 1,000,000: another file"):
+        client()
+    assert not client.target.exists()
+
+
+def test_a_file_without_a_length_that_is_too_long_is_refused(client, server):
+    (server.folder / "x.zip").write_bytes(CONTENT * 2)
+    server.lengths = False
+    with pytest.raises(SuiteError, match=r"sends more than 1,000,000 bytes"):
+        client()
+    assert not client.target.exists()
+
+
 def test_bytes_are_taken_as_they_are_whatever_the_server_calls_them(client, server):
     server.headers = {"Content-Encoding": "gzip"}
     assert client() == CONTENT
+
+
+def test_a_full_disk_is_named_before_the_download(client, server, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=400_000))
+    with pytest.raises(SuiteError, match=r": 1\.0 MB are needed there, but only 0\.4 MB are free"):
+        client()
+    client.part.write_bytes(CONTENT[:700_000])
+    assert client() == CONTENT
+
+
+def test_a_folder_that_cannot_be_written_is_named(client):
+    client.part = client.folder / "gone" / "x.zip.part"
+    with pytest.raises(SuiteError, match=r"gone: |x\.zip\.part: cannot be written"):
+        client()
 
 
 def test_reports_bytes_from_where_it_continues(client):

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import numpy as np
 import pooch
 import pytest
 import torch
-from toys import LABELS, PIXELS, Toy, checksum, described, toy_source, write_toys
+from toys import LABELS, PIXELS, Toy, archive_of, checksum, described, toy_source, write_toys
 
 from suite import SuiteError
 from suite.data import cache as cache_module
@@ -50,6 +51,16 @@ class TestFolder:
         assert data.meta == meta | {"source": source}
         direct = PackSource(local.prepare(), "toys").load(tmp_path / "cache")
         assert torch.equal(direct.train.x, data.train.x)
+
+    def test_the_pack_is_called_after_benchmark_and_fingerprint_with_a_checksum_beside_it(self, local, user_cache):
+        path = local.prepare()
+        assert path == user_cache / f"toys-{local.fingerprint()[:12]}.npz"
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert path.with_name(path.name + ".sha256").read_text() == f"{digest}  {path.name}\n"
+        assert names(user_cache) == {path.name, path.name + ".sha256"}
+        assert subprocess.run(
+            ["sha256sum", "-c", path.name + ".sha256"], cwd=user_cache, check=True, capture_output=True
+        )
 
     def test_is_prepared_once(self, local, monkeypatch):
         first = local.prepare()
@@ -143,6 +154,17 @@ class TestFingerprint:
 class TestDamage:
     """Nothing half-prepared or damaged is ever read."""
 
+    @pytest.mark.parametrize("name", ["pixels.tar.gz", "labels.zip"])
+    def test_a_truncated_archive_is_refused(self, local, tmp_path, user_cache, name):
+        path = tmp_path / "archives" / name
+        content = path.read_bytes()
+        path.write_bytes(content[:-1])
+        with pytest.raises(SuiteError) as caught:
+            local.prepare()
+        sizes = f"{len(content) - 1:,} bytes, not {len(content):,}"
+        assert str(caught.value).startswith(f"{path}: truncated: {sizes}; delete it, or replace it with that from http")
+        assert names(user_cache) == set()
+
     @pytest.mark.parametrize(("name", "kind"), [("pixels.tar.gz", "sha256"), ("labels.zip", "md5")])
     def test_a_wrong_checksum_is_refused(self, local, tmp_path, user_cache, name, kind):
         path = tmp_path / "archives" / name
@@ -151,21 +173,47 @@ class TestDamage:
         content[20] ^= 1
         path.write_bytes(content)
         actual = checksum(content, kind).split(":")[1]
-        size = f"{len(content):,} bytes"
         message = (
-            f"{path}: its {kind} is {actual}, not {expected} ({size}, not {len(content):,}); delete it, or replace it"
+            f"{path}: its {'MD5' if kind == 'md5' else 'SHA-256'} is {actual}, not {expected}; delete it, or replace it"
         )
         with pytest.raises(SuiteError, match=re.escape(message)):
             local.prepare()
         assert names(user_cache) == set()
 
-    def test_a_kill_while_writing_leaves_nothing_that_is_used(self, tmp_path, user_cache):
+    def test_an_archive_that_holds_something_else_is_refused(self, local, tmp_path, user_cache):
+        folder = tmp_path / "archives"
+        archive_of(folder / "labels.zip", {"toys/other": LABELS})
+        source = toy_source(folder, folder)
+        with pytest.raises(SuiteError, match=r"labels\.zip: lacks toys/labels$"):
+            source.prepare()
+        assert names(user_cache) == set()
+
+    @pytest.mark.parametrize("damage", [lambda content: content[:-99], lambda content: b"x" + content[1:]])
+    def test_a_damaged_pack_is_made_anew(self, local, tmp_path, caplog, damage):
+        path = local.prepare()
+        good = path.read_bytes()
+        path.write_bytes(damage(good))
+        os.utime(path, ns=(1, 1))
+        assert len(local.load(tmp_path / "cache").train) == 20
+        assert f"{path}: its SHA-256 is" in caplog.text
+        assert path.read_bytes() == good
+
+    def test_a_pack_without_its_checksum_is_not_used(self, local):
+        path = local.prepare()
+        path.with_name(path.name + ".sha256").unlink()
+        path.write_bytes(b"half")
+        assert not local.prepared.exists()
+        assert local.describe()["present"] == "archive"
+        assert PackSource(local.prepare(), "toys").describe()["present"] == "yes"
+
+    @pytest.mark.parametrize("moment", [1, 2])
+    def test_a_kill_while_writing_leaves_nothing_that_is_used(self, tmp_path, user_cache, moment):
         folder = write_toys(tmp_path / "archives")
         code = (
             "import os, sys, pathlib\n"
             "from toys import toy_source\n"
-            "folder = pathlib.Path(sys.argv[1])\n"
-            "os.fsync = lambda handle: os._exit(9)\n"
+            "calls, folder = [], pathlib.Path(sys.argv[1])\n"
+            f"os.fsync = lambda handle: calls.append(1) or len(calls) == {moment} and os._exit(9)\n"
             "toy_source(folder, folder).prepare()\n"
         )
         paths = {"PYTHONPATH": f"{Path(__file__).parents[1] / 'support'}", "XDG_CACHE_HOME": str(user_cache.parent)}
@@ -177,6 +225,7 @@ class TestDamage:
         assert source.describe()["present"] == "archive"
         path = source.prepare()
         assert len(PackSource(path, "toys").load(tmp_path / "cache").train) == 20
+        assert {name for name in names(user_cache) if ".npz." in name and ".sha256" not in name} == set()
 
     def test_a_full_disk_is_named_and_leaves_nothing(self, local, user_cache, monkeypatch):
         def full(*_):

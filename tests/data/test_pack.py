@@ -159,14 +159,14 @@ def test_a_missing_pack_is_named_with_its_key(tmp_path):
 
 
 def test_a_folder_is_no_pack(tmp_path):
-    with pytest.raises(SuiteError, match=r"benchmark.data.pack=.*Is a directory"):
+    with pytest.raises(SuiteError, match=r"benchmark.data.pack=.*: cannot be read \(Is a directory\)"):
         PackSource(tmp_path, "toy").load(tmp_path / "cache")
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 no zip"])
 def test_a_file_that_is_no_npz_is_named(tmp_path, content):
     (tmp_path / "p.npz").write_bytes(content)
-    with pytest.raises(SuiteError, match=r"benchmark.data.pack=.*p\.npz: "):
+    with pytest.raises(SuiteError, match=r"benchmark.data.pack=.*p\.npz: truncated, or not an \.npz file"):
         PackSource(tmp_path / "p.npz", "toy").load(tmp_path / "cache")
 
 
@@ -175,13 +175,13 @@ def test_a_truncated_pack_is_named_wherever_it_was_cut(tmp_path):
     content = source.path.read_bytes()
     for size in range(0, len(content), 53):
         source.path.write_bytes(content[:size])
-        with pytest.raises(SuiteError, match=r"p\.npz: "):
+        with pytest.raises(SuiteError, match=r"p\.npz: truncated"):
             source.load(tmp_path / "cache")
 
 
 def test_a_single_array_is_no_pack(tmp_path):
     np.save(tmp_path / "p.npy", np.zeros(3))
-    with pytest.raises(SuiteError, match=r"p\.npy: "):
+    with pytest.raises(SuiteError, match=r"p\.npy: not an \.npz file but a single array"):
         PackSource(tmp_path / "p.npy", "toy").load(tmp_path / "cache")
 
 
@@ -199,10 +199,15 @@ def test_a_flipped_byte_is_an_error_of_the_suite_or_harmless(tmp_path, position,
 
 BAD_META = {
     "the format in 'meta' is 'pack-9', not 'pack-1'": META | {"format": "pack-9"},
+    "the format in 'meta' is None, not 'pack-1'": without("format"),
+    "the format in 'meta' is [1], not 'pack-1'": [1],
     "'meta' lacks the text 'benchmark'": without("benchmark"),
     "'meta' lacks the text 'title'": META | {"title": 3},
+    "'meta' lacks the text 'licence'": without("licence"),
     "holds the benchmark 'other', not 'toy'": META | {"benchmark": "other"},
-    "'y' must lie between 0 and 0, a class each": META | {"classes": ["cat"]},
+    "'classes' in 'meta' must be a list of names, not [1, 2]": META | {"classes": [1, 2]},
+    "'classes' in 'meta' must be a list of names, not []": META | {"classes": []},
+    "'y' is 1 in example 1, but there are 1 classes": META | {"classes": ["cat"]},
 }
 
 
@@ -220,23 +225,37 @@ def spoiled_file(index: int, content: bytes) -> dict[str, np.ndarray]:
     return joined(files)
 
 
+OFFSETS, SIZE = IMAGES["x_offsets"], len(IMAGES["x_encoded"])
 BAD_ARRAYS = {
-    "'meta is not a file in the archive'": FEATURES | {"meta": None},
-    "'y is not a file in the archive'": FEATURES | {"y": None},
-    "'x_offsets is not a file in the archive'": IMAGES | {"x_offsets": None},
-    "Expecting property name": FEATURES | {"meta": np.array("{")},
-    "'x_encoded is not a file in the archive'": {},
-    "Object arrays cannot be loaded": FEATURES | {"y": np.array([1, "a"], dtype=object)},
-    "Cannot cast array data from dtype('float64')": FEATURES | {"y": np.zeros(7)},
-    "'y' (6,) and 'split' (7,) must be (N,) both": FEATURES | {"y": LABELS[:6]},
-    "'y' must lie between 0 and 1, a class each": FEATURES | {"y": -LABELS},
-    "'split' must leave examples for train (0)": FEATURES | {"split": np.array([1, 1, 1, 2, 2, 2, 3])},
+    "lacks the array 'meta'": FEATURES | {"meta": None},
+    "lacks the array 'y'": FEATURES | {"y": None},
+    "lacks the array 'x_offsets'": IMAGES | {"x_offsets": None},
+    "'meta' is not a text in JSON": FEATURES | {"meta": np.array("{")},
+    "'meta' is not a text in JSON (can only": FEATURES | {"meta": np.array(["{}", "{}"])},
+    "must hold either 'x' or 'x_encoded', not neither": {},
+    "must hold either 'x' or 'x_encoded', not both": FEATURES | IMAGES,
+    "the array 'y' is damaged (Object arrays": FEATURES | {"y": np.array([1, "a"], dtype=object)},
+    "'y' must hold integers (N,), not float64 (7,)": FEATURES | {"y": np.zeros(7)},
+    "'split' must hold integers (N,), not uint8 (7, 1)": FEATURES | {"split": SPLIT[:, None]},
+    "'y' has 6 examples, but 'split' has 7": FEATURES | {"y": LABELS[:6]},
+    "'y' is -1 in example 1, but there are 2 classes": FEATURES | {"y": -LABELS},
+    "'split' is 4 in example 3, but it can be 0 to 3": FEATURES | {"split": SPLIT * 4},
+    "'split' leaves no example for train": FEATURES | {"split": np.array([1, 1, 1, 2, 2, 2, 3])},
+    "'split' leaves no example for validation": FEATURES | {"split": np.array([0, 0, 0, 2, 2, 2, 3])},
+    "'split' leaves no example for test": FEATURES | {"split": np.array([0, 0, 0, 1, 1, 1, 3])},
     "'x' must be float, uint8 or int16 (N, ...), not int64 (7, 2)": {"x": np.zeros((7, 2), np.int64)},
     "'x' must be float, uint8 or int16 (N, ...), not float64 (7,)": {"x": np.zeros(7)},
     "'y' has 7 examples, but 'x' has 6": {"x": FEATURES["x"][:6]},
-    "'x' is not finite": {"x": np.where(np.arange(7)[:, None] < 2, 0.0, np.nan)},
-    "'y' has 7 examples, but 'x_offsets' 7, not one more": IMAGES | {"x_offsets": IMAGES["x_offsets"][:7]},
+    "'x' is not finite in example 2": {"x": np.where(np.arange(7)[:, None] < 2, 0.0, np.nan)},
+    "'x' is not finite in example 0": {"x": np.full((7, 1), 1e300)},
+    "'x_encoded' must be uint8 (bytes,), not float32": IMAGES | {"x_encoded": np.zeros(9, np.float32)},
+    "'x_offsets' must hold integers (N,), not float64": IMAGES | {"x_offsets": OFFSETS * 1.0},
+    "'y' has 7 examples, but 'x_offsets' has 7 and not one more": IMAGES | {"x_offsets": OFFSETS[:7]},
+    f"'x_offsets' must rise within the {SIZE} bytes": IMAGES | {"x_offsets": OFFSETS + 1},
+    f"'x_offsets' must rise within the {SIZE} ": IMAGES | {"x_offsets": OFFSETS - 1},
+    f"'x_offsets' must rise within the {SIZE}": IMAGES | {"x_offsets": OFFSETS[::-1]},
     "image 2 is corrupt": spoiled_file(2, b"no image at all"),
+    "image 3 is corrupt": spoiled_file(3, b""),
     "image 4 is corrupt": spoiled_file(4, encode(PIXELS[4])[:60]),
     "image 5 is (3, 4, 5), but the first is (3, 5, 4)": spoiled_file(5, encode(PIXELS[5].transpose(1, 0, 2))),
     "image 0 is corrupt: it cannot be decoded as JPEG, PNG, WEBP": spoiled_file(0, encode(PIXELS[0], "GIF")),

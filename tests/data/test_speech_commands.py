@@ -9,6 +9,7 @@ import torch
 from sounds import wav
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data.base import Data
 from suite.data.official import OfficialSource, PackContents
 from suite.data.speech_commands import CLASSES, LISTS, WORDS, SpeechCommands
@@ -207,6 +208,72 @@ def test_the_real_pack_of_waveforms_loads_as_any_other(members, tmp_path, monkey
 
 def clip_of(members: Members, word: str, *, split: int = 0) -> str:
     return next(name for name, code in split_of(members).items() if name.startswith(f"{word}/") and code == split)
+
+
+BAD_WAVS = {
+    "not a whole WAV file": b"",
+    "holds no samples": wav(np.zeros(0, np.int16)),
+    "has 8000 Hz, not 16000 Hz": wav(np.zeros(8_000, np.int16), rate=8_000),
+    "has 2 channels, not 1": wav(np.zeros(16_000, np.int16), channels=2),
+    "truncated": wav(np.zeros(16_000, np.int16))[:9_000],
+}
+
+
+@pytest.mark.parametrize("message", BAD_WAVS)
+@pytest.mark.parametrize("kind", ["clip", "recording"])
+def test_a_bad_sound_is_named_with_its_archive(members, packed, tmp_path, message, kind):
+    name = clip_of(members, "stop", split=2) if kind == "clip" else DISHES
+    with pytest.raises(SuiteError) as caught:
+        packed(members | {name: BAD_WAVS[message]})
+    assert str(caught.value).startswith(f"{tmp_path / 'speech.zip'}: {name}: {message}")
+
+
+def refused(packed: Callable[..., PackContents], members: Members) -> str:
+    with pytest.raises(SuiteError, match=r"speech\.zip: ") as caught:
+        packed(members)
+    return str(caught.value).partition("speech.zip: ")[2]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_missing_list_is_named(members, packed, name):
+    assert refused(packed, {k: v for k, v in members.items() if k != name}) == f"lacks {name}"
+
+
+def test_a_listed_clip_that_is_missing_is_named(members, packed):
+    name = clip_of(members, "on", split=1)
+    assert refused(packed, {k: v for k, v in members.items() if k != name}) == f"lacks {name}, which {LISTS[0]} lists"
+
+
+def test_a_clip_in_both_lists_is_named(members, packed):
+    name = clip_of(members, "on", split=1)
+    changed = members | {LISTS[1]: members[LISTS[1]] + name.encode()}
+    assert refused(packed, changed) == f"{name} is in both validation_list.txt and testing_list.txt"
+
+
+@pytest.mark.parametrize("word", ["go", "yes"])
+def test_a_missing_word_is_named(members, packed, word):
+    left = {k: v for k, v in members.items() if not k.startswith(f"{word}/")}
+    assert refused(packed, left | lists_without(members, f"{word}/")) == f"holds no training clip of {word}"
+
+
+def test_a_word_missing_from_one_split_is_named(members, packed):
+    changed = members | lists_without(members, "off/")
+    assert refused(packed, changed) == "holds no validation clip of off"
+
+
+def test_missing_other_words_are_an_error_unless_none_are_wanted(members, packed):
+    left = {k: v for k, v in members.items() if not k.startswith("bed/")} | lists_without(members, "bed/")
+    assert refused(packed, left).startswith("holds no training clip of any word but down, go")
+
+
+def test_missing_recordings_are_an_error(members, packed):
+    left = {k: v for k, v in members.items() if k != DISHES}
+    assert refused(packed, left) == "lacks the recordings in _background_noise_/"
+
+
+def test_a_recording_too_short_to_be_split_is_named(members, packed):
+    changed = members | {BIKE: wav(np.zeros(9 * 16_000, np.int16))}
+    assert refused(packed, changed) == f"{BIKE}: lasts 9.0 s, at least 10 s are needed"
 
 
 @pytest.mark.parametrize("options", [{"unknown": -0.1}, {"silence": 26.0}, {"unknown": float("nan")}])

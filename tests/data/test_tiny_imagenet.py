@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data import tiny_imagenet
 from suite.data.official import OfficialSource
 from suite.data.splits import stratified_validation
@@ -102,3 +103,33 @@ def test_the_pack_holds_the_files_in_the_order_of_wnids_and_numbers(members, wri
 def test_classes_are_called_by_wnid_and_first_word(members, written, tmp_path):
     classes = written(members).load(tmp_path / "cache").classes
     assert classes == ("n01443537 goldfish", "n01629819 European fire salamander", "n01641577")
+
+
+TRAIN, VAL = f"{ROOT}/train/n01443537/images/n01443537_0.JPEG", f"{ROOT}/val/images/val_1.JPEG"
+ANNOTATIONS = f"{ROOT}/val/val_annotations.txt"
+BAD = {
+    f"{TRAIN}: not a whole JPEG image": {TRAIN: b"no image"},
+    f"{VAL}: not a whole JPEG image": {VAL: b""},
+    f"lacks {ROOT}/wnids.txt": {f"{ROOT}/wnids.txt": None},
+    f"lacks {ROOT}/words.txt": {f"{ROOT}/words.txt": None},
+    f"lacks {ANNOTATIONS}": {ANNOTATIONS: None},
+    f"lacks {VAL}, which {ANNOTATIONS} lists": {VAL: None},
+    f"{ANNOTATIONS} names no class of {ROOT}/wnids.txt for {ROOT}/val/images/val_0.JPEG": {ANNOTATIONS: b"x\ty"},
+    "do not hold the same classes: n09": {f"{ROOT}/train/n09/images/n09_0.JPEG": b""},
+    "do not hold the same classes: n01443537, n01629819": {f"{ROOT}/wnids.txt": b"n01641577"},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_another_content_is_refused_and_nothing_prepared(members, written, tmp_path, message):
+    changed = {name: content for name, content in (members | BAD[message]).items() if content is not None}
+    with pytest.raises(SuiteError) as caught:
+        written(changed).prepare()
+    assert str(caught.value).startswith(f"{tmp_path / 'tiny-imagenet-200.zip'}: ")
+    assert message in str(caught.value)
+    assert not list((tmp_path / "user-cache").glob("*.npz*"))
+
+
+def test_a_share_that_leaves_nothing_to_train_is_refused(members, written):
+    with pytest.raises(SuiteError, match=r"cannot be split \(share=1"):
+        written(members, validation=1.0).prepare()

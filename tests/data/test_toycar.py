@@ -8,6 +8,7 @@ import pytest
 from sounds import librosa_log_mel, tone, wav
 from toys import archive_of, described
 
+from suite import SuiteError
 from suite.data import toycar
 from suite.data.audio import LogMel
 from suite.data.official import OfficialSource, PackContents
@@ -141,6 +142,48 @@ def test_the_pack_loads_as_any_other(development, additional, tmp_path, monkeypa
 
 
 CLIP = "ToyCar/train/normal_id_02_00000003.wav"
+
+
+BAD_WAVS = {
+    "not a whole WAV file": b"",
+    "holds no samples": wav(np.zeros(0, np.int16)),
+    "has 8000 Hz, not 16000 Hz": wav(np.zeros(SAMPLES, np.int16), rate=8_000),
+    f"truncated, {SAMPLES - 1} of {SAMPLES} samples are there": wav(np.zeros(SAMPLES, np.int16))[:-2],
+    "has 127999 samples, at least 128000 are needed": wav(np.zeros(127_999, np.int16)),
+}
+
+
+@pytest.mark.parametrize("message", BAD_WAVS)
+def test_a_bad_clip_is_named_with_its_archive(development, additional, packed, tmp_path, message):
+    with pytest.raises(SuiteError) as caught:
+        packed(development | {CLIP: BAD_WAVS[message]}, additional)
+    assert str(caught.value).startswith(f"{tmp_path / 'dev.zip'}: {CLIP}: {message}")
+
+
+def test_an_archive_without_its_clips_is_named(development, additional, packed):
+    without = {k: v for k, v in development.items() if "/test/" not in k}
+    with pytest.raises(SuiteError, match=r"dev\.zip: lacks clips in ToyCar/test/"):
+        packed(without, additional)
+    with pytest.raises(SuiteError, match=r"more\.zip: lacks clips in ToyCar/train/"):
+        packed(development, {"ToyCar/x": b""})
+
+
+@pytest.mark.parametrize("kind", ["normal", "anomaly"])
+def test_the_test_split_needs_both_labels(development, additional, packed, kind):
+    without = {k: v for k, v in development.items() if f"test/{kind}" not in k}
+    with pytest.raises(SuiteError, match=r"dev\.zip: lacks either normal or anomalous clips in ToyCar/test/"):
+        packed(without, additional)
+
+
+def test_too_few_clips_to_validate_are_an_error(development, additional, packed):
+    with pytest.raises(SuiteError, match=r"dev\.zip: has too few training clips for validation=0\.04"):
+        packed(development, additional, validation=0.04)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6, float("nan")])
+def test_a_share_out_of_range_is_refused_by_name(share):
+    with pytest.raises(ValueError, match=f"^validation={share} must lie between 0 and 0.5"):
+        ToyCar(validation=share)
 
 
 def test_reports_progress(development, additional, tmp_path):

@@ -118,3 +118,22 @@ def test_a_changed_number_and_a_missing_trial_are_found(tmp_path: Path) -> None:
         with closing(StudyFile.open(path, ["score", *record.targets])) as file:
             assert file.finished_trials() == []
         assert path.with_name("study.db.damaged").exists()
+
+
+def test_trials_of_a_version_without_checksums_are_kept(tmp_path: Path) -> None:
+    import sqlite3
+
+    made = plan("method=nsga2", *METHODS["nsga2"])
+    record = run(made, tmp_path)
+    path = run_folder(made, tmp_path) / "study.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM trial_user_attributes WHERE key = 'checksum'")
+    with closing(StudyFile.open(path, ["score", *record.targets])) as file:
+        before = len(file.finished_trials())
+        assert before > 2
+        file.add_trial(file.finished_trials()[-1])
+        assert len(file.finished_trials()) == before + 1
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE trial_params SET param_value = param_value + 1 WHERE trial_id = 2")
+    with closing(StudyFile.open(path, ["score", *record.targets])) as file:
+        assert file.finished_trials() == [], "the new trial's checksum is over those before it"

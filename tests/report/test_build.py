@@ -118,12 +118,26 @@ def test_formats_are_added_beside_those_that_are_there(store: Store) -> None:
 
 def test_what_the_records_no_longer_give_is_removed_with_its_kind_only(store: Store) -> None:
     report = store.folder / "report"
-    for name in ("tables/gone.tex", "figures/gone.pdf"):
+    for name in ("tables/gone.tex", "figures/gone.pdf", "tables/mine.txt"):
         write_atomic(report / name, b"old")
     Report.load(store).write(["md"])
     assert not (report / "tables" / "gone.tex").exists()
     assert (report / "tables" / "runs.csv").exists()
     assert (report / "figures" / "gone.pdf").exists()
+    assert (report / "tables" / "mine.txt").exists(), "not one of ours"
+
+
+def test_settings_that_are_alike_as_file_names_have_figures_of_their_own(tmp_path: Path) -> None:
+    store = Store(tmp_path, "example")
+    for name in ("my-board", "my_board"):
+        store.write(make_record(device=name, budget={}))
+    report = Report.load(store)
+    report.write(["png"])
+    names = [figure.name for figure in plan_figures(report.df, store)]
+    assert len(set(names)) == 4
+    pictures = list((store.folder / "report" / "figures").iterdir())
+    assert {path.stem for path in pictures} == set(names)
+    assert len({path.read_bytes() for path in pictures}) == 4
 
 
 def test_a_width_and_a_font_change_the_figures_and_nothing_else(store: Store) -> None:

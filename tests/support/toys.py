@@ -11,7 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from suite.data.official import Archive, OfficialSource, PackContents, iter_members
+from suite.data.archives import read_members
+from suite.data.official import Archive, OfficialSource, PackContents
 from suite.data.progress import ReportProgress
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
@@ -54,8 +55,8 @@ class Toy:
 
     def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
         report_progress("reading toys", 0, None)
-        ((_, pixels),) = iter_members(files["pixels.tar.gz"], "toys/pixels".__eq__)
-        ((_, labels),) = iter_members(files["labels.zip"], "toys/labels".__eq__)
+        pixels = read_members(files["pixels.tar.gz"], ["toys/pixels"])["toys/pixels"]
+        labels = read_members(files["labels.zip"], ["toys/labels"])["toys/labels"]
         arrays = {
             "y": np.frombuffer(labels, np.uint8).astype(np.int16),
             "x": np.frombuffer(pixels, np.uint8).reshape(-1, 1, 4, 4) + np.uint8(self.shift),

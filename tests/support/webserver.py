@@ -18,6 +18,7 @@ class Server:
     url: str = ""
     ranges: bool = True
     lengths: bool = True
+    shift: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
@@ -37,7 +38,7 @@ class Server:
             return
         handler.send_response(206 if start else 200)
         if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            handler.send_header("Content-Range", f"bytes {start + self.shift}-{len(content) - 1}/{len(content)}")
         if self.lengths:
             handler.send_header("Content-Length", str(len(content) - start))
         for name, value in self.headers.items():

@@ -5,7 +5,7 @@ Each is drawn only when asked for: `plan_figures` lists them, `PlannedFigure.dra
 
 import logging
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -67,14 +67,18 @@ def plan_figures(
         for kind in [name for name in names if name in (kinds or KINDS)]:
             split, draw = KINDS[kind]
             for page in split(whole, store):
-                draw_page = partial(_draw_page, draw, page, store)
-                planned.append(PlannedFigure(kind, page.file_name(kind), page.number, draw_page))
+                name = page.file_name(kind)
+                if name in {
+                    figure.name for figure in planned
+                }:  # of a device called my-board beside one called my_board
+                    name += f"_{page.setting_digest}"
+                planned.append(PlannedFigure(kind, name, page.number, partial(_draw_page, draw, page, store, name)))
     if omitted := sorted(planned, key=lambda figure: figure.number)[MOST_FIGURES:]:
         listed = ", ".join(figure.name for figure in omitted)
         log.warning("%d of %d figures are drawn, left out: %s", MOST_FIGURES, len(planned), listed)
     return [figure for figure in planned if figure not in omitted]
 
 
-def _draw_page(draw: DrawPage, page: FigurePage, store: Store) -> RenderedFigure:
+def _draw_page(draw: DrawPage, page: FigurePage, store: Store, name: str) -> RenderedFigure:
     with drawing_style(page.format):
-        return draw(page, store)
+        return replace(draw(page, store), name=name)

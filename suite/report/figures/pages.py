@@ -1,5 +1,6 @@
 """Which runs share a figure: one benchmark, preset and device, and as many budgets as a page has room for."""
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -119,8 +120,13 @@ class FigurePage:
 
     def file_name(self, kind: str) -> str:
         """The file name, without suffix, of the figure of this kind."""
-        words = re.sub(r"[^A-Za-z0-9-]+", "_", "_".join((kind, *self.setting))).strip("_")
+        words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.setting))).strip("_")
         return words + (f"_{self.number}" if self.number > 1 else "")
+
+    @property
+    def setting_digest(self) -> str:
+        """Six hex digits that stand for setting and page number."""
+        return hashlib.sha256(repr((self.setting, self.number)).encode()).hexdigest()[:6]
 
     def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:
         """Lay the figure out, and name it after what it shows and where it belongs."""
