@@ -17,6 +17,7 @@ from suite.deploy.load import load_network
 from suite.records.deployment import Compared, Deployed
 from suite.records.record import RunRecord
 from suite.records.store import Store
+from suite.records.tensors import encode_tensors
 from suite.task.splits import load_data, subset
 
 pytestmark = pytest.mark.deploy
@@ -166,6 +167,7 @@ def _change(path: Path, keys: Sequence[str], value: object) -> None:
     for key in keys[:-1]:
         node = node[key]
     node[keys[-1]] = value
+    content.pop("checksum", None)  # as of a version that wrote none
     path.write_text(json.dumps(content))
 
 
@@ -189,7 +191,8 @@ def test_a_run_that_was_made_otherwise_is_refused(
     ("name", "content", "message"),
     [
         ("weights.pt", None, "not there; weights stay where the run was made"),
-        ("weights.pt", b"torn", "do not make a network"),
+        ("weights.pt", b"torn", "weights.pt: damaged"),
+        ("weights.pt", encode_tensors({"of": "another network"}), "do not make a network"),
         ("architecture.json", b"{}", "recorded before networks padded as TensorFlow does"),
     ],
 )
