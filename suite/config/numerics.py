@@ -25,18 +25,22 @@ def resolve_compute(config: DictConfig) -> tuple[str, int]:
 
 
 def resolve_dtype(dtype: str, compute: str) -> str:
-    """The number format of a recipe; `auto` is bf16 where the device computes in it, else fp32.
-
-    A processor without AVX-512 BF16 or AMX converts back and forth, which takes longer than fp32.
-    """
+    """The number format of a recipe; `auto` is bf16 where the device computes faster in it, else fp32."""
     if dtype != "auto":
         return dtype
-    return "bf16" if computes_in_bf16(compute) else "fp32"
+    return "bf16" if gains_by_bf16(compute) else "fp32"
 
 
-def computes_in_bf16(compute: str) -> bool:
-    """Whether the device has instructions for bf16."""
+def gains_by_bf16(compute: str) -> bool:
+    """Whether the device computes faster in bf16 than in fp32.
+
+    A processor without instructions for bf16 converts back and forth. With AVX-512 BF16 but without AMX, one of Intel's
+    needs about twice as long for a product of bf16 matrices as in fp32 (Sapphire Rapids in a virtual machine that hides
+    AMX, torch 2.13); one of AMD's is faster in bf16.
+    """
     if compute == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("arm_bf16"))
+    if capabilities.get("amx_bf16") or capabilities.get("arm_bf16"):
+        return True
+    return bool(capabilities.get("avx512_bf16")) and "Intel" not in str(capabilities.get("cpu_name"))

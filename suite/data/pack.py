@@ -78,9 +78,8 @@ class PackSource:
     def load(self, cache: Path) -> Data:
         """The three splits: images uint8 (N, 3, H, W), float features float32, integer features as stored.
 
-        Float features (N, H, W) get a channel axis: (N, 1, H, W). Images are decoded once and cached in the folder
-        `cache`. `Data.meta` holds the texts and numbers of the pack's meta as text, such as `scale` and `offset` of
-        uint8 features, and says in `note` if the pack is a lossy copy.
+        Images are decoded once and cached in the folder `cache`. `Data.meta` holds the texts and numbers of the pack's
+        meta as text, such as `scale` and `offset` of uint8 features, and says in `note` if the pack is a lossy copy.
 
         Raises:
             SuiteError: the pack is missing, damaged or does not follow the format; the text names it.

@@ -26,7 +26,7 @@ class Recipe:
     patience: ends a search or fine-tuning after so many epochs without a better validation score, null for never; in a
         search they are counted from three quarters of its epochs on.
     train_samples, eval_samples: how many examples of the splits are used, null for all.
-    dtype: fp32; bf16 (autocast); or auto, which becomes bf16 where the processor computes in it, else fp32.
+    dtype: fp32; bf16 (autocast); or auto, which becomes bf16 where the processor is faster in it, else fp32.
     strength_loss: L of Eq. 13: training (null), the mean loss of the warm-up's last epoch, as in the paper; plain, the
         mean loss of the network that the search starts from, in eval mode, on training examples that are not augmented.
     """

@@ -12,7 +12,7 @@ from torch import nn
 
 from suite import SuiteError
 from suite.config import numerics
-from suite.config.numerics import computes_in_bf16, resolve_dtype
+from suite.config.numerics import gains_by_bf16, resolve_dtype
 from suite.config.plan import Plan, make_plan
 from suite.config.recipe_checks import check_recipe
 from suite.task.optimisation import Optimisation
@@ -59,16 +59,27 @@ def test_in_full_the_search_is_plain_and_no_example_is_left_out(name: str, plans
 
 def test_the_format_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     for able, dtype in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(numerics, "computes_in_bf16", lambda _, able=able: able)
+        monkeypatch.setattr(numerics, "gains_by_bf16", lambda _, able=able: able)
         assert plan("recipe.dtype=auto").task.recipe.dtype == dtype
         assert plan("recipe.dtype=auto").id == plan(f"recipe.dtype={dtype}").id
         assert resolve_dtype("fp32", "cpu") == "fp32"
 
 
-def test_bf16_is_for_processors_that_compute_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for capabilities, able in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c)
-        assert computes_in_bf16("cpu") is able
+@pytest.mark.parametrize(
+    ("capabilities", "gains"),
+    [
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC 9R14"}, True),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, True),
+        ({"avx512_bf16": True, "amx_bf16": False, "cpu_name": "Intel Xeon"}, False),
+        ({"arm_bf16": True}, True),
+        ({"avx2": True, "cpu_name": "AMD EPYC"}, False),
+    ],
+)
+def test_bf16_is_for_processors_that_are_faster_in_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, Any], gains: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert gains_by_bf16("cpu") is gains
 
 
 @pytest.mark.parametrize(
