@@ -18,8 +18,9 @@ _OF_ALL: dict[str, Any] = {"smoke": {"epochs": 2, "train_samples": 320, "eval_sa
 def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     """The benchmark's node and its recipe under the job's preset, and whether the user changed the recipe.
 
-    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also
-    change the benchmark's own keys.
+    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also change the
+    benchmark's own keys. A number format where these leave it to the machine (`auto`) is no change: it is what they are
+    elsewhere.
 
     Raises:
         SuiteError: the benchmark is no mapping or has no such preset, or a value is out of range.
@@ -34,11 +35,12 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
         value = preset.pop(key)
         benchmark[key] = benchmark[key] | value if isinstance(value, dict) else value
     base, changes = benchmark.pop("recipe"), _drop_none(plain(config.recipe))
-    recipe = plain(OmegaConf.merge(base, preset, changes))
+    usual, recipe = plain(OmegaConf.merge(base, preset)), plain(OmegaConf.merge(base, preset, changes))
     for part in set(_OF_INPUTS) & set(recipe):
         _check_known(part, changes.get(part, {}), base.get(part, {}), str(benchmark.get("name")))
         benchmark[part] = recipe.pop(part)
-    return benchmark, construct(Recipe, recipe, "recipe"), bool(changes)
+    changed = set(changes) - ({"dtype"} if usual.get("dtype") == "auto" else set())
+    return benchmark, construct(Recipe, recipe, "recipe"), bool(changed)
 
 
 def _check_known(part: str, changes: dict[str, Any], base: dict[str, Any], benchmark: str) -> None:

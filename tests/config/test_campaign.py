@@ -47,6 +47,8 @@ def test_limits_preset_and_seeds(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     plans = [make_plan(job) for job in jobs]  # refuses a budget that no network of the space meets
     assert [{metric: round(x) for metric, x in plan.budget.targets.items()} for plan in plans] == limits
     assert {plan.preset for plan in plans} == {preset}
+    formats = {plan.task.recipe.dtype for plan in plans}
+    assert formats == {"fp32"} or name == "image_classification"  # is for a GPU, whose format it takes
 
 
 def test_the_headline_is_named_beforehand_and_has_fifteen_seeds() -> None:

@@ -66,6 +66,21 @@ def test_the_format_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (("benchmark=visual_wake_words", "recipe.dtype=fp32"), "full"),
+        (("benchmark=visual_wake_words", "recipe.dtype=fp32", "recipe.epochs=8"), "full (changed)"),
+        (("recipe.dtype=bf16",), "full (changed)"),  # digits are fp32 on all machines
+    ],
+)
+def test_a_format_in_place_of_the_machines_is_no_other_preset(
+    overrides: tuple[str, ...], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_without_data(monkeypatch)
+    assert plan(*overrides, preset="full").preset == name
+
+
+@pytest.mark.parametrize(
     ("capabilities", "gains"),
     [
         ({"avx512_bf16": True, "cpu_name": "AMD EPYC 9R14"}, True),
