@@ -119,5 +119,9 @@ def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> Dic
     GlobalHydra.instance().clear()
     with initialize_config_module("suite.config.conf", version_base="1.3"):
         config = compose("config", list(overrides), return_hydra_config=return_hydra_config)
-    OmegaConf.to_container(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), resolve=True)
+    OmegaConf.to_container(
+        OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]),
+        resolve=True,
+        throw_on_missing=True,
+    )
     return config

@@ -101,7 +101,7 @@ def load_restricted_pickle(data: bytes, name: str) -> object:
 def _check_memo(data: bytes) -> None:
     """Refuse places in the list of objects, and lengths, beyond the file's: memory is taken for them at once."""
     for opcode, argument, _ in pickletools.genops(data):
-        if "PUT" in opcode.name and argument > len(data):
+        if "PUT" in opcode.name and (argument or 0) > len(data):
             raise ValueError(f"object {argument:,} in {len(data):,} bytes")
 
 

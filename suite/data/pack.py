@@ -126,7 +126,8 @@ class PackSource:
             raise self._error("not an .npz file but a single array")
         with pack:
             try:
-                _check_unpacked(self.path.stat().st_size, sum(x.file_size for x in pack.zip.infolist()))  # type: ignore[union-attr]
+                members = pack.zip.infolist()  # type: ignore[union-attr]
+                _check_unpacked(self.path.stat().st_size, sum(member.file_size for member in members))
                 yield pack
             except _PackError as error:
                 raise self._error(str(error)) from error

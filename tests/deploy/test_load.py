@@ -119,5 +119,5 @@ def test_an_architecture_that_is_damaged_is_named(content: str, tmp_path: Path) 
 def test_a_network_that_would_take_all_memory_is_refused(key: str, value: int, tmp_path: Path) -> None:
     node = {"_target_": "suite.models.resnet8.ResNet8", "in_channels": 1, key: value}
     folder = record(tmp_path / "run", plan(), reference_network=node)
-    with pytest.raises(SuiteError, match="parameters; at most|reference_network: "):
+    with pytest.raises(SuiteError, match=r"parameters; at most|reference_network: "):
         load_network(folder)

@@ -132,7 +132,7 @@ def archive(folder: Path) -> Fuzz:
         members = {name: file.read(name) for name in file.namelist()}
     names = st.sampled_from(
         ("runs/../record.json", "runs/./record.json", "runs//record.json", "/runs/a/record.json", "runs/a/../../odd",
-         "runs/a\\..\\b/record.json", "runs/名/record.json", f"runs/{'x' * 300}/record.json", "../../odd", "runs/a\0b/record.json")
+         "runs/a\\..\\b/record.json", "runs/名/record.json", f"runs/{'x' * 300}/record.json", "../../odd")
     )  # fmt: skip
     ids = st.sampled_from(("..", ".", "", "a/../../odd", "/odd", "x" * 300, run))
     numbers = itertools.count()
@@ -155,17 +155,17 @@ def archive(folder: Path) -> Fuzz:
         into = Store(folder / "in" / "merged", f"m{next(numbers)}")
         with suppress(SuiteError):
             merge(into, [Store(store.root, store.experiment)])
-        written = {
-            str(p.relative_to(into.root.parent))
-            for depth in ("*", "*/*", "*/*/*")
-            for p in into.root.parent.glob(depth)
-        }
-        inside = {"merged", "merged/artefacts", f"merged/{into.experiment}", f"merged/{into.experiment}/runs"}
-        assert {name for name in written if not name.startswith("merged/artefacts/")} <= inside, written
+        assert _children(into.root.parent) <= {"merged"}
+        assert _children(into.root) <= {"artefacts", into.experiment}
+        assert _children(into.folder) <= {"runs"}
         shutil.rmtree(folder / "in", ignore_errors=True)
 
     whole = st.tuples(names, ids, st.just(as_json(_tree(RECORD)))).map(odd)
     return Fuzz(st.one_of(damaged(content), whole), check, few=6)
+
+
+def _children(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*")}
 
 
 def history(folder: Path) -> Fuzz:

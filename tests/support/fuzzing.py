@@ -209,10 +209,10 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 @st.composite
 def mutated(draw: st.DrawFn, tree: Any, odd: tuple[Any, ...] = ODD_VALUES, most: int = 3) -> Any:
-    """The tree of dicts and lists with one to `most` values replaced, removed, nested, or an unknown key beside them."""
+    """The tree of dicts and lists with up to `most` values replaced, removed, nested, or an unknown key beside them."""
     tree = _copy(tree)
     for _ in range(draw(st.integers(1, most))):
-        parent, key = draw(st.sampled_from(list(_places(tree)) or [({}, "odd")]))
+        parent, key = draw(st.sampled_from(list(_places(tree)) or [({"odd": 0}, "odd")]))
         kind = draw(st.sampled_from(("replace",) * 5 + ("remove", "nest", "add")))
         if kind == "replace":
             parent[key] = _copy(draw(st.sampled_from(odd)))
