@@ -11,9 +11,10 @@ import pytest
 from fuzz_configs import CONFIGS
 from fuzz_data import DATA
 from fuzz_records import RECORDS
+from fuzz_runs import RUNS
 from fuzzing import SECONDS, FuzzTally, campaign
 
-TARGETS = RECORDS | DATA | CONFIGS
+TARGETS = RECORDS | RUNS | DATA | CONFIGS
 BATCH = 8
 """Times the few of a target: tried before the clock is looked at again."""
 

@@ -4,30 +4,21 @@ import io
 import itertools
 import json
 import shutil
-import sqlite3
 import zipfile
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import pandas as pd
-import torch
 from experiments import experiment
-from fuzzing import ODD_VALUES, Fuzz, as_json, damaged, json_files, mutated, suite
+from fuzzing import ODD_VALUES, Fuzz, as_json, damaged, json_files, mutated, suite, tensors
 from hypothesis import strategies as st
 from synthetic import make_record, make_records, with_chance, with_recipe
 from synthetic_files import ARCHITECTURE, NETWORK_NODES, deployed, short_history
-from torch import nn
 
-from baselines.optuna_file import STATE, StudyFile
 from suite import SuiteError
-from suite.deploy.load import load_network
-from suite.hardware.calibration.user_table import read_architecture
-from suite.hardware.trace import trace
-from suite.models.starters import SequenceNet
 from suite.records.archiving import archive_experiment
 from suite.records.merge import merge
 from suite.records.record import RunRecord
@@ -107,7 +98,7 @@ def status(folder: Path) -> Fuzz:
             (store.run_folder(run) / path).write_bytes(content)
         suite("status", store.folder)
 
-    beats = st.one_of(damaged(encode_tensors(beat)), _tensors(beat))
+    beats = st.one_of(damaged(encode_tensors(beat)), tensors(beat))
     return Fuzz(st.tuples(json_files(claim), json_files(plan), beats), check)
 
 
@@ -219,90 +210,7 @@ def predictions(folder: Path) -> Fuzz:
     return Fuzz(st.one_of(changed_npz(buffer.getvalue()), damaged(buffer.getvalue())), check)
 
 
-def _network(folder: Path) -> tuple[Path, dict[str, Any], dict[str, torch.Tensor]]:
-    """A run's folder with a small network, its architecture and its weights."""
-    network, shape = SequenceNet(in_channels=2, classes=3), (2, 16)
-    layers = trace(network, shape)
-    node = {"_target_": "suite.models.starters.SequenceNet", "in_channels": 2, "classes": 3}
-    from suite.space.groups import channel_groups
-
-    groups = channel_groups(layers)
-    widths = {groups.names[i]: n for i, n in enumerate(groups.sizes) if not groups.frozen[i]}
-    tree = ARCHITECTURE | NETWORK_NODES | {"reference_network": node, "input_shape": list(shape), "widths": widths}
-    (folder / "run").mkdir()
-    return folder / "run", tree, network.state_dict()
-
-
-def architecture(folder: Path) -> Fuzz:
-    """architecture.json, as it is loaded with its weights, and as `suite device fit` reads it."""
-    run, tree, state = _network(folder)
-    (run / "weights.pt").write_bytes(encode_tensors(state))
-    (run / "architecture.json").write_bytes(as_json(tree))
-    assert isinstance(load_network(run), nn.Module)
-    (folder / "measured.csv").write_text("network,latency_ms\nrun,5\n")
-
-    def check(content: bytes) -> None:
-        (run / "architecture.json").write_bytes(content)
-        for read in (load_network, lambda folder: read_architecture(folder / "architecture.json")):
-            with suppress(SuiteError):
-                read(run)
-
-    return Fuzz(json_files(tree), check)
-
-
-def _tensors(tree: dict[str, Any]) -> st.SearchStrategy[bytes]:
-    """The tree with other values as an intact file of tensors, which may hold more than it should."""
-
-    def encode(tree: dict[str, Any]) -> bytes:
-        return encode_tensors(tree) if isinstance(tree, dict) else b""
-
-    values = (*ODD_VALUES, torch.zeros(0), torch.full((3,), torch.nan), torch.zeros(1).expand(10**9), 1 + 2j)
-    return mutated(tree, values).map(encode)
-
-
-def weights(folder: Path) -> Fuzz:
-    run, tree, state = _network(folder)
-    (run / "architecture.json").write_bytes(as_json(tree))
-
-    def check(content: bytes) -> None:
-        (run / "weights.pt").write_bytes(content)
-        with suppress(SuiteError):
-            load_network(run)
-
-    return Fuzz(st.one_of(damaged(encode_tensors(state)), _tensors(dict(state))), check)
-
-
-def study(folder: Path) -> Fuzz:
-    """`study.db`: other bytes, and other values written by SQL."""
-    path = folder / "study.db"
-    distributions = {"a": optuna.distributions.IntDistribution(0, 3)}
-    with closing(StudyFile(path, ["score", "weights"])) as file:
-        for i in range(3):
-            file.add_trial(
-                optuna.trial.create_trial(
-                    values=[0.5, float(i)], params={"a": i}, distributions=distributions, user_attrs={STATE: "trained"}
-                )
-            )
-    content = path.read_bytes()
-    with closing(sqlite3.connect(path)) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        columns = [(t, row[1]) for t in tables for row in connection.execute(f"PRAGMA table_info({t})")]
-    odd = st.sampled_from([v for v in ODD_VALUES if isinstance(v, str | float | None) and v != "\ud800"] + [2**62, -1])
-
-    def check(drawn: bytes | tuple[tuple[str, str], Any]) -> None:
-        path.write_bytes(drawn if isinstance(drawn, bytes) else content)
-        if not isinstance(drawn, bytes):
-            (table, column), value = drawn
-            with closing(sqlite3.connect(path)) as connection, connection, suppress(sqlite3.Error):
-                connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
-        with closing(StudyFile.open(path, ["score", "weights"])) as file:
-            assert len(file.finished_trials()) in (0, 3)
-
-    return Fuzz(st.one_of(damaged(content), st.tuples(st.sampled_from(columns), odd)), check, few=3)
-
-
 RECORDS: dict[str, Callable[[Path], Fuzz]] = {
-    f.__name__: f
-    for f in (record, report, status, deployment, archive, history, predictions, architecture, weights, study)
+    f.__name__: f for f in (record, report, status, deployment, archive, history, predictions)
 }
 """Name -> what makes the target in a folder."""

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from suite.cli.main import main
+from suite.records.tensors import encode_tensors
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", 35))
 """How long `make test-faults` tries each target."""
@@ -248,3 +250,13 @@ def json_files(tree: Any) -> st.SearchStrategy[bytes]:
     """The tree as a damaged JSON file: other values twice as often as other bytes."""
     values = mutated(tree).map(as_json)
     return st.one_of(values, values, damaged(as_json(tree)))
+
+
+def tensors(tree: dict[str, Any]) -> st.SearchStrategy[bytes]:
+    """The tree with other values as an intact file of tensors, which may hold more than it should."""
+
+    def encode(tree: dict[str, Any]) -> bytes:
+        return encode_tensors(tree) if isinstance(tree, dict) else b""
+
+    values = (*ODD_VALUES, torch.zeros(0), torch.full((3,), torch.nan), torch.zeros(1).expand(10**9), 1 + 2j)
+    return mutated(tree, values).map(encode)
