@@ -23,7 +23,7 @@ from suite.hardware.calibration.user_table import read_architecture
 from suite.hardware.trace import trace
 from suite.models.starters import SequenceNet
 from suite.records.store import Store
-from suite.records.tensors import load_tensors
+from suite.records.tensors import encode_tensors, load_tensors
 from suite.space.groups import channel_groups
 from suite.task.progress import Progress
 
