@@ -169,6 +169,8 @@ def read_arrays(path: Path) -> Examples:
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise SuiteError(f"{path}: arrays of different lengths: {', '.join(f'{k} {n}' for k, n in lengths.items())}")
+    if wrong := [name for name, array in arrays.items() if name != "x" and array.ndim != 1]:
+        raise SuiteError(f"{path}: {wrong[0]} must have one entry an example (N,), not {arrays[wrong[0]].shape}")
     x, split = arrays["x"], arrays.get("split")
     if x.ndim < 2 or x.dtype.kind not in "fiub":
         raise SuiteError(f"{path}: x must be numbers (N, ...), not {x.dtype} {x.shape}")

@@ -189,6 +189,7 @@ WRONG: list[tuple[Callable[[], object], list[str], str]] = [
     (lambda: Path("a.npz").write_text("no"), ["a.npz"], "a.npz: cannot be read as an .npz file"),
     (_broken_chunk, ["photos"], "1 of 25 images cannot be read: cat/broken.png"),
     (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=1), ["a.npz"], "arrays of different lengths: x 3, y 1"),
+    (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=np.ones((3, 2))), ["a.npz"], "y must have one entry an example"),
     (lambda: np.savez("a.npz", x=1.0, y=[1, 2]), ["a.npz"], "arrays of different lengths: x 1, y 2"),
     (lambda: images(), ["photos", "--out", "photos"], "photos: cannot be written"),
 ]
