@@ -18,3 +18,15 @@ def test_two_hundred_kills_changed_nothing(path: object) -> None:
     assert {"duccio_projected", "nsga2", "report"} <= set(table["killed"])
     assert (table[["different", "lost", "doubled", "set_aside"]] == 0).all(axis=None)
     assert table[["command", "moments_seed", "processor", "commit"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((RESULTS / "reliability" / "fuzzing").glob("*.csv")), ids=lambda path: path.stem
+)
+def test_ten_minutes_of_odd_inputs_left_no_finding(path: object) -> None:
+    table = pd.read_csv(path)
+    assert table["seconds"].sum() >= 600
+    assert {"record", "pack", "archive", "config_file", "network", "study"} <= set(table["target"])
+    assert (table["findings"] == 0).all()
+    assert (table["examples"] > 0).all()
+    assert table[["first_seed", "processor", "commit"]].notna().all(axis=None)

@@ -3,6 +3,7 @@
 Exit codes: 0 all well, 1 runs or checks failed, 2 bad input, 130 interrupted, 141 nobody reads the output any more.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -60,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Else the interpreter flushes at its end, and complains: https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES):
+            raise
+        print_error(SuiteError(f"{error.filename}: {error.strerror}"))
+        return 2
 
 
 def _usage() -> str:

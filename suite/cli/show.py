@@ -1,5 +1,6 @@
 """`suite show`, and the end of `suite run`: a finished run, the network it found, whether it fits, what to do next."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def run_view(record: RunRecord, store: Store, deployed: Deployed | None) -> Rend
 
 
 def _scores(record: RunRecord, deployed: Deployed | None) -> str:
-    score = f"{record.score_name} {record.scores['test']:.4f} (float)"
+    score = f"{record.score_name} {record.scores.get('test', math.nan):.4f} (float)"
     return score if deployed is None else f"{score}, {deployed.score:.4f} (int8)"
 
 
@@ -68,7 +69,7 @@ def _costs(record: RunRecord) -> Table:
     table.add_column("used")
     table.add_column("reference", justify="right")
     for metric in sorted(record.costs, key=lambda name: (name not in record.targets, name)):
-        unit, cost = record.units[metric], record.costs[metric]
+        unit, cost = record.units.get(metric, ""), record.costs[metric]
         limit = record.targets.get(metric)
         reference = format_quantity(record.reference_costs[metric], unit) if metric in record.reference_costs else ""
         shown = ("", "") if limit is None else (format_quantity(limit, unit), _share(cost / limit))

@@ -7,6 +7,7 @@ from importlib import import_module
 from pkgutil import resolve_name
 from typing import Any
 
+import torch
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
@@ -27,7 +28,8 @@ def require_mapping(node: Any, key: str) -> dict[str, Any]:
         SuiteError: it is a list, a word or nothing.
     """
     if not isinstance(node, Mapping):
-        raise SuiteError(f"{key}={node}: expected a mapping with the key _target_")
+        what = " with the key _target_" if key.partition(".")[2] in ("", "network", "supernet") else ""
+        raise SuiteError(f"{key}={node}: expected a mapping{what}")
     return dict(node)
 
 
@@ -50,7 +52,18 @@ def build(node: Any, key: str) -> Any:
     target = values.pop("_target_", None)
     if not isinstance(target, str):
         raise SuiteError(f"{key}._target_ is missing: name the class, as package.module.Class")
-    return construct(_import(target, key), values, key)
+    made = construct(_import(target, key), values, key)
+    if missing := [name for name in _MEMBERS.get(key.split()[0], ()) if not hasattr(made, name)]:
+        raise SuiteError(f"{key}._target_={target}: is no {key}, it lacks {', '.join(missing)}")
+    return made
+
+
+_MEMBERS = {
+    "device": ("name", "clock_mhz", "power_mw", "monotone", "layer_cycles"),
+    "method": ("name", "version", "search"),
+    "benchmark": ("name", "version", "chance", "input_shape", "source", "balanced", "loss", "predict", "scores"),
+}
+"""What is asked of an object before anything is trained, by where it stands."""
 
 
 def _import(target: str, key: str) -> Any:
@@ -79,10 +92,24 @@ def build_network(node: Any, key: str, *, trusted: bool = True) -> nn.Module:
     target = str(dict(plain(node)).get("_target_"))
     if not trusted:
         _check_own_network(target, key)
+    if target.startswith("suite.models."):  # others may have side effects, which are to happen once
+        with torch.device("meta"):
+            _check_size(build(node, key), key)
     network = build(node, key)
     if not isinstance(network, nn.Module):
         raise SuiteError(f"{key}: {target} is not an nn.Module")
     return network
+
+
+def _check_size(network: Any, key: str) -> None:
+    """Refuse a width in a file that would take all memory; tensors on `meta` take none, and no random numbers."""
+    size = sum(parameter.numel() for parameter in network.parameters()) if isinstance(network, nn.Module) else 0
+    if size > MOST_PARAMETERS:
+        raise SuiteError(f"{key}: a network of {size:,} parameters; at most {MOST_PARAMETERS:,}")
+
+
+MOST_PARAMETERS = 1 << 28
+"""Of a network of the suite: a gigabyte of weights."""
 
 
 def _check_own_network(target: str, key: str) -> None:
@@ -104,8 +131,11 @@ def construct(factory: Any, values: dict[str, Any], key: str) -> Any:
         values = {name: _convert(factory, name, value, key) for name, value in values.items()}
     try:
         return factory(**values)
-    except (TypeError, ValueError) as error:
-        text = str(error)
+    except SuiteError:
+        raise
+    except Exception as error:  # the class's own code may raise anything
+        text = str(error) if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
+        text = text.splitlines()[0] if text else type(error).__name__  # below it torch lists its C++ functions
         raise SuiteError(text if text.startswith(f"{key}.") else f"{key}: {text}") from error
 
 
@@ -123,5 +153,5 @@ def _convert(factory: Any, name: str, value: Any, key: str) -> Any:
     node = dataclasses.make_dataclass("Value", [("value", kind)])
     try:
         return OmegaConf.structured(node(value)).value
-    except OmegaConfBaseException as error:
-        raise SuiteError(f"{key}.{name}={value}: {error.msg or error}".splitlines()[0]) from error
+    except (OmegaConfBaseException, OverflowError) as error:
+        raise SuiteError(f"{key}.{name}={value}: {getattr(error, 'msg', error)}".splitlines()[0]) from error

@@ -157,6 +157,9 @@ def _benchmark(node: Mapping[str, Any]) -> Benchmark:
     benchmark: Benchmark = build(benchmark_settings(node), "benchmark")
     if not math.isfinite(benchmark.chance):
         raise SuiteError(f"benchmark.chance={benchmark.chance}: must be a number, the score of guessing")
+    shape = benchmark.input_shape
+    if not (isinstance(shape, list | tuple) and all(type(n) is int for n in shape)):
+        raise SuiteError(f"benchmark.input_shape={shape}: expected a list of whole numbers, such as [3, 32, 32]")
     return benchmark
 
 

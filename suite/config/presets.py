@@ -26,15 +26,15 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
         SuiteError: the benchmark is no mapping or has no such preset, or a value is out of range.
     """
     benchmark = require_mapping(plain(config.benchmark), "benchmark")
-    presets = _OF_ALL | benchmark.pop("presets", {})
+    presets = _OF_ALL | require_mapping(benchmark.pop("presets", {}), "benchmark.presets")
     name = config.preset.name
     if name not in presets:
         raise SuiteError(f"preset={name}: {benchmark.get('name')} has none of that name. Choices: {', '.join(presets)}")
-    preset = dict(presets[name] or {})
+    preset = require_mapping(presets[name] or {}, f"benchmark.presets.{name}")
     for key in set(preset) & set(benchmark) - {"recipe"}:
         value = preset.pop(key)
-        benchmark[key] = benchmark[key] | value if isinstance(value, dict) else value
-    base, changes = benchmark.pop("recipe"), _drop_none(plain(config.recipe))
+    base = require_mapping(benchmark.pop("recipe", None), "benchmark.recipe")
+    changes = _drop_none(plain(config.recipe))
     usual, recipe = plain(OmegaConf.merge(base, preset)), plain(OmegaConf.merge(base, preset, changes))
     for part in set(_OF_INPUTS) & set(recipe):
         _check_known(part, changes.get(part, {}), base.get(part, {}), str(benchmark.get("name")))

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -11,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
@@ -63,7 +64,7 @@ def _overrides(options: Namespace) -> list[str]:
 def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
     """The jobs of a sweep, composed; None where the call is none."""
     overrides = _overrides(options)
-    try:
+    with _explained(overrides, options.config_dir):
         parsed = OverridesParser.create().parse_overrides(overrides)
         fixed = [o.input_line for o in parsed if not o.is_sweep_override() and o.input_line]
         base = _compose(fixed, return_hydra_config=True)
@@ -75,11 +76,6 @@ def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
         parsed = OverridesParser.create().parse_overrides([*params, *overrides])
         jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
         return iter([_compose(job) for job in jobs])
-    except (YAMLError, UnicodeDecodeError) as error:
-        catalogue(Path(options.config_dir) if options.config_dir else None)  # names the file, which not all errors do
-        raise SuiteError(f"not a YAML file ({' '.join(str(error).split())})") from error
-    except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error, overrides, _compose) from error
 
 
 def parts(arguments: Sequence[str]) -> list[list[str]]:
@@ -101,13 +97,31 @@ def compose_job(overrides: Sequence[str]) -> DictConfig:
     Raises:
         SuiteError: Hydra refuses an override, or a group has no such choice.
     """
-    try:
+    with _explained(overrides):
         return _compose(overrides)
+
+
+@contextmanager
+def _explained(overrides: Sequence[str], config_dir: str | None = None) -> Iterator[None]:
+    """Turn what Hydra and its files raise into a `SuiteError`."""
+    try:
+        yield
+    except (YAMLError, UnicodeDecodeError) as error:
+        catalogue(Path(config_dir) if config_dir else None)  # names the file, which not all errors do
+        raise SuiteError(f"not a YAML file ({' '.join(str(error).split())})") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides, _compose) from error
+    except (TypeError, ValueError, AttributeError, AssertionError, RecursionError) as error:  # Hydra's own stumbling
+        raise SuiteError(f"{' '.join(overrides)}: no configuration ({' '.join(str(error).split())})") from error
 
 
 def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_module("suite.config.conf", version_base="1.3"):
-        return compose("config", list(overrides), return_hydra_config=return_hydra_config)
+        config = compose("config", list(overrides), return_hydra_config=return_hydra_config)
+    OmegaConf.to_container(
+        OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]),
+        resolve=True,
+        throw_on_missing=True,
+    )
+    return config

@@ -6,6 +6,7 @@ checksum.
 
 import io
 import pickle
+import pickletools
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from suite import SuiteError
+from suite.data.files import check_unpacked
 
 _Member = tuple[str, Callable[[], bytes]]
 
@@ -56,10 +58,12 @@ def read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
 def _tar_members(archive: Path) -> Iterator[_Member]:
     """Yield each file's name and the function that reads it; folders and links are passed over."""
     with tarfile.open(archive) as tar:
+        size = archive.stat().st_size
         for entry in tar:
             # Checked as if it were extracted into a folder called like the archive. It is not.
             member = tarfile.data_filter(entry, str(archive))
             if member.isfile():
+                check_unpacked(size, member.size)
                 yield str(PurePosixPath(member.name)), partial(_read_tar_member, tar, member)
 
 
@@ -70,6 +74,7 @@ def _read_tar_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 def _zip_members(archive: Path) -> Iterator[_Member]:
     """Yield each file's name and the function that reads it and checks its CRC."""
     with zipfile.ZipFile(archive) as file:
+        check_unpacked(archive.stat().st_size, sum(member.file_size for member in file.infolist()))
         for member in file.infolist():
             if not member.is_dir():
                 yield str(PurePosixPath(member.filename)), partial(file.read, member)
@@ -85,11 +90,19 @@ def load_restricted_pickle(data: bytes, name: str) -> object:
         SuiteError: the pickle names another function or class, or is damaged; the text begins with `name`.
     """
     try:
+        _check_memo(data)
         return _ArrayUnpickler(io.BytesIO(data), name).load()
     except SuiteError:
         raise
     except Exception as error:  # a damaged pickle calls the allowed functions with anything
         raise SuiteError(f"{name}: damaged pickle ({type(error).__name__}: {error})") from error
+
+
+def _check_memo(data: bytes) -> None:
+    """Refuse places in the list of objects, and lengths, beyond the file's: memory is taken for them at once."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if "PUT" in opcode.name and (argument or 0) > len(data):
+            raise ValueError(f"object {argument:,} in {len(data):,} bytes")
 
 
 class _ArrayUnpickler(pickle.Unpickler):

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from suite import SuiteError
+from suite.data.files import check_unpacked
 
 SPLITS: Mapping[str, int] = {"train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}
 """Names of splits in folders and columns -> their numbers in a pack."""
@@ -70,7 +71,7 @@ def read_images(folder: Path, size: tuple[int, int] | None, *, crop: bool, grey:
         try:
             with Image.open(path) as image:
                 arrays.append(_pixels(image, size, crop=crop, grey=grey))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        except Exception:  # Pillow's decoders raise whatever they meet in damaged bytes
             broken.append(str(path.relative_to(folder)))
     if broken:
         raise SuiteError(f"{folder}: {len(broken)} of {len(paths)} images cannot be read: {_some(broken)}")
@@ -89,6 +90,7 @@ def read_images(folder: Path, size: tuple[int, int] | None, *, crop: bool, grey:
 
 def _pixels(image: Image.Image, size: tuple[int, int] | None, *, crop: bool, grey: bool) -> NDArray[np.uint8]:
     """(C, H, W)."""
+    check_unpacked(0, 3 * image.width * image.height)
     image = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
     if size is not None:
         wanted = (size[1], size[0])
@@ -158,7 +160,8 @@ def read_arrays(path: Path) -> Examples:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name in ("x", "y", "split", "group")}
+            check_unpacked(path.stat().st_size, sum(member.file_size for member in file.zip.infolist()))
+            arrays = {name: np.atleast_1d(file[name]) for name in file.files if name in ("x", "y", "split", "group")}
     except Exception as error:  # zipfile and numpy raise several types on damaged bytes
         raise SuiteError(f"{path}: cannot be read as an .npz file ({error})") from error
     if missing := [name for name in ("x", "y") if name not in arrays]:
@@ -166,6 +169,8 @@ def read_arrays(path: Path) -> Examples:
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise SuiteError(f"{path}: arrays of different lengths: {', '.join(f'{k} {n}' for k, n in lengths.items())}")
+    if wrong := [name for name, array in arrays.items() if name != "x" and array.ndim != 1]:
+        raise SuiteError(f"{path}: {wrong[0]} must have one entry an example (N,), not {arrays[wrong[0]].shape}")
     x, split = arrays["x"], arrays.get("split")
     if x.ndim < 2 or x.dtype.kind not in "fiub":
         raise SuiteError(f"{path}: x must be numbers (N, ...), not {x.dtype} {x.shape}")

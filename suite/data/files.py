@@ -59,6 +59,29 @@ def write_atomic(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def is_file_name(name: str) -> bool:
+    """Whether a file or folder can be called so, and is one within its folder: no path, which may lead elsewhere."""
+    return 0 < len(name.encode(errors="replace")) < 256 and name not in (".", "..") and not set(name) & set("/\\\0")
+
+
+def check_unpacked(packed: int, unpacked: int) -> None:
+    """Refuse content that takes far more memory than its file, as no data does and a zip bomb does.
+
+    Args:
+        packed: bytes of the file.
+        unpacked: bytes of all that it holds.
+
+    Raises:
+        ValueError: it is above 256 MiB and a hundred times the file's size.
+    """
+    if unpacked > max(MOST_UNPACKED, 100 * packed):
+        raise ValueError(f"{packed:,} bytes that unpack to {unpacked:,}")
+
+
+MOST_UNPACKED = 256 << 20
+"""Bytes that a file of any size may unpack to."""
+
+
 def set_aside(path: Path, reason: object) -> None:
     """Rename a damaged file to `<name>.damaged`, which nothing reads, and log that with the reason, which names it."""
     path.replace(path.with_name(f"{path.name}{DAMAGED}"))

@@ -15,6 +15,7 @@
 import io
 import itertools
 import json
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from PIL import Image
 from suite import SuiteError
 from suite.data.base import Data, Split
 from suite.data.cache import Splits, cached_splits, file_digest, format_megabytes
+from suite.data.files import check_unpacked
 
 FORMAT = "pack-1"
 ANOMALY_CLASSES = ("normal", "anomalous")
@@ -92,7 +94,7 @@ class PackSource:
                 splits = cached_splits(cache, fingerprint, lambda: _image_splits(pack, len(classes)))
             else:
                 splits = _feature_splits(pack, len(classes))
-            background = torch.from_numpy(_array(pack, "background")) if "background" in pack.files else None
+            background = _background(pack) if "background" in pack.files else None
         return Data(*splits, classes=classes, meta=_text_meta(meta), background=background)
 
     def example_shape(self) -> tuple[int, ...]:
@@ -124,12 +126,21 @@ class PackSource:
             raise self._error("not an .npz file but a single array")
         with pack:
             try:
+                members = pack.zip.infolist()  # type: ignore[union-attr]
+                _check_unpacked(self.path.stat().st_size, sum(member.file_size for member in members))
                 yield pack
             except _PackError as error:
                 raise self._error(str(error)) from error
 
     def _error(self, reason: str) -> SuiteError:
         return SuiteError(f"benchmark.data.pack={self.path}: {reason}")
+
+
+def _check_unpacked(packed: int, unpacked: int) -> None:
+    try:
+        check_unpacked(packed, unpacked)
+    except ValueError as error:
+        raise _PackError(str(error)) from error
 
 
 def _os_reason(error: OSError) -> str:
@@ -215,7 +226,7 @@ def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], dict[str,
 def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
     y, indices = _labels(pack, n_classes)
     x = _array(pack, "x")
-    if x.ndim < 2 or (x.dtype.kind != "f" and x.dtype not in (np.uint8, np.int16)):
+    if x.ndim < 2 or 0 in x.shape[1:] or (x.dtype.kind != "f" and x.dtype not in (np.uint8, np.int16)):
         raise _PackError(f"'x' must be float, uint8 or int16 (N, ...), not {x.dtype} {x.shape}")
     if len(x) != len(y):
         raise _PackError(f"'y' has {len(y)} examples, but 'x' has {len(x)}")
@@ -240,6 +251,14 @@ def _columns(pack: NpzFile, n: int) -> dict[str, torch.Tensor]:
     }
 
 
+def _background(pack: NpzFile) -> torch.Tensor:
+    """Recordings of noise (M, samples), int16."""
+    background = _array(pack, "background")
+    if background.ndim != 2 or background.dtype != np.int16:
+        raise _PackError(f"'background' must be int16 (M, samples), not {background.dtype} {background.shape}")
+    return torch.from_numpy(background)
+
+
 def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
     y, indices = _labels(pack, n_classes)
     content, offsets = _array(pack, "x_encoded"), _integers(pack, "x_offsets")
@@ -251,6 +270,7 @@ def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
         raise _PackError(f"'x_offsets' must rise within the {len(content)} bytes of 'x_encoded'")
     files = [content[start:end].data for start, end in itertools.pairwise(offsets.tolist())]
     shape = _decode(files, int(indices["train"][0])).shape
+    _check_unpacked(len(content), len(y) * math.prod(shape))
     return Splits(*(_decoded(files, shape, y, members) for members in indices.values()))
 
 
@@ -276,6 +296,7 @@ def _decode(files: Sequence[memoryview], index: int) -> NDArray[np.uint8]:
     """Decode image `index` to (3, H, W)."""
     try:
         with Image.open(io.BytesIO(files[index]), formats=IMAGE_FORMATS) as image:
+            check_unpacked(len(files[index]), 3 * image.width * image.height)
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
     except Exception as error:  # Pillow's decoders raise whatever they meet in damaged bytes
         raise _PackError(f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}") from error

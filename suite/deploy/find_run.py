@@ -69,7 +69,7 @@ def _best_of(text: str, results: Path) -> FoundRun:
     store = _experiment(text, results)
     if store is None:
         raise SuiteError(f"{text}: no experiment with runs in {results}; `suite run name={text}` would make them")
-    records = [r for r in store.records() if r.status == "done" and r.feasible]
+    records = [r for r in store.records() if r.status == "done" and r.feasible and "validation" in r.scores]
     if not records:
         raise SuiteError(f"{text}: no finished run of it is within its budget")
     if len(benchmarks := sorted({r.benchmark for r in records})) > 1:

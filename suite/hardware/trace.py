@@ -1,6 +1,7 @@
 """Traces an `nn.Module` into a list of layers with torch.fx; an unknown operation is an error, never a silent zero."""
 
 import io
+import math
 import re
 from contextlib import redirect_stderr
 from dataclasses import replace
@@ -29,6 +30,9 @@ from suite.models.same_conv import SameConv2d
 _BRANCH = re.compile(r"(?:(.+)\.)?branches\.\w+")
 
 _POOLS = ("average_pool", "max_pool", "mean")
+
+MOST_INPUTS = 1 << 22
+"""Numbers of an example: four megapixels, whose feature maps fit a workstation's memory and no microcontroller's."""
 
 # Two examples, not one, so that an axis of length one is never mistaken for the batch.
 _BATCH = 2
@@ -61,6 +65,10 @@ def shaped_graph(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphMod
     Raises:
         SuiteError: the module cannot be traced.
     """
+    if not all(type(n) is int and n > 0 for n in input_shape) or math.prod(input_shape) > MOST_INPUTS:
+        raise SuiteError(
+            f"an input of shape {input_shape}: expected whole numbers above 0 that multiply to at most {MOST_INPUTS:,}"
+        )
     was_training = module.training
     module.eval()
     try:
@@ -70,7 +78,8 @@ def shaped_graph(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphMod
         with torch.no_grad(), redirect_stderr(io.StringIO()):  # where torch prints a traceback of its own
             ShapeProp(network).propagate(torch.zeros(_BATCH, *input_shape, device=device))
     except Exception as error:
-        reason = str(error.__cause__ or error).splitlines()[0]  # the layer's own words, not those of torch.fx
+        cause = error.__cause__ or error  # the layer's own words, not those of torch.fx
+        reason = (str(cause) or type(cause).__name__).splitlines()[0]
         raise SuiteError(
             f"network {type(module).__name__} cannot be traced for an input of shape {input_shape}: {reason}"
         ) from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from suite.data.files import DamagedError, replacing
+from suite.data.files import DamagedError, check_unpacked, is_file_name, replacing
 from suite.records.deployment import DEPLOYMENT
 
 ARCHIVE_NAME = "records.zip"
@@ -95,6 +95,7 @@ def _list(path: Path, now: Signature) -> Mapping[str, Sequence[str]]:
     files = defaultdict(list)
     try:
         archive = _open(path, now)
+        check_unpacked(path.stat().st_size, sum(member.file_size for member in archive.infolist()))
         members = [member for member in archive.infolist() if _is_ours(member.filename)]
         if archive.comment not in (b"", _digest(members)):  # none: written before there were digests
             raise ValueError("its list of files is not as it was written")
@@ -108,7 +109,7 @@ def _list(path: Path, now: Signature) -> Mapping[str, Sequence[str]]:
 
 def _is_ours(name: str) -> bool:
     parts = name.split("/")
-    return len(parts) == 3 and parts[0] == "runs" and parts[2] in ARCHIVED_FILES
+    return len(parts) == 3 and parts[0] == "runs" and is_file_name(parts[1]) and parts[2] in ARCHIVED_FILES
 
 
 def _digest(members: Sequence[zipfile.ZipInfo]) -> bytes:

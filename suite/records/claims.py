@@ -155,7 +155,7 @@ def read_claim(folder: Path) -> Claim | None:
     try:
         claim = Claim(**json.loads((folder / CLAIM).read_bytes()))
         return replace(claim, pid=int(claim.pid), expires_s=float(claim.expires_s))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -172,7 +172,7 @@ def living_claim(folder: Path) -> Claim | None:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # a number that no process can have
         return False
     except PermissionError:  # another user's
         return True

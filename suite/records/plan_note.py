@@ -45,7 +45,7 @@ class PlanNote:
             note = json.loads(content)
             known = {name: note[name] for name in ("benchmark", "method", "budget", "preset", "device")}
             return cls(**{k: str(v) for k, v in known.items()}, seed=int(note["seed"]), variant=dict(note["variant"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return UNKNOWN_PLAN
 
 

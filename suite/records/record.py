@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from suite import SuiteError
+from suite.data.files import is_file_name
 
 SCHEMA = 3
 
@@ -137,7 +139,7 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     for name in ("artefacts", "extrapolated"):
         _check(name, dict(enumerate(raw.get(name, ()))), str)
     _check("board", raw.get("board") or {}, int, bool, type(None))
-    for name in ("headline", "checksums"):
+    for name in ("headline", "checksums", "units"):
         _check(name, raw.get(name) or {}, str)
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
@@ -152,12 +154,17 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     for key, usage in shared.items():
         _check(f"meter.shared.{key}", {"macs": usage.get("macs")}, int, float)
         _check(f"meter.shared.{key}", {"artefact": usage.get("artefact")}, str)
+    for artefact in (*raw.get("artefacts", ()), *(usage["artefact"] for usage in shared.values())):
+        if not is_file_name(artefact):  # a folder that `suite merge` copies
+            raise DamagedRecordError(f"artefacts: {artefact!r} is not the name of one")
 
 
 def _check(name: str, values: Mapping[Any, Any], *kinds: type) -> None:
     for key, value in values.items():
         if type(value) not in kinds:  # exactly: true is no number
             raise DamagedRecordError(f"{name}.{key} is of type {type(value).__name__}")
+        if type(value) is int and abs(value) > sys.float_info.max:  # tables and figures need floats
+            raise DamagedRecordError(f"{name}.{key} is a number of {len(str(abs(value)))} digits")
 
 
 def _checksum(raw: Mapping[str, Any]) -> str:

@@ -129,10 +129,10 @@ def _spent(checkpoints: Path) -> Spent | None:
     paths = [*checkpoints.glob("*.beat"), *checkpoints.glob("*.pt")]
     for path in sorted(paths, key=_modified, reverse=True):
         try:
-            meter = load_tensors(path)["meter"]
+            macs = float(sum(usage["macs"] for usage in load_tensors(path)["meter"].values()))
         except Exception:  # it may vanish under our eyes, and is only a hint
             continue
-        return Spent(sum(usage["macs"] for usage in meter.values()), trials, path.stem)
+        return Spent(macs, trials, path.stem)
     return None
 
 

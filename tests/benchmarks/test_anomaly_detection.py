@@ -1,6 +1,7 @@
 """Anomaly detection: windows of clips, clip scores, AUC pooled and by machine."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,12 @@ def test_the_input_size_is_the_datas(clips: tuple[AnomalyDetection, np.ndarray],
     data = _data(spectra, tmp_path)
     assert data.train.x.shape == (8, 110)
     assert data.train.columns["clip"].tolist() == list(range(8))
+
+
+def test_scores_of_one_class_alone_are_unknown() -> None:
+    split = Split(torch.zeros(4, 1), torch.zeros(4, dtype=torch.int64), {"clip": torch.arange(4)})
+    scores = AnomalyDetection("anomaly_detection", "ToyCar").scores(torch.rand(4), split)
+    assert all(math.isnan(score) for score in scores.values())
 
 
 def test_a_clips_score_is_its_mean_error_and_the_auc_is_over_clips() -> None:

@@ -151,6 +151,12 @@ def _mixed_sequence() -> None:
     table(**rows(), clip=np.repeat(np.arange(4), 10))
 
 
+def _broken_chunk() -> None:
+    images()
+    content = Path("photos/cat/0.png").read_bytes()
+    Path("photos/cat/broken.png").write_bytes(content.replace(b"IDAT", b"\xcf\x80AT"))
+
+
 WRONG: list[tuple[Callable[[], object], list[str], str]] = [
     (lambda: None, ["nowhere"], "nowhere: no such folder or file"),
     (lambda: Path("empty").mkdir(), ["empty"], "empty: no images; expected SPLIT/CLASS/IMAGE or CLASS/IMAGE"),
@@ -181,6 +187,10 @@ WRONG: list[tuple[Callable[[], object], list[str], str]] = [
     (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=np.ones(3), split=[0, 1, 3]), ["a.npz"], "split must be 0 for"),
     (lambda: table(**rows() | {"b": [np.inf, *range(39)]}), ["t.csv"], "1 of 40 examples are not finite"),
     (lambda: Path("a.npz").write_text("no"), ["a.npz"], "a.npz: cannot be read as an .npz file"),
+    (_broken_chunk, ["photos"], "1 of 25 images cannot be read: cat/broken.png"),
+    (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=1), ["a.npz"], "arrays of different lengths: x 3, y 1"),
+    (lambda: np.savez("a.npz", x=np.ones((3, 2)), y=np.ones((3, 2))), ["a.npz"], "y must have one entry an example"),
+    (lambda: np.savez("a.npz", x=1.0, y=[1, 2]), ["a.npz"], "arrays of different lengths: x 1, y 2"),
     (lambda: images(), ["photos", "--out", "photos"], "photos: cannot be written"),
 ]
 

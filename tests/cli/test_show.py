@@ -71,6 +71,11 @@ def test_a_sweep_ends_with_its_table(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert {"hand_tuned", "width_scaling"} <= set(first)
 
 
+def test_a_name_that_no_file_can_have_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "x" * 300]) == 2
+    assert capsys.readouterr().err.endswith("xxx: File name too long\n")
+
+
 def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "abc123", "--results-dir", str(tmp_path)]) == 2
     assert "abc123: no such run" in capsys.readouterr().err

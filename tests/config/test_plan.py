@@ -66,10 +66,15 @@ class TestNetworksThatDoNotFit:
             ("[own_net.Net]", r"network=\['own_net\.Net'\]: expected a mapping"),
             ("own_net.nn", "network: .*not callable|network: own_net.nn is not an nn.Module"),
             ("os.getcwd", "network: os.getcwd is not an nn.Module"),
+            ("own_net.fails", "network: KeyError: 'odd'"),
+            (
+                "{_target_:suite.models.resnet8.ResNet8,width:1000000}",
+                "network: a network of [0-9,]+ parameters; at most",
+            ),
         ],
     )
     def test_what_makes_no_network(self, network: str, named: str, own_code: OwnCode) -> None:
-        own_code.write("own_net", NETWORK)
+        own_code.write("own_net", f"{NETWORK}\ndef fails():\n    return {{}}['odd']\n")
         with pytest.raises(SuiteError, match=named) as refused:
             plan(f"network={network}")
         assert len(str(refused.value).splitlines()) == 1
@@ -114,3 +119,32 @@ def test_a_name_that_is_no_plain_folder_writes_nothing_anywhere(
 def test_a_score_of_guessing_that_is_no_number_is_refused(value: str) -> None:
     with pytest.raises(SuiteError, match=r"benchmark\.chance="):
         plan(f"benchmark.chance={value}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("benchmark=null", "benchmark=null: no configuration"),
+        ("device=5", "device=5: no configuration"),
+        ("compute=${odd}", "Interpolation key 'odd' not found"),
+        ("recipe.batch=${odd}", "Interpolation key 'odd' not found"),
+        ("benchmark.presets=odd", "benchmark.presets=odd: expected a mapping"),
+        ("benchmark.presets.smoke=odd", "benchmark.presets.smoke=odd: expected a mapping"),
+        ("benchmark.recipe=5", "benchmark.recipe=5: expected a mapping"),
+        ("~benchmark.recipe", "benchmark.recipe=None: expected a mapping"),
+        ("benchmark.input_shape=8", "benchmark.input_shape=8: expected a list of whole numbers"),
+        ("benchmark.input_shape=[a,b]", r"benchmark.input_shape=\['a', 'b'\]: expected a list of whole numbers"),
+        ("benchmark.input_shape=[1,99999,99999]", r"an input of shape \(1, 99999, 99999\): expected"),
+        ("benchmark.network.width=1000000", "benchmark.network: a network of [0-9,]+ parameters; at most"),
+        ("device={_target_:builtins.dict}", "device=|device._target_=builtins.dict: is no device, it lacks name, "),
+        ("device.clock_mhz=1" + "0" * 400, "device.clock_mhz=1"),
+        ("method._target_=builtins.dict", "method._target_=builtins.dict: is no method, it lacks name, version"),
+        ("benchmark._target_=builtins.dict", "benchmark._target_=builtins.dict: is no benchmark, it lacks name"),
+    ],
+)
+def test_a_setting_that_nothing_can_be_done_with_is_named(
+    setting: str, told: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["run", "preset=smoke", "threads=1", "--dry-run", setting]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(told, line)

@@ -230,3 +230,28 @@ def test_a_truncated_pickle_is_named():
     for size in range(len(content)):
         with pytest.raises(SuiteError, match="batch: damaged pickle"):
             load_restricted_pickle(content[:size], "batch")
+
+
+def test_a_pickle_that_asks_for_a_list_of_billions_is_refused_before_it_is_made():
+    content = b"\x80\x02]r" + (2**31 - 1).to_bytes(4, "little") + b"."
+    with pytest.raises(SuiteError, match=r"batch: damaged pickle \(ValueError: object 2,147,483,647 in 9 bytes\)"):
+        load_restricted_pickle(content, "batch")
+
+
+@pytest.mark.parametrize("name", ["x.tar.gz", "x.zip"])
+def test_a_member_a_thousand_times_as_large_as_its_archive_is_refused(tmp_path, name, monkeypatch):
+    zeros = bytes(1 << 20)
+    path = tmp_path / name
+    write_zip(path, [("zeros", zeros)]) if name == "x.zip" else write_tar(path, [file_member("zeros", zeros)])
+    assert read_members(path, ["zeros"]) == {"zeros": zeros}
+    monkeypatch.setattr("suite.data.files.MOST_UNPACKED", 1000)
+    with pytest.raises(SuiteError, match=rf"{name}: cannot be read: [\d,]+ bytes that unpack to 1,048,576"):
+        read_members(path, ["zeros"])
+
+
+@pytest.mark.parametrize("name", ["../odd", "/odd", "a/../../odd"])
+def test_a_member_of_a_zip_with_a_path_writes_nothing(tmp_path, name, monkeypatch):
+    archive = write_zip(tmp_path / "x.zip", [(name, b"1"), ("c", b"2")])
+    monkeypatch.chdir(tmp_path)
+    assert read_members(archive, ["c"]) == {"c": b"2"}
+    assert list(tmp_path.rglob("*")) == [archive]

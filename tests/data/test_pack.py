@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -248,6 +249,9 @@ BAD_ARRAYS = {
     "'y' has 7 examples, but 'x' has 6": {"x": FEATURES["x"][:6]},
     "'x' is not finite in example 2": {"x": np.where(np.arange(7)[:, None] < 2, 0.0, np.nan)},
     "'x' is not finite in example 0": {"x": np.full((7, 1), 1e300)},
+    "'x' must be float, uint8 or int16 (N, ...), not float64 (7, 0)": {"x": np.zeros((7, 0))},
+    "'background' must be int16 (M, samples), not |S1 (2, 9)": FEATURES | {"background": np.full((2, 9), b"a")},
+    "'background' must be int16 (M, samples), not int16 (9,)": FEATURES | {"background": np.zeros(9, np.int16)},
     "'x_encoded' must be uint8 (bytes,), not float32": IMAGES | {"x_encoded": np.zeros(9, np.float32)},
     "'x_offsets' must hold integers (N,), not float64": IMAGES | {"x_offsets": OFFSETS * 1.0},
     "'y' has 7 examples, but 'x_offsets' has 7 and not one more": IMAGES | {"x_offsets": OFFSETS[:7]},
@@ -268,6 +272,42 @@ def test_refuses_wrong_arrays(tmp_path, message):
     with pytest.raises(SuiteError) as caught:
         source.load(tmp_path / "cache")
     assert str(caught.value).startswith(f"benchmark.data.pack={source.path}: {message}")
+
+
+def test_a_small_file_of_large_arrays_is_refused_before_they_take_memory(tmp_path, monkeypatch):
+    source = write(tmp_path / "p.npz", {"x": np.zeros((7, 100_000), np.uint8)})
+    source.load(tmp_path / "cache")
+    monkeypatch.setattr("suite.data.files.MOST_UNPACKED", 1000)
+    for read in (source.example_shape, lambda: source.load(tmp_path / "cache")):
+        with pytest.raises(SuiteError, match=r"p\.npz: [\d,]+ bytes that unpack to 70\d,\d{3}"):
+            read()
+    assert source.describe()["present"] == "damaged"
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 10**13), (10**13,), (0, 2**62), (2**62, 2**62)])
+def test_an_array_that_claims_terabytes_is_damaged(tmp_path, shape):
+    source = write(tmp_path / "p.npz", {})
+    with zipfile.ZipFile(source.path, "a") as file, file.open("x.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with pytest.raises(SuiteError, match=r"p\.npz: (the array )?'x' (is damaged|must be)|'x' has 0"):
+        source.load(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("index", [0, 4])
+def test_a_small_image_of_many_pixels_is_refused_before_they_take_memory(tmp_path, index, monkeypatch):
+    large = np.zeros((400, 400, 3), np.uint8)
+    source = write(tmp_path / "p.npz", spoiled_file(index, encode(large)))
+    monkeypatch.setattr("suite.data.files.MOST_UNPACKED", 100_000)
+    with pytest.raises(SuiteError, match=f"image {index} is corrupt"):
+        source.load(tmp_path / "cache")
+
+
+def test_many_small_images_after_a_large_one_take_no_memory(tmp_path, monkeypatch):
+    large = np.zeros((150, 150, 3), np.uint8)
+    source = write(tmp_path / "p.npz", spoiled_file(0, encode(large)))
+    monkeypatch.setattr("suite.data.files.MOST_UNPACKED", 100_000)
+    with pytest.raises(SuiteError, match=r"bytes that unpack to 472,500"):
+        source.load(tmp_path / "cache")
 
 
 def test_extra_examples_are_not_even_decoded(tmp_path):

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.data.sampling import epoch_order
+from suite.data.sampling import batches, epoch_order
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=60)
 
@@ -42,3 +42,8 @@ def test_the_generator_decides() -> None:
     y = torch.arange(100) % 3
     assert torch.equal(epoch_order(y, _generator(1), balanced=True), epoch_order(y, _generator(1), balanced=True))
     assert not torch.equal(epoch_order(y, _generator(1), balanced=True), epoch_order(y, _generator(2), balanced=True))
+
+
+def test_a_last_batch_of_one_example_is_left_out() -> None:
+    assert [len(batch) for batch in batches(torch.arange(9), 4)] == [4, 4]
+    assert [len(batch) for batch in batches(torch.arange(10), 4)] == [4, 4, 2]

@@ -113,3 +113,11 @@ def test_an_architecture_that_is_damaged_is_named(content: str, tmp_path: Path) 
     (tmp_path / "weights.pt").write_bytes(b"")
     with pytest.raises(SuiteError, match="architecture"):
         load_network(tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("width", 10**6), ("classes", 10**9), ("width", 10**300), ("classes", -1)])
+def test_a_network_that_would_take_all_memory_is_refused(key: str, value: int, tmp_path: Path) -> None:
+    node = {"_target_": "suite.models.resnet8.ResNet8", "in_channels": 1, key: value}
+    folder = record(tmp_path / "run", plan(), reference_network=node)
+    with pytest.raises(SuiteError, match=r"parameters; at most|reference_network: "):
+        load_network(folder)

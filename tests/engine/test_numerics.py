@@ -10,6 +10,7 @@ import torch
 from tasks import plan
 from torch import nn
 
+from suite.benchmarks.base import Classification
 from suite.cli.main import main
 from suite.engine.harness import execute
 from suite.hardware.costs import HardwareModel
@@ -76,6 +77,23 @@ def test_a_class_without_a_validation_example_is_named(tmp_path: Path, caplog: p
     assert "no validation example" not in caplog.text
     assert main([*run, "recipe.eval_samples=5"]) == 0
     assert "digits: no validation example of class" in caplog.text
+
+
+def test_a_last_batch_of_one_example_fails_no_run(tmp_path: Path) -> None:
+    made = plan("method=hand_tuned", "recipe.epochs=1", "recipe.batch=8", "recipe.train_samples=17")
+    record = execute(made, Store(tmp_path, "test"), Progress())
+    assert (record.status, record.error) == ("done", None)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_fails_the_run(value: float, tmp_path: Path) -> None:
+    made = plan("method=hand_tuned", "recipe.epochs=1")
+    loss = Classification.loss
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Classification, "loss", lambda *given: loss(*given) * value)
+        record = execute(made, Store(tmp_path, "test"), Progress())
+    assert (record.status, record.scores) == ("failed", {})
+    assert (record.error or "").startswith("Diverged: ")
 
 
 def test_a_training_of_one_example_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

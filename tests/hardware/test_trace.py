@@ -1,6 +1,7 @@
 """The tracer: what it knows it lists, what it does not know it names."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -224,3 +225,17 @@ def test_a_sequence_is_a_map_of_height_one() -> None:
 def test_mean_over_a_sequence_is_a_pool(mean: Callable[[Tensor], Tensor]) -> None:
     traced = trace(_Joins(lambda x, y: mean(y)), (2, 8))
     assert (traced.output.kind, traced.output.channels, traced.output.size) == ("mean", 2, (1, 1))
+
+
+def test_an_error_without_a_text_is_named_by_its_kind() -> None:
+    def fails(x: Tensor, y: Tensor) -> Tensor:
+        raise ValueError
+
+    with pytest.raises(SuiteError, match=r"cannot be traced for an input of shape \(2, 8\): ValueError"):
+        trace(_Joins(fails), (2, 8))
+
+
+@pytest.mark.parametrize("shape", [(1, 10**5, 10**5), (10**400,), (0, 8), (-1,), (1.5,), ("8",)])
+def test_an_input_that_no_memory_holds_is_refused(shape: tuple[Any, ...]) -> None:
+    with pytest.raises(SuiteError, match=r"an input of shape .*: expected whole numbers above 0"):
+        trace(nn.Flatten(), shape)

@@ -99,6 +99,14 @@ class TestReading:
                 archive.writestr(name, b"{}")
         assert Store(tmp_path, "example").run_ids() == [make_record().id]
 
+    @pytest.mark.parametrize("run", ["..", ".", "", "x" * 300, "a\\..\\b"])
+    def test_a_run_whose_id_is_a_path_is_none(self, run: str, tmp_path: Path) -> None:
+        store = archived(experiment(tmp_path, make_record()))
+        with zipfile.ZipFile(store.archive.path, "a") as archive:
+            archive.comment = b""
+            archive.writestr(f"runs/{run}/record.json", make_record(seed=1).to_json())
+        assert Store(tmp_path, "example").run_ids() == [make_record().id]
+
 
 class TestDamage:
     """A zip that cannot be read is one clear error, never a wrong table."""
@@ -108,6 +116,13 @@ class TestDamage:
         store = archived(experiment(tmp_path, make_record()))
         store.archive.path.write_bytes(content)
         with pytest.raises(SuiteError, match=r"records\.zip: not a readable archive"):
+            store.records()
+
+    def test_a_small_archive_of_large_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = archived(experiment(tmp_path, make_record(data_note=" " * 1_000_000)))
+        os.utime(store.archive.path, (0, 0))  # else its list of files is known
+        monkeypatch.setattr("suite.data.files.MOST_UNPACKED", 1000)
+        with pytest.raises(SuiteError, match=r"records\.zip: not a readable archive \([\d,]+ bytes that unpack to 1,0"):
             store.records()
 
     def test_a_damaged_member_is_a_record_that_is_left_out(self, tmp_path: Path) -> None:

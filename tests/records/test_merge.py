@@ -1,6 +1,7 @@
 """Joining the record folders of several machines: nothing is lost, overwritten or silently left out."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,18 @@ def test_artefacts_that_a_copied_run_names_come_along(tmp_path: Path) -> None:
     assert merge(here, [there]).artefacts == 1
     assert (here.artefact_folder(shared) / "reference.pt").read_bytes() == b"weights"
     assert not here.artefact_folder("of-another-experiment").exists()
+
+
+def test_a_record_that_names_a_folder_elsewhere_as_its_artefact_is_left_out(tmp_path: Path) -> None:
+    here, there = machine(tmp_path / "a" / "results"), machine(tmp_path / "results", make_record())
+    path = there.run_folder(make_record().id) / "record.json"
+    raw = json.loads(path.read_text()) | {"artefacts": ["../../private"]}
+    raw.pop("checksum")
+    path.write_text(json.dumps(raw))
+    write_atomic(tmp_path / "private" / "file", b"not of this experiment")
+    (left_out,) = merge(here, [there]).left_out
+    assert "artefacts: '../../private' is not the name of one" in left_out
+    assert not (tmp_path / "a" / "private").exists()
 
 
 @pytest.mark.parametrize("is_archived", [False, True])

@@ -1,10 +1,14 @@
 """What an experiment has done and what is missing."""
 
 import dataclasses
+import json
+import math
 import os
+import platform
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 from synthetic import board, make_failure, make_record
 
@@ -110,6 +114,49 @@ def test_looking_leaves_no_file_behind(store: Store) -> None:
     before = sorted(store.root.rglob("*"))
     run_states(store)
     assert sorted(store.root.rglob("*")) == before
+
+
+def _claim(**changes: object) -> bytes:
+    claim = {
+        "host": "elsewhere",
+        "pid": 1,
+        "started": "1",
+        "since": "now",
+        "token": "t",
+        "expires_s": 120.0,
+        "ended": "",
+    }
+    return json.dumps(claim | changes).encode()
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [b"", b"[]", b"[" * 50_000, b"{}", _claim(odd=1), _claim(pid=None), _claim(pid=math.inf), _claim(expires_s="odd"),
+     _claim(expires_s=[]), _claim(pid=2**80, host=platform.node())],
+)  # fmt: skip
+def test_a_claim_that_is_damaged_is_nobodys(claim: bytes, store: Store) -> None:
+    (planned(store, "a") / "claim.json").write_bytes(claim)
+    assert set(states(store).values()) <= {"missing", "interrupted"}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{}, {"meter": None}, {"meter": {"search": 5}}, {"meter": {"search": {}}}, {"meter": {"search": {"macs": None}}},
+     {"meter": {"search": {"macs": "many"}}}, {"meter": torch.zeros(3)}, {"meter": "odd"}],
+)  # fmt: skip
+def test_a_heartbeat_that_is_none_is_a_run_before_its_first(state: dict, store: Store) -> None:
+    folder = planned(store, "a") / "checkpoints"
+    folder.mkdir()
+    save_tensors(folder / "search.beat", state)
+    (run,) = run_states(store)
+    assert (run.state, run.spent) == ("interrupted", None)
+
+
+@pytest.mark.parametrize("plan", [b"[" * 50_000, b'{"seed": 1e999}', b"\xff", b'"odd"', b"9" * 5000])
+def test_a_damaged_plan_is_said_to_be_unreadable(plan: bytes, store: Store) -> None:
+    write_atomic(store.run_folder("a") / PLAN_NOTE, plan)
+    (state,) = run_states(store)
+    assert "plan.json is unreadable" in state.plan.label
 
 
 @pytest.mark.parametrize("plan", [b"", b"[]", b'{"label": 1}', None])

@@ -67,6 +67,11 @@ def test_what_is_no_record_is_refused(text: str) -> None:
         ({"meter": {"shared": {"warm-up": {}}}}, r"meter\.shared\.warm-up"),
         ({"candidates": [None]}, "candidates"),
         ({"artefacts": [1]}, "artefacts"),
+        ({"artefacts": ["../../elsewhere"]}, "artefacts: '../../elsewhere' is not the name"),
+        ({"meter": {"shared": {"warm-up": {"macs": 1, "artefact": "/tmp"}}}}, "artefacts: '/tmp' is not the name"),
+        ({"units": {"weights": {}}}, r"units\.weights"),
+        ({"costs": {"weights": 10**400}}, r"costs\.weights is a number of 401 digits"),
+        ({"meter": {"total": {"macs": -(10**309)}}}, r"meter\.total\.macs is a number of 310 digits"),
     ],
 )
 def test_a_field_of_the_wrong_kind_is_refused_by_its_name(change: dict, told: str) -> None:

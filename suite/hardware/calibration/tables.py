@@ -1,7 +1,8 @@
 """The published measurements that devices are fitted on, read from `results/published/devices/` of the repository."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -51,7 +52,7 @@ class PublishedDevices:
         """
         path = self.folder / name
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8") as file, _named(path):
                 return list(csv.DictReader(file))
         except FileNotFoundError as error:
             raise SuiteError(
@@ -60,17 +61,30 @@ class PublishedDevices:
             ) from error
 
     def _mlperf_tiny(self) -> list[MeasuredSystem]:
-        rows = self.rows("mlperf_tiny.csv")
-        systems = groupby(rows, key=lambda row: (row["library"], row["round"], row["submitter"], row["system"]))
-        return [_system(list(group), self.mlperf_tiny_layers, fitted=True) for _, group in systems]
+        rows, layers = self.rows("mlperf_tiny.csv"), self.mlperf_tiny_layers
+        with _named(self.folder / "mlperf_tiny.csv"):
+            systems = groupby(rows, key=lambda row: (row["library"], row["round"], row["submitter"], row["system"]))
+            return [_system(list(group), layers, fitted=True) for _, group in systems]
 
     def _stm32h747(self) -> MeasuredSystem:
-        rows = [row | {"layers": row["network"]} for row in self.rows("stm32h747.csv")]
-        return _system(rows, self.stm32h747_layers, fitted=False)
+        rows, layers = self.rows("stm32h747.csv"), self.stm32h747_layers
+        with _named(self.folder / "stm32h747.csv"):
+            return _system([row | {"layers": row["network"]} for row in rows], layers, fitted=False)
 
     def _layers(self, name: str) -> dict[str, tuple[Layer, ...]]:
-        groups = groupby(self.rows(name), key=lambda row: row["network"])
-        return {network: tuple(_layer(row, index) for index, row in enumerate(group)) for network, group in groups}
+        rows = self.rows(name)
+        with _named(self.folder / name):
+            groups = groupby(rows, key=lambda row: row["network"])
+            return {network: tuple(_layer(row, index) for index, row in enumerate(group)) for network, group in groups}
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the table at `path` in what its content raises."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, csv.Error) as error:
+        raise SuiteError(f"{path}: is no table of measurements ({type(error).__name__}: {error})") from error
 
 
 def _system(rows: list[dict[str, str]], layers: dict[str, tuple[Layer, ...]], *, fitted: bool) -> MeasuredSystem:

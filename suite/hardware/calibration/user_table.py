@@ -124,7 +124,7 @@ def read_architecture(path: Path) -> tuple[Layer, ...]:
             for node in json.loads(path.read_text(encoding="utf-8"))["layers"]
             if node["kind"] in WEIGHTED
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise SuiteError(f"{path}: is not the architecture.json of a run ({type(error).__name__}: {error})") from error
     if not Work.of(layers).macs > 0:
         raise SuiteError(f"{path}: its layers do no work")

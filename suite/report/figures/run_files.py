@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 HISTORY = "history.parquet"
 ARCHITECTURE = "architecture.json"
 
-_FILE_ERRORS = (OSError, ValueError, RecordError)
+_FILE_ERRORS = (OSError, ValueError, RecordError, RecursionError)
 
 
 def read_history(store: Store, run_id: str) -> pd.DataFrame | None:

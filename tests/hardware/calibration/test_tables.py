@@ -1,6 +1,8 @@
 """The published tables: layer lists against the MACs that their sources state."""
 
 import csv
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,18 @@ def test_tables_are_plain_csv(table: str) -> None:
     with (PUBLISHED_DEVICES.folder / table).open(newline="") as file:
         widths = {len(row) for row in csv.reader(file)}
     assert len(widths) == 1
+
+
+@pytest.mark.parametrize(
+    "table", ["mlperf_tiny.csv", "mlperf_tiny_layers.csv", "stm32h747.csv", "stm32h747_layers.csv"]
+)
+@pytest.mark.parametrize(
+    "damage",
+    [lambda c: c.replace(b"network", b"net", 1), lambda c: b"\xff" + c, lambda c: c.replace(b",", b",odd", 40)],
+    ids=("column", "bytes", "cells"),
+)  # fmt: skip
+def test_a_damaged_table_is_named(damage: Callable[[bytes], bytes], table: str, tmp_path: Path) -> None:
+    shutil.copytree(PUBLISHED_DEVICES.folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / table).write_bytes(damage((tmp_path / table).read_bytes()))
+    with pytest.raises(SuiteError, match=r"\.csv: is no table of measurements \("):
+        _ = PublishedDevices(tmp_path).systems
