@@ -95,7 +95,7 @@ def sweep(launcher: str, tmp_path: Path) -> Iterator[Callable[[str], Sweep]]:
 
 @each_launcher
 def test_a_lost_workers_run_is_taken_over(launcher: str, sweep: Callable[[str], Sweep]) -> None:
-    three = sweep("seed=0,1,2 recipe.epochs=40 checkpoint_seconds=1")
+    three = sweep("seed=0,1,2 recipe.epochs=15 checkpoint_seconds=0.2")
     call = three.begin()
     workers = three.wait_for_workers(2, call)
     owners = [state.owner for state in run_states(three.store) if state.state == "running"]
@@ -170,7 +170,7 @@ def test_the_batch_script_asks_for_what_was_configured(launcher: str, sweep: Cal
 def test_at_the_time_limit_of_its_job_a_run_is_kept(
     launcher: str, sweep: Callable[[str], Sweep], requeues: int, ends: list[str]
 ) -> None:
-    two = sweep("seed=0,1 recipe.epochs=40 checkpoint_seconds=1")
+    two = sweep("seed=0,1 recipe.epochs=15 checkpoint_seconds=0.2")
     call = two.begin("hydra.launcher.timeout_min=10", f"hydra.launcher.max_num_timeout={requeues}")
     first = two.wait_for_workers(1, call)[0]
     os.kill(first.pid, signal.SIGUSR2)  # as Slurm does
