@@ -17,7 +17,7 @@ help:
 	@echo "make quickstart  install, search networks for digits on two budgets, write and print the report"
 	@echo "make test        install, lint, type-check, run the tests"
 	@echo "make test-slow   the tests that take minutes: kill and resume at more moments, the built wheel"
-	@echo "make test-faults 200 kills: results are those of undisturbed commands; odd inputs; into results/reliability, 40 minutes"
+	@echo "make test-faults 200 kills: results are those of undisturbed commands; odd inputs; into results/reliability, half an hour"
 	@echo "make test-gpu    tests on a GPU, samples a second, one CIFAR-10 budget; PY=python3: with that one, installs nothing"
 	@echo "make test-deploy int8 networks in TensorFlow Lite Micro's interpreter; installs the extras deploy and onnx, 2.3 GB"
 	@echo "make deploy-table  the same for 72 networks, into results/deploy; goes on where it was stopped"
@@ -26,7 +26,7 @@ help:
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,parallel]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,parallel,slurm]'
 	@touch $(STAMP)
 
 # Apart from .venv: the converter needs other versions of what both use.

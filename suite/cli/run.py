@@ -2,11 +2,13 @@
 
 import itertools
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -16,7 +18,17 @@ from suite.cli import dry_run
 from suite.cli.console import output_console, print_error, set_up_logging
 from suite.cli.progress import LineProgress, show_planning, show_progress, sweep_progress
 from suite.cli.show import run_view
-from suite.cli.stopping import exit_code, is_worker, stop_on_sigterm, stopping, take_timeout
+from suite.cli.stopping import (
+    ERROR,
+    FAIL_FAST,
+    end_call,
+    exit_code,
+    is_worker,
+    launching,
+    stopping,
+    take_timeout,
+    worker_of,
+)
 from suite.config.recorded import benchmark_of_job
 from suite.config.sweep import expand, expand_for_print, jobs_of, parts
 from suite.deploy.deployment import deploy
@@ -37,24 +49,42 @@ def _hydra_job(job: DictConfig) -> None:
     tqdm.set_lock(
         threading.RLock()
     )  # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
-    if is_worker():
-        stop_on_sigterm()
     if type(jobs.session.progress) is Progress:
         jobs.session.progress = LineProgress()
+    if is_worker():
+        _work(job)
+        return
+    jobs.session.has_workers = False
     try:
-        if job.deploy:
-            require_extra("deploy", "deploy=true")  # known before anything is trained
-        record = jobs.run_job(job)
+        _run_and_deploy(job)
     except SuiteError as error:
         print_error(error)
         raise SystemExit(2) from error
+    interruption.check()
+
+
+def _work(job: DictConfig) -> None:
+    """Do a run in a launcher's worker. What ends the call, the caller is told in one way, whatever the launcher makes
+    of a worker's exceptions.
+    """
+    os.chdir(HydraConfig.get().runtime.cwd)  # where the call was made: Ray's workers begin elsewhere
+    root = jobs.store_of(job).root
+    try:
+        with worker_of(root):
+            _run_and_deploy(job)
     except Interrupted:
-        if not is_worker():
-            raise
-        return  # a worker's other runs end as soon as they begin, and with them the sweep
-    if not is_worker():
-        interruption.check()
-    if job.deploy and record is not None and record.status == "done":
+        return
+    except SuiteError as error:
+        end_call(root, f"{ERROR}{error}")
+    except jobs.FailFast:
+        end_call(root, FAIL_FAST)
+
+
+def _run_and_deploy(job: DictConfig) -> None:
+    if job.deploy:
+        require_extra("deploy", "deploy=true")  # known before anything is trained
+    record = jobs.run_job(job)
+    if job.deploy and record is not None and record.status == "done" and not interruption.requested():
         _deploy(job, FoundRun(jobs.store_of(job), record))
 
 
@@ -89,11 +119,16 @@ def main(arguments: Sequence[str]) -> int:
         with stopping(timeout_s):
             _run(calls)
     except KeyboardInterrupt as stop:
+        if str(stop).startswith(ERROR):  # a worker's
+            print(stop, file=sys.stderr)
         if str(stop) and jobs.session.status_before:
             log.info(jobs.session.summary()[0])
         log.warning("interrupted: what is finished is kept, the same command continues")
         return exit_code(str(stop))
     except SystemExit as stop:
+        if stop.code and jobs.session.has_workers:
+            log.info(jobs.session.summary()[0])
+            log.warning("a worker was lost: what is finished is kept, the same command continues")
         # 1 is Hydra's code for a configuration that it refuses, and ours for fail_fast; the rest passes.
         return 1 if jobs.session.summary()[1] else 2 if stop.code else 0
     if not jobs.session.status_before:  # --help, --cfg and the like
@@ -106,12 +141,19 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(calls: Sequence[Sequence[str]]) -> None:
     jobs.session = jobs.Session(Progress())
-    if sweeps := [sweep for call in calls if (sweep := expand(call)) is not None]:
+    sweeps = [sweep for call in calls if (sweep := expand(call)) is not None]
+    if sweeps:
         jobs.announce(show_planning(_with_extras(itertools.chain(*sweeps))))
     with show_progress() as jobs.session.progress, sweep_progress():
         for call in calls:
-            sys.argv = ["suite run", *call]
-            _hydra_job()
+            if not sweeps:
+                sys.argv = ["suite run", *call]
+                _hydra_job()
+                continue
+            with launching() as override:
+                first = next((i for i, a in enumerate(call) if "=" in a and a[0] != "-"), len(call))
+                sys.argv = ["suite run", *call[:first], override, *call[first:]]  # beside others, not behind an option
+                _hydra_job()
 
 
 def _print_results() -> None:

@@ -33,6 +33,9 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     preset = require_mapping(presets[name] or {}, f"benchmark.presets.{name}")
     for key in set(preset) & set(benchmark) - {"recipe"}:
         value = preset.pop(key)
+        benchmark[key] = (
+            require_mapping(benchmark[key], f"benchmark.{key}") | value if isinstance(value, dict) else value
+        )
     base = require_mapping(benchmark.pop("recipe", None), "benchmark.recipe")
     changes = _drop_none(plain(config.recipe))
     usual, recipe = plain(OmegaConf.merge(base, preset)), plain(OmegaConf.merge(base, preset, changes))

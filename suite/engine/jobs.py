@@ -16,7 +16,7 @@ from suite.engine.environment import code_state
 from suite.engine.estimate import Estimate
 from suite.engine.harness import RunningElsewhere, execute, make_task
 from suite.engine.preflight import absent_classes_notes, budget_notes, check_method, check_outputs, without_examples
-from suite.records.claims import read_claim
+from suite.records.claims import living_claim, read_claim
 from suite.records.deployments import read_deployments
 from suite.records.labels import method_label
 from suite.records.plan_note import PLAN_NOTE, PlanNote
@@ -33,6 +33,10 @@ from suite.task.task import Workspace
 log = logging.getLogger(__name__)
 
 
+class FailFast(SystemExit):
+    """A run failed, and with `fail_fast` the call ends."""
+
+
 @dataclass
 class Session:
     """One call of `suite run`: its progress display, its runs and how each stood before."""
@@ -44,6 +48,16 @@ class Session:
     to_deploy: set[str] = field(default_factory=set)
     notes: set[str] = field(default_factory=set)
     seconds: float = 0.0
+    has_workers: bool = False
+
+    @property
+    def roots(self) -> list[Path]:
+        """The folders of results that this call's runs write to."""
+        return list({store.root: None for store, _ in self.status_before.values()})
+
+    def count_running(self) -> int:
+        """How many of this call's runs living processes work on."""
+        return sum(living_claim(store.run_folder(run)) is not None for run, (store, _) in self.status_before.items())
 
     @property
     def position(self) -> str:
@@ -80,8 +94,8 @@ class Session:
         for run_id, (store, status) in self.status_before.items():
             record = store.read(run_id)
             if record is None:
-                claim = read_claim(store.run_folder(run_id))
-                counts["interrupted" if claim is not None and claim.ended else "not run"] += 1
+                folder = store.run_folder(run_id)
+                counts["interrupted" if read_claim(folder) and not living_claim(folder) else "not run"] += 1
             elif record.status != "done":
                 counts["failed"] += 1
             else:
@@ -195,6 +209,7 @@ def run_job(config: DictConfig) -> RunRecord | None:
 
     Raises:
         SuiteError: the configuration cannot work, its data is unusable, or it wants committed code.
+        FailFast: it failed, and `fail_fast`.
     """
     _check_clean(config)
     store, plan = store_of(config), make_plan(config)
@@ -225,7 +240,7 @@ def run_job(config: DictConfig) -> RunRecord | None:
     if record.status == "done":
         _log_result(record, position + plan.label)
     elif config.fail_fast:
-        raise SystemExit(1)
+        raise FailFast(1)
     return record
 
 

@@ -82,10 +82,10 @@ def claimed(folder: Path, on_loss: Callable[[str], None] = lambda _: None) -> It
     path, ended = folder / CLAIM, threading.Event()
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     claim = Claim(platform.node(), os.getpid(), _process_start(os.getpid()), now, uuid.uuid4().hex)
-    _take(path, claim)
     heartbeat = threading.Thread(target=_renew, args=(path, claim, ended, on_loss), daemon=True)
-    heartbeat.start()
-    try:
+    try:  # a signal may come at any moment, also between these lines
+        _take(path, claim)
+        heartbeat.start()
         yield lambda: _check(path, claim)
     except KeyboardInterrupt as stop:
         _end(path, claim, heartbeat, ended, str(stop) or "Ctrl-C")
@@ -128,7 +128,8 @@ def _check(path: Path, claim: Claim) -> None:
 def _end(path: Path, claim: Claim, heartbeat: threading.Thread, ended: threading.Event, reason: str = "") -> None:
     """Give the claim back, or leave it with the reason why it ended; one of another process is not touched."""
     ended.set()
-    heartbeat.join()
+    if heartbeat.ident is not None:  # it was started
+        heartbeat.join()
     with suppress(ClaimedError, OSError):
         _check(path, claim)
         if reason:

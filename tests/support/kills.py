@@ -6,7 +6,7 @@ import random
 import signal
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,14 +111,18 @@ def campaign(
                 break  # it ended before
             tally.kills += 1
         finish(arguments, folder)
-        found = results_of(folder)
-        tally.finished += 1
-        tally.lost += len(expected.keys() - found.keys())
-        tally.doubled += len(found.keys() - expected.keys())
-        tally.different += sum(found[name] != expected[name] for name in expected.keys() & found.keys())
-        tally.set_aside += len(list(folder.rglob("*.damaged")))
+        compare(expected, results_of(folder), folder, tally)
     tally.seconds = time.monotonic() - began
     return tally
+
+
+def compare(expected: Mapping[str, Any], found: Mapping[str, Any], folder: Path, tally: Tally) -> None:
+    """Add to the tally what a command has made in a folder."""
+    tally.finished += 1
+    tally.lost += len(expected.keys() - found.keys())
+    tally.doubled += len(found.keys() - expected.keys())
+    tally.different += sum(found[name] != expected[name] for name in expected.keys() & found.keys())
+    tally.set_aside += len(list(folder.rglob("*.damaged")))
 
 
 def _new_folder(folder: Path, prepare: Callable[[Path], object]) -> Path:

@@ -11,7 +11,7 @@ TUTORIAL = [
     ROOT / "docs" / "tutorial" / f"{name}.md"
     for name in ("first-search", "your-network-and-data", "your-board", "your-method")
 ]
-PROGRAMS = ("suite", "python", "python3", "make", "pip", "pytest", "optuna-dashboard", "source")
+PROGRAMS = ("suite", "python", "python3", "make", "pip", "pytest", "optuna-dashboard", "source", "ray")
 
 _BLOCK = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^    .*$", re.MULTILINE)
