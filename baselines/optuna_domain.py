@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from baselines.width_scaling import largest_scaled_widths
 from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
 from suite.space.branches import select_branches
@@ -17,6 +16,7 @@ from suite.space.choice_space import ChoiceSpace
 from suite.space.groups import Groups, Widths, count_open
 from suite.space.importance import channel_importance
 from suite.space.projection import ProjectedNetwork, project, project_network
+from suite.space.scaling import largest_scaled_widths
 from suite.space.slicing import paste_channels, slice_channels
 from suite.space.width_space import WidthSpace
 from suite.task.task import Task

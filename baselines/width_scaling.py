@@ -7,6 +7,7 @@ from baselines.fixed_length import FixedLength
 from suite.space.budget import Budget
 from suite.space.groups import Widths
 from suite.space.projection import check_projection, project_widths
+from suite.space.scaling import largest_scaled_widths
 from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
@@ -45,23 +46,3 @@ class WidthScaling(FixedLength):
         network = task.space.thin(task.new_network(), widths)
         trained = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs), macs=macs)
         return SearchResult([Candidate(network)], trained.rows)
-
-
-def largest_scaled_widths(space: WidthSpace, budget: Budget, steps: int = 1000) -> Widths:
-    """Widths round(k/steps x full), at least 1, for the largest k that meets the budget.
-
-    All factors are tried from the largest on, since costs need not be monotone. Where none meets the budget, the widths
-    that showed planning that it can be met.
-
-    Raises:
-        ValueError: no network is known to meet the budget; planning refuses such budgets.
-    """
-    groups = list(zip(space.groups.sizes, space.groups.frozen, strict=True))
-    scaled = (tuple(n if frozen else max(1, round(n * k / steps)) for n, frozen in groups) for k in range(steps, 0, -1))
-    for widths in dict.fromkeys(scaled):
-        if budget.fits(space.exact(widths, budget.targets)):
-            return widths
-    fitting = space.find_fitting(budget)
-    if fitting is None:
-        raise ValueError(f"no network of this space meets the budget ({budget.label})")
-    return fitting

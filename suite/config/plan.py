@@ -122,6 +122,7 @@ def make_plan(config: DictConfig) -> Plan:
         recipe=recipe,
         hardware=hardware,
         space=space,
+        standard_forward_macs=space.reference_costs["macs"],
         compute=compute,
         shared_key=shared_key,
         choices=choices,

@@ -27,6 +27,7 @@ from suite.task.evaluation import to_device
 from suite.task.meter import Meter
 from suite.task.reference_training import TrainedReference, warm_up
 from suite.task.task import Candidate, SearchResult, Task
+from suite.task.thin_start import check_start, thin_start
 from suite.task.training import Fit, Phase, fit
 
 CHECKPOINTS = ("late", "feasible")
@@ -43,6 +44,8 @@ class Duccio:
         fit, else the least violating. null: late without a projection, feasible with one.
     compaction: channels whose masks are closed at the end of an epoch are no longer computed; for branches there is
         `choices.drop_below`.
+    start: the search starts from the reference network thinned to so many times the limits (see `thin_start`), 1.5 for
+        half as much again. null: from the whole one.
     cost_limit: in standard trainings of the reference network; warm-up and search have the recipe's lengths as long as
         that leaves room for fine-tuning (see `lengths_within`), which takes all that is left. None: the recipe's
         lengths.
@@ -56,11 +59,13 @@ class Duccio:
     projection: str = "none"
     checkpoint: str | None = None
     compaction: bool = True
+    start: float | None = None
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
         check_cost_limit(self.cost_limit)
         check_projection(self.projection)
+        check_start(self.start)
         if self.checkpoint not in (None, *CHECKPOINTS):
             raise ValueError(f"method.checkpoint={self.checkpoint}: choices are {', '.join(CHECKPOINTS)}, null")
         if self.checkpoint == self._usual_checkpoint:
@@ -81,13 +86,16 @@ class Duccio:
         Raises:
             ValueError: the limit does not pay for one epoch of each phase, or strengths and limits do not match.
         """
-        self._choose_lengths(task)
+        if self.start is not None and task.choices is not None:
+            raise ValueError(f"method.start={self.start}: thins the network of a mask search, needs space=masks")
+        self._choose_lengths(thin_start(task, budget, self.start))
         if self.penalty.strength == "scripts" and task.choices is not None:
             raise ValueError("method.penalty.strength=scripts: these strengths are of mask searches, needs space=masks")
         self.penalty.check_metrics(penalised_targets(task, budget), task.recipe.script_strengths or {})
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, search, discretise, fine-tune; one candidate."""
+        task = thin_start(task, budget, self.start)
         lengths = self._choose_lengths(task)
         warm = warm_up(task, meter, lengths.warmup)
         patience = task.recipe.patience

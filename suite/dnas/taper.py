@@ -27,6 +27,7 @@ from suite.task.evaluation import to_device
 from suite.task.meter import Meter
 from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
+from suite.task.thin_start import check_start, thin_start
 from suite.task.training import Fit, Phase, fit
 
 _DEFAULT_LIMIT = 1.0
@@ -44,6 +45,8 @@ class Taper:
         the warm-up is refused; one that does not pay for the search ends it early, on the budget itself.
     importance: how channels are ranked: gradient, by the gradients of their gates on 1,000 training examples;
         magnitude, by their weights after folding batch norm; uniform, all alike, so that only costs decide.
+    start: the reference network is thinned to so many times the limits before its training (see `thin_start`). null:
+        it is trained whole.
     projection: refill gives back what fits after the last step onto the budget, as after each before it; none and
         repair leave the network as that step thinned it.
     """
@@ -55,6 +58,7 @@ class Taper:
     warmup: int | None = None
     tighten: int | None = None
     importance: str = "gradient"
+    start: float | None = None
     projection: str = "refill"
 
     def __post_init__(self) -> None:
@@ -65,6 +69,7 @@ class Taper:
                 raise ValueError(f"method.{key}={epochs}: a whole number of epochs, at least 1, or null")
         check_importance(self.importance)
         check_projection(self.projection)
+        check_start(self.start)
 
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse lengths that leave no epoch to fine-tuning, and a cost limit that is too small.
@@ -72,10 +77,11 @@ class Taper:
         Raises:
             ValueError: see `choose_lengths`.
         """
-        self.choose_lengths(task, budget)
+        self.choose_lengths(thin_start(task, budget, self.start), budget)
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Warm up, project and train in turn, fine-tune; one candidate that fits."""
+        task = thin_start(task, budget, self.start)
         warmup, tighten = self.choose_lengths(task, budget)
         warm = train_reference(task, meter, warmup)
         network, rows, last = warm.network.cpu(), list[dict[str, Any]](), False

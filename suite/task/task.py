@@ -50,6 +50,7 @@ class TaskSpec:
     recipe: how networks are trained.
     hardware: the device's cost models.
     space: the widths of the reference network.
+    standard_forward_macs: of the network whose training is the unit of cost, the benchmark's reference network.
     compute: "cpu" or "cuda", where networks are trained.
     shared_key: identifies what may be shared with other runs: the same benchmark, recipe, random seed and numerics.
     choices, supernet: the space of layer choices and the network with all branches, where these are searched.
@@ -63,6 +64,7 @@ class TaskSpec:
     recipe: Recipe
     hardware: HardwareModel
     space: WidthSpace
+    standard_forward_macs: float
     compute: str
     shared_key: Mapping[str, Any]
     choices: ChoiceSpace | None
@@ -121,7 +123,7 @@ class Task(TaskSpec):
     @property
     def standard_macs(self) -> float:
         """MACs x samples of one standard training of the reference network; a step is charged three forward passes."""
-        return 3.0 * self.recipe.epochs * len(self.train) * self.space.reference_costs["macs"]
+        return 3.0 * self.recipe.epochs * len(self.train) * self.standard_forward_macs
 
 
 @dataclass(frozen=True)

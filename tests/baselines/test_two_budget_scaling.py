@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from tasks import plan, task
 from torch import nn
 
-from baselines.two_budget_scaling import BETAS, TwoBudgetScaling, largest_law_widths, law_widths, two_budget_widths
-from baselines.width_scaling import largest_scaled_widths
+from baselines.two_budget_scaling import TwoBudgetScaling
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
+from suite.space.scaling import BETAS, largest_law_widths, largest_scaled_widths, law_widths, two_budget_widths
 from suite.space.width_space import WidthSpace
 from suite.task.meter import Meter
 

@@ -4,10 +4,10 @@ from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.width_scaling import largest_scaled_widths
 from suite.hardware.trace import trace
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
+from suite.space.scaling import largest_scaled_widths
 from suite.space.width_space import WidthSpace
 
 SPACE = WidthSpace(trace(ResNet8(), (3, 32, 32)), device("nucleo_l4r5zi"))

@@ -8,7 +8,6 @@ from leftovers import leftover_device
 from networks import SHAPE, networks
 from torch import Tensor, nn
 
-from baselines.width_scaling import largest_scaled_widths
 from suite import SuiteError
 from suite.hardware.trace import trace
 from suite.models.ds_cnn import DsCnn
@@ -18,6 +17,7 @@ from suite.space.groups import count_open
 from suite.space.projection import project
 from suite.space.refill import Addition, refill
 from suite.space.repair import repair
+from suite.space.scaling import largest_scaled_widths
 from suite.space.width_space import WidthSpace
 
 METRICS = [("latency",), ("weights", "latency"), ("ram", "latency"), ("macs", "energy", "ram")]
