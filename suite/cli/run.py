@@ -144,6 +144,8 @@ def _run(calls: Sequence[Sequence[str]]) -> None:
     sweeps = [sweep for call in calls if (sweep := expand(call)) is not None]
     if sweeps:
         jobs.announce(show_planning(_with_extras(itertools.chain(*sweeps))))
+        if not jobs.session.runs_to_do and not jobs.session.count_not_deployed():
+            return  # before Hydra writes its own files: the results may be read-only
     with show_progress() as jobs.session.progress, sweep_progress():
         for call in calls:
             if not sweeps:

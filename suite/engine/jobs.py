@@ -100,14 +100,15 @@ class Session:
                 counts["failed"] += 1
             else:
                 counts["already done" if status == "done" else "run now"] += 1
-        counts["not deployed"] = self._count_not_deployed()
+        counts["not deployed"] = self.count_not_deployed()
         parts = [f"{count} {name}" for name, count in counts.items() if count]
         nothing = "; nothing was trained" if counts["already done"] == len(self.status_before) else ""
         retry = "; retry_failed=true runs the failed ones again" if counts["failed"] else ""
         line = f"{counted(len(self.status_before), 'run')}: {', '.join(parts)}{nothing}{retry}"
         return line, counts["failed"] + counts["not deployed"]
 
-    def _count_not_deployed(self) -> int:
+    def count_not_deployed(self) -> int:
+        """How many of this call's finished runs are to be deployed and are not."""
         stores = {run: store for run, (store, _) in self.status_before.items() if run in self.to_deploy}
         done = [run for run, store in stores.items() if (record := store.read(run)) and record.status == "done"]
         return sum(run not in read_deployments(stores[run], [run]) for run in done)
@@ -120,13 +121,10 @@ def store_of(config: DictConfig) -> Store:
     """The experiment's store.
 
     Raises:
-        SuiteError: the experiment's name is not a plain folder name, or the folder cannot be written.
+        SuiteError: the experiment's name is not a plain folder name.
     """
-    name = config.name
-    check_experiment_name(name, "name")
-    store = Store(Path(config.results_dir).expanduser(), name)
-    store.check_writable()
-    return store
+    check_experiment_name(config.name, "name")
+    return Store(Path(config.results_dir).expanduser(), config.name)
 
 
 def announce(configs: Iterable[DictConfig]) -> None:
@@ -146,9 +144,10 @@ def announce(configs: Iterable[DictConfig]) -> None:
         claims.add((plan.headline.get("candidate", ""), plan.headline.get("budget", "")))
         if plan.id in session.status_before:
             continue
-        _write_plan_note(store, plan)
         if _has_ended(session.register(store, plan, deploy=config.deploy), config):
             continue
+        store.check_writable()
+        _write_plan_note(store, plan)
         session.runs_to_do += 1
         key = plan.task.shared_key["data"]
         if key not in sizes or not estimate.knows(plan):  # a damaged file is found now, not after hours
@@ -213,10 +212,11 @@ def run_job(config: DictConfig) -> RunRecord | None:
     """
     _check_clean(config)
     store, plan = store_of(config), make_plan(config)
-    _write_plan_note(store, plan)
     ended = session.register(store, plan, deploy=config.deploy)
     if _has_ended(ended, config):
         return ended
+    store.check_writable()
+    _write_plan_note(store, plan)
     if interruption.requested():
         return None
     notes = [*budget_notes(plan), *absent_classes_notes(plan, load_data(plan.benchmark, store))]

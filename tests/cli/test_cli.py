@@ -51,8 +51,10 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
     assert sum(", violates by " in line and " %, " in line for line in lines) == 2
 
     caplog.clear()
+    before = _files(tmp_path)
     assert suite_("run", *sweep) == 0
     assert "4 already done; nothing was trained" in caplog.text
+    assert _files(tmp_path) == before, "a call with nothing to do works on read-only results"
 
     assert suite_("status", "e") == 0
     assert "4 of 4 runs done" in capsys.readouterr().out
@@ -62,6 +64,11 @@ def test_sweep_report_and_status(suite_: Callable, tmp_path: Path, capsys: pytes
     assert str(page) in out
     assert page.stat().st_size > 10_000
     assert not (tmp_path / "multirun.yaml").exists()
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    """When each file and folder below was last written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from suite.cli.main import main
 from suite.records.tensors import encode_tensors
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", 35))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", 26))
 """How long `make test-faults` tries each target."""
 
 MEMORY = 3 << 29
