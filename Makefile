@@ -11,7 +11,7 @@ DOCS := .venv-docs
 DOCS_STAMP := $(DOCS)/.installed
 GPU_RUN := results/artefacts/test-gpu
 
-.PHONY: quickstart test test-slow test-faults test-gpu test-deploy deploy-table docs lint bench clean help
+.PHONY: quickstart test test-slow test-faults test-gpu test-deploy deploy-table docs lint bench mutants clean help
 
 help:
 	@echo "make quickstart  install, search networks for digits on two budgets, write and print the report"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-deploy int8 networks in TensorFlow Lite Micro's interpreter; installs the extras deploy and onnx, 2.3 GB"
 	@echo "make deploy-table  the same for 72 networks, into results/deploy; goes on where it was stopped"
 	@echo "make docs        README and docs as an offline site, build/docs/index.html; links are checked"
+	@echo "make mutants     400 random changes of the code, and which of them no test notices; into results/mutants, hours"
 	@echo "make bench       speed: ratios that must hold, figures for the record, into results/performance"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -85,6 +86,10 @@ docs: $(DOCS_STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pytest -q tests/performance --benchmark-only --benchmark-quiet --record-figures=results/performance \
 		--timeout=3600
+
+mutants: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt cosmic-ray==8.7.0
+	$(BIN)/python .ci/mutants.py --sample 400 --seed 0 --jobs 2
 
 clean:
 	rm -rf $(VENV) $(DEPLOY) $(DOCS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
