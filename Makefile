@@ -22,7 +22,7 @@ help:
 	@echo "make test-deploy int8 networks in TensorFlow Lite Micro's interpreter; installs the extras deploy and onnx, 2.3 GB"
 	@echo "make deploy-table  the same for 72 networks, into results/deploy; goes on where it was stopped"
 	@echo "make docs        README and docs as an offline site, build/docs/index.html; links are checked"
-	@echo "make mutants     400 random changes of the code, and which of them no test notices; into results/mutants, hours"
+	@echo "make mutants     400 random changes of the code, and which of them no test notices; hours"
 	@echo "make bench       speed: ratios that must hold, figures for the record, into results/performance"
 
 $(STAMP): pyproject.toml constraints.txt
