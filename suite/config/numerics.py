@@ -34,9 +34,8 @@ def resolve_dtype(dtype: str, compute: str) -> str:
 def gains_by_bf16(compute: str) -> bool:
     """Whether the device computes faster in bf16 than in fp32.
 
-    A processor without instructions for bf16 converts back and forth. With AVX-512 BF16 but without AMX, one of Intel's
-    needs about twice as long for a product of bf16 matrices as in fp32 (Sapphire Rapids in a virtual machine that hides
-    AMX, torch 2.13); one of AMD's is faster in bf16.
+    A processor without instructions for bf16 converts back and forth. One of Intel's with AVX-512 BF16 but without AMX
+    is slower in bf16, one of AMD's faster (tests/performance/test_epoch_speed.py measures it).
     """
     if compute == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

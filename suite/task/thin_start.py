@@ -33,13 +33,12 @@ def thin_start(task: Task, budget: Budget, start: float | None) -> Task:
     Args:
         task: its limit on cost stays in standard trainings of the benchmark's reference network.
         budget: what the search is to meet.
-        start: the thinned network meets `start` times each limit, or the reference network's own cost where that is
-            less.
+        start: the thinned network meets `start` times each limit.
     """
     if start is None:
         return task
-    larger = [replace(c, target=min(start * c.target, task.space.reference_costs[c.metric])) for c in budget]
-    widths = two_budget_widths(task.space, Budget(tuple(larger)))
+    larger = Budget(tuple(replace(c, target=start * c.target) for c in budget))
+    widths = two_budget_widths(task.space, larger)
     network = partial(_thinned, task, widths)
     return replace(
         task,

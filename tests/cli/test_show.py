@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from checkout import RESULTS
+from synthetic import make_record
 
 from suite.cli.main import main
 from suite.records.archive import ARCHIVE_NAME
+from suite.records.store import Store
 
 RUN = ("run", "preset=smoke", "threads=1", "method=width_scaling", "budget.weights=40%")
 
@@ -69,6 +71,13 @@ def test_a_sweep_ends_with_its_table(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "benchmark digits, preset smoke" in printed
     first = [line.split()[0] for line in printed.splitlines() if line.strip()]
     assert {"hand_tuned", "width_scaling"} <= set(first)
+
+
+def test_a_record_without_a_test_score_or_a_unit_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = make_record(scores={"validation": 0.9}, units={})
+    Store(tmp_path, "odd").write(record)
+    assert main(["show", record.id, "--results-dir", str(tmp_path)]) == 0
+    assert "accuracy nan (float)" in capsys.readouterr().out
 
 
 def test_a_name_that_no_file_can_have_is_named(capsys: pytest.CaptureFixture[str]) -> None:

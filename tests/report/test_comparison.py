@@ -176,3 +176,15 @@ def test_torn_predictions_are_no_predictions(store: Store) -> None:
     first, second = both(store, *records)
     with pytest.raises(IncomparableRunsError, match="no predictions"):
         compare_predictions(store, first, second)
+
+
+@pytest.mark.parametrize(("predicted", "target"), [((40, 1), (40, 1)), ((), ()), ((40,), (1,))])
+def test_predictions_of_another_shape_are_none(
+    store: Store, predicted: tuple[int, ...], target: tuple[int, ...]
+) -> None:
+    odd = make_record(method="duccio", scores={"test": 1.0})
+    arrays = {"predicted": np.zeros(predicted, np.int16), "target": np.zeros(target, np.int16)}
+    store.write(odd, encode_run_files(predictions=arrays))
+    first, second = both(store, odd, stored(store, "hand_tuned", 0, np.ones(40)))
+    with pytest.raises(IncomparableRunsError, match="no predictions that can be read"):
+        compare_predictions(store, first, second)

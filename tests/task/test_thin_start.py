@@ -59,6 +59,17 @@ def test_a_limit_on_cost_is_used_and_kept(method: type[Duccio] | type[Taper], tm
     assert 0.8 < _search(method(projection="refill", start=1.5, cost_limit=1.0), tmp_path) <= 1
 
 
+@pytest.mark.parametrize("method", [Duccio, Taper])
+def test_a_limit_too_small_for_the_whole_network_may_pay_from_there(
+    method: type[Duccio] | type[Taper], tmp_path: Path
+) -> None:
+    of, made = task(tmp_path, *BUDGET, "recipe.epochs=6")
+    limit = 0.4
+    with pytest.raises(ValueError, match=r"cost_limit=0\.4"):
+        method(cost_limit=limit).check(of, made.budget)
+    method(start=1.0, cost_limit=limit).check(of, made.budget)
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
