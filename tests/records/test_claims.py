@@ -13,6 +13,7 @@ from filelock import FileLock
 from synthetic import make_record
 
 from suite.data.files import StorageError
+from suite.records import claims
 from suite.records.claims import CLAIM, ClaimedError, claimed, living_claim, read_claim
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.status import run_states
@@ -45,6 +46,21 @@ def test_a_run_that_raises_gives_its_claim_back(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), claimed(tmp_path):
         raise ZeroDivisionError
     assert not living_claim(tmp_path)
+
+
+def test_a_signal_while_the_claim_is_being_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(path: Path, claim: claims.Claim) -> None:
+        _take(path, claim)
+        raise KeyboardInterrupt("SIGTERM")  # before the heartbeat has begun
+
+    _take = claims._take
+    monkeypatch.setattr(claims, "_take", take)
+    with pytest.raises(KeyboardInterrupt), claimed(tmp_path):
+        pass
+    assert living_claim(tmp_path) is None
+    claim = read_claim(tmp_path)
+    assert claim is not None
+    assert claim.ended == "SIGTERM"
 
 
 def test_a_process_that_was_killed_claims_nothing(tmp_path: Path) -> None:
