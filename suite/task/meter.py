@@ -31,6 +31,18 @@ class Usage:
     cpu_s: float = 0.0
     gpu_s: float = 0.0
 
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "Usage":
+        """The usage that `asdict` made `values` of.
+
+        Raises:
+            ValueError: they are no numbers, such as those of a file that is somebody else's.
+        """
+        wrong = [key for key, value in values.items() if type(value) not in (int, float)]
+        if wrong or not set(values) <= {f.name for f in fields(cls)}:
+            raise ValueError(f"not a meter's state: {', '.join(map(str, wrong or values))}")
+        return cls(**values)  # type: ignore[arg-type]
+
     def add(self, other: "Usage") -> None:
         """Add `other` to this in place."""
         for f in fields(self):
@@ -111,13 +123,13 @@ class Meter:
         Reports amortise it: `shared[kind]["macs"]` is divided by the number of runs that name the artefact.
         """
         self.add(usages)
-        macs = sum(int(usage.get("macs", 0)) for usage in usages.values())
+        macs = sum(Usage.of(usage).macs for usage in usages.values())
         self.shared[kind] = {"artefact": artefact, "macs": macs}
 
     def add(self, usages: Mapping[str, Mapping[str, float]]) -> None:
         """Add what another meter counted, its `state()`."""
         for name, values in usages.items():
-            self.phases[name].add(Usage(**values))  # type: ignore[arg-type]
+            self.phases[name].add(Usage.of(values))
 
     def state(self) -> dict[str, dict[str, float]]:
         """The counters by phase, for checkpoints and artefacts."""
@@ -126,7 +138,7 @@ class Meter:
 
     def restore(self, state: dict[str, dict[str, float]]) -> None:
         """Set the counters to a former `state()`."""
-        self.phases = {name: Usage(**usage) for name, usage in state.items()}  # type: ignore[arg-type]
+        self.phases = {name: Usage.of(usage) for name, usage in state.items()}
         self._tick()
 
     def report(self) -> dict[str, object]:

@@ -266,7 +266,7 @@ class _Trainer:
         self.best, self.saved_epoch = state["best"], state["epoch"]
         self.objective.restore(state["objective"])
         self.meter.restore(state["meter"])
-        self.meter.lost = Usage(**state["lost"])
+        self.meter.lost = Usage.of(state["lost"])
         if not state["done"]:
             self.network.load_state_dict(state["network"])
             self.objective.end_epoch(self.optimiser)
@@ -281,6 +281,6 @@ class _Trainer:
         """Charge to `lost` what the killed process had spent after the checkpoint that we continue from."""
         before = self.meter.state()
         for name, usage in spent.items():
-            gone = {key: max(value - before[name][key], 0) for key, value in usage.items()}
-            self.meter.lost.add(Usage(**gone))  # type: ignore[arg-type]
+            gone = {key: max(value - before[name][key], 0) for key, value in vars(Usage.of(usage)).items()}
+            self.meter.lost.add(Usage.of(gone))
         self.path.with_suffix(".beat").unlink(missing_ok=True)

@@ -6,16 +6,22 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from suite.data.augment import mirror
-from suite.data.base import Split
 from suite.task.evaluation import inputs
 from suite.task.task import Task
 
+MOST_STORED_BYTES = 2**30
+
 
 class TrainingInputs:
-    """Makes the network's inputs for batches of training examples."""
+    """Makes the network's inputs for batches of training examples.
+
+    A GPU that trains keeps the examples in its own memory, where they are small enough: to copy a batch it would first
+    finish the step before.
+    """
 
     def __init__(self, task: Task, network: nn.Module) -> None:
         self.task, self.network = task, network
+        self._stored: dict[str, Tensor] = {}
         self._mirrored_first: dict[str, Tensor] = {}
         self._macs_share: dict[int, float] = {}
 
@@ -31,10 +37,10 @@ class TrainingInputs:
             generator: of all random numbers.
             size: height and width that images are shrunk to, None for their own.
         """
-        split: Split = getattr(self.task, name)
-        x = split.x[index]
+        examples = self._examples(name)
+        x = examples[index.to(examples.device)]
         if self.task.mirrors_in_turns:
-            x = mirror(x, self._first(name, len(split))[index] ^ bool(epoch % 2))
+            x = mirror(x, self._first(name, len(examples))[index] ^ bool(epoch % 2))
         x = inputs(self.task, x, generator)
         if size is None or size == x.shape[-1]:
             return x
@@ -49,6 +55,13 @@ class TrainingInputs:
         if size not in self._macs_share:
             self._macs_share[size] = self._flops(size) / self._flops(full)
         return self._macs_share[size]
+
+    def _examples(self, name: str) -> Tensor:
+        """Stored examples of a split (N, ...), on the task's device where they take at most MOST_STORED_BYTES."""
+        if name not in self._stored:
+            x = getattr(self.task, name).x
+            self._stored[name] = x.to(self.task.compute) if x.nbytes <= MOST_STORED_BYTES else x
+        return self._stored[name]
 
     def _first(self, name: str, count: int) -> Tensor:
         """Which examples of a split are mirrored in the first epoch, half of them."""

@@ -142,7 +142,8 @@ def test_a_claim_that_is_damaged_is_nobodys(claim: bytes, store: Store) -> None:
 @pytest.mark.parametrize(
     "state",
     [{}, {"meter": None}, {"meter": {"search": 5}}, {"meter": {"search": {}}}, {"meter": {"search": {"macs": None}}},
-     {"meter": {"search": {"macs": "many"}}}, {"meter": torch.zeros(3)}, {"meter": "odd"}],
+     {"meter": {"search": {"macs": "many"}}}, {"meter": torch.zeros(3)}, {"meter": "odd"},
+     {"meter": {"search": {"macs": torch.ones(1)}}}, {"meter": {"search": torch.ones(1)}}],
 )  # fmt: skip
 def test_a_heartbeat_that_is_none_is_a_run_before_its_first(state: dict, store: Store) -> None:
     folder = planned(store, "a") / "checkpoints"

@@ -52,6 +52,21 @@ def test_a_restored_meter_goes_on_counting() -> None:
     assert other.total().macs == 60
 
 
+@pytest.mark.parametrize(
+    "usage", [{"macs": torch.zeros(0)}, {"macs": {}}, {"macs": True}, {"wall_s": "1"}, {"joules": 1}]
+)
+def test_the_state_of_another_thing_is_refused_before_anything_is_counted(usage: dict[str, object]) -> None:
+    """A record that holds a tensor cannot be written, and a run that failed must be."""
+    meter = Meter(1.0)
+    for count in (
+        lambda: meter.add_shared("reference training", "abc", {"warmup": usage}),
+        lambda: meter.restore({"warmup": usage}),
+    ):
+        with pytest.raises(ValueError, match=f"not a meter's state: {next(iter(usage))}"):
+            count()
+    assert meter.report() == Meter(1.0).report()
+
+
 def test_lost_work_is_not_in_the_total() -> None:
     meter = Meter(1.0)
     meter.lost.macs = 99
