@@ -77,3 +77,11 @@ def test_costs_are_worked_out_only_when_a_mask_changes(monkeypatch: pytest.Monke
         masked(torch.zeros(2, 1, 8, 8))
         cost_gradients.evaluate(masked.masks, masked.last_open)
         assert len(calls) == expected
+
+
+def test_without_a_limit_there_are_no_slopes() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 2))
+    layers = trace(network, (1, 8, 8))
+    masks = MaskedNetwork(network, layers, channel_groups(layers)).masks
+    costs, slopes = CostGradients(WidthSpace(layers, DEVICES["gap8"]), []).evaluate(masks, masks.is_open())
+    assert (costs, slopes.shape) == ({}, (0, len(masks.alpha)))

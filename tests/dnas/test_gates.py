@@ -1,6 +1,8 @@
 """Gate gradients against gates that are put in by hand."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 
 from suite.dnas.gates import gate_importance, gate_macs
 from suite.task.meter import Meter
+from suite.task.task import Task
 from suite.task.training import Phase, fit
 
 
@@ -45,6 +48,11 @@ def test_gradients_are_those_of_a_multiplication_behind_batch_norm(tmp_path: Pat
         squares += gradient.square()
     handle.remove()
     assert computed[group].float() == pytest.approx((squares / squares.mean()).detach(), rel=1e-3)
+
+
+def test_a_thousand_examples_are_passed_or_all_where_there_are_fewer() -> None:
+    for examples, passed in ((999, 999), (5000, 1000)):
+        assert gate_macs(cast(Task, SimpleNamespace(train=range(examples))), 7.0) == 3 * passed * 7.0
 
 
 def test_the_network_is_left_as_it_was_and_the_passes_are_charged(tmp_path: Path) -> None:

@@ -225,3 +225,20 @@ def test_eq_13_has_one_name_and_the_scripts_no_strength_for_an_objective() -> No
     assert PenaltyRule(strength=1) == PenaltyRule(strength=1.0) == PenaltyRule()
     with pytest.raises(ValueError, match="shape=objective"):
         PenaltyRule(shape="objective", strength="scripts")
+
+
+def test_of_several_unknown_limits_the_first_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no limit is called wieghts, choices are weights"):
+        PenaltyRule(strength={"wieghts": 10, "macs": 2, "lateny": 3})
+
+
+def test_the_slopes_of_an_absolute_value_are_its_strength_and_the_sign_of_the_excess() -> None:
+    penalty = _started(cost=100.0, target=40.0, loss=0.6, shape="abs", schedule="constant")
+    for cost, sign in ((40.5, 1), (39.5, -1), (40.0, 0)):
+        value, slopes = penalty.evaluate({"weights": cost}, 1.0)
+        assert (value, slopes) == (pytest.approx(0.01 * abs(cost - 40)), {"weights": pytest.approx(0.01 * sign)})
+
+
+def test_dual_ascent_counts_from_the_beginning_of_the_search() -> None:
+    _, slopes = _started(cost=100.0, target=40.0, loss=0.6, schedule="dual").evaluate({"weights": 60.0}, 0.5)
+    assert slopes["weights"] == pytest.approx(0.6 * 0.5 * 0.5 / 40)

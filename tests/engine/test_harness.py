@@ -192,6 +192,17 @@ def test_a_method_that_raises_is_a_row_not_an_end(tmp_path: Path) -> None:
     assert Store(tmp_path, "test").records() == [record]
 
 
+def test_a_failed_runs_checkpoints_stay_and_what_was_half_written_goes(tmp_path: Path) -> None:
+    made = replace(plan(), method=Raises())
+    folder = Store(tmp_path, "test").run_folder(made.id)
+    (folder / "checkpoints").mkdir(parents=True)
+    kept, torn = folder / "checkpoints" / "search.pt", [folder / "a.tmp", folder / "checkpoints" / "b.tmp"]
+    for path in (kept, *torn):
+        path.write_bytes(b"x")
+    assert _execute(made, tmp_path).status == "failed"
+    assert [path.exists() for path in (kept, *torn)] == [True, False, False]
+
+
 def test_a_method_without_candidates_fails(tmp_path: Path) -> None:
     record = _execute(replace(plan(), method=Proposes(())), tmp_path)
     assert record.status == "failed"

@@ -1,11 +1,11 @@
 """The arena of TensorFlow Lite Micro: activations, scratch of CMSIS-NN's kernels, and the interpreter's own data."""
 
 import pytest
-from torch import nn
+from torch import Tensor, nn
 
-from suite.hardware.arena import Arena, scratch_bytes
+from suite.hardware.arena import Arena, largest_beside_head, scratch_bytes
 from suite.hardware.layers import Layer
-from suite.hardware.ram import activation_buffers, peak_bytes
+from suite.hardware.ram import activation_buffers, align, peak_bytes
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
 from suite.models.ds_cnn import DsCnn
@@ -28,6 +28,7 @@ def _conv(kind: str, cin: int, cout: int, kernel: tuple[int, int], padding: tupl
         (_conv("conv", 1, 64, (10, 4), (4, 5, 1, 1)), 0),  # a depthwise convolution with a multiplier
         (_conv("depthwise", 64, 64, (3, 3), (1, 1, 1, 1)), 0),
         (_conv("depthwise", 64, 64, (5, 5), (2, 2, 2, 2)), 64 * 25 * 2),
+        (_conv("depthwise", 64, 64, (3, 3), (2, 2, 2, 2)), 64 * 9 * 2),
         (Layer("x", "average_pool", (), 64), 256),
         (Layer("x", "linear", (), 64, in_channels=64), 0),
     ],
@@ -59,3 +60,36 @@ def test_the_tail_is_a_close_upper_bound_of_a_host_interpreters(
 ) -> None:
     """Measured: tflite-micro 0.dev20261023182759 on x86-64, as `suite deploy` runs it."""
     assert measured <= Arena.of(trace(network, shape)).tail <= 1.1 * measured
+
+
+class _Small(nn.Module):
+    """Convolution of 5, depthwise, mean over positions, linear: `width` channels before the mean."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv, self.depthwise = nn.Conv2d(2, width, 3), nn.Conv2d(width, width, 3, groups=width)
+        self.linear = nn.Linear(width, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.depthwise(self.conv(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize(("width", "reshape"), [(5, 0), (1, 170), (2, 0)])
+def test_the_tail_by_hand(width: int, reshape: int) -> None:
+    """The mean of one channel has an operator more; a depthwise convolution of one channel is a standard one."""
+    tail = 700 + (250 + 8 * width) + ((250 if width == 1 else 270) + 8 * width) + (430 + reshape) + (300 + 8 * 3)
+    assert Arena.of(trace(_Small(width), (2, 9, 9))).tail == tail
+
+
+def test_of_each_choice_the_branch_with_the_longest_tail_counts() -> None:
+    """Two convolutions make up one branch, a third the other one; the head and the fixed layers are beside them."""
+    layers = trace(_Small(5), (2, 9, 9))
+    conv, depthwise, mean, linear = (layer.name for layer in layers.operators)
+    scratch = 2 * align(max(scratch_bytes(layer) for layer in layers.operators))
+    fixed = 700 + 170 + 430 + scratch
+    tails = {conv: 250 + 40, depthwise: 270 + 40, linear: 300 + 24}
+    assert largest_beside_head(layers) == fixed + sum(tails.values())
+    longest = {conv: (0, 0), depthwise: (0, 0), linear: (0, 1)}
+    assert largest_beside_head(layers, longest) == fixed + tails[conv] + tails[depthwise]
+    assert largest_beside_head(layers, {conv: (0, 0), depthwise: (1, 0)}) == fixed + sum(tails.values())
+    assert mean not in longest

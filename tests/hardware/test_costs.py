@@ -7,6 +7,7 @@ import pytest
 import torch
 from devices import device
 from hypothesis import given, settings
+from leftovers import leftover_device
 from mlperf_tiny import layer_lists, total_cost
 from networks import shaped_networks
 from torch import nn
@@ -155,3 +156,25 @@ def test_relaxed_costs_carry_the_golden_gradients(gap8: HardwareModel) -> None:
     for metric, cost in space.relaxed(counts, golden).items():
         (gradient,) = torch.autograd.grad(cost, counts, retain_graph=True)
         assert [gradient[i].item() for i in space.free] == golden[metric]
+
+
+def test_energy_is_power_times_latency_and_falls_with_it() -> None:
+    board = leftover_device()
+    costs = board.measure(ResNet8(), (3, 32, 32))
+    assert costs["energy"] == pytest.approx(costs["latency"] * 0.010), "10 mW"
+    assert set(board.non_monotone) == {"ram", "flash", "latency", "energy"}
+
+
+def test_on_a_monotone_device_ram_and_the_file_alone_may_fall(gap8: HardwareModel) -> None:
+    assert gap8.device.monotone
+    assert set(gap8.non_monotone) <= {"ram", "flash"}
+
+
+def test_a_ceilings_mean_slope_is_that_of_its_steps(gap8: HardwareModel) -> None:
+    """Four outputs more are one group of four more: the slope of one is a quarter of their cycles."""
+    table = LayerTable.of([Layer("x", "linear", (), 8, in_channels=16)])
+    device = replace(gap8.device, ceil_slope="mean")
+    cout = table.cout.double().requires_grad_()
+    (slope,) = torch.autograd.grad(device.layer_cycles(table, table.cin.double(), cout).sum(), cout)
+    cycles = [float(device.layer_cycles(table, table.cin, torch.tensor([n])).sum()) for n in (8, 12)]
+    assert slope.item() == pytest.approx((cycles[1] - cycles[0]) / 4)

@@ -120,6 +120,21 @@ def test_symbols_of_a_padded_convolution_by_hand() -> None:
     assert {name: values.get(name) for name in expected} == expected
 
 
+@pytest.mark.parametrize(("channels", "unaligned"), [(4, 0), (5, 2), (8, 0), (10, 6), (13, 6)])
+def test_channels_that_are_no_multiple_of_four_are_copied_unaligned_up_to_six(channels: int, unaligned: int) -> None:
+    """Also where the window of all taps is a multiple of four, as with 2x2 taps."""
+    table = LayerTable.of([Layer("x", "conv", (), 4, (4, 4), channels, (5, 5), kernel=(2, 2))])
+    values = symbol_values(table, table.cin, table.cout)[0, SYMBOLS.index("U")].item()
+    assert values == unaligned
+
+
+def test_taps_outside_the_map_are_none() -> None:
+    """A 1x1 convolution with a ring of zeros around its map: the ring's positions have no tap inside."""
+    layer = Layer("x", "conv", (), 4, (6, 7), 4, (4, 5), padding=(1, 1, 1, 1))
+    table = LayerTable.of([layer])
+    assert symbol_values(table, table.cin, table.cout)[0, SYMBOLS.index("S")].item() == 4 * 5
+
+
 def test_a_1x1_convolution_of_stride_2_is_a_product_for_each_row() -> None:
     layer = Layer("x", "conv", (), 4, (3, 5), 4, (6, 10), stride=(2, 2))
     table = LayerTable.of([layer, replace(layer, stride=(1, 1), in_size=(3, 5))])

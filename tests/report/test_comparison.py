@@ -95,6 +95,16 @@ def test_errors_of_examples_for_auc_and_balanced_accuracy_are_those_of_the_boots
         assert found.example_error == pytest.approx(np.std(drawn), rel=0.12)
 
 
+def test_errors_of_examples_for_auc_are_delongs_where_one_class_is_rare() -> None:
+    """Two abnormal examples and eight normal ones; three equal pairs, the second of them a coin."""
+    rng = np.random.default_rng(3)
+    target, a = np.repeat([0, 1], [8, 2]), rng.normal(size=10)
+    wins = (a[8:, None] > a[None, :8]) - 0.5
+    expected = wins.mean(axis=1).var() / 2 + wins.mean(axis=0).var() / 8
+    found = paired_difference("auc", target, [a] * 3, [np.zeros(10)] * 3)
+    assert found.example_error == pytest.approx(math.sqrt(expected))
+
+
 def test_auc_counts_ties_half() -> None:
     target, error = np.array([0, 0, 1, 1]), np.array([0.1, 0.5, 0.5, 0.9])
     assert paired_difference("auc", target, [error], [np.zeros(4)]).difference == pytest.approx(0.875 - 0.5)

@@ -129,3 +129,9 @@ def test_standard_error_is_the_deviation_over_the_root_of_the_count() -> None:
     assert standard_error([1, 2, 3, 4, 5, math.nan]) == pytest.approx(math.sqrt(0.5))
     assert math.isnan(standard_error([1.0]))
     assert math.isnan(standard_error([]))
+
+
+@pytest.mark.parametrize(("name", "by_error"), [("negative_error", True), ("top1", False), ("accuracy", False)])
+def test_only_a_reconstruction_error_is_judged_in_percent(name: str, by_error: bool) -> None:
+    runs = pd.DataFrame({"selection_name": [name]})
+    assert TrainingLength("", "", "", "", 5, "", "", runs).by_error == by_error

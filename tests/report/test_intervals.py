@@ -14,6 +14,7 @@ from suite.report.statistics.intervals import (
     mean_interval,
     paired_p,
     probability_of_improvement,
+    standard_error,
 )
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
@@ -112,3 +113,9 @@ def test_probability_of_improvement_is_the_mann_whitney_statistic() -> None:
     a, b = rng.integers(0, 9, 7) / 9, rng.integers(0, 9, 5) / 9
     assert probability_of_improvement(a, b) == pytest.approx(mannwhitneyu(a, b).statistic / 35)
     assert math.isnan(probability_of_improvement([], [0.4]))
+
+
+def test_few_values_at_the_limits_of_each_rule() -> None:
+    assert mean_interval([math.nan]).n == 0
+    assert standard_error([1.0, 3.0]) == pytest.approx(1.0)
+    assert paired_p([0.0, 0.0, 1.0]) == pytest.approx(ttest_1samp([0.0, 0.0, 1.0], 0).pvalue), "two of three agree"

@@ -1,5 +1,6 @@
 """Repair and refill under a latency that is not monotone in channels: the guarantee, blocks, free channels."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from suite.space.budget import Budget, Constraint
 from suite.space.channel_state import ChannelState
 from suite.space.groups import count_open
 from suite.space.projection import project
-from suite.space.refill import Addition, refill
+from suite.space.refill import Addition, FreeChannels, refill, refill_steps
 from suite.space.repair import repair
 from suite.space.scaling import largest_scaled_widths
 from suite.space.width_space import WidthSpace
@@ -187,3 +188,43 @@ def test_a_latency_that_falls_does_not_pay_for_weights() -> None:
     state = ChannelState(DS_CNN, Budget(tuple(limits)), masks, importance)
     refill(state)
     assert [g for g in DS_CNN.free if state.widths[g] > 31] == [last]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_each_step_of_refill_brings_the_most_importance_per_cost_of_all_blocks(seed: int) -> None:
+    """Against an enumeration of every number of channels of every group with the network's exact costs."""
+    generator = torch.Generator().manual_seed(seed)
+    importance = [torch.rand(n, generator=generator, dtype=torch.float64) + 0.1 for n in DS_CNN.full]
+    masks = [m if f else m & (torch.arange(len(m)) % 3 > 0)
+             for m, f in zip(_masks(DS_CNN, generator), DS_CNN.groups.frozen, strict=True)]  # fmt: skip
+    limits = tuple(Constraint(m, 0.9 * DS_CNN.reference_costs[m], m) for m in ("weights", "latency"))
+    state = ChannelState(DS_CNN, Budget(limits), masks, importance)
+    repair(state)
+    steps = refill_steps(state)
+    for _ in range(8):
+        widths, before = list(state.widths), state.costs.present
+        best = -1.0
+        for group in DS_CNN.free:
+            gained = state.importance_gained(group)
+            for count in range(1, DS_CNN.full[group] - widths[group] + 1):
+                costs = DS_CNN.exact([w + count * (g == group) for g, w in enumerate(widths)])
+                if state.budget.fits(costs):
+                    added = sum(max(costs[c.metric] - before[c.metric], 0) / c.target for c in limits)
+                    worth = gained[0] if count == 1 else np.log1p(gained[count - 1])
+                    best = max(best, float(worth / max(added, 1e-12)))
+        gains = {group: state.importance_gained(group) for group in DS_CNN.free}
+        if (step := next(steps, None)) is None:
+            assert best == -1
+            return
+        (group,) = (g for g in DS_CNN.free if state.widths[g] != widths[g])
+        added = sum(max(step.after[c.metric] - step.before[c.metric], 0) / c.target for c in limits)
+        worth = gains[group][0] if step.count == 1 else np.log1p(gains[group][step.count - 1])
+        assert float(worth / max(added, 1e-12)) == pytest.approx(best, rel=1e-9)
+
+
+def test_free_channels_are_counted_for_each_metric_from_none() -> None:
+    budget = Budget((Constraint("latency", 3.0, "x"), Constraint("weights", 3.0, "x")))
+    counted = FreeChannels()
+    counted.count_addition(budget, Addition(4, {"latency": 1.0, "weights": 1.0}, {"latency": 1.0, "weights": 2.0}))
+    counted.count_addition(budget, Addition(2, {"latency": 1.0, "weights": 1.0}, {"latency": 1.0, "weights": 1.0}))
+    assert counted.columns == {"free_channels": 2, "free_channels/latency": 6, "free_channels/weights": 2}

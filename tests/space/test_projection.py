@@ -16,7 +16,7 @@ from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
 from suite.space.groups import count_open
 from suite.space.importance import channel_importance
-from suite.space.projection import project
+from suite.space.projection import check_projection, project
 from suite.space.width_space import WidthSpace
 
 RESNET8 = trace(ResNet8(), (3, 32, 32))
@@ -144,6 +144,16 @@ def test_repair_on_gap8_removes_whole_quads_where_only_they_help() -> None:
     assert budget.fits(space.exact(count_open(open_channels)))
 
 
+def test_repair_on_gap8_removes_no_more_than_the_last_quad() -> None:
+    """Linear layers take outputs in fours and inputs in twos: 29 features are no faster than 30, 28 are."""
+    space = WidthSpace(trace(nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 4)), (8,)), device("gap8"))
+    mask = [torch.arange(n) < (n if f else 30) for n, f in zip(space.full, space.groups.frozen, strict=True)]
+    limit = Constraint("latency", 0.999 * space.exact(count_open(mask))["latency"], "a little less")
+    even = [torch.ones(n, dtype=torch.float64) for n in space.full]
+    repaired = count_open(project(space, Budget((limit,)), mask, even, "repair").open_channels)
+    assert [repaired[group] for group in space.free] == [28]
+
+
 def test_no_group_is_starved() -> None:
     """Squared gate gradients once left one channel in the middle and all in the last layer."""
     space = SPACES[1]
@@ -180,3 +190,10 @@ def test_several_channels_are_given_back_where_one_more_needs_more_ram_than_ther
     assert not budget.fits(space.exact(one_more))
     refilled = count_open(project(space, budget, masks, even, "refill").open_channels)
     assert refilled[6] == widths[6] + 2
+
+
+def test_an_unknown_projection_is_refused_with_the_choices() -> None:
+    for known in ("none", "repair", "refill"):
+        check_projection(known)
+    with pytest.raises(ValueError, match=r"method\.projection=fill: choices are none, repair, refill"):
+        check_projection("fill")

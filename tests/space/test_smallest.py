@@ -1,6 +1,7 @@
 """The smallest reachable cost where costs are not monotone: against enumeration and exact dynamic programs."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from suite.models.ds_cnn import DsCnn
 from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.space.budget import Budget, Constraint
+from suite.space.descent import descend
 from suite.space.width_space import WidthSpace
 
 leftovers = st.tuples(st.floats(1, 60), st.floats(1, 9))
@@ -158,3 +160,13 @@ def test_resnet8_with_a_sum_over_three_groups_is_not_slower_than_any_uniform_net
     for count in range(1, 17):
         uniform = [n if f else count for n, f in zip(space.full, space.groups.frozen, strict=True)]
         assert smallest <= space.exact(uniform)["latency"]
+
+
+def test_descent_ends_where_no_change_of_one_group_helps_not_after_one_round() -> None:
+    """From (1, 1) the first group has nothing to gain before the second one has moved."""
+
+    def objective(widths: Sequence[int], group: int) -> np.ndarray:
+        a, b = (np.arange(1, 6) if g == group else np.full(5, widths[g]) for g in (0, 1))
+        return ((a - b) ** 2 + 0.9 * (5 - b) ** 2).astype(float)
+
+    assert descend(objective, [0, 1], [1, 1]) == (pytest.approx(0.9), (4, 4))
