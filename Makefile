@@ -11,13 +11,13 @@ DOCS := .venv-docs
 DOCS_STAMP := $(DOCS)/.installed
 GPU_RUN := results/artefacts/test-gpu
 
-.PHONY: quickstart test test-slow test-faults test-gpu test-deploy deploy-table docs lint bench mutants clean help
+.PHONY: quickstart test test-slow test-faults faults-kills faults-inputs test-gpu test-deploy deploy-table docs lint bench mutants clean help
 
 help:
 	@echo "make quickstart  install, search networks for digits on two budgets, write and print the report"
 	@echo "make test        install, lint, type-check, run the tests"
 	@echo "make test-slow   the tests that take minutes: kill and resume at more moments, the built wheel"
-	@echo "make test-faults 200 kills: results are those of undisturbed commands; odd inputs; into results/reliability, half an hour"
+	@echo "make test-faults 200 kills: results are those of undisturbed commands; odd inputs; into results/reliability, twenty minutes"
 	@echo "make test-gpu    tests on a GPU, samples a second, one CIFAR-10 budget; PY=python3: with that one, installs nothing"
 	@echo "make test-deploy int8 networks in TensorFlow Lite Micro's interpreter; installs the extras deploy and onnx, 2.3 GB"
 	@echo "make deploy-table  the same for 72 networks, into results/deploy; goes on where it was stopped"
@@ -58,8 +58,15 @@ test: lint
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow
 
+# Two processes: kills wait for processes most of the time, odd inputs never.
 test-faults: $(STAMP)
-	$(BIN)/python -m pytest -q -m faults tests/faults --record-faults=results/reliability
+	$(MAKE) --jobs 2 --output-sync=target faults-kills faults-inputs
+
+faults-kills: $(STAMP)
+	$(BIN)/python -m pytest -q -m faults tests/faults --ignore=tests/faults/test_fuzz.py --record-faults=results/reliability
+
+faults-inputs: $(STAMP)
+	$(BIN)/python -m pytest -q -m faults tests/faults/test_fuzz.py --record-faults=results/reliability
 
 test-gpu: $(if $(filter $(BIN)/%,$(PY)),$(STAMP))
 	@$(PY) -c 'import sys, torch; torch.cuda.is_available() or sys.exit("no CUDA device: nothing was tested")'

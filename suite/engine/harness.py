@@ -9,7 +9,8 @@ import logging
 import math
 import shutil
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from filelock import Timeout
 from torch import Tensor
 
+from suite import SuiteError
 from suite.config.plan import Plan
 from suite.data.base import Data, Split
 from suite.data.files import StorageError
@@ -45,6 +47,9 @@ from suite.task.task import SearchResult, Task, Workspace
 
 log = logging.getLogger(__name__)
 
+_GPU_ERRORS: tuple[type[Exception], ...] = (torch.AcceleratorError,) if hasattr(torch, "AcceleratorError") else ()
+"""An invalid access, a lost device; not that memory ran out. PyTorch has a type for them since 2.8."""
+
 
 class RunningElsewhere(Exception):
     """Another process has this run's lock or claim; the text says which."""
@@ -57,8 +62,8 @@ def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: fl
     left half written is removed.
 
     Raises:
-        SuiteError: the data turned out unusable, the method refuses the task before it trains, or a file cannot
-            be written.
+        SuiteError: the data turned out unusable, the method refuses the task before it trains, a file cannot be
+            written, or the GPU failed.
         RunningElsewhere: another process is doing this run, or took it over while this one was suspended.
         Interrupted: this process was asked to stop; the run's checkpoint is written.
     """
@@ -71,7 +76,8 @@ def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: fl
             with claimed(folder, on_loss=interruption.request) as check_claim:
                 for leftover in folder.rglob("*.tmp"):
                     leftover.unlink(missing_ok=True)
-                record, files = _run(plan, store, folder, progress, checkpoint_seconds)
+                with _gpu_errors_end_the_call(plan.label):
+                    record, files = _run(plan, store, folder, progress, checkpoint_seconds)
                 check_claim()
                 store.write(record, files)
                 if record.status == "done":
@@ -81,6 +87,18 @@ def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: fl
         raise RunningElsewhere("another process of this machine") from error
     except ClaimedError as error:
         raise RunningElsewhere(str(error)) from error
+
+
+@contextmanager
+def _gpu_errors_end_the_call(label: str) -> Iterator[None]:
+    """After an error of the GPU this process cannot use it any more, for no other run either."""
+    try:
+        yield
+    except _GPU_ERRORS as error:
+        reason, *_ = str(error).splitlines()
+        raise SuiteError(
+            f"{label}: the GPU failed ({reason}); the same command continues from its checkpoint"
+        ) from error
 
 
 def _run(
@@ -103,6 +121,8 @@ def _run(
         record.to_json()  # a history or a name that no file format holds is the method's failure, too
         files = encode_run_files(**outputs)
     except StorageError:  # a full disk is not the method's failure
+        raise
+    except _GPU_ERRORS:  # nor is this
         raise
     except Exception as error:
         record, files = _failed_record(plan, store, data, meter, error), {}

@@ -203,6 +203,35 @@ def test_a_failed_runs_checkpoints_stay_and_what_was_half_written_goes(tmp_path:
     assert [path.exists() for path in (kept, *torn)] == [True, False, False]
 
 
+@dataclass(frozen=True)
+class BreaksTheGpu:
+    """Raises what a faulty kernel does; `later`, where it is noticed after another error."""
+
+    version: ClassVar[int] = 1
+    name: str = "breaks"
+    later: bool = False
+
+    def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
+        error = torch.AcceleratorError("CUDA error: misaligned address\nCompile with TORCH_USE_CUDA_DSA")
+
+        def report() -> dict[str, object]:
+            raise error
+
+        if self.later:
+            meter.report = report  # type: ignore[method-assign]
+            raise RuntimeError("unable to find an engine")
+        raise error
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_an_error_of_the_gpu_ends_the_call_and_is_no_methods_failure(later: bool, tmp_path: Path) -> None:
+    made = replace(plan(), method=BreaksTheGpu(later=later))
+    said = r"^digits \| breaks .*: the GPU failed \(CUDA error: misaligned address\); the same command continues"
+    with pytest.raises(SuiteError, match=said):
+        _execute(made, tmp_path)
+    assert Store(tmp_path, "test").records() == []
+
+
 def test_a_method_without_candidates_fails(tmp_path: Path) -> None:
     record = _execute(replace(plan(), method=Proposes(())), tmp_path)
     assert record.status == "failed"
