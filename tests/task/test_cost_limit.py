@@ -23,6 +23,8 @@ from suite.task.cost_limit import (
     expected_macs,
     lengths_within,
     macs_left,
+    search_epoch_macs,
+    strength_loss_macs,
     validation_macs,
 )
 from suite.task.evaluation import evaluate
@@ -60,6 +62,27 @@ def test_golden_number_of_epochs(smoke: Task) -> None:
     assert epochs_within(smoke, _meter(smoke), macs / 4, 3) == 21
     assert epochs_within(smoke, _meter(smoke), macs / 4, 3, 7) == 7
     assert epochs_within(smoke, _meter(smoke), macs, 500 / 1920, at_least=0) == 0
+
+
+def test_golden_costs_of_a_search_of_layer_choices(tmp_path: Path) -> None:
+    """Its branches are trained on the validation data too, in a second pass; one network at a time is not."""
+    of, _ = task(tmp_path, "space=choices")
+    assert of.choices is not None
+    branches, largest = of.choices.all_branches_macs, of.choices.largest_macs
+    assert branches > largest
+    assert search_epoch_macs(of) == (3 * 320 + 100 + 3 * 100) * branches
+    lengths = Lengths(warmup=1, search=4, finetune=6)
+    end = 3 * 1060 * largest + 100 * largest
+    assert expected_macs(of, lengths) == pytest.approx(4 * search_epoch_macs(of) + end)
+    assert expected_macs(of, lengths, one_shot=False) == pytest.approx(4 * 1060 * largest + end)
+
+
+@pytest.mark.parametrize(("loss", "passes"), [("plain", 1), ("training", 0)])
+def test_the_loss_of_eq_13_costs_a_pass_over_the_training_data_where_it_is_measured(
+    loss: str, passes: int, tmp_path: Path
+) -> None:
+    of, _ = task(tmp_path, f"recipe.strength_loss={loss}")
+    assert strength_loss_macs(of) == passes * 320 * of.space.reference_costs["macs"]
 
 
 def test_what_was_spent_is_not_there_again(smoke: Task) -> None:
