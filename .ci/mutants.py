@@ -1,10 +1,12 @@
 """Mutation testing: a random sample of mutants of the modules in mutants.toml, and whether the modules' tests fail.
 
     python .ci/mutants.py --sample 400 --seed 0 --jobs 2
+    python .ci/mutants.py --again --jobs 2
 
 A mutant is a module with one token changed, such as `<` to `<=`, by an operator of Cosmic Ray. Killed: a test fails.
 Survived: all pass. Timed out: the tests take ten times as long as without the change; this is not a kill. Mutants are
-made in clones of HEAD under build/mutants. A table that is there is continued.
+made in clones of HEAD under build/mutants. A table that is there is continued. `--again` tries those of a table that no
+test killed against the tests of today, and replaces their rows; others it leaves as they are.
 """
 
 import argparse
@@ -24,7 +26,7 @@ from pathlib import Path
 from queue import Queue
 
 from cosmic_ray.ast import ast_nodes, get_ast_from_path
-from cosmic_ray.mutating import use_mutation
+from cosmic_ray.mutating import mutate_code, use_mutation
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parent.parent
@@ -119,9 +121,25 @@ def try_mutant(mutant: Mutant, clone: Path, tests: list[str], seconds: float) ->
     with use_mutation(path, get_operator(f"core/{mutant.operator}")(), mutant.occurrence) as (before, after):
         code, _ = run_tests(clone, tests, seconds)
     outcome = {None: "timed out", 0: "survived", TESTS_FAILED: "killed"}.get(code, "failed at import")
+    return Outcome(outcome, round(time.monotonic() - start), *changed_lines(before, after))
+
+
+def changed_lines(before: str, after: str) -> tuple[str, str]:
+    """The first line that differs, before and after."""
     old, new = before.splitlines(), after.splitlines()
     first = next((n for n, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), 0)
-    return Outcome(outcome, round(time.monotonic() - start), old[first].strip(), new[first].strip())
+    return old[first].strip(), new[first].strip()
+
+
+def same_mutant(row: dict[str, str]) -> Mutant | None:
+    """The mutant of a table's row in the module as it is now, whose lines may have moved; None where it is gone."""
+    code, operator = (ROOT / row["module"]).read_text(), get_operator(f"core/{row['operator']}")()
+    for mutant in all_mutants(row["module"]):
+        if mutant.operator == row["operator"]:
+            mutated = mutate_code(code, operator, mutant.occurrence)
+            if mutated is not None and changed_lines(code, mutated) == (row["before"], row["after"]):
+                return mutant
+    return None
 
 
 def clones(jobs: int) -> Queue[Path]:
@@ -151,6 +169,33 @@ def write_rows(path: Path, mutants: list[Mutant], outcome_of: Callable[[Mutant],
             )
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The table's rows; none where there is no table."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def set_survivors_aside(path: Path, only: str) -> list[Mutant]:
+    """Mutants of modules whose path contains `only` that no test killed and that still are: without them the table."""
+    rows = read_rows(path)
+    survivors = {n: row for n, row in enumerate(rows) if row["outcome"] != "killed" and only in row["module"]}
+    again = {n: mutant for n, row in survivors.items() if (mutant := same_mutant(row)) is not None}
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*Mutant.__dataclass_fields__, *Outcome.__dataclass_fields__])
+        writer.writeheader()
+        writer.writerows(row for n, row in enumerate(rows) if n not in again)
+    print(f"{len(again)} mutants that no test killed")
+    return list(again.values())
+
+
+def not_in_table(sample: list[Mutant], path: Path) -> list[Mutant]:
+    """Those of the sample that have no row yet."""
+    done = {(row["module"], row["operator"], int(row["occurrence"])) for row in read_rows(path)}
+    return [m for m in sample if (m.module, m.operator, m.occurrence) not in done]
+
+
 def main() -> None:
     """Sample, try, print how many of each outcome there are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -158,16 +203,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="test processes at once (default: 2)")
     parser.add_argument("--only", default="", help="modules whose path contains this text")
+    parser.add_argument("--again", action="store_true", help="those of the table that no test killed, no new ones")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutants" / "mutants.csv")
     arguments = parser.parse_args()
     modules: dict[str, list[str]] = tomllib.loads((ROOT / ".ci" / "mutants.toml").read_text())["modules"]
-    sample = sampled(modules, arguments.sample, arguments.seed)
-    done = set()
-    if arguments.out.exists():
-        done = {
-            (row["module"], row["operator"], int(row["occurrence"])) for row in csv.DictReader(arguments.out.open())
-        }
-    left = [m for m in sample if arguments.only in m.module and (m.module, m.operator, m.occurrence) not in done]
+    if arguments.again:
+        left = set_survivors_aside(arguments.out, arguments.only)
+    else:
+        sample = sampled(modules, arguments.sample, arguments.seed)
+        left = [m for m in not_in_table(sample, arguments.out) if arguments.only in m.module]
     queue = clones(arguments.jobs)
     needed = {module: tests for module, tests in modules.items() if any(m.module == module for m in left)}
     usual = usual_seconds(CLONES / "0", needed)
@@ -180,7 +224,7 @@ def main() -> None:
             queue.put(clone)
 
     write_rows(arguments.out, left, outcome_of, arguments.jobs)
-    counts = Counter(row["outcome"] for row in csv.DictReader(arguments.out.open()))
+    counts = Counter(row["outcome"] for row in read_rows(arguments.out))
     print(f"{dict(counts)}: {100 * counts['killed'] / counts.total():.1f} % killed by a test")
 
 

@@ -21,6 +21,7 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 from suite.models.resnet18 import ResNet18
 from suite.space.groups import channel_groups
+from suite.task.evaluation import to_device
 
 Example = tuple[nn.Module, tuple[int, ...]]
 Build = Callable[[list[dict[str, object]]], torch.optim.Optimizer]
@@ -269,3 +270,28 @@ def test_an_optimiser_of_another_network_is_refused() -> None:
     masked.expand()
     with pytest.raises(ValueError, match="does not train"):
         masked.compact(optimiser)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("network", [ResNet8(), MobileNetV1(), DsCnn()], ids=lambda network: type(network).__name__)
+def test_searches_whose_channels_close_go_on_to_train_on_a_gpu(network: nn.Module) -> None:
+    """At widths that are no multiple of anything, in batches of two sizes, and the exported network after them."""
+    shape = {ResNet8: SHAPE, MobileNetV1: (3, 96, 96), DsCnn: (1, 49, 10)}[type(network)]
+
+    def inputs(examples: int) -> Tensor:
+        return torch.randn(examples, *shape, device="cuda").to(memory_format=torch.channels_last)
+
+    masked = to_device(_masked(network, shape), "cuda")
+    assert isinstance(masked, MaskedNetwork)
+    optimiser = _optimiser(masked)
+    for seed in range(8):
+        for examples in (32, 32, 11):
+            _steps(masked, optimiser, inputs(examples), 5)
+        _close(masked, seed, share=0.1)
+        masked.compact(optimiser)
+    exported = to_device(masked.export(), "cuda").train()
+    for _ in range(20):
+        exported(inputs(32)).square().mean().backward()
+    torch.cuda.synchronize()
+    assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in exported.parameters())
