@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import sys
 import types
 import typing
@@ -147,8 +148,9 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     meter = raw.get("meter") or {}
     for part in ("total", "standard_trainings"):
         _check(f"meter.{part}", meter.get(part, {}), int, float)
-    if "standard_trainings" in meter:
+    if {"standard_trainings", "standard_macs"} & set(meter):
         _check("meter", {"standard_macs": meter.get("standard_macs")}, int, float)
+    _check_positive(raw.get("targets") or {}, meter, raw.get("board") or {})
     shared = meter.get("shared", {})
     _check("meter.shared", shared, dict)
     for key, usage in shared.items():
@@ -165,6 +167,16 @@ def _check(name: str, values: Mapping[Any, Any], *kinds: type) -> None:
             raise DamagedRecordError(f"{name}.{key} is of type {type(value).__name__}")
         if type(value) is int and abs(value) > sys.float_info.max:  # tables and figures need floats
             raise DamagedRecordError(f"{name}.{key} is a number of {len(str(abs(value)))} digits")
+
+
+def _check_positive(targets: Mapping[str, Any], meter: Mapping[str, Any], board: Mapping[str, Any]) -> None:
+    """Refuse what tables divide by where it is no positive number: limits, and the cost of a standard training."""
+    divisors = {f"targets.{metric}": target for metric, target in targets.items()}
+    divisors |= {f"board.{key}": board[key] for key in ("ram_limit", "flash_limit") if board.get(key) is not None}
+    divisors |= {"meter.standard_macs": meter["standard_macs"]} if "standard_macs" in meter else {}
+    for name, value in divisors.items():
+        if not 0 < value < math.inf:
+            raise DamagedRecordError(f"{name}={value} is not positive")
 
 
 def _checksum(raw: Mapping[str, Any]) -> str:

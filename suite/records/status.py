@@ -129,17 +129,18 @@ def _spent(checkpoints: Path) -> Spent | None:
     paths = [*checkpoints.glob("*.beat"), *checkpoints.glob("*.pt")]
     for path in sorted(paths, key=_modified, reverse=True):
         try:
-            macs = sum(_number(usage["macs"]) for usage in load_tensors(path)["meter"].values())
+            macs = sum(map(_macs, load_tensors(path)["meter"].values()))
         except Exception:  # it may vanish under our eyes, and is only a hint
             continue
         return Spent(macs, trials, path.stem)
     return None
 
 
-def _number(value: object) -> float:
-    if type(value) not in (int, float):
-        raise TypeError(f"{type(value).__name__} is no number")
-    return float(value)  # type: ignore[arg-type]
+def _macs(usage: object) -> float:
+    macs = usage["macs"] if isinstance(usage, dict) else None
+    if type(macs) not in (int, float):
+        raise TypeError("no usage of a meter")
+    return float(macs)
 
 
 def _modified(path: Path) -> float:
