@@ -138,7 +138,7 @@ def _spent(checkpoints: Path) -> Spent | None:
 
 def _macs(usage: object) -> float:
     macs = usage["macs"] if isinstance(usage, dict) else None
-    if type(macs) not in (int, float):
+    if not isinstance(macs, int | float):
         raise TypeError("no usage of a meter")
     return float(macs)
 
