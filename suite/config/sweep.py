@@ -111,7 +111,7 @@ def _explained(overrides: Sequence[str], config_dir: str | None = None) -> Itera
         raise SuiteError(f"not a YAML file ({' '.join(str(error).split())})") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides, _compose) from error
-    except (TypeError, ValueError, AttributeError, AssertionError, RecursionError) as error:  # Hydra's own stumbling
+    except (TypeError, ValueError, AttributeError, AssertionError, RecursionError, OverflowError) as error:  # its own
         raise SuiteError(f"{' '.join(overrides)}: no configuration ({' '.join(str(error).split())})") from error
 
 

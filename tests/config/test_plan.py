@@ -126,6 +126,7 @@ def test_a_score_of_guessing_that_is_no_number_is_refused(value: str) -> None:
     [
         ("benchmark=null", "benchmark=null: no configuration"),
         ("device=5", "device=5: no configuration"),
+        ("recipe.mask_lr=1" + "0" * 400, r"no configuration \(int too large to convert to float"),
         ("compute=${odd}", "Interpolation key 'odd' not found"),
         ("recipe.batch=${odd}", "Interpolation key 'odd' not found"),
         ("benchmark.presets=odd", "benchmark.presets=odd: expected a mapping"),
