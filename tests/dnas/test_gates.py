@@ -9,7 +9,8 @@ import torch
 from tasks import task
 from torch import nn
 
-from suite.dnas.gates import gate_importance, gate_macs
+from suite.dnas.gates import IMPORTANCES, gate_importance, gate_macs, rank_channels
+from suite.space.importance import channel_importance
 from suite.task.meter import Meter
 from suite.task.task import Task
 from suite.task.training import Phase, fit
@@ -53,6 +54,20 @@ def test_gradients_are_those_of_a_multiplication_behind_batch_norm(tmp_path: Pat
 def test_a_thousand_examples_are_passed_or_all_where_there_are_fewer() -> None:
     for examples, passed in ((999, 999), (5000, 1000)):
         assert gate_macs(cast(Task, SimpleNamespace(train=range(examples))), 7.0) == 3 * passed * 7.0
+
+
+def test_channels_are_ranked_as_asked_for(tmp_path: Path) -> None:
+    of, network = _trained(tmp_path)
+    ranked = {name: rank_channels(name, of, network, Meter(of.standard_macs), f"{name} ranks") for name in IMPORTANCES}
+    expected = {
+        "gradient": gate_importance(of, network, Meter(of.standard_macs), "gradient ranks"),
+        "magnitude": channel_importance(network, of.space.network, of.space.groups),
+        "uniform": [torch.ones(n) for n in of.space.full],
+    }
+    for name, groups in expected.items():
+        for found, group in zip(ranked[name], groups, strict=True):
+            torch.testing.assert_close(found.double(), group.double())
+    assert not torch.allclose(torch.cat(ranked["gradient"]).double(), torch.cat(ranked["uniform"]).double())
 
 
 def test_the_network_is_left_as_it_was_and_the_passes_are_charged(tmp_path: Path) -> None:

@@ -237,3 +237,12 @@ def test_masks_fold_without_changing_the_full_network() -> None:
     x = torch.randn(3, 3, 32, 32)
     before = network(x)
     assert torch.equal(_masked(network, (3, 32, 32)).eval()(x), before)
+
+
+def test_a_checkpoint_holds_masks_and_nothing_that_follows_from_them() -> None:
+    masked = _masked(ResNet8(width=8), (3, 32, 32))
+    assert {name for name in masked.state_dict() if name.startswith("masks.")} == {
+        "masks.alpha",
+        "masks.locked",
+        "masks.group_of",
+    }
