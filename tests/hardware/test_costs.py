@@ -178,3 +178,11 @@ def test_a_ceilings_mean_slope_is_that_of_its_steps(gap8: HardwareModel) -> None
     (slope,) = torch.autograd.grad(device.layer_cycles(table, table.cin.double(), cout).sum(), cout)
     cycles = [float(device.layer_cycles(table, table.cin, torch.tensor([n])).sum()) for n in (8, 12)]
     assert slope.item() == pytest.approx((cycles[1] - cycles[0]) / 4)
+
+
+def test_of_a_boards_coefficients_the_cycles_of_a_mac_alone_must_be_more_than_0() -> None:
+    board = device("nucleo_l4r5zi").device
+    for free in ("conv_output", "depthwise", "linear"):
+        assert getattr(replace(board, **{free: 0.0}), free) == 0
+    with pytest.raises(ValueError, match=r"device\.cycles_per_mac=0\.0: must be more than 0"):
+        replace(board, cycles_per_mac=0.0)

@@ -118,6 +118,12 @@ def test_balanced_accuracy_weighs_classes_equally() -> None:
     assert found.difference == pytest.approx(balanced_accuracy_score(target, a) - balanced_accuracy_score(target, b))
 
 
+def test_runs_that_are_no_pairs_are_refused() -> None:
+    right = [np.ones(4)] * 3
+    with pytest.raises(ValueError, match="shorter"):
+        paired_difference("accuracy", np.zeros(4), right, right[:2])
+
+
 def test_unknown_scores_are_refused() -> None:
     with pytest.raises(IncomparableRunsError, match="top5 is no mean"):
         paired_difference("top5", np.zeros(4), [np.ones(4)], [np.ones(4)])
