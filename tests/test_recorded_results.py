@@ -144,6 +144,15 @@ class TestRecipes:
         gain = 100 * (longest["score"] - full["score"])  # the same five random seeds
         assert f"and {gain:.1f} on the test images ({longest['score']:.3f} against {full['score']:.3f})" in self.text()
 
+    def test_visual_wake_words_is_above_the_papers_training_at_its_length(self) -> None:
+        half, full = self.row("visual_wake_words", "full (changed)", 34), self.row("visual_wake_words", "full", 68)
+        paper = self.row("visual_wake_words", "paper", 70)
+        difference, low, high = (100 * full[f"difference{end}"] for end in ("", "_low", "_high"))
+        assert (paper["seeds"], low > 0, half["difference_low"] > 0) == (5, True, True)
+        assert f"come to {paper['score']:.3f} in their 70 epochs" in self.text()
+        assert f"`full` is {difference:.2f} points [{low:.2f}, {high:.2f}] above them" in self.text()
+        assert f"half of its epochs above them too ({half['score']:.3f})" in self.text()
+
     def gain(self, row: dict[str, Any]) -> str:
         return f"{row['gain']:.2f} points [{row['gain_low']:.2f}, {row['gain_high']:.2f}]"
 

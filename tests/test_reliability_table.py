@@ -20,6 +20,15 @@ def test_two_hundred_kills_changed_nothing(path: object) -> None:
     assert table[["command", "moments_seed", "processor", "commit"]].notna().all(axis=None)
 
 
+def test_killed_workers_and_deployments_are_recorded() -> None:
+    """Deployments apart: they are killed in the environment that has the converter."""
+    tables = [pd.read_csv(path) for path in [*TABLES, *sorted((RESULTS / "reliability" / "deploy").glob("*.csv"))]]
+    table = pd.concat(tables)
+    for killed, kills in {"workers of joblib": 2, "deploy": 20}.items():
+        assert table.loc[table["killed"] == killed, "kills"].sum() >= kills
+    assert (table[["different", "lost", "doubled", "set_aside"]] == 0).all(axis=None)
+
+
 @pytest.mark.parametrize(
     "path", sorted((RESULTS / "reliability" / "fuzzing").glob("*.csv")), ids=lambda path: path.stem
 )
