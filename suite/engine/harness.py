@@ -95,10 +95,8 @@ def _gpu_errors_end_the_call(label: str) -> Iterator[None]:
     try:
         yield
     except _GPU_ERRORS as error:
-        reason, *_ = str(error).splitlines()
-        raise SuiteError(
-            f"{label}: the GPU failed ({reason}); the same command continues from its checkpoint"
-        ) from error
+        reason = str(error).partition("\n")[0]
+        raise SuiteError(f"{label}: the GPU failed ({reason}); the same command continues") from error
 
 
 def _run(
