@@ -10,11 +10,11 @@ from suite import SuiteError
 KILO = 1024
 
 _BYTES = {"B": 1.0, "kB": KILO, "KB": KILO, "KiB": KILO, "MB": KILO**2, "MiB": KILO**2}
-_COUNT = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+_COUNT = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _JOULES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6}
 _SUFFIXES: dict[str, dict[str, float]] = {"B": _BYTES, "MAC": _COUNT, "cycles": _COUNT, "s": _SECONDS, "J": _JOULES}
-UNITS = frozenset(unit for factors in _SUFFIXES.values() for unit in factors if unit)
+UNITS = frozenset(unit for factors in _SUFFIXES.values() for unit in factors)
 """The units that a quantity can have."""
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*")
@@ -104,7 +104,7 @@ def parse_budget(node: Mapping[str, object], reference_costs: Mapping[str, float
 
 def _parse_target(metric: str, value: object, reference_cost: float, unit: str) -> float:
     factors = _SUFFIXES[unit]
-    allowed = f'a share of the reference network ("25%") or a number with one of {", ".join(filter(None, factors))}'
+    allowed = f'a share of the reference network ("25%") or a number with one of {", ".join(factors)}'
     key = f"budget.{metric}={value}"
     match = _QUANTITY.fullmatch(str(value))
     if match is None or isinstance(value, bool):

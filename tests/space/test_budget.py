@@ -38,7 +38,7 @@ CYCLES = BOARD | {"latency": "cycles"}
 )
 def test_quantities(metric: str, text: object, target: float) -> None:
     budget = parse_budget({metric: text}, REFERENCE_COSTS, BOARD)
-    assert budget.targets == {metric: pytest.approx(target)}
+    assert budget.targets == {metric: pytest.approx(target, rel=1e-9)}
     assert budget.label == f"{metric} {text}"
 
 

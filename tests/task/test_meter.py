@@ -20,6 +20,16 @@ def test_a_training_step_costs_three_forward_passes() -> None:
     }  # fmt: skip
 
 
+def test_a_meter_begins_at_nothing_and_waiting_takes_no_time_of_the_processor() -> None:
+    meter = Meter(1.0)
+    assert not any(vars(meter.total()).values())
+    with meter.phase("search"):
+        time.sleep(0.2)
+    usage = meter.phases["search"]
+    assert usage.wall_s >= 0.2
+    assert 0 <= usage.cpu_s < 0.1
+
+
 def test_an_inner_phase_stops_the_outer_clock() -> None:
     meter = Meter(1.0)
     start = time.perf_counter()
