@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from campaign_table import campaign_lines
 from checkout import RESULTS, ROOT
+from formats_table import formats_lines, paired_formats
 from projection_table import projection_lines
 from readme_table import readme_lines
 from recipe_table import recipe_lines
@@ -17,6 +18,7 @@ from recipe_table import recipe_lines
 from suite.cli.main import main
 from suite.records.archive import ARCHIVE_NAME
 from suite.records.store import Store
+from suite.report.statistics.intervals import mean_interval
 
 EXPERIMENTS = sorted(path.parent.name for path in RESULTS.glob(f"*/{ARCHIVE_NAME}"))
 
@@ -173,6 +175,24 @@ class TestRecipes:
         assert f"an error of {adamw:.2f} where Muon's came to {muon:.2f}" in " ".join(self.TEXT.split())
         masked = trials["keyword_spotting"]["benchmark.presets.full.masking.frames"]
         assert (masked.head(3) == 0).all()
+
+
+class TestFormats:
+    """What results/README.md says of bf16 against fp32."""
+
+    PAIRS = paired_formats(*(pd.read_csv(RESULTS / name / "report/tables/runs.csv") for name in ("formats", "recipes")))
+    TEXT = (RESULTS / "README.md").read_text()
+
+    def test_its_table_is_that_of_the_runs(self) -> None:
+        assert "\n".join(formats_lines(self.PAIRS)) in self.TEXT
+
+    def test_no_difference_is_beyond_what_random_seeds_do(self) -> None:
+        assert self.PAIRS["benchmark"].nunique() == 3
+        assert "Every interval holds 0" in self.TEXT
+        for _, rows in self.PAIRS.groupby("benchmark"):
+            gain = mean_interval(rows["score_fp32"] - rows["score_bf16"])
+            assert gain.n >= 3
+            assert gain.low < 0 < gain.high
 
 
 class TestPlainDuccio:
