@@ -10,6 +10,7 @@ from suite.task.evaluation import inputs
 from suite.task.task import Task
 
 MOST_STORED_BYTES = 2**30
+"""Of a split that is kept in a GPU's memory: what may be left beside several runs on one GPU."""
 
 
 class TrainingInputs:
