@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from suite.data.sampling import batches, epoch_order
 from suite.records.tensors import load_intact, save_tensors
@@ -24,6 +23,7 @@ from suite.task.objective import Objective
 from suite.task.optimisation import Optimisation
 from suite.task.task import Task, stream_seed
 from suite.task.training_inputs import TrainingInputs
+from suite.task.weight_average import WeightAverage
 
 _HEARTBEAT_S = 2.0
 
@@ -199,16 +199,13 @@ class _Trainer:
         (minimised if penalty is None else minimised + penalty.to(minimised.device)).backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         if self.average is not None:
-            self.average.update_parameters(self.network)
+            self.average.update()
         return loss.detach()
 
-    def _averaged(self) -> AveragedModel:
+    def _averaged(self) -> WeightAverage:
         """The average of the network's weights and batch-norm statistics, over a share of the phase's steps."""
         steps = self.epochs * -(-len(self.task.train) // self.task.recipe.batch)
-        decay = 1 - 1 / max(1.0, (self.settings.averaging or 0.0) * steps)
-        rule = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        average = AveragedModel(self.network, multi_avg_fn=rule, use_buffers=True)
-        return average.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return WeightAverage(self.network, decay=1 - 1 / max(1.0, (self.settings.averaging or 0.0) * steps))
 
     def _set_lr(self, epoch: float) -> None:
         factor = self.settings.lr_factor(epoch, self.epochs)
