@@ -29,7 +29,11 @@ class _Fold(torch.autograd.Function):
         ctx.save_for_backward(alpha, locked, index, flat, theta)
         ctx.sizes = [len(vector) for vector in vectors]
         ctx.set_materialize_grads(False)  # Adam's momentum would move a branch that was not computed on zeros
-        return torch.split(flat * theta, ctx.sizes)
+        parts = torch.split(flat * theta, ctx.sizes)
+        if not flat.is_cuda:
+            return parts
+        # A part behind one of an odd length begins anywhere, and cuDNN reads batch norm's vectors four values at a time
+        return tuple(part.clone() for part in parts)
 
     @staticmethod
     @once_differentiable
