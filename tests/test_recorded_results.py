@@ -138,6 +138,17 @@ class TestRecipes:
         assert f"doubling gains {self.gain(full)} on validation. By the rule 12 are too" in self.text()
         assert f"({shorter['gain']:.2f} points)" in self.text()
 
+    def test_cifar_10_is_not_converged_at_an_eighth(self) -> None:
+        shorter, full = (
+            self.row("image_classification", "full (changed)", 31),
+            self.row("image_classification", "full", 62),
+        )
+        longer = self.row("image_classification", "full (changed)", 124)
+        assert (shorter["converged"], full["converged"], full["pairs"]) == ("no", "no", 5)
+        gain = 100 * (longer["score"] - full["score"])  # the same five random seeds
+        assert f"are not converged: doubling them gains {self.gain(full)} on the 5,000" in self.text()
+        assert f"and {gain:.1f} on the test images ({longer['score']:.3f} against {full['score']:.3f})" in self.text()
+
     def test_visual_wake_words_is_not_converged(self) -> None:
         lengths = ((34, "full (changed)"), (68, "full"), (136, "full (changed)"))
         _, full, longest = (self.row("visual_wake_words", preset, epochs) for epochs, preset in lengths)
