@@ -29,11 +29,9 @@ class _Fold(torch.autograd.Function):
         ctx.save_for_backward(alpha, locked, index, flat, theta)
         ctx.sizes = [len(vector) for vector in vectors]
         ctx.set_materialize_grads(False)  # Adam's momentum would move a branch that was not computed on zeros
-        parts = torch.split(flat * theta, ctx.sizes)
-        if not flat.is_cuda:
-            return parts
-        # A part behind one of an odd length begins anywhere, and cuDNN reads batch norm's vectors four values at a time
-        return tuple(part.clone() for part in parts)
+        # One tensor each: a part of a common one may begin anywhere, but cuDNN reads four values at a time ("misaligned
+        # address")
+        return tuple(torch._foreach_mul(vectors, torch.split(theta, ctx.sizes)))
 
     @staticmethod
     @once_differentiable

@@ -2,9 +2,11 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from architectures import SqueezeExcite
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -270,6 +272,24 @@ def test_an_optimiser_of_another_network_is_refused() -> None:
     masked.expand()
     with pytest.raises(ValueError, match="does not train"):
         masked.compact(optimiser)
+
+
+def test_vectors_of_any_length_are_aligned_for_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuDNN reads four at a time; parts of one tensor, behind an odd number of channels, ended GPU searches."""
+    masked = _resnet()
+    _close(masked, 1)
+    masked.compact(_optimiser(masked))
+    passed: list[Tensor] = []
+
+    def record(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> Tensor:
+        passed.extend((weight, bias))
+        return batch_norm(x, mean, var, weight, bias, *rest)
+
+    batch_norm = F.batch_norm
+    monkeypatch.setattr(F, "batch_norm", record)
+    masked.train()(torch.randn(2, *SHAPE))
+    assert any(len(vector) % 4 for vector in passed)
+    assert [vector.data_ptr() % 16 for vector in passed] == [0] * len(passed)
 
 
 @pytest.mark.gpu
