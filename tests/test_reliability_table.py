@@ -21,10 +21,10 @@ def test_two_hundred_kills_changed_nothing(path: object) -> None:
 
 
 def test_killed_workers_and_deployments_are_recorded() -> None:
-    """Deployments apart: they are killed in the environment that has the converter."""
-    tables = [pd.read_csv(path) for path in [*TABLES, *sorted((RESULTS / "reliability" / "deploy").glob("*.csv"))]]
-    table = pd.concat(tables)
-    for killed, kills in {"workers of joblib": 2, "deploy": 20}.items():
+    """Deployments and Ray apart: they are killed in the environments that have the converter, or Ray."""
+    apart = [path for name in ("deploy", "ray") for path in (RESULTS / "reliability" / name).glob("*.csv")]
+    table = pd.concat([pd.read_csv(path) for path in [*TABLES, *apart]])
+    for killed, kills in {"workers of joblib": 2, "workers of ray": 2, "deploy": 20}.items():
         assert table.loc[table["killed"] == killed, "kills"].sum() >= kills
     assert (table[["different", "lost", "doubled", "set_aside"]] == 0).all(axis=None)
 
