@@ -51,14 +51,21 @@ def two_budget_widths(space: WidthSpace, budget: Budget) -> Widths:
 
     Those of uniform scaling where there is one limit, so that nothing lies idle, or no beta has widths that fit.
     """
+    beta = law_exponent(space, budget)
+    widths = None if beta is None else largest_law_widths(space, budget, beta)
+    return largest_scaled_widths(space, budget) if widths is None else widths
+
+
+def law_exponent(space: WidthSpace, budget: Budget) -> float | None:
+    """The beta of `two_budget_widths`; None for uniform scaling."""
     if len(budget.constraints) < 2:
-        return largest_scaled_widths(space, budget)
+        return None
     by_beta = {beta: widths for beta in BETAS if (widths := largest_law_widths(space, budget, beta)) is not None}
     if not by_beta:
-        return largest_scaled_widths(space, budget)
+        return None
     shares = {beta: _least_used_share(space, budget, widths) for beta, widths in by_beta.items()}
     good_enough = [beta for beta, share in shares.items() if share > max(shares.values()) - _TIE]
-    return by_beta[min(good_enough, key=abs)]
+    return min(good_enough, key=abs)
 
 
 def largest_law_widths(space: WidthSpace, budget: Budget, beta: float) -> Widths | None:

@@ -37,18 +37,18 @@ def predict_split(task: Task, network: nn.Module, split: Split, meter: Meter, ma
 
 
 @torch.no_grad()
-def plain_loss(task: Task, network: nn.Module, meter: Meter, macs: float) -> float:
-    """Mean loss of `network`, in eval mode, over the training examples: not augmented, labels not smoothed."""
+def mean_loss(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
+    """Mean loss of `network`, in eval mode, over a split: examples not augmented, labels not smoothed."""
     to_device(network, task.compute).eval()
     total = 0.0
     with meter.phase("evaluation"):
-        for index in torch.split(torch.arange(len(task.train)), _BATCH):
-            x, y = inputs(task, task.train.x[index]), task.train.y[index].to(task.compute)
+        for index in torch.split(torch.arange(len(split)), _BATCH):
+            x, y = inputs(task, split.x[index]), split.y[index].to(task.compute)
             with autocast(task):
                 loss = task.loss(network(x), x, y)
             total += float(loss) * len(index)
-        meter.charge_evaluation(macs, len(task.train))
-    return total / len(task.train)
+        meter.charge_evaluation(macs, len(split))
+    return total / len(split)
 
 
 def to_device(network: nn.Module, compute: str) -> nn.Module:

@@ -13,7 +13,7 @@ from torch import nn
 from suite.records.store import content_id
 from suite.records.tensors import load_intact, save_tensors
 from suite.task.cost_limit import searched_macs
-from suite.task.evaluation import plain_loss
+from suite.task.evaluation import mean_loss
 from suite.task.meter import Meter, Usage
 from suite.task.task import Task, Workspace
 from suite.task.training import Phase, fit
@@ -76,7 +76,7 @@ def strength_loss(task: Task, network: nn.Module, training_loss: float, meter: M
         meter: charged for the pass over the training data that `plain` takes.
         macs: see `network`.
     """
-    return plain_loss(task, network, meter, macs) if task.recipe.strength_loss == "plain" else training_loss
+    return mean_loss(task, network, task.train, meter, macs) if task.recipe.strength_loss == "plain" else training_loss
 
 
 def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> tuple[dict[str, Any], Usage]:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from tasks import task
 from torch import Tensor, nn
 
-from suite.task.evaluation import plain_loss
+from suite.task.evaluation import mean_loss
 from suite.task.meter import Meter
 from suite.task.objective import Objective
 from suite.task.optimisation import Optimisation
@@ -154,10 +154,10 @@ def test_without_turns_nothing_is_mirrored_by_the_loop(tmp_path: Path) -> None:
     assert torch.equal(x, of.preprocess(of.train.x[:9]))
 
 
-def test_the_plain_loss_is_over_training_examples_as_they_are(tmp_path: Path) -> None:
+def test_the_mean_loss_is_over_examples_as_they_are(tmp_path: Path) -> None:
     of, _ = task(tmp_path)
     network, meter = of.new_network(), _meter(of)
-    loss = plain_loss(of, network, meter, 1000.0)
+    loss = mean_loss(of, network, of.train, meter, 1000.0)
     network.eval()
     with torch.no_grad():
         expected = float(F.cross_entropy(network(of.preprocess(of.train.x)), of.train.y))
@@ -172,4 +172,4 @@ def test_the_recipe_says_which_loss_sets_the_strengths(choice: str | None, tmp_p
     of = replace(of, recipe=replace(of.recipe, strength_loss=choice))
     network = of.new_network()
     loss = strength_loss(of, network, 7.0, _meter(of), 1000.0)
-    assert loss == (pytest.approx(plain_loss(of, network, _meter(of), 1000.0)) if choice == "plain" else 7.0)
+    assert loss == (pytest.approx(mean_loss(of, network, of.train, _meter(of), 1000.0)) if choice == "plain" else 7.0)
