@@ -59,7 +59,8 @@ class Affine:
             return x
         if x.ndim != 4 or not (x.is_floating_point() or self.moves_whole_pixels):
             raise ValueError(f"x must be float (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
-        draws = torch.rand(5, len(x), generator=generator, device=generator.device).to(x.device)
+        draws = torch.rand(5, len(x), generator=generator, device=generator.device)
+        draws = draws.to(x.device, non_blocking=True)
         moved = self._move_pixels(x, draws) if self.moves_whole_pixels else self._resample(x, draws)
         return moved.contiguous(memory_format=torch.channels_last) if _is_channels_last(x) else moved
 
@@ -118,7 +119,9 @@ class Affine:
 def mirror(x: Tensor, which: Tensor) -> Tensor:
     """Copy of images `x` (N, C, H, W) of any type; those with true in `which` (N,) are mirrored left to right."""
     layout = torch.channels_last if _is_channels_last(x) else torch.contiguous_format
-    return torch.where(which.to(x.device)[:, None, None, None], x.flip(-1), x).contiguous(memory_format=layout)
+    return torch.where(which.to(x.device, non_blocking=True)[:, None, None, None], x.flip(-1), x).contiguous(
+        memory_format=layout
+    )
 
 
 def _is_channels_last(x: Tensor) -> bool:

@@ -33,7 +33,8 @@ class SpecAugment:
         """
         if not (self.frames or self.coefficients):
             return features
-        draws = torch.rand(4, len(features), generator=generator, device=generator.device).to(features.device)
+        draws = torch.rand(4, len(features), generator=generator, device=generator.device)
+        draws = draws.to(features.device, non_blocking=True)
         masked = _block(draws[0], draws[1], self.frames, features.shape[2])[:, None, :, None]
         masked = masked | _block(draws[2], draws[3], self.coefficients, features.shape[3])[:, None, None, :]
         return features.masked_fill(masked, 0)

@@ -21,4 +21,4 @@ class Standardisation:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Standardised x (..., F), float32."""
-        return (x - self.mean.to(x.device)) * self.scale.to(x.device)
+        return (x - self.mean.to(x.device, non_blocking=True)) * self.scale.to(x.device, non_blocking=True)

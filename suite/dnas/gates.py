@@ -88,7 +88,7 @@ def gate_importance(task: Task, network: nn.Module, meter: Meter, label: str) ->
         for index in batches(order[:_SAMPLES], task.recipe.batch):
             x = inputs(task, task.train.x[index], rng)
             with autocast(task):
-                loss = task.loss(masked(x), x, task.train.y[index].to(task.compute))
+                loss = task.loss(masked(x), x, task.train.y[index].to(task.compute, non_blocking=True))
             (gradient,) = torch.autograd.grad(loss, alpha)
             squares += gradient.square()
             meter.charge_training("search", space.reference_costs["macs"], len(index))

@@ -45,7 +45,7 @@ class _KnownGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, gradient: Tensor, value: float) -> Tensor:
         ctx.save_for_backward(gradient)
-        return alpha.new_tensor(value)
+        return alpha.new_full((), value)
 
     @staticmethod
     @once_differentiable
@@ -102,7 +102,7 @@ class Masks(nn.Module):
         Slopes are 0 where a channel cannot close.
         """
         alpha = self.alpha.detach()
-        gradient = alpha.sign().mul_(slopes.to(alpha))
+        gradient = alpha.sign().mul_(slopes.to(alpha, non_blocking=True))
         return cast(Tensor, _KnownGradient.apply(self.alpha, gradient, value))  # type: ignore[no-untyped-call]
 
     @torch.no_grad()

@@ -31,9 +31,9 @@ def predict_split(task: Task, network: nn.Module, split: Split, meter: Meter, ma
             x = inputs(task, split.x[index])
             with autocast(task):
                 predicted = network(x)
-            parts.append(task.predict(predicted.float(), x).cpu())
+            parts.append(task.predict(predicted.float(), x))
         meter.charge_evaluation(macs, len(split))
-    return torch.cat(parts)
+    return torch.cat(parts).cpu()
 
 
 @torch.no_grad()
@@ -43,7 +43,7 @@ def mean_loss(task: Task, network: nn.Module, split: Split, meter: Meter, macs: 
     total = 0.0
     with meter.phase("evaluation"):
         for index in torch.split(torch.arange(len(split)), _BATCH):
-            x, y = inputs(task, split.x[index]), split.y[index].to(task.compute)
+            x, y = inputs(task, split.x[index]), split.y[index].to(task.compute, non_blocking=True)
             with autocast(task):
                 loss = task.loss(network(x), x, y)
             total += float(loss) * len(index)
@@ -62,7 +62,7 @@ def inputs(task: Task, x: Tensor, generator: torch.Generator | None = None) -> T
 
     Images, (N, C, H, W), are in channels_last.
     """
-    x = x.to(task.compute)
+    x = x.to(task.compute, non_blocking=True)
     x = task.preprocess(x) if generator is None else task.augment(x, generator)
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 

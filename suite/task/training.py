@@ -178,7 +178,7 @@ class _Trainer:
             now = epoch + step / len(steps)
             self._set_lr(now)
             x = self.inputs(name, index, epoch, rng, size)
-            total += self._step(x, split.y[index].to(task.compute), now) * len(index)
+            total += self._step(x, split.y[index].to(task.compute, non_blocking=True), now) * len(index)
             self.meter.charge_training(self.phase, self._macs(training=True) * share, len(index))
             self._beat(epoch)
         mean = float(total) / sum(len(index) for index in steps)

@@ -16,8 +16,8 @@ MOST_STORED_BYTES = 2**30
 class TrainingInputs:
     """Makes the network's inputs for batches of training examples.
 
-    A GPU that trains keeps the examples in its own memory, where they are small enough: to copy a batch it would first
-    finish the step before.
+    A GPU that trains keeps the examples in its own memory, where they are small enough. What is copied there in each
+    step is copied `non_blocking`: else PyTorch waits until the step before is computed.
     """
 
     def __init__(self, task: Task, network: nn.Module) -> None:
@@ -39,7 +39,7 @@ class TrainingInputs:
             size: height and width that images are shrunk to, None for their own.
         """
         examples = self._examples(name)
-        x = examples[index.to(examples.device)]
+        x = examples[index.to(examples.device, non_blocking=True)]
         if self.task.mirrors_in_turns:
             x = mirror(x, self._first(name, len(examples))[index] ^ bool(epoch % 2))
         x = inputs(self.task, x, generator)

@@ -173,3 +173,29 @@ def test_the_recipe_says_which_loss_sets_the_strengths(choice: str | None, tmp_p
     network = of.new_network()
     loss = strength_loss(of, network, 7.0, _meter(of), 1000.0)
     assert loss == (pytest.approx(mean_loss(of, network, of.train, _meter(of), 1000.0)) if choice == "plain" else 7.0)
+
+
+class _NoWaiting(Objective):
+    """From the second step to the last one of an epoch, a copy that waits for the GPU is an error."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.seen = steps, 0
+
+    def penalty(self, epoch: float) -> Tensor | None:
+        self.seen += 1
+        torch.cuda.set_sync_debug_mode("default" if self.seen % self.steps == 0 else "error")
+        return None
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("flip", ["true", "alternate"])
+def test_a_step_on_a_gpu_waits_for_nothing(flip: str, tmp_path: Path) -> None:
+    of, _ = task(tmp_path, "compute=cuda", f"recipe.augmentation={{rotate: 0, shift: 0.1, flip: {flip}, zoom: 0}}")
+    no_waiting = _NoWaiting(-(-len(of.train) // of.recipe.batch))
+    assert no_waiting.steps > 2
+    try:
+        fit(of, of.new_network(), _meter(of), Phase("warmup", FULL, 2), objective=no_waiting)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert no_waiting.seen == 2 * no_waiting.steps
