@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from suite.task.cost_limit import check_cost_limit, epochs_within
+from suite.task.cost_limit import check_cost_limit, epoch_macs, epochs_within, too_small, validation_macs
 from suite.task.meter import Meter
 from suite.task.task import Task
 
@@ -44,3 +44,19 @@ class FixedLength:
         if self.cost_limit is None:
             return task.recipe.total_epochs if self.length == "equal" else task.recipe.epochs
         return epochs_within(task, Meter(task.standard_macs), macs, self.cost_limit)
+
+    def first_epochs(self, task: Task, macs: float, share: float) -> int:
+        """Epochs of a network of `macs` forward MACs that gets a share of all epochs or of the limit, at least one."""
+        if self.cost_limit is None:
+            return max(1, round(share * self.epochs(task, macs)))
+        return max(1, int(share * self.cost_limit * task.standard_macs // epoch_macs(task, macs)))
+
+    def check_first(self, task: Task, spent: float, macs: float) -> None:
+        """Refuse a cost limit that, after `spent` (MACs x samples), leaves a network of `macs` less than one epoch.
+
+        Raises:
+            ValueError: the message names a limit that would do.
+        """
+        needed = spent + epoch_macs(task, macs) + validation_macs(task, macs)
+        if self.cost_limit is not None and needed > self.cost_limit * task.standard_macs:
+            raise too_small(task, self.cost_limit, needed)

@@ -20,7 +20,7 @@ from suite.space.projection import check_projection, project_widths
 from suite.space.scaling import two_budget_widths
 from suite.space.slicing import paste_channels
 from suite.space.width_space import WidthSpace
-from suite.task.cost_limit import epochs_within
+from suite.task.cost_limit import epoch_macs, epochs_within
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
@@ -50,9 +50,8 @@ class Grow(FixedLength):
 
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse a cost limit that does not pay for an epoch of both networks."""
-        small, final = self.widths(task.space, budget)
-        self._first_epochs(task, Meter(task.standard_macs), small)
-        self.epochs(task, task.space.exact(final)["macs"])
+        small, final = (task.space.exact(widths)["macs"] for widths in self.widths(task.space, budget))
+        self.check_first(task, self.first_epochs(task, small, self.first) * epoch_macs(task, small), final)
 
     def widths(self, space: WidthSpace, budget: Budget) -> tuple[Widths, Widths]:
         """The widths that are trained first, and the final ones."""
@@ -70,8 +69,8 @@ class Grow(FixedLength):
         # the rate falls once, in the second training, and images are small in the first
         first = replace(settings, schedule="constant", averaging=None, sizes=settings.sizes and settings.sizes[:1])
         small = task.space.thin(task.new_network(), small_widths)
-        epochs = self._first_epochs(task, meter, small_widths)
         macs = task.space.exact(small_widths)["macs"]
+        epochs = self.first_epochs(task, macs, self.first)
         started = fit(task, small, meter, Phase("warmup", first, epochs, label="small"), macs=macs)
         final = task.space.thin(task.new_network("grown"), widths)
         network = widen(final, small.cpu(), task.input_shape, task.space, small_widths, widths)
@@ -79,11 +78,6 @@ class Grow(FixedLength):
         epochs = self._final_epochs(task, meter, macs, epochs)
         trained = fit(task, network, meter, Phase("finetune", settings, epochs), macs=macs)
         return SearchResult([Candidate(network)], [*started.rows, *trained.rows])
-
-    def _first_epochs(self, task: Task, meter: Meter, widths: Widths) -> int:
-        if self.cost_limit is None:
-            return max(1, round(self.first * self.epochs(task, 0.0)))
-        return epochs_within(task, meter, task.space.exact(widths)["macs"], self.first * self.cost_limit)
 
     def _final_epochs(self, task: Task, meter: Meter, macs: float, done: int) -> int:
         if self.cost_limit is None:

@@ -18,7 +18,7 @@ from suite.space.groups import Widths
 from suite.space.projection import check_projection, project_widths
 from suite.space.scaling import largest_law_widths, largest_scaled_widths, law_exponent
 from suite.space.width_space import WidthSpace
-from suite.task.cost_limit import epochs_within
+from suite.task.cost_limit import epoch_macs, epochs_within, validation_macs
 from suite.task.evaluation import mean_loss
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
@@ -46,8 +46,10 @@ class Race(FixedLength):
 
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse a cost limit that does not pay for an epoch of each contestant."""
-        for widths in self.contestants(task.space, budget):
-            self._race_epochs(task, Meter(task.standard_macs), task.space.exact(widths)["macs"])
+        macs = [task.space.exact(widths)["macs"] for widths in self.contestants(task.space, budget)]
+        epoch = [epoch_macs(task, each) + validation_macs(task, each) for each in macs]
+        spent = sum(self.first_epochs(task, m, self.share) * cost for m, cost in zip(macs, epoch, strict=True))
+        self.check_first(task, spent if len(macs) > 1 else 0.0, max(macs))
 
     def contestants(self, space: WidthSpace, budget: Budget) -> list[Widths]:
         """Different widths, uniform ones first."""
@@ -61,7 +63,7 @@ class Race(FixedLength):
         settings = replace(task.recipe.warmup, schedule="constant", averaging=None)
         for i, widths in enumerate(contestants if len(contestants) > 1 else []):
             macs = task.space.exact(widths)["macs"]
-            epochs = self._race_epochs(task, meter, macs)
+            epochs = self.first_epochs(task, macs, self.share)
             network = task.space.thin(task.new_network(), widths)
             raced = fit(task, network, meter, Phase("search", settings, epochs, label=f"race-{i}"), macs=macs)
             loss = mean_loss(task, network, task.validation, meter, macs)
@@ -77,12 +79,6 @@ class Race(FixedLength):
             epochs = epochs_within(task, meter, macs, self.cost_limit)
         final = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs), macs=macs)
         return SearchResult([Candidate(network)], [*rows, *final.rows])
-
-    def _race_epochs(self, task: Task, meter: Meter, macs: float) -> int:
-        if self.cost_limit is None:
-            return max(1, round(self.share * self.epochs(task, macs)))
-        spent = meter.total().macs / task.standard_macs
-        return epochs_within(task, meter, macs, spent + self.share * self.cost_limit)
 
 
 def _rules(space: WidthSpace, budget: Budget) -> Iterator[Widths]:

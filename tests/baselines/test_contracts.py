@@ -16,7 +16,7 @@ SMALL = {
     "unconstrained_dnas": ("method.strengths=3",),
     "duccio_layerwise": ("method.levels=[3000]", "method.tolerance=1"),
 }
-FITTING = ("duccio_projected", "taper", "prune_to_budget", "width_scaling", "two_budget_scaling")
+FITTING = ("duccio_projected", "taper", "prune_to_budget", "width_scaling", "two_budget_scaling", "grow", "race")
 METHODS = (*FITTING, "duccio", "unconstrained_dnas", "hand_tuned")
 PROJECTED = (
     *("duccio", "unconstrained_dnas", "taper", "prune_to_budget"),
