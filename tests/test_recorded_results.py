@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from campaign_table import campaign_lines
+from campaign_table import two_limits_lines
 from checkout import RESULTS, ROOT
 from formats_table import formats_lines, paired_formats
 from projection_table import projection_lines
@@ -149,6 +149,11 @@ class TestRecipes:
         assert f"are not converged: doubling them gains {self.gain(full)} on the 5,000" in self.text()
         assert f"and {gain:.1f} on the test images ({longer['score']:.3f} against {full['score']:.3f})" in self.text()
 
+    def test_cifar_10_was_trained_where_it_says(self) -> None:
+        records = [r for r in Store(RESULTS, "recipes").records() if r.benchmark == "image_classification"]
+        assert {(r.environment["gpu"], r.environment["dtype"]) for r in records} == {("NVIDIA H200", "fp32")}
+        assert "CIFAR-10 one NVIDIA H200, in fp32" in self.TEXT
+
     def test_visual_wake_words_is_not_converged(self) -> None:
         lengths = ((34, "full (changed)"), (68, "full"), (136, "full (changed)"))
         _, full, longest = (self.row("visual_wake_words", preset, epochs) for epochs, preset in lengths)
@@ -240,7 +245,7 @@ class TestCampaign:
     TEXT = (RESULTS / "README.md").read_text()
 
     def test_its_table_is_that_of_the_runs(self) -> None:
-        assert "\n".join(campaign_lines(self.RUNS)) in self.TEXT
+        assert "\n".join(two_limits_lines(self.RUNS)) in self.TEXT
 
     def test_the_runs_of_a_seed_are_of_one_processor_and_format(self) -> None:
         records = Store(RESULTS, "campaign").records()
