@@ -61,15 +61,13 @@ def test_a_front_is_the_runs_of_a_method_and_seed_over_budgets_of_the_same_metri
     records = [run(weights, seed) for weights in ("25%", "50%", "75%") for seed in (0, 1)]
     records += [run(weights, latency=None) for weights in ("25%", "50%", "60%")]
     table = table_of(*records)
-    assert table[["metrics", "seed", "runs"]].to_numpy().tolist() == [
-        ["weights", 0, 3],
-        ["weights + latency", 0, 3],
-        ["weights + latency", 1, 3],
-    ]
+    assert table[["metrics", "seeds", "runs"]].to_numpy().tolist() == [["weights", 1, 3], ["weights + latency", 2, 3]]
     df = report_frame([r for r in records if r.seed == 1])
     points = df.loc[df["feasible"], ["score", "relative/weights", "relative/latency"]]
-    assert table["hypervolume"].iloc[2] == hypervolume(points, 0.1)
-    assert table["trainings"].iloc[2] == pytest.approx(df["trainings"].sum())
+    assert table["hypervolume_by_seed"].iloc[1][1] == pytest.approx(hypervolume(points, 0.1), abs=1e-6)
+    assert table["hypervolume"].iloc[1] == pytest.approx(np.mean(table["hypervolume_by_seed"].iloc[1]), abs=1e-6)
+    both = report_frame([r for r in records if "latency" in r.targets])
+    assert table["trainings"].iloc[1] == pytest.approx(both["trainings"].sum() / 2)
 
 
 def test_runs_that_do_not_fit_count_as_nothing_but_cost_trainings() -> None:
@@ -87,9 +85,9 @@ def test_a_front_of_two_budgets_is_left_out() -> None:
 def test_a_seed_that_misses_a_budget_of_its_method_has_no_front() -> None:
     records = [run(weights, seed) for weights in ("25%", "50%", "60%", "75%") for seed in (0, 1)]
     table = table_of(*records[:-1], *(run(weights, 7, method="nsga2") for weights in ("25%", "50%", "60%")))
-    assert table[["method", "seed", "runs"]].astype(str).to_numpy().tolist() == [
-        ["duccio", "0", "4"],
-        ["nsga2", "7", "3"],
+    assert table[["method", "seeds", "runs"]].astype(str).to_numpy().tolist() == [
+        ["duccio", "1", "4.0"],
+        ["nsga2", "1", "3.0"],
     ]
 
 

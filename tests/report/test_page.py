@@ -1,3 +1,4 @@
+import itertools
 import os
 import re
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from page_text import data_of, fill, page_of, pair
-from synthetic import BUDGETS, board, make_failure, make_record, make_records, write_plan
+from synthetic import BUDGETS, board, make_failure, make_record, make_records, with_chance, write_plan
 from synthetic_files import deployed, picture, white_png
 
 from suite import SuiteError
@@ -228,6 +229,17 @@ def test_each_benchmark_has_a_block_of_its_own_rows() -> None:
         assert f'id="{own}-main"' in block
         assert f'<td class="method">of_{own}</td>' in block
         assert f"of_{other}" not in block
+
+
+def test_fronts_over_several_seeds_and_budgets_stand_in_their_benchmarks_block() -> None:
+    """A table's text once had a row a method where its numbers had one a seed, and no page was made."""
+    budgets = [{"weights": weights} for weights in ("25%", "50%", "75%")]
+    made = itertools.product(("digits", "words"), ("duccio", "width_scaling"), budgets, (0, 1))
+    records = [with_chance(make_record(benchmark=b, method=m, budget=w, seed=s)) for b, m, w, s in made]
+    page = page_of(records)
+    for name in ("digits", "words"):
+        block = page[page.index(f'id="{name}-hypervolume"') :]
+        assert block[: block.index("</table>")].count('<td class="method">') == 2
 
 
 def test_a_figure_stands_in_its_benchmarks_block_and_says_only_what_none_before_has_said() -> None:

@@ -29,7 +29,7 @@ def one_limit_lines(runs: pd.DataFrame) -> list[str]:
     for method, own in sorted(runs.groupby("method"), key=lambda item: -item[1]["score"].mean()):
         scores = [f"{own.loc[own['target/weights'] == limit, 'score'].mean():.3f}" for limit in limits]
         used = 100 * own["cost/weights"] / own["target/weights"]
-        share = f"{used.min():.0f} to {used.max():.0f} %"
+        share = " to ".join(dict.fromkeys(f"{edge:.0f}" for edge in (used.min(), used.max()))) + " %"
         lines.append(f"| {' | '.join([method, *scores, _fits(own), share, f'{own.trainings.mean():.2f}'])} |")
     return lines
 

@@ -1,6 +1,7 @@
 """The hypervolume of each method's front of score against budgeted costs."""
 
 import itertools
+from collections.abc import Sequence
 
 import moocore
 import numpy as np
@@ -36,18 +37,22 @@ def hypervolume(points: ArrayLike, chance: float) -> float:
     return float(moocore.hypervolume(front, ref=reference_point, maximise=[True, *[False] * costs]))
 
 
-_GROUP = [*SETTING, "metrics", "method", "seed"]
+_GROUP = [*SETTING, "metrics", "method"]
 
-HYPERVOLUME_COLUMNS = [*_GROUP, "hypervolume", "runs", "feasible", "trainings"]
+HYPERVOLUME_COLUMNS = [
+    *(*_GROUP, "hypervolume", "hypervolume_low", "hypervolume_high", "seeds"),
+    *("hypervolume_by_seed", "runs", "feasible", "trainings"),
+]
 """Columns of `hypervolume_table`."""
 
 
 def hypervolume_table(df: pd.DataFrame) -> pd.DataFrame:
-    """The front of each method and seed over the budgets that limit the same metrics, in one number.
+    """The front of each method over the budgets that limit the same metrics, in one number, the mean over its seeds.
 
     Columns: benchmark, preset, device, `metrics` (those budgeted, "weights + latency"; the axes besides the score),
-    method, seed, `hypervolume` (see there), `runs` (budgets tried and finished), `feasible` (those that met every
-    constraint; the others count as nothing) and `trainings` (full, of all of these runs, in standard trainings).
+    method, `hypervolume` (see there) with its interval, `seeds` (their number), `hypervolume_by_seed` (in the seeds'
+    order), and of a seed on average `runs` (budgets tried and finished), `feasible` (those that met every constraint;
+    the others count as nothing) and `trainings` (full, of all of these runs, in standard trainings).
     Fronts of fewer than `FEWEST_BUDGETS` budgets are left out, and so are seeds that miss a budget which other seeds of
     the method ran at (a front of fewer points is smaller for that alone), rows without a chance score (records of
     benchmarks that state none) and runs without a budget.
@@ -57,26 +62,33 @@ def hypervolume_table(df: pd.DataFrame) -> pd.DataFrame:
     limited = done[[f"target/{metric}" for metric in limits]].notna().to_numpy()
     done = done.assign(metrics=[" + ".join(itertools.compress(limits, row)) for row in limited])
     rows = []
-    for key, of_method in done[done["metrics"] != ""].groupby(_GROUP[:-1]):
+    for key, of_method in done[done["metrics"] != ""].groupby(_GROUP):
         axes = ["score", *(f"relative/{metric}" for metric in limits if of_method[f"target/{metric}"].notna().all())]
         fewest = max(FEWEST_BUDGETS, of_method["budget"].nunique())
-        for seed, runs in of_method.groupby("seed"):
-            if runs["budget"].nunique() >= fewest:
-                fits = runs[runs["feasible"].astype(bool)]
-                volume = hypervolume(fits[axes].to_numpy(dtype=float), float(runs["chance"].iloc[0]))
-                rows.append((*key, seed, volume, len(runs), len(fits), runs["trainings"].sum()))
+        whole = [runs for _, runs in of_method.groupby("seed") if runs["budget"].nunique() >= fewest]
+        if whole:
+            rows.append((*key, *_mean_over_seeds(whole, axes)))
     return pd.DataFrame(rows, columns=HYPERVOLUME_COLUMNS).sort_values(_GROUP, ignore_index=True)
 
 
+def _mean_over_seeds(fronts: Sequence[pd.DataFrame], axes: Sequence[str]) -> tuple[object, ...]:
+    """The columns behind the method, from the runs of each seed."""
+    fitting = [runs[runs["feasible"].astype(bool)] for runs in fronts]
+    chance = float(fronts[0]["chance"].iloc[0])
+    volumes = [hypervolume(runs[list(axes)].to_numpy(dtype=float), chance) for runs in fitting]
+    interval = mean_interval(volumes)
+    sums = (sum(map(len, fronts)), sum(map(len, fitting)), sum(runs["trainings"].sum() for runs in fronts))
+    means = (total / len(fronts) for total in sums)
+    return interval.mean, interval.low, interval.high, interval.n, tuple(volumes), *means
+
+
 def format_hypervolume_table(table: pd.DataFrame) -> pd.DataFrame:
-    """`hypervolume_table` as means over seeds, in rounded text."""
-    groups = table.groupby(_GROUP[:-1])
-    means = groups[["runs", "feasible", "trainings"]].mean().reset_index()
-    out = leading_columns(means, ("metrics", "method"))
-    intervals = [mean_interval(values) for _, values in groups["hypervolume"]]
-    out["hypervolume [95%]"] = [format_interval(i.mean, i.low, i.high) for i in intervals]
-    out["seeds"] = [str(i.n) for i in intervals]
+    """`hypervolume_table` as rounded text."""
+    out = leading_columns(table, ("metrics", "method"))
+    bounds = table[["hypervolume", "hypervolume_low", "hypervolume_high"]].to_numpy(dtype=float)
+    out["hypervolume [95%]"] = [format_interval(*row) for row in bounds]
+    out["seeds"] = table["seeds"].astype(str)
     for column, heading in (("runs", "budgets"), ("feasible", "of these fit budget")):
-        out[heading] = [format_number(v, 1).removesuffix(".0") for v in means[column]]
-    out["standard trainings"] = [format_number(v) for v in means["trainings"]]
+        out[heading] = [format_number(v, 1).removesuffix(".0") for v in table[column]]
+    out["standard trainings"] = [format_number(v) for v in table["trainings"]]
     return out
