@@ -284,6 +284,7 @@ class TestCampaign:
         fitting = by_limit.drop(columns="hand_tuned")
         assert fitting.mean().idxmax() == "duccio_projected"
         assert not (fitting.idxmax(axis=1) == "duccio_projected").all()
+        assert (fitting["duccio_projected"] > fitting["duccio"]).all()
         scores = runs.groupby(["method", "budget"])["score"]
         assert f"by up to {100 * (scores.max() - scores.min()).max():.1f} points between" in self.text()
         duccio = runs[runs["method"] == "duccio"]
