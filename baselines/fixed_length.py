@@ -51,7 +51,13 @@ class FixedLength:
             return max(1, round(share * self.epochs(task, macs)))
         return max(1, int(share * self.cost_limit * task.standard_macs // epoch_macs(task, macs)))
 
-    def check_first(self, task: Task, spent: float, macs: float) -> None:
+    def last_epochs(self, task: Task, meter: Meter, macs: float, done: int) -> int:
+        """Epochs of a network of `macs` forward MACs that gets what is left after `done` epochs, at least one."""
+        if self.cost_limit is None:
+            return max(1, self.epochs(task, macs) - done)
+        return epochs_within(task, meter, macs, self.cost_limit)
+
+    def check_epoch_left(self, task: Task, spent: float, macs: float) -> None:
         """Refuse a cost limit that, after `spent` (MACs x samples), leaves a network of `macs` less than one epoch.
 
         Raises:

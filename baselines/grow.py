@@ -20,7 +20,7 @@ from suite.space.projection import check_projection, project_widths
 from suite.space.scaling import two_budget_widths
 from suite.space.slicing import paste_channels
 from suite.space.width_space import WidthSpace
-from suite.task.cost_limit import epoch_macs, epochs_within
+from suite.task.cost_limit import epoch_macs
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import Phase, fit
@@ -51,7 +51,7 @@ class Grow(FixedLength):
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse a cost limit that does not pay for an epoch of both networks."""
         small, final = (task.space.exact(widths)["macs"] for widths in self.widths(task.space, budget))
-        self.check_first(task, self.first_epochs(task, small, self.first) * epoch_macs(task, small), final)
+        self.check_epoch_left(task, self.first_epochs(task, small, self.first) * epoch_macs(task, small), final)
 
     def widths(self, space: WidthSpace, budget: Budget) -> tuple[Widths, Widths]:
         """The widths that are trained first, and the final ones."""
@@ -75,14 +75,9 @@ class Grow(FixedLength):
         final = task.space.thin(task.new_network("grown"), widths)
         network = widen(final, small.cpu(), task.input_shape, task.space, small_widths, widths)
         macs = task.space.exact(widths)["macs"]
-        epochs = self._final_epochs(task, meter, macs, epochs)
+        epochs = self.last_epochs(task, meter, macs, epochs)
         trained = fit(task, network, meter, Phase("finetune", settings, epochs), macs=macs)
         return SearchResult([Candidate(network)], [*started.rows, *trained.rows])
-
-    def _final_epochs(self, task: Task, meter: Meter, macs: float, done: int) -> int:
-        if self.cost_limit is None:
-            return max(1, self.epochs(task, macs) - done)
-        return epochs_within(task, meter, macs, self.cost_limit)
 
 
 def widen(

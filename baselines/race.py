@@ -18,7 +18,7 @@ from suite.space.groups import Widths
 from suite.space.projection import check_projection, project_widths
 from suite.space.scaling import largest_law_widths, largest_scaled_widths, law_exponent
 from suite.space.width_space import WidthSpace
-from suite.task.cost_limit import epoch_macs, epochs_within, validation_macs
+from suite.task.cost_limit import epoch_macs, validation_macs
 from suite.task.evaluation import mean_loss
 from suite.task.meter import Meter
 from suite.task.task import Candidate, SearchResult, Task
@@ -49,7 +49,7 @@ class Race(FixedLength):
         macs = [task.space.exact(widths)["macs"] for widths in self.contestants(task.space, budget)]
         epoch = [epoch_macs(task, each) + validation_macs(task, each) for each in macs]
         spent = sum(self.first_epochs(task, m, self.share) * cost for m, cost in zip(macs, epoch, strict=True))
-        self.check_first(task, spent if len(macs) > 1 else 0.0, max(macs))
+        self.check_epoch_left(task, spent if len(macs) > 1 else 0.0, max(macs))
 
     def contestants(self, space: WidthSpace, budget: Budget) -> list[Widths]:
         """Different widths, uniform ones first."""
@@ -73,10 +73,7 @@ class Race(FixedLength):
                 best = loss, i, network
         winner, network = (best[1], best[2]) if best else (0, task.space.thin(task.new_network(), contestants[0]))
         macs = task.space.exact(contestants[winner])["macs"]
-        if self.cost_limit is None:
-            epochs = max(1, self.epochs(task, macs) - trained)
-        else:
-            epochs = epochs_within(task, meter, macs, self.cost_limit)
+        epochs = self.last_epochs(task, meter, macs, trained)
         final = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs), macs=macs)
         return SearchResult([Candidate(network)], [*rows, *final.rows])
 
