@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch import nn
+
 from suite.task.cost_limit import check_cost_limit, epoch_macs, epochs_within, too_small, validation_macs
 from suite.task.meter import Meter
 from suite.task.task import Task
@@ -29,33 +31,21 @@ class FixedLength:
             raise ValueError(f"method.length={self.length}: choices are {', '.join(LENGTHS)}")
         check_cost_limit(self.cost_limit)
 
-    def planned_epochs(self, task: Task) -> float:
-        """Epochs of the reference network, at most."""
-        return self.epochs(task, task.space.reference_costs["macs"])
-
-    def epochs(self, task: Task, macs: float) -> int:
-        """Epochs of a network with `macs` forward MACs that is all that is trained.
-
-        Without a cost limit those of a standard training, or of warm-up, search and fine-tuning together (`equal`).
-
-        Raises:
-            ValueError: the cost limit does not pay for one epoch; the message names the smallest that would.
-        """
-        if self.cost_limit is None:
-            return task.recipe.total_epochs if self.length == "equal" else task.recipe.epochs
-        return epochs_within(task, Meter(task.standard_macs), macs, self.cost_limit)
+    def planned_epochs(self, task: Task) -> int:
+        """Epochs without a cost limit: a standard training's, or those of a whole search (`equal`)."""
+        return task.recipe.total_epochs if self.length == "equal" else task.recipe.epochs
 
     def first_epochs(self, task: Task, macs: float, share: float) -> int:
         """Epochs of a network of `macs` forward MACs that gets a share of all epochs or of the limit, at least one."""
         if self.cost_limit is None:
-            return max(1, round(share * self.epochs(task, macs)))
+            return max(1, round(share * self.planned_epochs(task)))
         return max(1, int(share * self.cost_limit * task.standard_macs // epoch_macs(task, macs)))
 
-    def last_epochs(self, task: Task, meter: Meter, macs: float, done: int) -> int:
-        """Epochs of a network of `macs` forward MACs that gets what is left after `done` epochs, at least one."""
+    def last_epochs(self, task: Task, meter: Meter, network: nn.Module, done: int = 0) -> int:
+        """Epochs of a network that is trained by the recipe's `warmup` with all that is left after `done` epochs."""
         if self.cost_limit is None:
-            return max(1, self.epochs(task, macs) - done)
-        return epochs_within(task, meter, macs, self.cost_limit)
+            return max(1, self.planned_epochs(task) - done)
+        return epochs_within(task, meter, network, task.recipe.warmup, self.cost_limit)
 
     def check_epoch_left(self, task: Task, spent: float, macs: float) -> None:
         """Refuse a cost limit that, after `spent` (MACs x samples), leaves a network of `macs` less than one epoch.

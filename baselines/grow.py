@@ -74,9 +74,8 @@ class Grow(FixedLength):
         started = fit(task, small, meter, Phase("warmup", first, epochs, label="small"), macs=macs)
         final = task.space.thin(task.new_network("grown"), widths)
         network = widen(final, small.cpu(), task.input_shape, task.space, small_widths, widths)
-        macs = task.space.exact(widths)["macs"]
-        epochs = self.last_epochs(task, meter, macs, epochs)
-        trained = fit(task, network, meter, Phase("finetune", settings, epochs), macs=macs)
+        epochs = self.last_epochs(task, meter, network, epochs)
+        trained = fit(task, network, meter, Phase("finetune", settings, epochs))
         return SearchResult([Candidate(network)], [*started.rows, *trained.rows])
 
 

@@ -20,10 +20,10 @@ class HandTuned(FixedLength):
 
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse a cost limit that does not pay for one epoch."""
-        self.epochs(task, task.space.reference_costs["macs"])
+        self.check_epoch_left(task, 0.0, task.space.reference_costs["macs"])
 
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Train the reference network; one candidate."""
-        epochs = self.epochs(task, task.space.reference_costs["macs"])
+        epochs = self.last_epochs(task, meter, task.new_network())
         trained = train_reference(task, meter, epochs, phase="finetune")
         return SearchResult([Candidate(trained.network)], trained.history, artefacts=[trained.artefact])

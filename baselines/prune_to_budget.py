@@ -55,12 +55,11 @@ class PruneToBudget(FixedLength):
         importance = rank_channels(self.importance, task, warmup.network.cpu(), meter, "gates")
         pruned = project_network(warmup.network.cpu(), task.space, budget, thinning(self.projection), importance)
         network = pruned.network
-        macs = task.hardware.measure(network, task.input_shape)["macs"]
-        epochs = lengths.finetune
+        settings, epochs = task.recipe.finetune, lengths.finetune
         if self.cost_limit is not None:
-            epochs = epochs_within(task, meter, macs, self.cost_limit)
-        phase = Phase("finetune", task.recipe.finetune, epochs, patience=task.recipe.patience)
-        tuned = fit(task, to_device(network, task.compute), meter, phase, macs=macs)
+            epochs = epochs_within(task, meter, network, settings, self.cost_limit)
+        phase = Phase("finetune", settings, epochs, patience=task.recipe.patience)
+        tuned = fit(task, to_device(network, task.compute), meter, phase)
         history = [*warmup.history, *(row | pruned.free_channels.columns for row in tuned.rows)]
         return SearchResult([Candidate(network)], history, artefacts=[warmup.artefact])
 

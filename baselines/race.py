@@ -58,7 +58,7 @@ class Race(FixedLength):
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Race, train the winner; one candidate, which meets the budget."""
         contestants = self.contestants(task.space, budget)
-        best: tuple[float, int, nn.Module] | None = None
+        best: tuple[float, nn.Module] | None = None
         rows, trained = [], 0
         settings = replace(task.recipe.warmup, schedule="constant", averaging=None)
         for i, widths in enumerate(contestants if len(contestants) > 1 else []):
@@ -70,11 +70,10 @@ class Race(FixedLength):
             rows += raced.rows
             trained += epochs
             if best is None or loss < best[0]:
-                best = loss, i, network
-        winner, network = (best[1], best[2]) if best else (0, task.space.thin(task.new_network(), contestants[0]))
-        macs = task.space.exact(contestants[winner])["macs"]
-        epochs = self.last_epochs(task, meter, macs, trained)
-        final = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs), macs=macs)
+                best = loss, network
+        network = best[1] if best else task.space.thin(task.new_network(), contestants[0])
+        epochs = self.last_epochs(task, meter, network, trained)
+        final = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs))
         return SearchResult([Candidate(network)], [*rows, *final.rows])
 
 

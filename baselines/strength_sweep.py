@@ -188,12 +188,12 @@ class Sweep:
         spent: Mapping[str, Any], share: float | None,
     ) -> dict[str, Any]:  # fmt: skip
         costs = task.hardware.measure(result.network, task.input_shape)
-        epochs = self.lengths.finetune
+        settings, epochs = task.recipe.finetune, self.lengths.finetune
         if share is not None:
             with_search = Meter(task.standard_macs, task.compute)
             with_search.add(spent)
-            epochs = epochs_within(task, with_search, costs["macs"], share, epochs)
-        phase = Phase("finetune", task.recipe.finetune, epochs, f"finetune-{strength:g}", patience=task.recipe.patience)
+            epochs = epochs_within(task, with_search, result.network, settings, share, epochs)
+        phase = Phase("finetune", settings, epochs, f"finetune-{strength:g}", patience=task.recipe.patience)
         network = to_device(copy.deepcopy(result.network), task.compute)
         tuned = fit(task, network, meter, phase, macs=costs["macs"])
         rows = [row | result.free_channels.columns for row in tuned.rows]

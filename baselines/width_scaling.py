@@ -32,7 +32,7 @@ class WidthScaling(FixedLength):
 
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse a cost limit that does not pay for one epoch."""
-        self.epochs(task, task.space.exact(self.widths(task.space, budget))["macs"])
+        self.check_epoch_left(task, 0.0, task.space.exact(self.widths(task.space, budget))["macs"])
 
     def widths(self, space: WidthSpace, budget: Budget) -> Widths:
         """The widths of the network that is trained."""
@@ -41,8 +41,7 @@ class WidthScaling(FixedLength):
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         """Thin, train; one candidate, which meets the budget."""
         widths = self.widths(task.space, budget)
-        macs = task.space.exact(widths)["macs"]
-        epochs = self.epochs(task, macs)
         network = task.space.thin(task.new_network(), widths)
-        trained = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs), macs=macs)
+        epochs = self.last_epochs(task, meter, network)
+        trained = fit(task, network, meter, Phase("finetune", task.recipe.warmup, epochs))
         return SearchResult([Candidate(network)], trained.rows)

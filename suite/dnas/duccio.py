@@ -112,13 +112,12 @@ class Duccio:
         )
         searched = fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
         result = discretise(task, wrapped, budget, self.projection)
-        macs = task.hardware.measure(result.network, task.input_shape)["macs"]
-        limit = self.cost_limit
-        epochs = lengths.finetune if limit is None else epochs_within(task, meter, macs, limit)
-        phase = Phase("finetune", task.recipe.finetune, epochs, patience=patience)
-        tuned = fit(task, to_device(result.network, task.compute), meter, phase, macs=macs)
+        network, settings, limit = result.network, task.recipe.finetune, self.cost_limit
+        epochs = lengths.finetune if limit is None else epochs_within(task, meter, network, settings, limit)
+        phase = Phase("finetune", settings, epochs, patience=patience)
+        tuned = fit(task, to_device(network, task.compute), meter, phase)
         return SearchResult(
-            candidates=[Candidate(result.network, choices=result.choices)],
+            candidates=[Candidate(network, choices=result.choices)],
             history=[*warm.history, *searched.rows, *(row | result.free_channels.columns for row in tuned.rows)],
             search_costs=_last_costs(searched, task),
             artefacts=[warm.artefact],

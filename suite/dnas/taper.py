@@ -93,7 +93,7 @@ class Taper:
         costs = {metric: rows[-1][f"cost/{metric}"] for metric in task.hardware.units}
         epochs = task.recipe.total_epochs - warmup - len(rows)
         if self.cost_limit is not None:
-            epochs = epochs_within(task, meter, costs["macs"], self.cost_limit, epochs, at_least=0)
+            epochs = epochs_within(task, meter, network, task.recipe.finetune, self.cost_limit, epochs, at_least=0)
         if epochs:
             rows += self._finetune(task, network, meter, epochs).rows
         return SearchResult([Candidate(network)], [*warm.history, *rows], costs, [warm.artefact])
@@ -148,9 +148,8 @@ class Taper:
         return needed <= macs_left(task, meter, self.cost_limit)
 
     def _finetune(self, task: Task, network: nn.Module, meter: Meter, epochs: int) -> Fit:
-        macs = task.hardware.measure(network, task.input_shape)["macs"]
         phase = Phase("finetune", task.recipe.finetune, epochs, patience=task.recipe.patience)
-        return fit(task, to_device(network, task.compute), meter, phase, macs=macs)
+        return fit(task, to_device(network, task.compute), meter, phase)
 
 
 def tighten_budget(budget: Budget, start: Mapping[str, float], share: float) -> Budget:

@@ -3,16 +3,23 @@
 Its unit is one standard training of the reference network (`Meter.standard_macs`). It limits what the meter charges, in
 MACs x samples: a training step counts three times its forward pass, each epoch ends with a pass over the validation
 data, and the harness makes one more such pass for each network that is returned. All of it is known before it is spent,
-so that a limit is never exceeded, and one that is too small is refused before anything is trained.
+so that a limit is never exceeded, and one that is too small is refused before anything is trained. What is decided
+before a search takes every image at its full size; a training that begins with smaller ones then has more epochs.
 """
 
 import math
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torch import nn
+
 from suite.task.meter import TRAINING_FACTOR, Meter
+from suite.task.optimisation import Optimisation
 from suite.task.recipe import Recipe
 from suite.task.task import Task
+from suite.task.training_inputs import TrainingInputs
 
 _EXPECTED_SHARE = 0.5
 """Assumed MACs of the network that a search ends with, relative to the reference network's. They set how much of a
@@ -86,17 +93,36 @@ def macs_left(task: Task, meter: Meter, limit: float) -> float:
     return limit * task.standard_macs - meter.total().macs
 
 
+def training_macs(task: Task, network: nn.Module, macs: float, settings: Optimisation, epochs: int) -> float:
+    """MACs x samples of training `network`, of `macs` forward MACs, with each epoch's validation pass.
+
+    Epochs on smaller images (`Optimisation.sizes`) cost less.
+    """
+    share = TrainingInputs(task, network).macs_share
+    sizes = Counter(settings.size(epoch, epochs) for epoch in range(epochs))
+    of_full_size = sum(count * share(size) for size, count in sizes.items())
+    return TRAINING_FACTOR * macs * len(task.train) * of_full_size + epochs * validation_macs(task, macs)
+
+
 def epochs_within(
-    task: Task, meter: Meter, macs: float, limit: float, at_most: int | None = None, *, at_least: int = 1
+    task: Task,
+    meter: Meter,
+    network: nn.Module,
+    settings: Optimisation,
+    limit: float,
+    at_most: int | None = None,
+    *,
+    at_least: int = 1,
 ) -> int:
-    """How many epochs of a network, each with a validation pass, fit into the rest of a limit.
+    """How many epochs of a training, each with a validation pass, fit into the rest of a limit.
 
     The harness's pass over the validation data for this network is reserved.
 
     Args:
         task: how many samples an epoch and a validation pass have.
         meter: what has been charged so far.
-        macs: the network's forward MACs.
+        network: what is to be trained.
+        settings: of the training.
         limit: in standard trainings of the reference network.
         at_most: an upper bound on the result, none where None.
         at_least: how many epochs must fit.
@@ -104,10 +130,20 @@ def epochs_within(
     Raises:
         ValueError: fewer than `at_least` fit; the message names the smallest limit with which they would.
     """
+    macs = task.hardware.measure(network, task.input_shape)["macs"]
     reserved = validation_macs(task, macs)
-    epochs = int((macs_left(task, meter, limit) - reserved) // epoch_macs(task, macs))
-    if epochs < at_least:
-        raise too_small(task, limit, meter.total().macs + reserved + at_least * epoch_macs(task, macs))
+
+    def cost(epochs: int) -> float:
+        return reserved + training_macs(task, network, macs, settings, epochs)
+
+    left = macs_left(task, meter, limit)
+    if cost(at_least) > left:
+        raise too_small(task, limit, meter.total().macs + cost(at_least))
+    most = at_least
+    while cost(2 * most + 1) <= left:
+        most = 2 * most + 1
+    fitting = range(at_least, 2 * most + 2)  # the last one does not fit
+    epochs = fitting[bisect_right(fitting, left, key=cost) - 1]
     return epochs if at_most is None else min(epochs, at_most)
 
 

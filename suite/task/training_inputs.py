@@ -74,10 +74,11 @@ class TrainingInputs:
     @torch.no_grad()
     def _flops(self, size: int) -> int:
         was_training = self.network.training
+        device = next(self.network.parameters()).device
         self.network.eval()
         try:
             with FlopCounterMode(display=False) as counter:
-                self.network(torch.zeros(1, self.task.input_shape[0], size, size, device=self.task.compute))
+                self.network(torch.zeros(1, self.task.input_shape[0], size, size, device=device))
         finally:
             self.network.train(was_training)
         return int(counter.get_total_flops())

@@ -1,6 +1,7 @@
 """The limit on cost: one unit for all methods, never exceeded, refused before training where it is too small."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,12 @@ from suite.task.cost_limit import (
     macs_left,
     search_epoch_macs,
     strength_loss_macs,
+    training_macs,
     validation_macs,
 )
 from suite.task.evaluation import evaluate
 from suite.task.meter import Meter
+from suite.task.optimisation import Optimisation
 from suite.task.task import Task
 from suite.task.training import Phase, fit
 
@@ -56,12 +59,13 @@ def test_an_epoch_costs_what_the_meter_is_charged(tmp_path: Path) -> None:
 def test_golden_number_of_epochs(smoke: Task) -> None:
     """An epoch of the seed is 1060 of its forward passes (3 x 320 + 100), a standard training 1920, the end 100."""
     macs = smoke.space.reference_costs["macs"]
+    network, plain = smoke.new_network(), Optimisation()
     assert smoke.standard_macs == 1920 * macs
-    assert epochs_within(smoke, _meter(smoke), macs, 1160 / 1920) == 1
-    assert epochs_within(smoke, _meter(smoke), macs, 3) == 5
-    assert epochs_within(smoke, _meter(smoke), macs / 4, 3) == 21
-    assert epochs_within(smoke, _meter(smoke), macs / 4, 3, 7) == 7
-    assert epochs_within(smoke, _meter(smoke), macs, 500 / 1920, at_least=0) == 0
+    assert epochs_within(smoke, _meter(smoke), network, plain, 1160 / 1920) == 1
+    assert epochs_within(smoke, _meter(smoke), network, plain, 3) == 5
+    assert epochs_within(smoke, _meter(smoke), network, plain, 12) == 21
+    assert epochs_within(smoke, _meter(smoke), network, plain, 12, 7) == 7
+    assert epochs_within(smoke, _meter(smoke), network, plain, 500 / 1920, at_least=0) == 0
 
 
 def test_golden_costs_of_a_search_of_layer_choices(tmp_path: Path) -> None:
@@ -89,15 +93,26 @@ def test_what_was_spent_is_not_there_again(smoke: Task) -> None:
     macs, meter = smoke.space.reference_costs["macs"], _meter(smoke)
     meter.charge_training("warmup", macs, 640)
     assert macs_left(smoke, meter, 3) == 2 * smoke.standard_macs
-    assert epochs_within(smoke, meter, macs, 3) == 3
+    assert epochs_within(smoke, meter, smoke.new_network(), smoke.recipe.finetune, 3) == 3
 
 
-@given(limit=st.floats(0.61, 1000), share=st.floats(0.001, 1))
-def test_one_epoch_more_would_exceed_the_limit(smoke: Task, limit: float, share: float) -> None:
-    macs = round(share * smoke.space.reference_costs["macs"])
-    epochs = epochs_within(smoke, _meter(smoke), macs, limit)
-    least, most = (n * epoch_macs(smoke, macs) + validation_macs(smoke, macs) for n in (epochs, epochs + 1))
-    assert least <= limit * smoke.standard_macs < most
+@given(limit=st.floats(0.61, 1000), sizes=st.sampled_from([None, (4, 8), (3, 5, 8)]))
+def test_one_epoch_more_would_exceed_the_limit(smoke: Task, limit: float, sizes: Sequence[int] | None) -> None:
+    network, macs = smoke.new_network(), smoke.space.reference_costs["macs"]
+    settings = Optimisation(sizes=sizes)
+    epochs = epochs_within(smoke, _meter(smoke), network, settings, limit)
+    least, most = (training_macs(smoke, network, macs, settings, n) for n in (epochs, epochs + 1))
+    assert least <= limit * smoke.standard_macs - validation_macs(smoke, macs) < most
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 7])
+def test_epochs_on_smaller_images_cost_what_the_meter_is_charged(epochs: int, tmp_path: Path) -> None:
+    of, _ = task(tmp_path)
+    network, meter, settings = of.new_network(), _meter(of), Optimisation(sizes=(4, 8))
+    macs = of.space.reference_costs["macs"]
+    fit(of, network, meter, Phase("warmup", settings, epochs))
+    assert meter.total().macs == pytest.approx(training_macs(of, network, macs, settings, epochs), rel=1e-6)
+    assert (meter.total().macs < epochs * epoch_macs(of, macs)) == (epochs > 1)
 
 
 def _least(message: str) -> float:
@@ -106,15 +121,20 @@ def _least(message: str) -> float:
     return float(found[1])
 
 
-@given(share=st.floats(0.0005, 1))
-def test_the_smallest_limit_that_is_named_suffices_and_less_does_not(smoke: Task, share: float) -> None:
-    macs = round(share * smoke.space.reference_costs["macs"])
+@given(spent=st.floats(0, 1000))
+def test_the_smallest_limit_that_is_named_suffices_and_less_does_not(smoke: Task, spent: float) -> None:
+    meter = _meter(smoke)
+    meter.charge_evaluation(spent * smoke.space.reference_costs["macs"], 1)
+
+    def within(limit: float) -> int:
+        return epochs_within(smoke, meter, smoke.new_network(), smoke.recipe.finetune, limit)
+
     with pytest.raises(ValueError, match=r"method\.cost_limit=1e-06") as refused:
-        epochs_within(smoke, _meter(smoke), macs, 1e-6)
+        within(1e-6)
     least = _least(str(refused.value))
-    assert epochs_within(smoke, _meter(smoke), macs, least) == 1
+    assert within(least) == 1
     with pytest.raises(ValueError, match="at least"):
-        epochs_within(smoke, _meter(smoke), macs, 0.998 * least)
+        within(0.998 * least)
 
 
 lengths = st.builds(Lengths, st.integers(1, 200), st.integers(0, 200), st.integers(1, 200))
