@@ -136,7 +136,7 @@ def _int8(deployed: Deployed | None) -> dict[str, float]:
 
 def _board(record: RunRecord) -> dict[str, Any]:
     """What the network needs of the board and what that has; why its latency is an extrapolation."""
-    board = Board.of(record)
+    board = Board.of(record.board)
     numbers: dict[str, float] = {}
     for (needed, limit), memory in zip(_BOARD_COLUMNS, board.memories, strict=True):
         numbers |= {f"board/{needed}": _or_nan(memory.needed), f"board/{limit}": _or_nan(memory.limit)}
