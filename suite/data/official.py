@@ -8,14 +8,13 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pooch
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from numpy.typing import NDArray
 
 from suite import SuiteError
@@ -155,7 +154,7 @@ class OfficialSource:
         if not force and pack.is_intact():
             return pack.path
         try:
-            with _process_lock(cache_folder() / f"{self.benchmark}.lock"):
+            with _acquire(cache_folder() / f"{self.benchmark}.lock"):
                 if not force and pack.is_intact():  # another process has made it in the meantime
                     return pack.path
                 if not self.download:
@@ -198,7 +197,7 @@ class OfficialSource:
             if path != cached or not self.download:
                 raise SuiteError(f"{path}: {damage}; delete it, or replace it with that from {archive.url}")
             log.warning("%s: %s; downloaded anew", path, damage)
-        with _process_lock(cached.with_name(archive.name + ".lock")):
+        with _acquire(cached.with_name(archive.name + ".lock")):
             self._download(archive, cached, report_progress)
         return cached
 
@@ -244,17 +243,11 @@ def _log_off_terminal(text: str) -> None:
         log.info(text)
 
 
-@contextmanager
-def _process_lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, as one process at a time can; the system releases the lock of a killed one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _acquire(path: Path) -> AcquireReturnProxy:
+    """The lock file `path`, which one process at a time holds in a `with`; the system releases that of a killed one."""
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         log.info("%s: waiting for another process", path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()

@@ -14,7 +14,6 @@ from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 
-
 _SUFFIXES = (".csv", ".parquet")
 
 
