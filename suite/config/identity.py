@@ -119,8 +119,6 @@ def _default_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
 def _plain_value(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain_value(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
-    if OmegaConf.is_config(value):
-        return _plain_value(plain(value))
     if isinstance(value, Mapping):
         return {str(key): _plain_value(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -36,7 +36,6 @@ from suite.data.files import check_unpacked
 
 FORMAT = "pack-1"
 ANOMALY_CLASSES = ("normal", "anomalous")
-LOSSY_NOTE = "lossy copy: scores are not comparable with those on the original data"
 # No others: some of Pillow's decoders start other programs (EPS) or are rarely maintained.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 EXTRA = 3
@@ -77,7 +76,7 @@ class PackSource:
         """The three splits: images uint8 (N, 3, H, W), float features float32, integer features as stored.
 
         Images are decoded once and cached in the folder `cache`. `Data.meta` holds the texts and numbers of the pack's
-        meta as text, such as `scale` and `offset` of uint8 features, and says in `note` if the pack is a lossy copy.
+        meta as text, such as `scale` and `offset` of uint8 features.
 
         Raises:
             SuiteError: the pack is missing, damaged or does not follow the format; the text names it.
@@ -183,11 +182,7 @@ def _classes(meta: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _text_meta(meta: dict[str, Any]) -> dict[str, str]:
-    texts = {key: str(value) for key, value in meta.items() if isinstance(value, str | int | float)}
-    del texts["format"]
-    if "lossy" in meta["title"].lower():
-        texts["note"] = "; ".join(filter(None, (texts.get("note"), LOSSY_NOTE)))
-    return texts
+    return {key: str(value) for key, value in meta.items() if key != "format" and isinstance(value, str | int | float)}
 
 
 def _holds_images(pack: NpzFile) -> bool:

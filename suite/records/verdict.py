@@ -46,8 +46,7 @@ class Board:
     def of(cls, node: Mapping[str, Any]) -> "Board":
         """The board of a record's node `board`; nothing is known where that is empty, as in older records."""
         needs = (("RAM", "arena", "ram_limit"), ("flash", "flash", "flash_limit"))
-        values = {key: _bytes(node.get(key)) for _, *keys in needs for key in keys}
-        return cls(tuple(Memory(name, values[needed], values[limit]) for name, needed, limit in needs))
+        return cls(tuple(Memory(name, *(_bytes(node.get(key)) for key in keys)) for name, *keys in needs))
 
     @property
     def fits(self) -> bool | None:
