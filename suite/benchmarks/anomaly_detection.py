@@ -141,16 +141,11 @@ class AnomalyDetection:
     def recorded_predictions(self, predictions: Tensor, split: Split) -> dict[str, NDArray[Any]]:
         """Mean error, label and machine of every clip."""
         labels, clip = torch.unique(split.columns["clip"], return_inverse=True)
-        count = torch.zeros(len(labels)).index_add_(0, clip, torch.ones(len(clip)))
+        count = torch.bincount(clip)
         error = torch.zeros(len(labels)).index_add_(0, clip, predictions.float()) / count
+        first = np.unique(clip.numpy(), return_index=True)[1]  # all windows of a clip have its label and machine
         columns = {"target": split.y} | {k: v for k, v in split.columns.items() if k == "machine"}
-        facts = {name: _of_clips(column, clip, len(labels)) for name, column in columns.items()}
-        return {"error": error.numpy(), **facts}
-
-
-def _of_clips(column: Tensor, clip: Tensor, clips: int) -> NDArray[np.int16]:
-    """What all windows of a clip have in common (clips,)."""
-    return torch.zeros(clips, dtype=column.dtype).index_copy_(0, clip, column).numpy().astype(np.int16)
+        return {"error": error.numpy(), **{k: column.numpy()[first].astype(np.int16) for k, column in columns.items()}}
 
 
 def _auc(target: NDArray[Any], error: NDArray[Any], max_fpr: float | None = None) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor
 from suite import SuiteError
 from suite.data.augment import ALTERNATE, Affine
 from suite.data.base import Data, Source, Split
+from suite.data.official import OfficialSource, Preparation
 from suite.data.pack import PackSource
 
 DATA_FOLDER_VARIABLE = "SUITE_DATA_DIR"
@@ -110,9 +111,11 @@ class Classification:
     Its YAML file names the pack, the reference network and the recipe. `input_shape` is one example's; `quality_target`
     is MLPerf Tiny's, where there is one; `chance` is the score of guessing, the hypervolume's reference. The score is
     top-1 accuracy. Networks are chosen by it too, or, where classes are uneven (`balanced`), by its mean over classes.
+    A subclass may name the `preparation` of official archives, which are read where there is no pack.
     """
 
     version: ClassVar[int] = 1
+    preparation: ClassVar[Preparation | None] = None
     score_name: ClassVar[str] = ACCURACY
 
     name: str
@@ -140,10 +143,12 @@ class Classification:
 
     def official(self) -> Source:
         """The data as its authors distribute it."""
-        raise SuiteError(
-            f"benchmark {self.name} has no data: name a pack with benchmark.data.pack=FILE, or put {self.name}.npz "
-            f"into a folder and set {DATA_FOLDER_VARIABLE} to it"
-        )
+        if self.preparation is None:
+            raise SuiteError(
+                f"benchmark {self.name} has no data: name a pack with benchmark.data.pack=FILE, or put {self.name}.npz "
+                f"into a folder and set {DATA_FOLDER_VARIABLE} to it"
+            )
+        return OfficialSource(self.name, self.preparation, self.data.archives, self.data.download)
 
     def outputs(self, data: Data) -> int:
         """How many outputs a network must have: one a class."""

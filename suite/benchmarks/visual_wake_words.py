@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from suite.benchmarks.base import Classification
-from suite.data.base import Source
-from suite.data.official import OfficialSource
-from suite.data.visual_wake_words import VisualWakeWords as Archives
+from suite.data import visual_wake_words
+from suite.data.official import Preparation
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,4 @@ class VisualWakeWords(Classification):
     """MLPerf Tiny's 96x96 images of COCO 2014: downloaded, or in the folder that `data.folder` names."""
 
     version: ClassVar[int] = 2
-
-    def official(self) -> Source:
-        """The archive of 109,619 images; splits by a fixed hash of the photograph."""
-        return OfficialSource(self.name, Archives(), self.data.archives, self.data.download)
+    preparation: ClassVar[Preparation | None] = visual_wake_words.VisualWakeWords()

@@ -18,10 +18,9 @@ from suite.cli.console import output_console, verb_parser
 from suite.config.build import build, plain
 from suite.config.catalogue import Entry, catalogue
 from suite.data.base import Source
-from suite.data.cache import format_megabytes
+from suite.data.cache import file_digest, format_megabytes
 from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
-from suite.data.prepared import PreparedPack
 from suite.data.progress import terminal_progress
 
 
@@ -70,7 +69,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     preparing.add_argument("benchmark", help="its name in `suite list`")
     preparing.add_argument("--folder", type=Path, help="where the archives are, if they are downloaded already")
     preparing.add_argument("--force", action="store_true", help="prepare again what is prepared")
-    text = "Check the data that is here against its checksums; decode packs that have none. Exit code 1: damaged."
+    text = "Check archives that are here against their checksums, and decode packs. Exit code 1: damaged."
     verifying = verbs.add_parser("verify", help="check what is here, downloading nothing", description=text)
     verifying.add_argument("benchmarks", nargs="*", metavar="benchmark", help="names in `suite list`, all by default")
     for verb in (preparing, verifying, data_pack.add_parser(verbs)):
@@ -108,19 +107,19 @@ def prepare(name: str, folder: Path | None = None, *, force: bool = False, confi
         return [f"{name}: {used.describe()['location']}, nothing to prepare"]
     official = replace(official, folder=folder or official.folder, download=True)
     with terminal_progress() as report_progress:
-        pack = PreparedPack(official.prepare(report_progress, force=force))
+        pack = official.prepare(report_progress, force=force)
     lines = [
-        f"prepared  {pack.path}",
-        f"size      {format_megabytes(pack.path.stat().st_size)}",
-        f"sha256    {pack.digest()}",
+        f"prepared  {pack}",
+        f"size      {format_megabytes(pack.stat().st_size)}",
+        f"sha256    {file_digest(pack)}",
     ]
-    if official.prepared.path != pack.path or all(not isinstance(part, OfficialSource) for part in _parts(used)):
+    if all(not isinstance(part, OfficialSource) for part in _parts(used)):
         lines.append(f"note      runs read {used.describe()['location']} instead, which comes first")
     return lines
 
 
 def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterator[Finding]:
-    """Check archives against their checksums, prepared packs against theirs, other packs by decoding all of them.
+    """Check archives against their checksums, packs by decoding all of them.
 
     What is not here is not damaged, and is not downloaded.
 
@@ -191,12 +190,11 @@ def _checked(source: Source) -> Iterator[Finding]:
             if archive.name in paths:
                 damage = archive.describe_damage(paths[archive.name])
                 yield _finding("archive", paths[archive.name], damage, archive.checksum)
-        if (pack := source.prepared).exists():
-            damage = pack.describe_damage()
-            yield _finding("prepared", pack.path, damage, "" if damage else f"sha256:{pack.digest()}")
+        if source.prepared.is_file():
+            yield _decoded(PackSource(source.prepared, source.benchmark), "prepared")
     elif isinstance(source, PackSource):
         if source.path.is_file():
-            yield _decoded(source)
+            yield _decoded(source, "pack")
     else:
         yield Finding(f"{source.describe()['location']}, ok")
 
@@ -205,8 +203,8 @@ def _finding(kind: str, path: Path, damage: str | None, good: str) -> Finding:
     return Finding(f"{kind} {path}: {f'DAMAGED: {damage}' if damage else f'ok, {good}'}", damage is not None)
 
 
-def _decoded(source: PackSource) -> Finding:
-    """A pack without a checksum of its own: every array is read, every image decoded."""
+def _decoded(source: PackSource, kind: str) -> Finding:
+    """A pack: every array is read, every image decoded."""
     try:
         with tempfile.TemporaryDirectory() as cache:
             data = source.load(Path(cache))
@@ -215,6 +213,6 @@ def _decoded(source: PackSource) -> Finding:
                 _ = pack[name]  # against its CRC
     except Exception as error:  # PackSource names the file and what is wrong; others are damaged bytes
         text = str(error).removeprefix(f"benchmark.data.pack={source.path}: ")
-        return _finding("pack", source.path, text, "")
+        return _finding(kind, source.path, text, "")
     examples = "/".join(f"{len(split):,}" for split in (data.train, data.validation, data.test))
-    return _finding("pack", source.path, None, f"{examples} examples, sha256:{source.fingerprint()}")
+    return _finding(kind, source.path, None, f"{examples} examples, sha256:{source.fingerprint()}")

@@ -30,7 +30,7 @@ from suite.cli.stopping import (
     worker_of,
 )
 from suite.config.recorded import benchmark_of_job
-from suite.config.sweep import expand, expand_for_print, jobs_of, parts
+from suite.config.sweep import expand, jobs_of, parts
 from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     calls = parts([argument for argument in arguments if argument != dry_run.DRY_RUN])
     if dry:
         return dry_run.main(show_planning(itertools.chain.from_iterable(map(jobs_of, calls))))
-    if printed := [sweep for call in calls if (sweep := expand_for_print(call)) is not None]:
+    if printed := [sweep for call in calls if (sweep := expand(call, cfg="job")) is not None]:
         _print_jobs(itertools.chain(*printed))
         return 0
     try:

@@ -74,7 +74,7 @@ def _costs(record: RunRecord) -> Table:
         reference = format_quantity(record.reference_costs[metric], unit) if metric in record.reference_costs else ""
         shown = ("", "") if limit is None else (format_quantity(limit, unit), _share(cost / limit))
         table.add_row(metric, format_quantity(cost, unit), *map(Text, shown), reference)
-    for memory in Board.of(record).memories:
+    for memory in Board.of(record.board).memories:
         if memory.needed is not None and memory.limit is not None:
             shown = (format_quantity(memory.limit, "B"), _share(memory.needed / memory.limit))
             table.add_row(f"board's {memory.name}", format_quantity(memory.needed, "B"), *map(Text, shown), "")

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from suite.config import CONF
 from suite.config.build import build, plain
 from suite.hardware.layers import Layer
+from suite.records.flat import flatten
 from suite.records.recipes import digest
 
 OWN_PACKAGES = ("suite.", "baselines.")
@@ -60,24 +61,13 @@ def method_variant(method: Any, node: Mapping[str, Any], space: str) -> dict[str
     The default is the built-in configuration of that name; of a third party's method the defaults of its class.
     """
     default_options = _default_options(method, node)
-    default = flat_options(default_options)
+    default = flatten(default_options)
     differing = {
         key: value
-        for key, value in flat_options(method_options(method, node)).items()
+        for key, value in flatten(method_options(method, node)).items()
         if key.split(".")[0] in default_options and value != default.get(key, _ABSENT)
     }
     return differing | ({} if space == "masks" else {"space": space})
-
-
-def flat_options(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested options as dotted key -> value: {"penalty": {"shape": "abs"}} is {"penalty.shape": "abs"}."""
-    flat: dict[str, Any] = {}
-    for key, value in options.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flat_options(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def network_identity(node: Mapping[str, Any], layers: Sequence[Layer]) -> dict[str, Any]:
@@ -129,8 +119,6 @@ def _default_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
 def _plain_value(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain_value(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
-    if OmegaConf.is_config(value):
-        return _plain_value(plain(value))
     if isinstance(value, Mapping):
         return {str(key): _plain_value(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

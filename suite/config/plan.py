@@ -45,7 +45,6 @@ class Plan:
     task: all that a method will see but the data.
     variant: the options of the method that differ from its default, and a network of one's own; `options` are all
         options of the method.
-    space_name: masks, choices or both.
     headline: the experiment's claim, see `RunRecord`; it changes no result, so that it is not in the id.
     preset: the preset's name, with "(changed)" where the recipe was changed.
     """
@@ -60,7 +59,6 @@ class Plan:
     budget: Budget
     preset: str
     threads: int
-    space_name: str
     headline: Mapping[str, str]
 
     @property
@@ -139,7 +137,6 @@ def make_plan(config: DictConfig) -> Plan:
         budget=budget,
         preset=f"{config.preset.name} (changed)" if changed else config.preset.name,
         threads=threads,
-        space_name=space_name,
         headline=_headline(config, own_network),
     )
 

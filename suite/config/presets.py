@@ -18,9 +18,8 @@ _OF_ALL: dict[str, Any] = {"smoke": {"epochs": 2, "train_samples": 320, "eval_sa
 def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     """The benchmark's node and its recipe under the job's preset, and whether the user changed the recipe.
 
-    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A preset may also change the
-    benchmark's own keys. A number format where these leave it to the machine (`auto`) is no change: it is what they are
-    elsewhere.
+    The recipe is the benchmark's, then its preset's, then what the `recipe` node sets. A number format where these
+    leave it to the machine (`auto`) is no change: it is what they are elsewhere.
 
     Raises:
         SuiteError: the benchmark is no mapping or has no such preset, or a value is out of range.
@@ -31,11 +30,6 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     if name not in presets:
         raise SuiteError(f"preset={name}: {benchmark.get('name')} has none of that name. Choices: {', '.join(presets)}")
     preset = require_mapping(presets[name] or {}, f"benchmark.presets.{name}")
-    for key in set(preset) & set(benchmark) - {"recipe"}:
-        value = preset.pop(key)
-        benchmark[key] = (
-            require_mapping(benchmark[key], f"benchmark.{key}") | value if isinstance(value, dict) else value
-        )
     base = require_mapping(benchmark.pop("recipe", None), "benchmark.recipe")
     changes = _drop_none(plain(config.recipe))
     usual, recipe = plain(OmegaConf.merge(base, preset)), plain(OmegaConf.merge(base, preset, changes))

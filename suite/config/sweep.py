@@ -23,26 +23,20 @@ from suite.config.catalogue import catalogue
 from suite.config.refusals import explain
 
 
-def expand(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
+def expand(arguments: Sequence[str], *, cfg: str | None = None) -> Iterator[DictConfig] | None:
     """The composed configuration of each job that `suite run ARGUMENTS` would launch; None if it is no sweep.
 
+    Args:
+        arguments: of the command line.
+        cfg: "job" for a call with `--cfg job`, which Hydra itself refuses beside `-m`; any other call is no sweep then.
+
     Raises:
         SuiteError: Hydra refuses a configuration, or a file is no YAML.
     """
     options = get_args_parser().parse_args(list(arguments))
-    if options.help or options.hydra_help or options.cfg or options.info:
+    if options.help or options.hydra_help or options.info or options.cfg != cfg:
         return None
     return _sweep_jobs(options)
-
-
-def expand_for_print(arguments: Sequence[str]) -> Iterator[DictConfig] | None:
-    """As `expand`, for a call with `--cfg job`, which Hydra itself refuses beside `-m`; None for any other call.
-
-    Raises:
-        SuiteError: Hydra refuses a configuration, or a file is no YAML.
-    """
-    options = get_args_parser().parse_args(list(arguments))
-    return _sweep_jobs(options) if options.cfg == "job" else None
 
 
 def jobs_of(arguments: Sequence[str]) -> Iterator[DictConfig]:

@@ -64,11 +64,8 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
             member = tarfile.data_filter(entry, str(archive))
             if member.isfile():
                 check_unpacked(size, member.size)
-                yield str(PurePosixPath(member.name)), partial(_read_tar_member, tar, member)
-
-
-def _read_tar_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    return cast(IO[bytes], tar.extractfile(member)).read()  # None only for what is no file
+                content = cast(IO[bytes], tar.extractfile(member))  # None only for what is no file
+                yield str(PurePosixPath(member.name)), content.read
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:

@@ -1,19 +1,18 @@
-"""Sound: features of whole batches (MFCCs, log-mel spectrograms) and augmentation of waveforms."""
+"""Sound: MFCCs of whole batches, windows of frames, and augmentation of waveforms."""
 
 import math
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from suite.data.mel import FilterBank, bin_frequencies, compute_in_parts, dct, slaney_edges, triangles
+from suite.data.clips import check_clips, to_full_scale
+from suite.data.mel import FilterBank, bin_frequencies, compute_in_parts, dct, triangles
 from suite.data.wav import RATE
 
 VARIANTS = ("mlperf", "paper")
 """The two definitions of MFCCs; see `Mfcc`."""
-_FULL_SCALE = 2.0**15
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,12 @@ class Mfcc:
         Raises:
             ValueError: the clips have other dimensions or another type, or fewer samples than one frame needs.
         """
-        _check_clips(clips, self.window + self._margins[0] + self._margins[1])
+        check_clips(clips, self.window + self._margins[0] + self._margins[1])
         return compute_in_parts(self._coefficients, clips)
 
     def _coefficients(self, clips: Tensor) -> Tensor:
         (bank, transform), (before, after) = _mfcc_tables(self, clips.device), self._margins
-        sound = clips.float() / _peak(clips) if self.variant == "mlperf" else _to_full_scale(clips)
+        sound = clips.float() / _peak(clips) if self.variant == "mlperf" else to_full_scale(clips)
         sound = sound[:, before : sound.shape[1] - after]
         mel = bank.energies(sound, self.hop, power=1 if self.variant == "mlperf" else 2)
         return (mel + 1e-6).log_() @ transform
@@ -82,53 +81,6 @@ class Mfcc:
         """Samples before and after a clip's frames: torch centres a short window among n_fft samples."""
         spare = self.n_fft - self.window if self.variant == "paper" else 0
         return spare // 2, spare - spare // 2
-
-
-@dataclass(frozen=True)
-class LogMel:
-    """Mel spectrograms in dB, 10 log10(energy + 2^-52): librosa's, as MLPerf Tiny's anomaly detection uses them.
-
-    See mlcommons/tiny 1afd2c9, benchmark/training/anomaly_detection/common.py, `file_to_vector_array`: 20 / power
-    log10(mel + sys.float_info.epsilon) with power 2, frames 50 to 249. The window is a periodic Hann window of `n_fft`
-    samples; the `mels` triangular filters from 0 to `rate` / 2 on Slaney's scale have equal area. Frame t is
-    centred at sample t `hop`; the result are the `frames` frames from frame `first` on. None of these reaches beyond
-    the clip, so librosa's padding, which differs between its versions, has no effect.
-
-    Raises:
-        ValueError: a number is out of range, or frame `first` would begin before the clip.
-    """
-
-    n_fft: int = 1024
-    hop: int = 512
-    mels: int = 128
-    first: int = 50
-    frames: int = 200
-    rate: int = RATE
-
-    def __post_init__(self) -> None:
-        for name, limit in (("n_fft", self.rate), ("hop", self.n_fft), ("mels", self.n_fft)):
-            _check(name, getattr(self, name), 1, limit)
-        _check("first", self.first, -(-self.n_fft // (2 * self.hop)), math.inf)
-        _check("frames", self.frames, 1, math.inf)
-
-    @property
-    def samples(self) -> int:
-        """Number of samples that a clip must have at least; later ones are ignored."""
-        return (self.first + self.frames - 1) * self.hop - self.n_fft // 2 + self.n_fft
-
-    def __call__(self, clips: Tensor) -> Tensor:
-        """Spectrograms (N, frames, mels) float32 in dB of clips (N, samples), float in [-1, 1] or int16.
-
-        Raises:
-            ValueError: the clips have other dimensions, another type or fewer than `samples` samples.
-        """
-        _check_clips(clips, self.samples)
-        return compute_in_parts(self._decibels, clips)
-
-    def _decibels(self, clips: Tensor) -> Tensor:
-        section = _to_full_scale(clips[:, self.first * self.hop - self.n_fft // 2 : self.samples])
-        energies = _log_mel_bank(self, clips.device).energies(section, self.hop, power=2)
-        return (energies + sys.float_info.epsilon).log10_() * 10
 
 
 def sliding_windows(frames: Tensor, width: int = 5) -> Tensor:
@@ -174,15 +126,15 @@ class WaveAugmentation:
         Raises:
             ValueError: clips or noise have other dimensions or types, or recordings are shorter than the clips.
         """
-        _check_clips(clips, 1)
+        check_clips(clips, 1)
         shift, use, volume, recording, offset = _draw_uniform(5, len(clips), generator)
-        sound = _to_full_scale(self._shift_samples(clips, shift))
+        sound = to_full_scale(self._shift_samples(clips, shift))
         if noise is None or not self.noise_probability or not self.noise_volume:
             return sound
-        _check_clips(noise, clips.shape[1], "noise")
+        check_clips(noise, clips.shape[1], "noise")
         sections = noise.unfold(1, clips.shape[1], 1)
         rows, starts = _scale_to_index(recording, sections.shape[0]), _scale_to_index(offset, sections.shape[1])
-        added = _to_full_scale(sections[rows.to(noise.device), starts.to(noise.device)]).to(clips.device)
+        added = to_full_scale(sections[rows.to(noise.device), starts.to(noise.device)]).to(clips.device)
         volume = volume * self.noise_volume * (use < self.noise_probability)
         return sound.addcmul(added, volume.float().to(clips.device)[:, None])
 
@@ -229,23 +181,11 @@ def _mfcc_tables(options: Mfcc, device: torch.device) -> tuple[FilterBank, Tenso
     return FilterBank.create(options.window, options.n_fft, filters, device), transform.float().to(device)
 
 
-@lru_cache(maxsize=8)
-def _log_mel_bank(options: LogMel, device: torch.device) -> FilterBank:
-    edges = slaney_edges(options.mels, options.rate / 2)
-    filters = triangles(bin_frequencies(options.n_fft, options.rate), edges) * 2 / (edges[2:] - edges[:-2])
-    return FilterBank.create(options.n_fft, options.n_fft, filters, device)
-
-
 def _peak(clips: Tensor) -> Tensor:
     """Maximum (N, 1) of each clip, or of its absolute values where no sample is positive; never 0."""
     # aminmax takes sixty times as long as these two.
     low, high = clips.amin(1, keepdim=True).float(), clips.amax(1, keepdim=True).float()
     return high.where(high > 0, -low).clamp_min(torch.finfo(torch.float32).tiny)
-
-
-def _to_full_scale(sound: Tensor) -> Tensor:
-    """Convert to float32; int16 is divided by 2^15."""
-    return sound.float() if sound.is_floating_point() else sound.float() / _FULL_SCALE
 
 
 def _draw_uniform(rows: int, n: int, generator: torch.Generator) -> Tensor:
@@ -260,10 +200,3 @@ def _scale_to_index(draw: Tensor, count: int) -> Tensor:
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ValueError(f"{name}={value} must lie between {low:g} and {high:g}")
-
-
-def _check_clips(clips: Tensor, samples: int, name: str = "clips") -> None:
-    if clips.ndim != 2 or not len(clips) or not (clips.is_floating_point() or clips.dtype == torch.int16):
-        raise ValueError(f"{name} must be int16 or float (N > 0, samples), not {clips.dtype} {tuple(clips.shape)}")
-    if clips.shape[1] < samples:
-        raise ValueError(f"{name} must have at least {samples} samples, not {clips.shape[1]}")

@@ -62,7 +62,7 @@ class Affine:
         draws = torch.rand(5, len(x), generator=generator, device=generator.device)
         draws = draws.to(x.device, non_blocking=True)
         moved = self._move_pixels(x, draws) if self.moves_whole_pixels else self._resample(x, draws)
-        return moved.contiguous(memory_format=torch.channels_last) if _is_channels_last(x) else moved
+        return moved.contiguous(memory_format=_layout(x))
 
     @property
     def moves_whole_pixels(self) -> bool:
@@ -76,14 +76,11 @@ class Affine:
         columns = (columns + self._pixels(draws[1], width)).clamp(0, width - 1)
         rows = torch.arange(height, device=x.device) + self._pixels(draws[2], height)
         rows = rows.clamp(0, height - 1)
-        if _is_channels_last(x):  # copies whole pixels; a gather would need the other layout, and back
-            rows = rows + height * torch.arange(n, device=x.device)[:, None]
-            index = rows[:, :, None] * width + columns[:, None, :]
-            pixels = x.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, index.view(-1))
-            return pixels.view(n, height, width, channels).permute(0, 3, 1, 2)
-        size = height * width
-        index = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, size).expand(-1, channels, -1)
-        return x.reshape(n, channels, size).gather(2, index).view(x.shape)
+        rows = rows + height * torch.arange(n, device=x.device)[:, None]
+        index = rows[:, :, None] * width + columns[:, None, :]
+        # Copies whole pixels, which lie together in channels_last.
+        pixels = x.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, index.view(-1))
+        return pixels.view(n, height, width, channels).permute(0, 3, 1, 2)
 
     def _pixels(self, draw: Tensor, size: int) -> Tensor:
         max_shift = int(self.shift * size + 1e-6)
@@ -118,12 +115,11 @@ class Affine:
 
 def mirror(x: Tensor, which: Tensor) -> Tensor:
     """Copy of images `x` (N, C, H, W) of any type; those with true in `which` (N,) are mirrored left to right."""
-    layout = torch.channels_last if _is_channels_last(x) else torch.contiguous_format
-    return torch.where(which.to(x.device, non_blocking=True)[:, None, None, None], x.flip(-1), x).contiguous(
-        memory_format=layout
-    )
+    mirrored = torch.where(which.to(x.device, non_blocking=True)[:, None, None, None], x.flip(-1), x)
+    return mirrored.contiguous(memory_format=_layout(x))
 
 
-def _is_channels_last(x: Tensor) -> bool:
-    # one channel or one pixel fits both formats
-    return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+def _layout(x: Tensor) -> torch.memory_format:
+    """The memory format of images `x`; one channel or one pixel fits both."""
+    channels_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format

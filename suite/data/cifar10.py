@@ -23,7 +23,6 @@ ARCHIVE = Archive(
 TRAIN = tuple(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6))
 TEST = "cifar-10-batches-py/test_batch"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-META = {"classes": CLASSES, "splits": "validation: a tenth of each training class, by hash of the index"}
 VALIDATION_SHARE = 0.1
 PIXELS = 3 * 32 * 32
 
@@ -60,7 +59,7 @@ class Cifar10:
         split = np.full(len(y), 2, dtype=np.uint8)
         training = len(y) - len(labels[-1])
         split[:training] = stratified_validation(y[:training], share=VALIDATION_SHARE)
-        return PackContents({"x": np.concatenate(images), "y": y.astype(np.int16), "split": split}, META)
+        return PackContents({"x": np.concatenate(images), "y": y.astype(np.int16), "split": split}, CLASSES)
 
 
 def _parse(content: bytes, name: str) -> Batch:

@@ -23,8 +23,8 @@ PAUSE_SECONDS = 1.0
 """Pause before the second attempt; doubled before each further one."""
 TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 18
-# Request timeout and too many requests; all codes from 500 on are retried as well.
-_RETRYABLE_CODES = (408, 429)
+# Request timeout, a range that is not there, and too many requests; all codes from 500 on are retried as well.
+_RETRYABLE_CODES = (408, 416, 429)
 
 
 class _RetryableError(Exception):
@@ -96,7 +96,6 @@ class ResumableDownload:
         status = f"HTTP {response.status_code} {response.reason}"
         if response.status_code == 416:
             self.part.unlink(missing_ok=True)
-            raise _RetryableError(status)
         if response.status_code in _RETRYABLE_CODES or response.status_code >= 500:
             raise _RetryableError(status)
         if response.status_code not in (200, 206):

@@ -8,12 +8,13 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import pooch
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
@@ -22,9 +23,9 @@ from suite import SuiteError
 from suite.data.base import Data
 from suite.data.cache import file_digest, format_megabytes
 from suite.data.download import ResumableDownload
+from suite.data.files import replacing
 from suite.data.pack import FORMAT, PackSource
-from suite.data.prepared import PreparedPack
-from suite.data.progress import CountedInBytes, ReportProgress, terminal_progress
+from suite.data.progress import ReportProgress, terminal_progress
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,10 @@ class Archive:
 
 @dataclass(frozen=True)
 class PackContents:
-    """Arrays of a pack (`suite.data.pack` lists them) and its meta, to which `OfficialSource` adds the source."""
+    """Arrays of a pack (`suite.data.pack` lists them) and the names of its classes, none in anomaly detection."""
 
     arrays: Mapping[str, NDArray[Any]]
-    meta: Mapping[str, Any]
+    classes: Sequence[str] = ()
 
 
 class Preparation(Protocol):
@@ -99,9 +100,9 @@ class OfficialSource:
     download: bool = True
 
     @property
-    def prepared(self) -> PreparedPack:
-        """The prepared pack, which may not exist yet; its name has a hash of archives, preparation and options."""
-        return PreparedPack(cache_folder() / f"{self.benchmark}-{self._hash_preparation()[:12]}.npz")
+    def prepared(self) -> Path:
+        """Path of the prepared pack, which may not exist yet; with a hash of archives, preparation and options."""
+        return cache_folder() / f"{self.benchmark}-{self._hash_preparation()[:12]}.npz"
 
     def local_archives(self) -> dict[str, Path]:
         """Paths of the archives on this machine by `Archive.name`; their checksums are not verified."""
@@ -116,9 +117,8 @@ class OfficialSource:
         """
         archives, local = self.preparation.archives, self.local_archives()
         facts = {"title": self.preparation.title, "licence": self.preparation.licence}
-        if self.prepared.exists():
-            path = self.prepared.path
-            return facts | {"present": "yes", "location": str(path), "size": format_megabytes(path.stat().st_size)}
+        if (pack := self.prepared).is_file():
+            return facts | {"present": "yes", "location": str(pack), "size": format_megabytes(pack.stat().st_size)}
         complete = len(local) == len(archives)
         locations = [str(local[archive.name]) if complete else archive.url for archive in archives]
         size = format_megabytes(sum(archive.size for archive in archives))
@@ -130,47 +130,52 @@ class OfficialSource:
         Raises:
             SuiteError: neither the prepared pack nor the archives exist, and they may not be downloaded.
         """
-        if not self.download and not self.prepared.exists():
+        if not self.download and not self.prepared.is_file():
             self._require_archives()
         return self._hash_preparation()
 
     def load(self, cache: Path) -> Data:
-        """Load the splits from the prepared pack, which is made first if it is missing or damaged.
+        """Load the splits from the prepared pack, which is made first if it is missing, and anew if it is damaged.
 
         Raises:
             SuiteError: as `prepare` and `PackSource.load`.
         """
         with terminal_progress() as report_progress:
-            pack = self.prepare(report_progress)
-        return PackSource(pack, self.benchmark).load(cache)
+            pack = PackSource(self.prepare(report_progress), self.benchmark)
+            try:
+                return pack.load(cache)
+            except SuiteError as error:
+                log.warning("%s, so it is not used", error)
+                self.prepare(report_progress, force=True)
+        return pack.load(cache)
 
     def prepare(self, report_progress: ReportProgress = lambda task, done, total: None, *, force: bool = False) -> Path:
-        """Make the prepared pack, unless an intact one exists and `force` is false; its path.
+        """Make the prepared pack, unless it exists and `force` is false; its path.
 
         Raises:
             SuiteError: an archive is missing and cannot be downloaded, is damaged or holds something else, or the
                 cache folder cannot be written; the text names the file and what to do.
         """
         pack = self.prepared
-        if not force and pack.is_intact():
-            return pack.path
+        if not force and pack.is_file():
+            return pack
         try:
-            with _process_lock(cache_folder() / f"{self.benchmark}.lock"):
-                if not force and pack.is_intact():  # another process has made it in the meantime
-                    return pack.path
+            with _acquire(cache_folder() / f"{self.benchmark}.lock"):
+                if not force and pack.is_file():  # another process has made it in the meantime
+                    return pack
                 if not self.download:
                     self._require_archives()
                 archives = self.preparation.archives
                 files = {archive.name: self._verified_archive(archive, report_progress) for archive in archives}
                 _log_off_terminal(f"{self.benchmark}: preparing {', '.join(files)}, once")
                 contents = self.preparation.pack(files, report_progress)
-                pack.write(contents.arrays, self._complete_meta(contents.meta))
+                _write_pack(pack, contents.arrays, self._meta(contents.classes))
         except OSError as error:
             raise SuiteError(
-                f"{error.filename or pack.path}: cannot be written ({error.strerror}); the data is prepared in "
+                f"{error.filename or pack}: cannot be written ({error.strerror}); the data is prepared in "
                 f"{cache_folder()}, which XDG_CACHE_HOME moves"
             ) from error
-        return pack.path
+        return pack
 
     def _hash_preparation(self) -> str:
         facts = {
@@ -181,10 +186,11 @@ class OfficialSource:
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode()).hexdigest()
 
-    def _complete_meta(self, meta: Mapping[str, Any]) -> dict[str, Any]:
+    def _meta(self, classes: Sequence[str]) -> dict[str, Any]:
         facts = {"title": self.preparation.title, "licence": self.preparation.licence}
         facts["source"] = ", ".join(archive.url for archive in self.preparation.archives)
-        return {**facts, **meta, "format": FORMAT, "benchmark": self.benchmark}
+        named = {"classes": list(classes)} if classes else {}
+        return {"format": FORMAT, "benchmark": self.benchmark, **facts, **named}
 
     def _verified_archive(self, archive: Archive, report_progress: ReportProgress) -> Path:
         """Path of the archive on this machine, downloaded if need be, its checksum verified."""
@@ -198,12 +204,12 @@ class OfficialSource:
             if path != cached or not self.download:
                 raise SuiteError(f"{path}: {damage}; delete it, or replace it with that from {archive.url}")
             log.warning("%s: %s; downloaded anew", path, damage)
-        with _process_lock(cached.with_name(archive.name + ".lock")):
+        with _acquire(cached.with_name(archive.name + ".lock")):
             self._download(archive, cached, report_progress)
         return cached
 
     def _download(self, archive: Archive, target: Path, report_progress: ReportProgress) -> None:
-        task = CountedInBytes(f"downloading {archive.name}")
+        task = f"downloading {archive.name}"
         part = target.with_name(archive.name + ".part")
         _log_off_terminal(f"{self.benchmark}: downloading {archive}")
         downloader = ResumableDownload(part, archive.size, lambda done, total: report_progress(task, done, total))
@@ -238,23 +244,31 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("tinyml-nas-suite"))
 
 
+def _write_pack(path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+    """Write a pack uncompressed, so that reading 1 GB takes a second instead of ten; equal content, equal bytes.
+
+    Only one process may call this at a time: it deletes the temporary files that a killed one has left. The zip's
+    checksums, which are compared on reading, tell a damaged pack.
+    """
+    for leftover in path.parent.glob(f"{path.name}*.tmp"):
+        leftover.unlink()
+    text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
+    content = {name: arrays[name] for name in sorted(arrays)} | {"meta": np.array(text)}
+    with replacing(path) as file:
+        np.savez(file, **content)  # type: ignore[arg-type]
+
+
 def _log_off_terminal(text: str) -> None:
     # On a terminal, the progress bars show it, and a log line would break them.
     if not sys.stderr.isatty():
         log.info(text)
 
 
-@contextmanager
-def _process_lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, as one process at a time can; the system releases the lock of a killed one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _acquire(path: Path) -> AbstractContextManager[object]:
+    """The lock file `path`, which one process at a time holds in a `with`; the system releases that of a killed one."""
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         log.info("%s: waiting for another process", path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()

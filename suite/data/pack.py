@@ -36,14 +36,9 @@ from suite.data.files import check_unpacked
 
 FORMAT = "pack-1"
 ANOMALY_CLASSES = ("normal", "anomalous")
-LOSSY_NOTE = "lossy copy: scores are not comparable with those on the original data"
 # No others: some of Pillow's decoders start other programs (EPS) or are rarely maintained.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 EXTRA = 3
-
-
-class _PackError(Exception):
-    """Says what is wrong with a pack; `PackSource` adds the pack's path."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ class PackSource:
         """The three splits: images uint8 (N, 3, H, W), float features float32, integer features as stored.
 
         Images are decoded once and cached in the folder `cache`. `Data.meta` holds the texts and numbers of the pack's
-        meta as text, such as `scale` and `offset` of uint8 features, and says in `note` if the pack is a lossy copy.
+        meta as text, such as `scale` and `offset` of uint8 features.
 
         Raises:
             SuiteError: the pack is missing, damaged or does not follow the format; the text names it.
@@ -105,17 +100,18 @@ class PackSource:
         """
         with self._open() as pack:
             if "x" not in pack.files:
-                raise _PackError("lacks the array 'x'")
+                raise ValueError("lacks the array 'x'")
             try:
                 with pack.zip.open("x.npy") as member:  # type: ignore[union-attr]
                     np.lib.format.read_magic(member)
                     shape, _, _ = np.lib.format.read_array_header_1_0(member)
             except Exception as error:  # zipfile and numpy raise several types on damaged bytes
-                raise _PackError(f"the array 'x' is damaged ({error})") from error
+                raise ValueError(f"the array 'x' is damaged ({error})") from error
         return tuple(shape[1:])
 
     @contextmanager
     def _open(self) -> Iterator[NpzFile]:
+        """The pack; what a ValueError says is wrong with it becomes a SuiteError with its path."""
         try:
             pack = np.load(self.path, allow_pickle=False)
         except FileNotFoundError as error:
@@ -127,20 +123,13 @@ class PackSource:
         with pack:
             try:
                 members = pack.zip.infolist()  # type: ignore[union-attr]
-                _check_unpacked(self.path.stat().st_size, sum(member.file_size for member in members))
+                check_unpacked(self.path.stat().st_size, sum(member.file_size for member in members))
                 yield pack
-            except _PackError as error:
+            except ValueError as error:
                 raise self._error(str(error)) from error
 
     def _error(self, reason: str) -> SuiteError:
         return SuiteError(f"benchmark.data.pack={self.path}: {reason}")
-
-
-def _check_unpacked(packed: int, unpacked: int) -> None:
-    try:
-        check_unpacked(packed, unpacked)
-    except ValueError as error:
-        raise _PackError(str(error)) from error
 
 
 def _os_reason(error: OSError) -> str:
@@ -151,20 +140,20 @@ def _os_reason(error: OSError) -> str:
 
 def _array(pack: NpzFile, key: str) -> NDArray[Any]:
     if key not in pack.files:
-        raise _PackError(f"lacks the array {key!r}")
+        raise ValueError(f"lacks the array {key!r}")
     try:
         array = pack[key]
     except Exception as error:  # zlib, zipfile and numpy raise a dozen types on damaged bytes
-        raise _PackError(f"the array {key!r} is damaged ({error})") from error
+        raise ValueError(f"the array {key!r} is damaged ({error})") from error
     if not isinstance(array, np.ndarray):
-        raise _PackError(f"{key!r} is not an array")
+        raise ValueError(f"{key!r} is not an array")
     return array
 
 
 def _integers(pack: NpzFile, key: str) -> NDArray[np.int64]:
     array = _array(pack, key)
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise _PackError(f"{key!r} must hold integers (N,), not {array.dtype} {array.shape}")
+        raise ValueError(f"{key!r} must hold integers (N,), not {array.dtype} {array.shape}")
     return array.astype(np.int64)
 
 
@@ -173,37 +162,33 @@ def _meta(pack: NpzFile, benchmark: str) -> dict[str, Any]:
     try:
         meta = json.loads(text.item())
     except (TypeError, ValueError) as error:
-        raise _PackError(f"'meta' is not a text in JSON ({error})") from error
+        raise ValueError(f"'meta' is not a text in JSON ({error})") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         actual = meta.get("format") if isinstance(meta, dict) else meta
-        raise _PackError(f"the format in 'meta' is {actual!r}, not {FORMAT!r}")
+        raise ValueError(f"the format in 'meta' is {actual!r}, not {FORMAT!r}")
     for key in ("benchmark", "title", "source", "licence"):
         if not isinstance(meta.get(key), str):
-            raise _PackError(f"'meta' lacks the text {key!r}")
+            raise ValueError(f"'meta' lacks the text {key!r}")
     if meta["benchmark"] != benchmark:
-        raise _PackError(f"holds the benchmark {meta['benchmark']!r}, not {benchmark!r}")
+        raise ValueError(f"holds the benchmark {meta['benchmark']!r}, not {benchmark!r}")
     return meta
 
 
 def _classes(meta: dict[str, Any]) -> tuple[str, ...]:
     classes = meta.get("classes", list(ANOMALY_CLASSES))
     if not (isinstance(classes, list) and classes and all(isinstance(name, str) for name in classes)):
-        raise _PackError(f"'classes' in 'meta' must be a list of names, not {classes!r}")
+        raise ValueError(f"'classes' in 'meta' must be a list of names, not {classes!r}")
     return tuple(classes)
 
 
 def _text_meta(meta: dict[str, Any]) -> dict[str, str]:
-    texts = {key: str(value) for key, value in meta.items() if isinstance(value, str | int | float)}
-    del texts["format"]
-    if "lossy" in meta["title"].lower():
-        texts["note"] = "; ".join(filter(None, (texts.get("note"), LOSSY_NOTE)))
-    return texts
+    return {key: str(value) for key, value in meta.items() if key != "format" and isinstance(value, str | int | float)}
 
 
 def _holds_images(pack: NpzFile) -> bool:
     features, images = "x" in pack.files, "x_encoded" in pack.files
     if features == images:
-        raise _PackError(f"must hold either 'x' or 'x_encoded', not {'both' if features else 'neither'}")
+        raise ValueError(f"must hold either 'x' or 'x_encoded', not {'both' if features else 'neither'}")
     return images
 
 
@@ -211,15 +196,15 @@ def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], dict[str,
     """Labels (N,) of all examples, and the indices of each split's examples."""
     y, codes = _integers(pack, "y"), _integers(pack, "split")
     if len(y) != len(codes):
-        raise _PackError(f"'y' has {len(y)} examples, but 'split' has {len(codes)}")
+        raise ValueError(f"'y' has {len(y)} examples, but 'split' has {len(codes)}")
     for index in np.flatnonzero((y < 0) | (y >= n_classes))[:1]:
-        raise _PackError(f"'y' is {y[index]} in example {index}, but there are {n_classes} classes")
+        raise ValueError(f"'y' is {y[index]} in example {index}, but there are {n_classes} classes")
     for index in np.flatnonzero((codes < 0) | (codes > EXTRA))[:1]:
-        raise _PackError(f"'split' is {codes[index]} in example {index}, but it can be 0 to {EXTRA}")
+        raise ValueError(f"'split' is {codes[index]} in example {index}, but it can be 0 to {EXTRA}")
     indices = {name: np.flatnonzero(codes == code) for code, name in enumerate(Splits._fields)}
     for name, members in indices.items():
         if not len(members):
-            raise _PackError(f"'split' leaves no example for {name}")
+            raise ValueError(f"'split' leaves no example for {name}")
     return y, indices
 
 
@@ -227,14 +212,14 @@ def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
     y, indices = _labels(pack, n_classes)
     x = _array(pack, "x")
     if x.ndim < 2 or 0 in x.shape[1:] or (x.dtype.kind != "f" and x.dtype not in (np.uint8, np.int16)):
-        raise _PackError(f"'x' must be float, uint8 or int16 (N, ...), not {x.dtype} {x.shape}")
+        raise ValueError(f"'x' must be float, uint8 or int16 (N, ...), not {x.dtype} {x.shape}")
     if len(x) != len(y):
-        raise _PackError(f"'y' has {len(y)} examples, but 'x' has {len(x)}")
+        raise ValueError(f"'y' has {len(y)} examples, but 'x' has {len(x)}")
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):
             x = x.astype(np.float32)
         for index in np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[:1]:
-            raise _PackError(f"'x' is not finite in example {index}")
+            raise ValueError(f"'x' is not finite in example {index}")
     columns = _columns(pack, len(y))
     whole = Split(torch.from_numpy(x), torch.from_numpy(y), columns)
     return Splits(*(whole.take(torch.from_numpy(members)) for members in indices.values()))
@@ -255,7 +240,7 @@ def _background(pack: NpzFile) -> torch.Tensor:
     """Recordings of noise (M, samples), int16."""
     background = _array(pack, "background")
     if background.ndim != 2 or background.dtype != np.int16:
-        raise _PackError(f"'background' must be int16 (M, samples), not {background.dtype} {background.shape}")
+        raise ValueError(f"'background' must be int16 (M, samples), not {background.dtype} {background.shape}")
     return torch.from_numpy(background)
 
 
@@ -263,14 +248,14 @@ def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
     y, indices = _labels(pack, n_classes)
     content, offsets = _array(pack, "x_encoded"), _integers(pack, "x_offsets")
     if content.ndim != 1 or content.dtype != np.uint8:
-        raise _PackError(f"'x_encoded' must be uint8 (bytes,), not {content.dtype} {content.shape}")
+        raise ValueError(f"'x_encoded' must be uint8 (bytes,), not {content.dtype} {content.shape}")
     if len(offsets) != len(y) + 1:
-        raise _PackError(f"'y' has {len(y)} examples, but 'x_offsets' has {len(offsets)} and not one more")
+        raise ValueError(f"'y' has {len(y)} examples, but 'x_offsets' has {len(offsets)} and not one more")
     if (np.diff(offsets) < 0).any() or offsets[0] < 0 or offsets[-1] > len(content):
-        raise _PackError(f"'x_offsets' must rise within the {len(content)} bytes of 'x_encoded'")
+        raise ValueError(f"'x_offsets' must rise within the {len(content)} bytes of 'x_encoded'")
     files = [content[start:end].data for start, end in itertools.pairwise(offsets.tolist())]
     shape = _decode(files, int(indices["train"][0])).shape
-    _check_unpacked(len(content), len(y) * math.prod(shape))
+    check_unpacked(len(content), len(y) * math.prod(shape))
     return Splits(*(_decoded(files, shape, y, members) for members in indices.values()))
 
 
@@ -283,7 +268,7 @@ def _decoded(
         index = int(members[row])
         image = _decode(files, index)
         if image.shape != shape:
-            raise _PackError(f"image {index} is {image.shape}, but the first is {shape}")
+            raise ValueError(f"image {index} is {image.shape}, but the first is {shape}")
         x[row] = image
 
     with ThreadPoolExecutor() as threads:  # Pillow decodes outside the interpreter's lock
@@ -299,4 +284,4 @@ def _decode(files: Sequence[memoryview], index: int) -> NDArray[np.uint8]:
             check_unpacked(len(files[index]), 3 * image.width * image.height)
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
     except Exception as error:  # Pillow's decoders raise whatever they meet in damaged bytes
-        raise _PackError(f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}") from error
+        raise ValueError(f"image {index} is corrupt: it cannot be decoded as {', '.join(IMAGE_FORMATS)}") from error

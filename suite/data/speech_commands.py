@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
-from suite.data.wav import RATE, fit_length, read_wav
+from suite.data.wav import RATE, read_wav
 
 ARCHIVE = Archive(
     name="speech_commands_v0.02.tar.gz",
@@ -29,7 +30,7 @@ LISTS = ("validation_list.txt", "testing_list.txt")
 SPLITS = ("training", "validation", "testing")
 NO_SPEAKER = -1
 """The `speaker` of silence."""
-_CLIP = re.compile(r"([a-z]\w*)/(\w+)_nohash_\d+\.wav")
+_CLIP = re.compile(r"(?P<word>[a-z]\w*)/(?P<speaker>\w+)_nohash_\d+\.wav")
 _NOISE = re.compile(r"_background_noise_/\w+\.wav")
 # Where each background recording is cut, as shares of its length: 80 % training, 10 % validation, 10 % test.
 _NOISE_CUTS = (0.8, 0.9)
@@ -75,105 +76,90 @@ class SpeechCommands:
         read twice, so that memory holds only the clips in use: 1.5 GB of 3.4 GB.
         """
         path = files[self.archive.name]
-        listing = _Listing.read(path, report_progress)
-        clips, counts = self._choose_clips(listing)
-        parts = list(zip(*listing.recordings(), strict=True))
+        listed, noise = _list_clips(path, report_progress)
+        clips, counts = self._choose_clips(path, listed)
+        parts = list(zip(*_cut_recordings(path, noise), strict=True))
         silence = [_cut_seconds(parts[split], count) for split, count in enumerate(counts)]
-        x = np.empty((len(clips) + sum(counts), _SAMPLES), dtype=np.int16)
-        _read_clips(path, clips, x, report_progress)
+        x = np.zeros((len(clips) + sum(counts), _SAMPLES), dtype=np.int16)
+        _read_clips(path, list(clips.index), x, report_progress)
         x[len(clips) :] = np.concatenate(silence)
-        speakers = sorted({_word_and_speaker(clip)[1] for clip in listing.splits})
-        numbers = {name: number for number, name in enumerate(speakers)}
+        labels = [CLASSES.index(word if word in WORDS else UNKNOWN) for word in clips["word"]]
         arrays: dict[str, NDArray[Any]] = {
             "x": x,
-            "y": np.array([*map(_label, clips), *[CLASSES.index(SILENCE)] * sum(counts)], dtype=np.int16),
-            "split": np.array([*(listing.splits[c] for c in clips), *np.repeat(range(3), counts)], dtype=np.uint8),
-            "speaker": np.array(
-                [*(numbers[_word_and_speaker(c)[1]] for c in clips), *[NO_SPEAKER] * sum(counts)], np.int32
-            ),
+            "y": np.array(labels + [CLASSES.index(SILENCE)] * sum(counts), dtype=np.int16),
+            "split": np.array([*clips["split"], *np.repeat(range(3), counts)], dtype=np.uint8),
+            "speaker": np.array([*clips["speaker"], *[NO_SPEAKER] * sum(counts)], dtype=np.int32),
             "background": _cut_pieces(parts[0]),
         }
-        shares = "official lists; silence: of each background recording 80 % train, 10 % validate, 10 % test"
-        return PackContents(arrays, {"classes": CLASSES, "splits": shares})
+        return PackContents(arrays, CLASSES)
 
-    def _choose_clips(self, listing: "_Listing") -> tuple[list[str], list[int]]:
-        """Names of the clips in use, sorted, and the number of silent clips for each split."""
+    def _choose_clips(self, archive: Path, listed: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
+        """The clips in use, ordered by name, and the number of silent clips for each split."""
         chosen, counts = [], []
         for split, title in enumerate(SPLITS):
-            members = [name for name in listing.splits if listing.splits[name] == split]
-            words = [name for name in members if _word_and_speaker(name)[0] in WORDS]
-            if missing := set(WORDS) - {_word_and_speaker(name)[0] for name in words}:
-                raise SuiteError(f"{listing.archive}: holds no {title} clip of {', '.join(sorted(missing))}")
-            others = sorted(set(members) - set(words), key=lambda name: hashlib.sha256(name.encode()).digest())
-            if self.unknown and not others:
-                raise SuiteError(f"{listing.archive}: holds no {title} clip of any word but {', '.join(WORDS)}")
+            members = listed[listed["split"] == split]
+            words, others = members[members["word"].isin(WORDS)], members[~members["word"].isin(WORDS)]
+            if missing := set(WORDS) - set(words["word"]):
+                raise SuiteError(f"{archive}: holds no {title} clip of {', '.join(sorted(missing))}")
+            if self.unknown and others.empty:
+                raise SuiteError(f"{archive}: holds no {title} clip of any word but {', '.join(WORDS)}")
             mean = len(words) / len(WORDS)
-            chosen += words + others[: round(self.unknown * mean)]
+            by_hash = sorted(others.index, key=lambda name: hashlib.sha256(name.encode()).digest())
+            chosen += [*words.index, *by_hash[: round(self.unknown * mean)]]
             counts.append(round(self.silence * mean))
-        return sorted(chosen), counts
+        return listed.loc[sorted(chosen)], counts
 
 
-@dataclass(frozen=True)
-class _Listing:
-    """The split (0, 1, 2) of each clip in the archive by name, and the background recordings as WAV files."""
+def _list_clips(archive: Path, report_progress: ReportProgress) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """The clips of the archive by name: word, number of the speaker, and split (0, 1, 2); the recordings as WAV files.
 
-    archive: Path
-    splits: Mapping[str, int]
-    noise: Mapping[str, bytes]
+    A clip is called, for example, "go/004ae714_nohash_0.wav": its word, and its speaker.
+    """
+    splits: dict[str, int] = {}
 
-    @classmethod
-    def read(cls, archive: Path, report_progress: ReportProgress) -> "_Listing":
-        splits: dict[str, int] = {}
+    def is_wanted(name: str) -> bool:
+        if _CLIP.fullmatch(name):
+            splits[name] = 0
+            if len(splits) % 1000 == 0:
+                report_progress("listing clips", len(splits), None)
+        return name in LISTS or _NOISE.fullmatch(name) is not None
 
-        def is_wanted(name: str) -> bool:
-            if _CLIP.fullmatch(name):
-                splits[name] = 0
-                if len(splits) % 1000 == 0:
-                    report_progress("listing clips", len(splits), None)
-            return name in LISTS or _NOISE.fullmatch(name) is not None
-
-        contents = dict(iter_members(archive, is_wanted))
-        for split, name in enumerate(LISTS, start=1):
-            if name not in contents:
-                raise SuiteError(f"{archive}: lacks {name}")
-            for clip in contents.pop(name).decode("utf-8", errors="replace").split():
-                if clip not in splits:
-                    raise SuiteError(f"{archive}: lacks {clip}, which {name} lists")
-                if splits[clip]:
-                    raise SuiteError(f"{archive}: {clip} is in both {' and '.join(LISTS)}")
-                splits[clip] = split
-        return cls(archive, splits, contents)
-
-    def recordings(self) -> list[list[NDArray[np.int16]]]:
-        """The background recordings, ordered by name, each cut in time into the parts of the three splits."""
-        if not self.noise:
-            raise SuiteError(f"{self.archive}: lacks the recordings in _background_noise_/")
-        recordings = []
-        for name in sorted(self.noise):
-            sound = read_wav(self.noise[name], f"{self.archive}: {name}")
-            parts = np.split(sound, [round(share * len(sound)) for share in _NOISE_CUTS])
-            if min(map(len, parts)) < _SAMPLES:
-                raise SuiteError(f"{self.archive}: {name}: lasts {len(sound) / RATE:.1f} s, at least 10 s are needed")
-            recordings.append(parts)
-        return recordings
+    contents = dict(iter_members(archive, is_wanted))
+    for split, name in enumerate(LISTS, start=1):
+        if name not in contents:
+            raise SuiteError(f"{archive}: lacks {name}")
+        for clip in contents.pop(name).decode("utf-8", errors="replace").split():
+            if clip not in splits:
+                raise SuiteError(f"{archive}: lacks {clip}, which {name} lists")
+            if splits[clip]:
+                raise SuiteError(f"{archive}: {clip} is in both {' and '.join(LISTS)}")
+            splits[clip] = split
+    names = pd.Series(list(splits), dtype=str)
+    clips = names.str.extract(_CLIP.pattern)
+    speakers = np.unique(clips["speaker"], return_inverse=True)[1]
+    return clips.assign(speaker=speakers, split=list(splits.values())).set_index(names), contents
 
 
-def _word_and_speaker(clip: str) -> tuple[str, str]:
-    """Word and speaker of a clip such as "go/004ae714_nohash_0.wav"."""
-    word, file = clip.split("/")
-    return word, file.partition("_nohash_")[0]
-
-
-def _label(clip: str) -> int:
-    word, _ = _word_and_speaker(clip)
-    return CLASSES.index(word if word in WORDS else UNKNOWN)
+def _cut_recordings(archive: Path, noise: Mapping[str, bytes]) -> list[list[NDArray[np.int16]]]:
+    """The background recordings, ordered by name, each cut in time into the parts of the three splits."""
+    if not noise:
+        raise SuiteError(f"{archive}: lacks the recordings in _background_noise_/")
+    recordings = []
+    for name in sorted(noise):
+        sound = read_wav(noise[name], f"{archive}: {name}")
+        parts = np.split(sound, [round(share * len(sound)) for share in _NOISE_CUTS])
+        if min(map(len, parts)) < _SAMPLES:
+            raise SuiteError(f"{archive}: {name}: lasts {len(sound) / RATE:.1f} s, at least 10 s are needed")
+        recordings.append(parts)
+    return recordings
 
 
 def _read_clips(archive: Path, clips: Sequence[str], x: NDArray[np.int16], report_progress: ReportProgress) -> None:
-    """Fill the first rows of `x` with the clips called `clips`, in their order."""
+    """Fill the first rows of `x`, which are 0, with the clips called `clips`, in their order; longer ones are cut."""
     rows = {name: row for row, name in enumerate(clips)}
     for done, (name, content) in enumerate(iter_members(archive, rows.__contains__)):
-        x[rows[name]] = fit_length(read_wav(content, f"{archive}: {name}"), _SAMPLES)
+        clip = read_wav(content, f"{archive}: {name}")[:_SAMPLES]
+        x[rows[name], : len(clip)] = clip
         if done % 500 == 0:
             report_progress("reading clips", done, len(clips))
 

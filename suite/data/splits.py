@@ -17,20 +17,12 @@ def stratified_validation(y: NDArray[np.integer], *, share: float) -> NDArray[np
     """
     if not 0 < share < 1:
         raise ValueError(f"share={share} must lie between 0 and 1")
-    rank = _hash_rank(len(y))
+    digests = [hashlib.sha256(str(index).encode()).digest() for index in range(len(y))]
     mask = np.zeros(len(y), dtype=np.bool_)
     for label in np.unique(y):
         members = np.flatnonzero(y == label)
         count = max(1, round(share * len(members)))
         if count >= len(members):
             raise ValueError(f"class {label} has {len(members)} examples: {count} for validation leave none to train")
-        mask[members[np.argsort(rank[members])[:count]]] = True
+        mask[sorted(members, key=digests.__getitem__)[:count]] = True
     return mask
-
-
-def _hash_rank(n: int) -> NDArray[np.int64]:
-    """Position (n,) of each index 0 to n - 1 in the order of their hashes."""
-    digests = [hashlib.sha256(str(index).encode()).digest() for index in range(n)]
-    rank = np.empty(n, dtype=np.int64)
-    rank[sorted(range(n), key=digests.__getitem__)] = np.arange(n)
-    return rank

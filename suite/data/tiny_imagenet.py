@@ -1,13 +1,12 @@
 """Tiny ImageNet as Stanford publishes it: 200 classes, 64 x 64 pixels."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.archives import iter_members
@@ -23,15 +22,14 @@ ARCHIVE = Archive(
     size=248_100_043,
 )
 SIZE = 64
-WNIDS, WORDS, ANNOTATIONS = (
-    f"tiny-imagenet-200/{name}" for name in ("wnids.txt", "words.txt", "val/val_annotations.txt")
-)
+WNIDS, ANNOTATIONS = "tiny-imagenet-200/wnids.txt", "tiny-imagenet-200/val/val_annotations.txt"
+LISTS = (WNIDS, "tiny-imagenet-200/words.txt", ANNOTATIONS)
 _TRAIN = re.compile(r"tiny-imagenet-200/train/(n\d+)/images/\1_(\d+)\.JPEG")
 _TEST = re.compile(r"tiny-imagenet-200/val/images/val_(\d+)\.JPEG")
 
 
 def _is_wanted(name: str) -> bool:
-    return name in (WNIDS, WORDS, ANNOTATIONS) or any(kind.fullmatch(name) for kind in (_TRAIN, _TEST))
+    return name in LISTS or any(kind.fullmatch(name) for kind in (_TRAIN, _TEST))
 
 
 @dataclass(frozen=True)
@@ -59,63 +57,54 @@ class TinyImageNet:
         archive = files[ARCHIVE.name]
         report_progress(f"reading {archive.name}", 0, None)
         members = dict(iter_members(archive, _is_wanted))
-        wnids = sorted(_text(archive, members, WNIDS).split())
-        labelled = _training_images(archive, members, wnids) + _test_images(archive, members, wnids)
+        if missing := [name for name in LISTS if name not in members]:
+            raise SuiteError(f"{archive}: lacks {', '.join(missing)}")
+        wnids, words, annotations = (members[name].decode("utf-8", errors="replace") for name in LISTS)
+        labels = {wnid: label for label, wnid in enumerate(sorted(wnids.split()))}
+        training = _training_images(archive, members, labels)
+        labelled = training | _test_images(archive, members, labels, annotations)
         images = EncodedImages(SIZE, SIZE)
-        for done, (name, _) in enumerate(labelled):
+        for done, name in enumerate(labelled):
             images.add(members.pop(name), archive, name)
             if done % 500 == 0:
                 report_progress("checking images", done, len(labelled))
-        y = np.array([label for _, label in labelled], dtype=np.int16)
-        tests = np.array([_TEST.fullmatch(name) is not None for name, _ in labelled])
-        arrays = images.arrays() | {"y": y, "split": self._split(archive, y, tests)}
-        words = _words(_text(archive, members, WORDS))
-        classes = [f"{wnid} {words.get(wnid, '')}".strip() for wnid in wnids]
-        shares = f"validation {self.validation:g} of each training class, test = official validation images"
-        return PackContents(arrays, {"classes": classes, "encoding": "jpeg", "splits": shares})
-
-    def _split(self, archive: Path, y: NDArray[np.int16], tests: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        split = np.where(tests, 2, 0).astype(np.uint8)
+        y, split = np.array(list(labelled.values()), dtype=np.int16), np.full(len(labelled), 2, dtype=np.uint8)
         try:
-            split[~tests] = stratified_validation(y[~tests], share=self.validation)
+            split[: len(training)] = stratified_validation(y[: len(training)], share=self.validation)
         except ValueError as error:
             raise SuiteError(f"{archive}: cannot be split ({error})") from error
-        return split
+        synonyms = _first_synonyms(words)
+        classes = [f"{wnid} {synonyms.get(wnid, '')}".strip() for wnid in labels]
+        return PackContents(images.arrays() | {"y": y, "split": split}, classes)
 
 
-def _text(archive: Path, members: Mapping[str, bytes], name: str) -> str:
-    if name not in members:
-        raise SuiteError(f"{archive}: lacks {name}")
-    return members[name].decode("utf-8", errors="replace")
-
-
-def _words(text: str) -> dict[str, str]:
+def _first_synonyms(text: str) -> dict[str, str]:
     """The first synonym of each wnid, such as n01443537: "goldfish"."""
     pairs = (line.partition("\t") for line in text.splitlines())
     return {wnid: words.split(",")[0].strip() for wnid, _, words in pairs}
 
 
-def _training_images(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
+def _training_images(archive: Path, members: Mapping[str, bytes], labels: Mapping[str, int]) -> dict[str, int]:
     """Names and labels of the training images, ordered by class and number."""
     images = sorted((m[1], int(m[2]), m[0]) for m in map(_TRAIN.fullmatch, members) if m)
-    labels = {wnid: label for label, wnid in enumerate(wnids)}
     if missing := labels.keys() ^ {wnid for wnid, _, _ in images}:
         raise SuiteError(
             f"{archive}: {WNIDS} and train/ do not hold the same classes: {', '.join(sorted(missing)[:5])}"
         )
-    return [(name, labels[wnid]) for wnid, _, name in images]
+    return {name: labels[wnid] for wnid, _, name in images}
 
 
-def _test_images(archive: Path, members: Mapping[str, bytes], wnids: Sequence[str]) -> list[tuple[str, int]]:
+def _test_images(
+    archive: Path, members: Mapping[str, bytes], labels: Mapping[str, int], annotations: str
+) -> dict[str, int]:
     """Names and labels of the official validation images, ordered by number."""
-    labels = {wnid: label for label, wnid in enumerate(wnids)}
-    rows = [line.split("\t") for line in _text(archive, members, ANNOTATIONS).splitlines()]
+    rows = [line.split("\t") for line in annotations.splitlines()]
     classes = {f"tiny-imagenet-200/val/images/{row[0]}": labels.get(row[1]) for row in rows if len(row) > 1}
-    images = []
+    images: dict[str, int] = {}
     for _, name in sorted((int(m[1]), m[0]) for m in map(_TEST.fullmatch, members) if m):
         if (label := classes.get(name)) is None:
             raise SuiteError(f"{archive}: {ANNOTATIONS} names no class of {WNIDS} for {name}")
-        images.append((name, label))
-    if lost := classes.keys() - {name for name, _ in images}:
+        images[name] = label
+    if lost := classes.keys() - images.keys():
         raise SuiteError(f"{archive}: lacks {min(lost)}, which {ANNOTATIONS} lists")
     return images

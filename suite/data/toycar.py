@@ -1,7 +1,6 @@
 """ToyCar of DCASE 2020 task 2 as its authors publish it: log-mel spectrograms of normal and damaged toy cars."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,12 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from suite import SuiteError
+from suite.data import log_mel
 from suite.data.archives import iter_members
-from suite.data.audio import LogMel
 from suite.data.official import Archive, PackContents
 from suite.data.progress import ReportProgress
 from suite.data.wav import read_wav
@@ -31,19 +31,11 @@ ADDITIONAL = Archive(
     checksum="md5:a5d4ccd498af70b04dd74b644b820006",
     size=861_354_584,
 )
-FEATURES = LogMel()
-_TRAIN = re.compile(r"ToyCar/train/(normal)_id_(\d\d)_\d{8}\.wav")
-_TEST = re.compile(r"ToyCar/test/(normal|anomaly)_id_(\d\d)_\d{8}\.wav")
+_CLIPS = {
+    "train": r"ToyCar/train/(?P<label>normal)_id_(?P<machine>\d\d)_\d{8}\.wav",
+    "test": r"ToyCar/test/(?P<label>normal|anomaly)_id_(?P<machine>\d\d)_\d{8}\.wav",
+}
 _CLIPS_AT_ONCE = 32
-
-
-@dataclass(frozen=True)
-class _Clip:
-    archive: Path
-    member: str
-    test: bool
-    anomalous: bool
-    machine: int
 
 
 @dataclass(frozen=True)
@@ -79,35 +71,31 @@ class ToyCar:
 
         Memory holds 32 waveforms at a time.
         """
-        clips = _list_clips(files[self.development.name], (_TRAIN, _TEST))
-        clips += _list_clips(files[self.additional.name], (_TRAIN,))
-        if {clip.anomalous for clip in clips if clip.test} != {False, True}:
-            raise SuiteError(f"{files[self.development.name]}: lacks either normal or anomalous clips in ToyCar/test/")
+        development, additional = files[self.development.name], files[self.additional.name]
+        clips = [*_list_clips(development, ("train", "test")), *_list_clips(additional, ("train",))]
+        table = pd.concat(clips, ignore_index=True)
+        if table["label"][table["split"] == "test"].nunique() < 2:
+            raise SuiteError(f"{development}: lacks either normal or anomalous clips in ToyCar/test/")
         arrays: dict[str, NDArray[Any]] = {
-            "x": _compute_features(clips, report_progress),
-            "y": np.array([clip.anomalous for clip in clips], dtype=np.int16),
-            "split": self._split(clips),
-            "machine": np.array([clip.machine for clip in clips], dtype=np.int8),
+            "x": _compute_features(table, report_progress),
+            "y": (table["label"] == "anomaly").to_numpy(np.int16),
+            "split": self._split(development, table),
+            "machine": table["machine"].to_numpy(np.int8),
         }
-        shares = (
-            f"validation: {self.validation:g} of each machine's training clips, by hash of the file name; "
-            "test: that of the development set"
-        )
-        return PackContents(arrays, {"splits": shares})
+        return PackContents(arrays)
 
-    def _split(self, clips: Sequence[_Clip]) -> NDArray[np.uint8]:
-        split = np.array([2 if clip.test else 0 for clip in clips], dtype=np.uint8)
-        for machine in {clip.machine for clip in clips}:
-            rows = [row for row, clip in enumerate(clips) if clip.machine == machine and not clip.test]
-            rows.sort(key=lambda row: hashlib.sha256(Path(clips[row].member).name.encode()).digest())
-            split[rows[: round(self.validation * len(rows))]] = 1
+    def _split(self, archive: Path, clips: pd.DataFrame) -> NDArray[np.uint8]:
+        split = np.where(clips["split"] == "test", 2, 0).astype(np.uint8)
+        for _, members in clips[split == 0].groupby("machine")["member"]:
+            by_hash = sorted(members.index, key=lambda row: hashlib.sha256(Path(members[row]).name.encode()).digest())
+            split[by_hash[: round(self.validation * len(members))]] = 1
         if 1 not in split:
-            raise SuiteError(f"{clips[0].archive}: has too few training clips for validation={self.validation:g}")
+            raise SuiteError(f"{archive}: has too few training clips for validation={self.validation:g}")
         return split
 
 
-def _list_clips(archive: Path, patterns: Sequence[re.Pattern[str]]) -> list[_Clip]:
-    """List the clips whose names match `patterns`, by pattern and name; each pattern must match some."""
+def _list_clips(archive: Path, splits: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Yield the clips of each split by name: label, machine, split, archive and member; there must be some."""
     names: list[str] = []
 
     def collect(name: str) -> bool:
@@ -115,34 +103,33 @@ def _list_clips(archive: Path, patterns: Sequence[re.Pattern[str]]) -> list[_Cli
         return False
 
     list(iter_members(archive, collect))  # nothing is wanted, so only the zip's directory is read
-    clips = []
-    for pattern in patterns:
-        matches = [match for name in sorted(names) if (match := pattern.fullmatch(name))]
-        if not matches:
-            raise SuiteError(f"{archive}: lacks clips in ToyCar/{'test' if pattern is _TEST else 'train'}/")
-        clips += [_Clip(archive, m[0], pattern is _TEST, m[1] == "anomaly", int(m[2])) for m in matches]
-    return clips
+    members = pd.Series(sorted(names), dtype=str)
+    for split in splits:
+        clips = members.str.extract(f"^{_CLIPS[split]}$").dropna()
+        if clips.empty:
+            raise SuiteError(f"{archive}: lacks clips in ToyCar/{split}/")
+        yield clips.assign(split=split, archive=str(archive), member=members[clips.index])
 
 
-def _compute_features(clips: Sequence[_Clip], report_progress: ReportProgress) -> NDArray[np.float16]:
-    x = np.empty((len(clips), FEATURES.frames, FEATURES.mels), dtype=np.float16)
+def _compute_features(clips: pd.DataFrame, report_progress: ReportProgress) -> NDArray[np.float16]:
+    x = np.empty((len(clips), log_mel.FRAMES, log_mel.BANDS), dtype=np.float16)
     sounds, done = _read_sounds(clips), 0
     while batch := list(islice(sounds, _CLIPS_AT_ONCE)):
         report_progress("computing spectrograms", done, len(clips))
         rows, waves = zip(*batch, strict=True)
-        x[list(rows)] = FEATURES(torch.from_numpy(np.stack(waves))).half().numpy()
+        x[list(rows)] = log_mel.log_mel(torch.from_numpy(np.stack(waves))).half().numpy()
         done += len(batch)
     return x
 
 
-def _read_sounds(clips: Sequence[_Clip]) -> Iterator[tuple[int, NDArray[np.int16]]]:
+def _read_sounds(clips: pd.DataFrame) -> Iterator[tuple[int, NDArray[np.int16]]]:
     """Yield row and samples of each clip, in the archives' order, cut to as many samples as the features need."""
-    for archive in dict.fromkeys(clip.archive for clip in clips):
-        rows = {clip.member: row for row, clip in enumerate(clips) if clip.archive == archive}
-        for member, content in iter_members(archive, rows.__contains__):
+    for archive, members in clips.groupby("archive", sort=False)["member"]:
+        rows = {str(member): int(row) for row, member in zip(members.index, members, strict=True)}
+        for member, content in iter_members(Path(str(archive)), rows.__contains__):
             sound = read_wav(content, f"{archive}: {member}")
-            if len(sound) < FEATURES.samples:
+            if len(sound) < log_mel.SAMPLES:
                 raise SuiteError(
-                    f"{archive}: {member}: has {len(sound)} samples, at least {FEATURES.samples} are needed"
+                    f"{archive}: {member}: has {len(sound)} samples, at least {log_mel.SAMPLES} are needed"
                 )
-            yield rows[member], sound[: FEATURES.samples]
+            yield rows[member], sound[: log_mel.SAMPLES]

@@ -1,4 +1,4 @@
-"""WAV files: their samples, cut or filled up to a length."""
+"""The samples of WAV files."""
 
 import io
 import wave
@@ -12,8 +12,8 @@ RATE = 16_000
 """Samples per second of all data sets here."""
 
 
-def read_wav(content: bytes, name: str, rate: int = RATE) -> NDArray[np.int16]:
-    """Read the samples (n,) of a WAV file's `content`: one channel of 16-bit PCM at `rate` Hz.
+def read_wav(content: bytes, name: str) -> NDArray[np.int16]:
+    """Read the samples (n,) of a WAV file's `content`: one channel of 16-bit PCM at 16 kHz.
 
     Raises:
         SuiteError: the content is no WAV file, truncated, empty or has another format; the text begins with `name`.
@@ -29,15 +29,10 @@ def read_wav(content: bytes, name: str, rate: int = RATE) -> NDArray[np.int16]:
         raise SuiteError(f"{name}: has {header.nchannels} channels, not 1")
     if header.sampwidth != 2:
         raise SuiteError(f"{name}: has {8 * header.sampwidth}-bit samples, not 16-bit")
-    if header.framerate != rate:
-        raise SuiteError(f"{name}: has {header.framerate} Hz, not {rate} Hz")
+    if header.framerate != RATE:
+        raise SuiteError(f"{name}: has {header.framerate} Hz, not {RATE} Hz")
     if header.nframes == 0:
         raise SuiteError(f"{name}: holds no samples")
     if len(data) != 2 * header.nframes:
         raise SuiteError(f"{name}: truncated, {len(data) // 2} of {header.nframes} samples are there")
     return np.frombuffer(data, "<i2").astype(np.int16)
-
-
-def fit_length(clip: NDArray[np.int16], samples: int) -> NDArray[np.int16]:
-    """Cut a clip (n,) after `samples`, or fill it up with zeros."""
-    return np.pad(clip[:samples], (0, max(0, samples - len(clip))))

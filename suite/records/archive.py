@@ -64,7 +64,6 @@ class Archive:
 
     def write(self, files: Mapping[str, Mapping[str, bytes]]) -> None:
         """Replace the archive by one with these files, run id -> name -> content; atomically."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
             for run_id, contents in sorted(files.items()):
                 for name, content in sorted(contents.items()):

@@ -34,10 +34,7 @@ def archive_experiment(store: Store, *, remove: bool = False) -> Archived:
     ids = store.run_ids()
     if busy := [run_id for run_id in ids if living_claim(store.run_folder(run_id))]:
         raise SuiteError(f"{store.folder}: {len(busy)} runs are at work ({busy[0]}): archive it when they have ended")
-    finished = 0
-    for run_id in ids:
-        record = store.read(run_id)
-        finished += record is not None and record.status == "done"
+    finished = sum(record is not None and record.status == "done" for record in map(store.read, ids))
     contents: dict[str, dict[str, bytes]] = {}
     for run_id in ids:
         files = {name: store.read_file(run_id, name) for name in store.run_files(run_id) if name in ARCHIVED_FILES}

@@ -83,20 +83,19 @@ def claimed(folder: Path, on_loss: Callable[[str], None] = lambda _: None) -> It
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     claim = Claim(platform.node(), os.getpid(), _process_start(os.getpid()), now, uuid.uuid4().hex)
     heartbeat = threading.Thread(target=_renew, args=(path, claim, ended, on_loss), daemon=True)
+    reason = ""
     try:  # a signal may come at any moment, also between these lines
         _take(path, claim)
         heartbeat.start()
         yield lambda: _check(path, claim)
     except KeyboardInterrupt as stop:
-        _end(path, claim, heartbeat, ended, str(stop) or "Ctrl-C")
+        reason = str(stop) or "Ctrl-C"
         raise
     except StorageError:
-        _end(path, claim, heartbeat, ended, "a file could not be written")
+        reason = "a file could not be written"
         raise
-    except BaseException:
-        _end(path, claim, heartbeat, ended)
-        raise
-    _end(path, claim, heartbeat, ended)
+    finally:
+        _end(path, claim, heartbeat, ended, reason)
 
 
 def _take(path: Path, claim: Claim) -> None:
@@ -125,7 +124,7 @@ def _check(path: Path, claim: Claim) -> None:
         raise ClaimedError(current.owner)
 
 
-def _end(path: Path, claim: Claim, heartbeat: threading.Thread, ended: threading.Event, reason: str = "") -> None:
+def _end(path: Path, claim: Claim, heartbeat: threading.Thread, ended: threading.Event, reason: str) -> None:
     """Give the claim back, or leave it with the reason why it ended; one of another process is not touched."""
     ended.set()
     if heartbeat.ident is not None:  # it was started

@@ -1,8 +1,9 @@
 """How two runs differ: in configuration, environment and result, value by value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from suite.records.flat import flatten
 from suite.records.record import RunRecord
 
 SECTIONS = ("configuration", "environment", "result")
@@ -16,7 +17,7 @@ _TIMES = ("wall_s", "cpu_s", "gpu_s")
 def difference(first: RunRecord, second: RunRecord) -> dict[str, dict[str, tuple[Any, Any]]]:
     """Section -> dotted key -> the two values, for all that differ; NaN equals NaN."""
     parts = zip(SECTIONS, _sections(first), _sections(second), strict=True)
-    return {section: _differing(dict(_flat(a)), dict(_flat(b))) for section, a, b in parts}
+    return {section: _differing(flatten(a), flatten(b)) for section, a, b in parts}
 
 
 def _sections(record: RunRecord) -> tuple[Mapping[str, Any], ...]:
@@ -24,14 +25,6 @@ def _sections(record: RunRecord) -> tuple[Mapping[str, Any], ...]:
     circumstances = {**record.environment, "meter.total": {name: total[name] for name in _TIMES if name in total}}
     result = {name: getattr(record, name) for name in _RESULT}
     return record.config, circumstances, result | {"standard_trainings": record.meter.get("standard_trainings", {})}
-
-
-def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

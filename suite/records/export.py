@@ -1,9 +1,8 @@
 """An experiment as one tidy file, a row a run, for analyses of one's own."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 import pandas as pd
 
@@ -15,16 +14,7 @@ from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 
-
-def _csv(table: pd.DataFrame, file: IO[bytes]) -> None:
-    table.to_csv(file, index=False, lineterminator="\n")
-
-
-def _parquet(table: pd.DataFrame, file: IO[bytes]) -> None:
-    table.to_parquet(file, index=False)
-
-
-_WRITERS: dict[str, Callable[[pd.DataFrame, IO[bytes]], None]] = {".csv": _csv, ".parquet": _parquet}
+_SUFFIXES = (".csv", ".parquet")
 
 
 def export_frame(records: Sequence[RunRecord], deployments: Mapping[str, Deployed] | None = None) -> pd.DataFrame:
@@ -42,9 +32,9 @@ def export(store: Store, path: Path) -> int:
     Raises:
         SuiteError: no records, an unknown suffix, a path among the runs, or one that cannot be written.
     """
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise SuiteError(f"{path}: suffix {path.suffix or '(none)'} is unknown. Choices: {', '.join(_WRITERS)}")
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise SuiteError(f"{path}: suffix {path.suffix or '(none)'} is unknown. Choices: {', '.join(_SUFFIXES)}")
     if path.resolve().is_relative_to((store.folder / "runs").resolve()):
         raise SuiteError(
             f"{path}: is among the runs that it is made from. Choose a file outside {store.folder / 'runs'}"
@@ -56,5 +46,8 @@ def export(store: Store, path: Path) -> int:
         raise SuiteError(f"{store.folder}: no records to export")
     table = export_frame(records, read_deployments(store, [record.id for record in records]))
     with replacing(path) as file:
-        writer(table, file)
+        if suffix == ".csv":
+            table.to_csv(file, index=False, lineterminator="\n")
+        else:
+            table.to_parquet(file, index=False)
     return len(table)

@@ -128,15 +128,14 @@ def _further_scores(record: RunRecord, names: Iterable[str]) -> dict[str, float]
 
 def _int8(deployed: Deployed | None) -> dict[str, float]:
     """What was measured of the int8 network."""
-    if deployed is None:
-        return {f"int8/{name}": _NAN for name in ("score", "ram", "arena", "flash")}
-    parts = {"ram": deployed.ram, "arena": deployed.arena, "flash": deployed.flash}
-    return {"int8/score": deployed.score, **{f"int8/{name}": float(part.actual) for name, part in parts.items()}}
+    parts = ("ram", "arena", "flash")
+    sizes = {f"int8/{part}": float(getattr(deployed, part).actual) if deployed else _NAN for part in parts}
+    return {"int8/score": deployed.score if deployed else _NAN, **sizes}
 
 
 def _board(record: RunRecord) -> dict[str, Any]:
     """What the network needs of the board and what that has; why its latency is an extrapolation."""
-    board = Board.of(record)
+    board = Board.of(record.board)
     numbers: dict[str, float] = {}
     for (needed, limit), memory in zip(_BOARD_COLUMNS, board.memories, strict=True):
         numbers |= {f"board/{needed}": _or_nan(memory.needed), f"board/{limit}": _or_nan(memory.limit)}
@@ -169,8 +168,8 @@ def _metric_columns(record: RunRecord, metrics: Sequence[str], limited: Sequence
             f"cost/{m}": cost,
             f"relative/{m}": cost / reference if reference else _NAN,
             f"reference/{m}": reference,
+            f"unit/{m}": record.units.get(m, ""),
         }
-        row[f"unit/{m}"] = record.units.get(m, "")
     searched = record.search_violations or {}
     for m in limited:
         row[f"target/{m}"] = record.targets.get(m, _NAN)
@@ -202,10 +201,7 @@ def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
         "trainings_shared": sum(s["macs"] for s in shared) / meter["standard_macs"] if trainings else _NAN,
         **{f"trainings/{phase}": trainings.get(phase, _NAN) for phase in PHASES},
         "epochs": _epochs(record),
-        "training_samples": total.get("training_samples", _NAN),
-        "wall_s": total.get("wall_s", _NAN),
-        "cpu_s": total.get("cpu_s", _NAN),
-        "networks": total.get("networks", _NAN),
+        **{name: total.get(name, _NAN) for name in ("training_samples", "wall_s", "cpu_s", "networks")},
         "lost_macs": meter.get("lost", {}).get("macs", _NAN),
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from suite import SuiteError
-from suite.data.files import replacing, write_atomic
+from suite.data.files import write_atomic
 from suite.records.deployment import DEPLOYMENT
 from suite.records.plan_note import PLAN_NOTE
 from suite.records.record import RecordError, RunRecord
@@ -212,14 +212,9 @@ def _copy_artefact(source: Store, into: Store, artefact: str) -> bool:
     with into.lock(new).acquire(timeout=0):
         missing = [path for path in _files(old) if not (new / path.name).exists()]
         for path in missing:
-            _copy(path, new / path.name)
+            write_atomic(new / path.name, path.read_bytes())
     return bool(missing)
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.endswith((".lock", ".tmp")))
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as old, replacing(target) as new:
-        shutil.copyfileobj(old, new)

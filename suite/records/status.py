@@ -90,11 +90,10 @@ def forget_plans(store: Store) -> int:
 
 
 def _state(store: Store, run_id: str, record: RunRecord | None, broken: str | None) -> RunState | None:
-    plan = _read_plan(store, run_id, record)
-    if plan is None:
-        if broken is None:
-            return None  # an empty folder: nothing was planned
-        plan = UNKNOWN_PLAN
+    content = None if record else store.read_file(run_id, PLAN_NOTE)
+    if record is None and content is None and broken is None:
+        return None  # an empty folder: nothing was planned
+    plan = PlanNote.of(record) if record else UNKNOWN_PLAN if content is None else PlanNote.from_json(content)
     if broken is not None:
         return RunState(run_id, plan, "unreadable", broken)
     folder = store.run_folder(run_id)
@@ -113,14 +112,6 @@ def _state(store: Store, run_id: str, record: RunRecord | None, broken: str | No
     score = record.scores.get("test")
     score_text = "no score" if score is None else f"{score:.4f}"
     return RunState(run_id, plan, "done", f"{score_text}, {describe_fit(record)}", record)
-
-
-def _read_plan(store: Store, run_id: str, record: RunRecord | None) -> PlanNote | None:
-    """The run as planned, or as recorded where there is no readable plan; None where there is neither."""
-    if record is not None:
-        return PlanNote.of(record)
-    content = store.read_file(run_id, PLAN_NOTE)
-    return None if content is None else PlanNote.from_json(content)
 
 
 def _spent(checkpoints: Path) -> Spent | None:
@@ -147,40 +138,28 @@ def _modified(path: Path) -> float:
     return path.stat().st_mtime if path.exists() else 0.0
 
 
-@dataclass(frozen=True)
-class _Usual:
-    """What finished runs of a kind took: medians of seconds, MACs x samples and networks trained."""
-
-    wall_s: float
-    macs: float
-    networks: float
-
-    @classmethod
-    def of(cls, records: Sequence[RunRecord]) -> "_Usual":
-        totals = [record.meter["total"] for record in records]
-        return cls(*(statistics.median(float(t.get(key, 0)) for t in totals) for key in ("wall_s", "macs", "networks")))
-
-    def seconds_left(self, spent: Spent | None) -> float:
-        """The rest of a run that is as far as `spent`."""
-        if spent is None:
-            return self.wall_s
-        done = spent.trials / max(self.networks, 1) if spent.trials else spent.macs / max(self.macs, 1)
-        return self.wall_s * (1 - min(done, 1.0))
-
-
 def seconds_left(states: Sequence[RunState]) -> dict[str, float]:
     """Run -> seconds that it still needs, for unfinished runs of a kind of which some have finished.
 
     A guess: what finished runs of the same benchmark, method, preset and device took in the median, less the share of
     their MACs, or of their trials, that the run has behind it.
     """
-    finished: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
+    finished: dict[tuple[object, ...], list[Mapping[str, float]]] = defaultdict(list)
     for state in states:
         if state.record is not None and state.record.meter.get("total"):
-            finished[state.kind].append(state.record)
-    usual = {kind: _Usual.of(records) for kind, records in finished.items()}
-    open_ = [s for s in states if s.state in _UNFINISHED and s.kind in usual]
-    return {s.id: usual[s.kind].seconds_left(s.spent) for s in open_}
+            finished[state.kind].append(state.record.meter["total"])
+    unfinished = [s for s in states if s.state in _UNFINISHED and s.kind in finished]
+    return {s.id: _seconds_left(s.spent, finished[s.kind]) for s in unfinished}
+
+
+def _seconds_left(spent: Spent | None, finished: Sequence[Mapping[str, float]]) -> float:
+    """The rest of a run that is as far as `spent`, by what `finished` runs took in total."""
+    keys = ("wall_s", "macs", "networks")
+    wall_s, macs, networks = (statistics.median(float(total.get(key, 0)) for total in finished) for key in keys)
+    if spent is None:
+        return wall_s
+    done = spent.trials / max(networks, 1) if spent.trials else spent.macs / max(macs, 1)
+    return wall_s * (1 - min(done, 1.0))
 
 
 def totals(states: Sequence[RunState], left: Mapping[str, float]) -> str:

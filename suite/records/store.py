@@ -55,9 +55,7 @@ def encode_run_files(
 
     files = {}
     if history is not None:
-        buffer = io.BytesIO()
-        history.to_parquet(buffer, index=False)
-        files["history.parquet"] = buffer.getvalue()
+        files["history.parquet"] = history.to_parquet(index=False)
     if predictions is not None:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **dict(predictions))  # type: ignore[arg-type]
@@ -172,8 +170,7 @@ class Store:
                 ) from error
 
     def lock(self, folder: Path) -> FileLock:
-        """The lock of a run's or an artefact's folder."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """The lock of a run's or an artefact's folder, which is made when it is acquired."""
         return FileLock(folder / ".lock")
 
     def read(self, run_id: str) -> RunRecord | None:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from suite.records.flat import flatten
 from suite.records.labels import option_text
 from suite.records.record import RunRecord
 
@@ -30,25 +31,22 @@ def variants(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
     return labels
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat_texts(config: Mapping[str, Any]) -> dict[str, str]:
     """A nested configuration as dotted key -> value, as JSON unless it is a string."""
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-    return flat
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+        for key, value in flatten(config).items()
+    }
 
 
 def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
     """For each record the settings (key, value) that are not the same in all of them; empty where all agree."""
     # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
     once = len({(r.budget, r.seed) for r in records}) == len(records)
-    keys = sorted(
-        k for k in _varying([r.config for r in records]) if not _is_seed_or_budget(k) and not (once and _numeric(k))
-    )
-    settings = [flatten(r.config) for r in records]
+    ignored = _NUMERICS if once else ()
+    varying = _varying([r.config for r in records])
+    keys = sorted(k for k in varying if not _is_seed_or_budget(k) and k.rpartition(".")[2] not in ignored)
+    settings = [flat_texts(r.config) for r in records]
     texts = {key: _texts({flat.get(key, "unset") for flat in settings}) for key in keys}
     return [tuple((key, texts[key][flat.get(key, "unset")]) for key in keys) for flat in settings]
 
@@ -56,10 +54,6 @@ def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ..
 def _is_seed_or_budget(key: str) -> bool:
     """Whether a key is the random seed's or the budget's, which a row's other columns hold."""
     return key == "seed" or key.split(".")[0] in ("budget", "targets")
-
-
-def _numeric(key: str) -> bool:
-    return _last(key) in _NUMERICS
 
 
 def _texts(values: Iterable[str]) -> dict[str, str]:
@@ -73,7 +67,7 @@ def _texts(values: Iterable[str]) -> dict[str, str]:
 
 
 def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:
-    """The dotted keys of `flatten` whose values are not the same in all `configs`.
+    """The dotted keys of `flat_texts` whose values are not the same in all `configs`.
 
     Equal parts are passed over whole: most settings of an experiment's runs agree.
     """
@@ -86,7 +80,3 @@ def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator
             yield from _varying([*nodes, *([{}] if len(nodes) < len(values) else [])], f"{prefix}{key}.")
         if any(value is not _UNSET and not isinstance(value, Mapping) for value in values):
             yield f"{prefix}{key}"
-
-
-def _last(key: str) -> str:
-    return key.rsplit(".", 1)[-1]

@@ -43,16 +43,10 @@ class Board:
     memories: tuple[Memory, ...]
 
     @classmethod
-    def of(cls, record: RunRecord) -> "Board":
-        """The board of a record; nothing is known where the record has no node `board`, as older ones."""
-        return cls.of_node(record.board)
-
-    @classmethod
-    def of_node(cls, node: Mapping[str, Any]) -> "Board":
-        """The board of a record's node `board`."""
+    def of(cls, node: Mapping[str, Any]) -> "Board":
+        """The board of a record's node `board`; nothing is known where that is empty, as in older records."""
         needs = (("RAM", "arena", "ram_limit"), ("flash", "flash", "flash_limit"))
-        values = {key: _bytes(node.get(key)) for _, *keys in needs for key in keys}
-        return cls(tuple(Memory(name, values[needed], values[limit]) for name, needed, limit in needs))
+        return cls(tuple(Memory(name, *(_bytes(node.get(key)) for key in keys)) for name, *keys in needs))
 
     @property
     def fits(self) -> bool | None:
@@ -83,7 +77,7 @@ def describe_fit(record: RunRecord) -> str:
     """
     if record.status != "done":
         return ""
-    board = Board.of(record)
+    board = Board.of(record.board)
     if not record.targets:
         exceeded = f"does not fit the board ({board.exceeded})" if board.fits is False else ""
         return f"no budget; {exceeded or board.unknown or 'fits the board'}"

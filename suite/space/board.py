@@ -28,7 +28,7 @@ def board_node(device: Device, network: Network, flash: float) -> dict[str, Any]
         "ram_limit": limits["ram"],
         "flash_limit": limits["flash"],
     }
-    return {"fits": Board.of_node(node).fits, **node}
+    return {"fits": Board.of(node).fits, **node}
 
 
 def with_board_limits(budget: Budget, device: Device, beside_head: int) -> Budget:

@@ -9,8 +9,7 @@ from sounds import librosa_log_mel, tone, wav
 from toys import archive_of, described
 
 from suite import SuiteError
-from suite.data import toycar
-from suite.data.audio import LogMel
+from suite.data import log_mel, toycar
 from suite.data.official import OfficialSource, PackContents
 from suite.data.toycar import ToyCar
 
@@ -122,9 +121,7 @@ def test_the_share_for_validation_can_be_chosen(development, additional, packed)
 def test_few_waveforms_are_held_at_a_time(development, additional, packed, monkeypatch):
     sizes = []
     monkeypatch.setattr(toycar, "_CLIPS_AT_ONCE", 5)
-    monkeypatch.setattr(
-        LogMel, "__call__", lambda self, clips, of=LogMel.__call__: sizes.append(len(clips)) or of(self, clips)
-    )
+    monkeypatch.setattr(log_mel, "log_mel", lambda clips, of=log_mel.log_mel: sizes.append(len(clips)) or of(clips))
     packed(development, additional)
     assert sizes == [5] * 8 + [4]
 

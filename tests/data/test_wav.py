@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sounds import wav
 
 from suite import SuiteError
-from suite.data.wav import fit_length, read_wav
+from suite.data.wav import read_wav
 
 
 @settings(deadline=None)
@@ -52,10 +52,3 @@ def test_a_damaged_header_is_an_error_of_the_suite_or_harmless(position, change)
     except SuiteError:
         return
     assert set(read.tolist()) <= set(range(20))
-
-
-@given(st.integers(0, 30), st.integers(0, 30))
-def test_a_fitted_clip_is_its_beginning_and_then_zeros(have, want):
-    fitted = fit_length(np.arange(1, have + 1, dtype=np.int16), want)
-    assert fitted.tolist() == [i + 1 if i < have else 0 for i in range(want)]
-    assert fitted.dtype == np.int16

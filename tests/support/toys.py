@@ -62,7 +62,7 @@ class Toy:
             "x": np.frombuffer(pixels, np.uint8).reshape(-1, 1, 4, 4) + np.uint8(self.shift),
             "split": np.repeat([0, 1, 2], [20, 10, 10]).astype(np.uint8),
         }
-        return PackContents(arrays, {"classes": ["cat", "dog"]})
+        return PackContents(arrays, ["cat", "dog"])
 
 
 def write_toys(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from pyarrow.parquet import ParquetFile
 from suite.records.frame import in_order
 from suite.records.record import METRICS, RunRecord
 from suite.records.store import Store
-from suite.records.variants import flatten
+from suite.records.variants import flat_texts
 from suite.report.figures.run_files import ARCHITECTURE, HISTORY
 from suite.report.figures.style import method_styles
 from suite.report.grouping import GROUP, MethodVariant
@@ -47,7 +47,7 @@ def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Stor
     """
     by_id = {record.id: record for record in records}
     ordered = [by_id[run] for run in df["id"]]
-    config = _encode_columns([flatten(r.config) for r in ordered])
+    config = _encode_columns([flat_texts(r.config) for r in ordered])
     chosen = _choose_detailed_runs(df)
     shown = {str(name): values for name, values in df.items() if name not in _OMITTED_COLUMNS}
     columns = {name: encode_column(_plain_values(values.tolist())) for name, values in shown.items()}
@@ -56,7 +56,7 @@ def collect_run_data(records: Sequence[RunRecord], df: pd.DataFrame, store: Stor
         "count": len(ordered),
         "columns": columns,
         "config": config,
-        "environment": _encode_columns([flatten(r.environment) for r in ordered]),
+        "environment": _encode_columns([flat_texts(r.environment) for r in ordered]),
         "metrics": in_order(name.removeprefix("cost/") for name in shown if name.startswith("cost/")),
         "metric_labels": {metric: metric_label(metric) for metric in METRICS},
         "phases": list(PHASE_LABELS.items()),
