@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from suite.hardware.operations import FUNCTIONS, METHODS
+from suite.hardware.operations import kind_of
 from suite.hardware.trace import shaped_graph
 
 _AS_MODULE: dict[Any, type[nn.Module]] = {
@@ -31,7 +31,7 @@ def as_image_network(network: nn.Module, input_shape: tuple[int, ...]) -> nn.Mod
     """
     result = shaped_graph(network, input_shape)
     for node in list(result.graph.nodes):
-        if _is_flatten(node):
+        if node.op != "call_module" and kind_of(node, None) == "flatten":
             _become(node, "call_function", torch.flatten, node.all_input_nodes[0], 1)
         elif any(_rank(source) == 3 for source in node.all_input_nodes):
             _as_image_operation(result, node)
@@ -105,12 +105,6 @@ def _convolution(layer: nn.Conv1d) -> nn.Conv2d:
 def _wide(value: Any, height: Any) -> tuple[Any, Any]:
     """(height, value) of a number, or of a tuple of one, along a sequence."""
     return height, value[0] if isinstance(value, tuple) else value
-
-
-def _is_flatten(node: fx.Node) -> bool:
-    if callable(node.target):
-        return FUNCTIONS.get(node.target) == "flatten"
-    return node.op == "call_method" and METHODS.get(node.target) == "flatten"
 
 
 def _rank(node: fx.Node) -> int:

@@ -134,7 +134,7 @@ class Gap8(Board):
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each layer, shape (L,); float64 where the counts are relaxed, int64 otherwise."""
         area, kernel = table.area, table.kernel_area
-        tiles = _ceil_div(table.height, 2) * _ceil_div(table.width, 8)
+        tiles = _ceil_div(table.size[:, 0], 2) * _ceil_div(table.size[:, 1], 8)
         quads = self._ceil(cout, 4)
         conv = tiles * (2 * kernel * cin + quads * (15 + 14 * self._ceil(kernel * cin, 4)))
         depthwise = 4 * quads * area * kernel

@@ -21,7 +21,7 @@ from suite.hardware.geometry import (
     pool_geometry,
 )
 from suite.hardware.layers import WEIGHTED, Layer, Network
-from suite.hardware.operations import FUNCTIONS, METHODS, MODULES, known_operations
+from suite.hardware.operations import kind_of, known_operations
 from suite.hardware.operators import as_deployed
 from suite.models.dropout import Dropout
 from suite.models.layer_choice import LayerChoice, Mix
@@ -130,23 +130,24 @@ class _Reader:
         self.layers[name] = replace(layer, branch=self._branch_of(node))
         self.alias[node] = name
 
+    def _module(self, node: fx.Node) -> nn.Module | None:
+        return self.modules[str(node.target)] if node.op == "call_module" else None
+
     def _kind_of(self, node: fx.Node) -> str:
         if node.op == "placeholder":
             return "input"
-        if node.op == "call_module":
-            module = self.modules[str(node.target)]
-            kind = MODULES.get(type(module))
-            if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and is_depthwise(module):
-                kind = "depthwise"
-            described = f"layer {node.target} ({type(module).__name__})"
-        elif node.op == "call_method":
-            kind, described = METHODS.get(str(node.target)), f"method .{node.target}() ({node.name})"
-        else:
-            kind = FUNCTIONS.get(node.target) if callable(node.target) else None
-            described = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
-        if node.op != "call_module" and node.target in ("mean", torch.mean) and _is_global_mean(node):
-            kind = "mean"
+        module = self._module(node)
+        kind = kind_of(node, module)
+        if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and is_depthwise(module):
+            return "depthwise"
+        if module is None and node.target in ("mean", torch.mean) and _is_global_mean(node):
+            return "mean"
         if kind is None:
+            described = f"operation {_operation(node, module)} ({node.name})"
+            if module is not None:
+                described = f"layer {node.target} ({_operation(node, module)})"
+            elif node.op == "call_method":
+                described = f"method .{node.target}() ({node.name})"
             raise SuiteError(f"{described} has no cost model. Known: {', '.join(known_operations())}")
         return kind
 
@@ -154,7 +155,7 @@ class _Reader:
         channels, size = _output_shape(node)
         first = self.layers[sources[0]] if sources else None
         in_size = first.size if first else size
-        module = self.modules[str(node.target)] if node.op == "call_module" else None
+        module = self._module(node)
         bias = getattr(module, "bias", None) is not None and kind in WEIGHTED
         if isinstance(module, nn.Linear) and _rank(node) != 2:
             raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
@@ -187,14 +188,12 @@ class _Reader:
 
     def _check_axes(self, node: fx.Node, name: str, kind: str) -> None:
         """Refuse what works along other axes than (N, C, positions...): it would mix channels, or examples."""
+        operation = _operation(node, self._module(node))
         if kind in (*WEIGHTED, *_POOLS):
-            module = self.modules.get(str(node.target)) if node.op == "call_module" else None
-            operation = type(module).__name__ if module else str(getattr(node.target, "__name__", node.target))
             given = _rank(node.all_input_nodes[0])
             if given != _AXES.get(operation[-2:], given):
                 raise SuiteError(f"{name} ({operation}) stands behind a tensor of {given} axes: it has no cost model")
         if kind == "flatten" and _rank(node) != 2:
-            operation = str(getattr(node.target, "__name__", node.target)) if node.op != "call_module" else "flatten"
             raise SuiteError(
                 f"operation {name} ({operation}) leaves {_rank(node)} axes: it must leave (N, features); channels that "
                 "are reordered, as a shuffle does, have no cost model"
@@ -246,6 +245,11 @@ class _Reader:
         name = self.alias[result]
         # The last layer is the output by definition; anything traced after it would be dead code.
         self.layers[name] = self.layers.pop(name)
+
+
+def _operation(node: fx.Node, module: nn.Module | None) -> str:
+    """The name of what a node calls: a module's class, a function, or a method."""
+    return type(module).__name__ if module is not None else str(getattr(node.target, "__name__", node.target))
 
 
 def _is_about_a_shape(node: fx.Node) -> bool:

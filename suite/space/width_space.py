@@ -163,7 +163,8 @@ class WidthSpace:
         return plan.peak + slopes @ (counts - counts.detach())
 
     def _costs(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
-        return dict(self.hardware.layer_costs(self._table, *self.layer_features(counts), metrics))
+        cin, cout = self.layer_features(counts)
+        return {metric: self.hardware.per_layer(metric, self._table, cin, cout).sum() for metric in metrics}
 
     def find_smallest(self, metric: str) -> Widths:
         """Widths of the least cost: one channel in each group, or where `metric` is not monotone see `descend`."""
