@@ -40,6 +40,12 @@ _BATCH = 2
 # What an operation with such a name expects: with one axis less, torch takes the batch for the channels.
 _AXES = {"1d": 3, "2d": 4}
 
+_OPERANDS = {
+    "add": "sums of two tensors of one shape",
+    "mul": "products of two tensors of one shape, or of a map and a value a channel (N, C, 1, 1),",
+}
+"""What has a cost model."""
+
 
 def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
     """The layers of `module` for one example of `input_shape` (without the batch axis).
@@ -157,7 +163,7 @@ class _Reader:
         in_size = first.size if first else size
         module = self._module(node)
         bias = getattr(module, "bias", None) is not None and kind in WEIGHTED
-        if isinstance(module, nn.Linear) and _rank(node) != 2:
+        if isinstance(module, nn.Linear) and count_axes(node) != 2:
             raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
         geometry = Geometry()
         if isinstance(module, nn.Conv1d | nn.Conv2d):
@@ -178,10 +184,7 @@ class _Reader:
             size,
             in_channels=first.channels if first else channels,
             in_size=in_size,
-            kernel=geometry.kernel,
-            stride=geometry.stride,
-            dilation=geometry.dilation,
-            padding=geometry.padding,
+            **vars(geometry),
             groups=getattr(module, "groups", 1) if kind == "conv" else 1,
             bias=bias,
         )
@@ -190,32 +193,24 @@ class _Reader:
         """Refuse what works along other axes than (N, C, positions...): it would mix channels, or examples."""
         operation = _operation(node, self._module(node))
         if kind in (*WEIGHTED, *_POOLS):
-            given = _rank(node.all_input_nodes[0])
+            given = count_axes(node.all_input_nodes[0])
             if given != _AXES.get(operation[-2:], given):
                 raise SuiteError(f"{name} ({operation}) stands behind a tensor of {given} axes: it has no cost model")
-        if kind == "flatten" and _rank(node) != 2:
+        if kind == "flatten" and count_axes(node) != 2:
             raise SuiteError(
-                f"operation {name} ({operation}) leaves {_rank(node)} axes: it must leave (N, features); channels that "
-                "are reordered, as a shuffle does, have no cost model"
+                f"operation {name} ({operation}) leaves {count_axes(node)} axes: it must leave (N, features); channels "
+                "that are reordered, as a shuffle does, have no cost model"
             )
 
     def _check_known(self, layer: Layer, node: fx.Node) -> None:
         """Refuse known operations in an unknown use: sums with constants or broadcasting, batch norm on its own."""
-        if layer.kind == "add":
-            a = self.layers[layer.inputs[0]]
-            b = self.layers[layer.inputs[-1]]
-            same = (a.channels, a.size) == (b.channels, b.size) == (layer.channels, layer.size)
-            if len(layer.inputs) != 2 or not same:
-                raise SuiteError(
-                    f"operation add ({node.name}): only sums of two tensors of one shape have a cost model"
-                )
-        if layer.kind == "mul":
+        if layer.kind in _OPERANDS:
             a, b = self.layers[layer.inputs[0]], self.layers[layer.inputs[-1]]
-            fits = a.channels == b.channels == layer.channels and all(x.size in (layer.size, (1, 1)) for x in (a, b))
+            sizes = {layer.size} if layer.kind == "add" else {layer.size, (1, 1)}
+            fits = a.channels == b.channels == layer.channels and {a.size, b.size} <= sizes
             if len(layer.inputs) != 2 or not fits:
                 raise SuiteError(
-                    f"operation mul ({node.name}): only products of two tensors of one shape, or of a map and a value "
-                    "a channel (N, C, 1, 1), have a cost model"
+                    f"operation {layer.kind} ({node.name}): only {_OPERANDS[layer.kind]} have a cost model"
                 )
         if layer.kind == "batch_norm":
             producer = self.layers[layer.inputs[0]]
@@ -268,13 +263,13 @@ def _output_shape(node: fx.Node) -> tuple[int, tuple[int, int]]:
     return int(shape[1]), (int(height), int(width))
 
 
-def _rank(node: fx.Node) -> int:
+def count_axes(node: fx.Node) -> int:
     """Number of axes of the operation's output, the batch included."""
     return len(getattr(node.meta.get("tensor_meta"), "shape", ()))
 
 
 def _is_global_mean(node: fx.Node) -> bool:
-    rank = _rank(node.all_input_nodes[0])
+    rank = count_axes(node.all_input_nodes[0])
     axes = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
     axes = [axes] if isinstance(axes, int) else axes
     if rank < 3 or not isinstance(axes, list | tuple):
@@ -287,6 +282,6 @@ def _concatenated(node: fx.Node) -> list[fx.Node]:
     tensors = node.args[0] if node.args else node.kwargs["tensors"]
     axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", node.kwargs.get("axis", 0))
     parts = [part for part in tensors if isinstance(part, fx.Node)] if isinstance(tensors, list | tuple) else []
-    if not parts or not isinstance(axis, int) or axis % _rank(node) != 1:
+    if not parts or not isinstance(axis, int) or axis % count_axes(node) != 1:
         raise SuiteError(f"operation concat ({node.name}) along axis {axis}: only channels (axis 1) have a cost model")
     return parts

@@ -249,8 +249,7 @@ class WidthSpace:
 
     def thin(self, network: nn.Module, widths: Sequence[int]) -> nn.Module:
         """A copy of `network`, a reference network, with the first channels of each group, as many as `widths` says."""
-        open_channels = [torch.arange(n) < w for n, w in zip(self.groups.sizes, widths, strict=True)]
-        return slice_channels(network, self.network, self.groups, open_channels)
+        return slice_channels(network, self.network, self.groups, self.groups.open_first(widths))
 
     def named(self, widths: Sequence[int]) -> Mapping[str, int]:
         """Width of each free group by its name."""
