@@ -10,10 +10,11 @@ from suite.config.build import construct
 from suite.config.devices import load_devices
 from suite.data.files import write_atomic
 from suite.hardware.calibration.device_file import check_device_name, device_yaml, format_error, format_errors
+from suite.hardware.calibration.measurements import Measurement
 from suite.hardware.calibration.ratios import Ratios
 from suite.hardware.calibration.tables import PublishedDevices
 from suite.hardware.calibration.user_fit import ROWS_FOR_RATIOS, DeviceFit, fit_device
-from suite.hardware.calibration.user_table import Measurement, read_measurements
+from suite.hardware.calibration.user_table import read_measurements
 from suite.hardware.latency import KernelLibrary
 from suite.records.status import counted
 
@@ -104,12 +105,12 @@ def _device(options: argparse.Namespace, like: KernelLibrary, fit: DeviceFit) ->
 def _describe(
     options: argparse.Namespace, like: KernelLibrary, measurements: Sequence[Measurement], fit: DeviceFit
 ) -> Iterator[str]:
-    width = max(len(m.label) for m in measurements)
+    width = max(len(m.name) for m in measurements)
     yield f"{'network':<{width}}  measured ms  predicted ms  error %  left out %"
     for m, error, left_out in zip(measurements, fit.errors, fit.left_out, strict=True):
         predicted = m.latency_ms * (1 + error)
         shown = "-" if math.isnan(left_out) else format_error(left_out)
-        yield f"{m.label:<{width}}  {m.latency_ms:11.4g}  {predicted:12.4g}  {format_error(error):>7}  {shown:>10}"
+        yield f"{m.name:<{width}}  {m.latency_ms:11.4g}  {predicted:12.4g}  {format_error(error):>7}  {shown:>10}"
     if len(measurements) > 1:
         mean = sum(abs(x) for x in fit.left_out) / len(measurements)
         yield f"mean error {100 * abs(fit.errors).mean():.1f} %, of networks left out {100 * mean:.1f} %"

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from suite.hardware.operations import FUNCTIONS, METHODS
-from suite.hardware.trace import shaped_graph
+from suite.hardware.operations import kind_of
+from suite.hardware.trace import count_axes, shaped_graph
 
 _AS_MODULE: dict[Any, type[nn.Module]] = {
     F.max_pool1d: nn.MaxPool1d,
@@ -31,9 +31,9 @@ def as_image_network(network: nn.Module, input_shape: tuple[int, ...]) -> nn.Mod
     """
     result = shaped_graph(network, input_shape)
     for node in list(result.graph.nodes):
-        if _is_flatten(node):
+        if node.op != "call_module" and kind_of(node, None) == "flatten":
             _become(node, "call_function", torch.flatten, node.all_input_nodes[0], 1)
-        elif any(_rank(source) == 3 for source in node.all_input_nodes):
+        elif any(count_axes(source) == 3 for source in node.all_input_nodes):
             _as_image_operation(result, node)
     result.graph.eliminate_dead_code()  # sizes that only a `view` asked for
     result.recompile()
@@ -49,7 +49,7 @@ def _as_image_operation(network: fx.GraphModule, node: fx.Node) -> None:
         network.add_submodule(node.name, as_image_layer(_AS_MODULE[node.target](*node.args[1:], **arguments)))
         _become(node, "call_module", node.name, x)
     elif node.target in ("mean", torch.mean):
-        _become(node, node.op, node.target, x, (2, 3), keepdim=_rank(node) == 3)
+        _become(node, node.op, node.target, x, (2, 3), keepdim=count_axes(node) == 3)
     elif node.target in (torch.cat, torch.concat, torch.concatenate):  # its axis may be counted from the end
         tensors: Any = node.args[0] if node.args else node.kwargs["tensors"]
         _become(node, node.op, node.target, list(tensors), 1)
@@ -105,13 +105,3 @@ def _convolution(layer: nn.Conv1d) -> nn.Conv2d:
 def _wide(value: Any, height: Any) -> tuple[Any, Any]:
     """(height, value) of a number, or of a tuple of one, along a sequence."""
     return height, value[0] if isinstance(value, tuple) else value
-
-
-def _is_flatten(node: fx.Node) -> bool:
-    if callable(node.target):
-        return FUNCTIONS.get(node.target) == "flatten"
-    return node.op == "call_method" and METHODS.get(node.target) == "flatten"
-
-
-def _rank(node: fx.Node) -> int:
-    return len(getattr(node.meta.get("tensor_meta"), "shape", ()))

@@ -1,8 +1,9 @@
 """What a firmware project takes: the network as a C array, how to feed it, and a test that it computes the same."""
 
 import json
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,31 +12,6 @@ from numpy.typing import NDArray
 
 from suite.data.files import write_atomic
 from suite.deploy.reference import Quantisation
-
-_RESOLVER = {
-    "ADD": "AddAdd",
-    "AVERAGE_POOL_2D": "AddAveragePool2D",
-    "CONCATENATION": "AddConcatenation",
-    "CONV_2D": "AddConv2D",
-    "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
-    "EXPAND_DIMS": "AddExpandDims",
-    "FULLY_CONNECTED": "AddFullyConnected",
-    "HARD_SWISH": "AddHardSwish",
-    "LEAKY_RELU": "AddLeakyRelu",
-    "LOGISTIC": "AddLogistic",
-    "MAX_POOL_2D": "AddMaxPool2D",
-    "MEAN": "AddMean",
-    "MUL": "AddMul",
-    "PAD": "AddPad",
-    "PADV2": "AddPadV2",
-    "RELU": "AddRelu",
-    "RELU6": "AddRelu6",
-    "RESHAPE": "AddReshape",
-    "SQUEEZE": "AddSqueeze",
-    "TANH": "AddTanh",
-    "TRANSPOSE": "AddTranspose",
-}
-"""Operator -> the call of MicroMutableOpResolver that registers its kernel (micro_mutable_op_resolver.h)."""
 
 
 @dataclass(frozen=True)
@@ -69,50 +45,28 @@ class Bundle:
 
     def header(self) -> str:
         """Sizes, scales and shapes."""
-        shapes = {"INPUT": self.example.shape, "OUTPUT": self.expected.shape}
-        lines = [
-            f"/* {self.title} */",
-            "#ifndef NETWORK_H_",
-            "#define NETWORK_H_",
-            "",
-            "#ifdef __cplusplus",
-            'extern "C" {',
-            "#endif",
-            "",
-            "/* A TensorFlow Lite model: int8 input and output, maps as (height, width, channels). */",
-            "extern const unsigned char network[];",
-            "extern const unsigned int network_size;",
-            "",
-            "/* value = SCALE * (q - ZERO_POINT) */",
+        defines = [
+            _DEFINES.format(
+                name=name,
+                scale=quantisation.scale,
+                zero_point=quantisation.zero_point,
+                size=values.size,
+                shape=" x ".join(map(str, values.shape)),
+            )
+            for name, quantisation, values in (
+                ("INPUT", self.input, self.example),
+                ("OUTPUT", self.output, self.expected),
+            )
         ]
-        for name, quantisation in (("INPUT", self.input), ("OUTPUT", self.output)):
-            shape = shapes[name]
-            lines += [
-                f"#define NETWORK_{name}_SCALE {quantisation.scale!r}f",
-                f"#define NETWORK_{name}_ZERO_POINT ({quantisation.zero_point})",
-                f"#define NETWORK_{name}_SIZE {int(np.prod(shape))} /* {' x '.join(map(str, shape))} */",
-            ]
-        lines += [
-            "",
-            "/* Activations, scratch of CMSIS-NN's kernels, and the interpreter's own data. */",
-            f"#define NETWORK_ARENA_BYTES {self.arena}",
-            f"#define NETWORK_OPERATORS {len(set(self.operators))}",
-            "",
-            "#ifdef __cplusplus",
-            "}",
-            "#endif",
-            "#endif  /* NETWORK_H_ */",
-            "",
-        ]
-        return "\n".join(lines)
+        return _HEADER.format(
+            title=self.title, defines="".join(defines), arena=self.arena, operators=len(set(self.operators))
+        )
 
     def source(self) -> str:
         """The file as an array that kernels can read in place."""
-        values = ", ".join(str(byte) for byte in self.content)
-        body = textwrap.fill(values, 118, initial_indent="    ", subsequent_indent="    ")
         aligned = "__attribute__((aligned(16))) const unsigned char network[] = {"
         return (
-            f'/* {self.title} */\n#include "network.h"\n\n{aligned}\n{body}\n}};\n'
+            f'/* {self.title} */\n#include "network.h"\n\n{aligned}\n{_array_body(self.content)}\n}};\n'
             f"const unsigned int network_size = {len(self.content)};\n"
         )
 
@@ -120,18 +74,58 @@ class Bundle:
         """An example of the test split and the reference kernels' output for it."""
         parts = [f"/* {self.title}: kernels may differ from the expected output by one. */", "#include <stdint.h>", ""]
         for name, values in (("input", self.example), ("output", self.expected)):
-            text = ", ".join(str(int(value)) for value in values.ravel())
-            body = textwrap.fill(text, 118, initial_indent="    ", subsequent_indent="    ")
+            body = _array_body(values.ravel().tolist())
             parts.append(f"static const int8_t test_{name}[{values.size}] = {{\n{body}\n}};\n")
         return "\n".join(parts)
 
     def readme(self) -> str:
         """How to use the bundle."""
         used = sorted(set(self.operators))
-        calls = "\n".join(f"resolver.{_RESOLVER.get(name, f'/* {name} */')}();" for name in used)
+        calls = "\n".join(f"resolver.{_registration(name)}();" for name in used)
         return _README.format(title=self.title, count=len(used), calls=calls, json=json.dumps(used))
 
 
+def _array_body(values: Iterable[int]) -> str:
+    """Numbers between the braces of a C array."""
+    return textwrap.fill(", ".join(map(str, values)), 118, initial_indent="    ", subsequent_indent="    ")
+
+
+def _registration(operator: str) -> str:
+    """The call of MicroMutableOpResolver that registers an operator's kernel (micro_mutable_op_resolver.h).
+
+    Example: "AddConv2D" for CONV_2D; a version number keeps its V, as in "AddPadV2".
+    """
+    words = (word if word[0].isdigit() else word.capitalize() for word in operator.split("_"))
+    return re.sub(r"v(\d)$", r"V\1", "Add" + "".join(words))
+
+
+_HEADER = """/* {title} */
+#ifndef NETWORK_H_
+#define NETWORK_H_
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* A TensorFlow Lite model: int8 input and output, maps as (height, width, channels). */
+extern const unsigned char network[];
+extern const unsigned int network_size;
+
+/* value = SCALE * (q - ZERO_POINT) */
+{defines}
+/* Activations, scratch of CMSIS-NN's kernels, and the interpreter's own data. */
+#define NETWORK_ARENA_BYTES {arena}
+#define NETWORK_OPERATORS {operators}
+
+#ifdef __cplusplus
+}}
+#endif
+#endif  /* NETWORK_H_ */
+"""
+_DEFINES = """#define NETWORK_{name}_SCALE {scale!r}f
+#define NETWORK_{name}_ZERO_POINT ({zero_point})
+#define NETWORK_{name}_SIZE {size} /* {shape} */
+"""
 _README = """# {title}
 
 For a project with TensorFlow Lite Micro (https://github.com/tensorflow/tflite-micro): add `network.c`, and

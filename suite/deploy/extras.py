@@ -11,11 +11,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 }
 """Extra of pyproject.toml -> the modules that it brings."""
 
-INSTALL = {
-    "deploy": "pip install -c .ci/constraints-deploy.txt -e '.[deploy]'",
-    "onnx": "pip install -c .ci/constraints-deploy.txt -e '.[onnx]'",
-}
-"""How to install each extra in a checkout; both stand beside the core's versions, 2.3 GB in all."""
+INSTALL = "pip install -c .ci/constraints-deploy.txt -e '.[{extra}]'"
+"""How to install an extra in a checkout; both stand beside the core's versions, 2.3 GB in all."""
 
 
 def missing_modules(extra: str) -> list[str]:
@@ -30,4 +27,5 @@ def require_extra(extra: str, purpose: str) -> None:
         SuiteError: naming what is missing and the line that installs it.
     """
     if missing := missing_modules(extra):
-        raise SuiteError(f"{purpose} needs {', '.join(missing)}, which are not installed: {INSTALL[extra]}")
+        install = INSTALL.format(extra=extra)
+        raise SuiteError(f"{purpose} needs {', '.join(missing)}, which are not installed: {install}")

@@ -5,7 +5,6 @@ zero, are one vector. Every part begins at a fixed alignment, so that its size d
 whole is a sum over the operators (`suite.hardware.flash`). The format: schema.fbs of TensorFlow Lite.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
@@ -41,16 +40,20 @@ class _Buffer(schema.BufferT):  # type: ignore[misc]
         return int(schema.BufferEnd(builder))
 
 
-class _Tensor(schema.TensorT):  # type: ignore[misc]
+class _Aligned:
+    """A part that begins at a fixed alignment."""
+
     def Pack(self, builder: _Builder) -> int:
         builder.Prep(PART_ALIGNMENT, 0)
-        return int(super().Pack(builder))
+        return int(super().Pack(builder))  # type: ignore[misc]
 
 
-class _Operator(schema.OperatorT):  # type: ignore[misc]
-    def Pack(self, builder: _Builder) -> int:
-        builder.Prep(PART_ALIGNMENT, 0)
-        return int(super().Pack(builder))
+class _Tensor(_Aligned, schema.TensorT):  # type: ignore[misc]
+    """An aligned tensor."""
+
+
+class _Operator(_Aligned, schema.OperatorT):  # type: ignore[misc]
+    """An aligned operator."""
 
 
 class _Quantization(schema.QuantizationParametersT):  # type: ignore[misc]
@@ -132,20 +135,15 @@ def _share_zero_points(builder: _Builder, graph: Any) -> dict[int, int]:
     """Write one vector of zeros for each operator with weights; constant tensor -> number of that operator."""
     owners: dict[int, int] = {}
     for number, operator in enumerate(graph.operators):
-        constants = [int(i) for i in operator.inputs[1:] if i >= 0]
-        per_channel = [i for i in constants if _length(graph.tensors[i]) and not any(_zero_points(graph.tensors[i]))]
-        constant_inputs = [i for i in per_channel if graph.tensors[i].buffer]
-        if not constant_inputs:
+        constants = {int(i): graph.tensors[i] for i in operator.inputs[1:] if i >= 0 and graph.tensors[i].buffer}
+        lengths = {i: _length(x) for i, x in constants.items() if _length(x) and not any(x.quantization.zeroPoint)}
+        if not lengths:
             continue
         builder.Prep(PART_ALIGNMENT, 0)
-        length = _length(graph.tensors[constant_inputs[0]])
+        length = next(iter(lengths.values()))
         builder.zero_points[number] = builder.CreateNumpyVector(np.zeros(length, np.int64))
-        owners |= {i: number for i in constant_inputs if _length(graph.tensors[i]) == length}
+        owners |= {i: number for i in lengths if lengths[i] == length}
     return owners
-
-
-def _zero_points(tensor: Any) -> Sequence[int]:
-    return list(tensor.quantization.zeroPoint)
 
 
 def _length(tensor: Any) -> int:
@@ -153,17 +151,12 @@ def _length(tensor: Any) -> int:
     return 0 if quantization is None or quantization.scale is None else len(quantization.scale)
 
 
-def _quantization(old: Any, owner: int | None) -> Any:
-    if old is None or old.scale is None:
+def _quantization(quantization: Any, owner: int | None) -> Any:
+    if quantization is None or quantization.scale is None:
         return None
-    new = _Quantization()
-    new.scale, new.zeroPoint, new.quantizedDimension, new.owner = (
-        old.scale,
-        old.zeroPoint,
-        old.quantizedDimension,
-        owner,
-    )
-    return new
+    quantization.__class__ = _Quantization
+    quantization.owner = owner
+    return quantization
 
 
 def _constant(model: Any, content: bytes, tensor: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -21,12 +23,8 @@ def export_torch(network: nn.Module, example: Tensor, path: Path) -> None:
     Raises:
         SuiteError: torch cannot export it.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch about its own serialisation
-            torch.export.save(torch.export.export(network, (example,)), path)
-    except Exception as error:
-        raise SuiteError(f"network {type(network).__name__} cannot be exported: {_first_line(error)}") from error
+    with _naming_what_fails(network, "be exported"):
+        torch.export.save(torch.export.export(network, (example,)), path)
 
 
 def export_onnx(network: nn.Module, example: Tensor, path: Path) -> None:
@@ -35,28 +33,33 @@ def export_onnx(network: nn.Module, example: Tensor, path: Path) -> None:
     Raises:
         SuiteError: torch's exporter knows no ONNX operator for one of the network's.
     """
-    batch = torch.export.Dim("batch")
-    level = logging.getLogger("torch.onnx").level
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _naming_what_fails(network, "be written as ONNX"):
             program = torch.onnx.export(
                 network,
                 (torch.cat([example, example]),),
                 dynamo=True,
                 input_names=["input"],
                 output_names=["output"],
-                dynamic_shapes=({0: batch},),
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
                 verbose=False,
             )
             assert program is not None
             program.save(str(path), external_data=False)
-    except Exception as error:
-        raise SuiteError(f"network {type(network).__name__} cannot be written as ONNX: {_first_line(error)}") from error
     finally:
-        logging.getLogger("torch.onnx").setLevel(level)
+        logger.setLevel(level)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+@contextmanager
+def _naming_what_fails(network: nn.Module, purpose: str) -> Iterator[None]:
+    """Silence what torch warns of its own exporters, and name the network in what they raise."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise SuiteError(f"network {type(network).__name__} cannot {purpose}: {reason}") from error

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from suite import SuiteError
@@ -64,11 +63,10 @@ def _load(folder: Path, architecture: Mapping[str, Any], trusted: bool) -> nn.Mo
         full_width = _build(architecture, "reference_network", trusted)
     layers = trace(full_width, shape)
     groups = channel_groups(layers)
-    open_channels = []
-    for name, size, frozen in zip(groups.names, groups.sizes, groups.frozen, strict=True):
-        width = size if frozen else architecture["widths"][name]
-        open_channels.append(torch.arange(size) < width)  # which ones does not matter: the weights follow
-    network = slice_channels(full_width, layers, groups, open_channels)
+    sizes = zip(groups.names, groups.sizes, groups.frozen, strict=True)
+    widths = [size if frozen else architecture["widths"][name] for name, size, frozen in sizes]
+    # which channels are open does not matter: the weights follow
+    network = slice_channels(full_width, layers, groups, groups.open_first(widths))
     network.load_state_dict(load_tensors(folder / "weights.pt"))
     return network.eval()
 

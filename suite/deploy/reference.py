@@ -52,11 +52,6 @@ class ReferenceInterpreter:
         """How outputs are quantised."""
         return Quantisation(*self._output["quantization"])
 
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Of one example, channels last."""
-        return tuple(int(n) for n in self._input["shape"][1:])
-
     def invoke(self, example: NDArray[np.int8]) -> NDArray[np.int8]:
         """The output for one example, both without the batch axis."""
         self._interpreter.set_tensor(self._input["index"], example[None])

@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from suite.config import CONF
-from suite.config.build import build, build_network, plain
+from suite.config.build import build_network, plain
+from suite.config.devices import load_device
 from suite.config.networks import network_node
 from suite.hardware.costs import HardwareModel
 from suite.hardware.supernet_graph import trace_supernet
@@ -71,10 +72,9 @@ def sample_network(index: int, hardware: HardwareModel) -> SampledNetwork:
     return SampledNetwork(benchmark, space, label, network.eval(), examples, costs)
 
 
-def sample_networks(count: int, device: str = "nucleo_l4r5zi") -> Iterator[SampledNetwork]:
+def sample_networks(count: int) -> Iterator[SampledNetwork]:
     """The first `count` networks."""
-    node = plain(OmegaConf.load(CONF / "device" / f"{device}.yaml"))
-    hardware = HardwareModel(build(node, "device"))
+    hardware = HardwareModel(load_device("nucleo_l4r5zi"))
     return (sample_network(index, hardware) for index in range(count))
 
 

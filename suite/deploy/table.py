@@ -5,11 +5,9 @@ the command goes on where it was stopped; predictions are always those of the pr
 """
 
 import argparse
-import dataclasses
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +27,6 @@ TABLE = "networks.csv"
 _INPUTS = 4
 
 
-@dataclass(frozen=True)
-class Row:
-    """A network's predicted and actual bytes, and how the two interpreters differ, in units of the last place."""
-
-    network: int
-    benchmark: str
-    space: str
-    budget: str
-    operators: int
-    ram: int
-    ram_interpreter: int
-    flash: int
-    flash_file: int
-    tail: int
-    tail_interpreter: int
-    largest_difference: int
-
-
 def predict(sampled: SampledNetwork) -> dict[str, int]:
     """The columns of a row that are predictions."""
     layers = trace(sampled.network, tuple(sampled.examples.shape[1:]))
@@ -54,8 +34,10 @@ def predict(sampled: SampledNetwork) -> dict[str, int]:
     return {"ram": int(costs["ram"]), "flash": int(costs["flash"]), "tail": Arena.of(layers).tail}
 
 
-def measure(index: int, sampled: SampledNetwork) -> Row:
-    """Convert one network and run it.
+def measure(index: int, sampled: SampledNetwork) -> dict[str, Any]:
+    """A row of the table: a network's predicted and actual bytes, and how the two interpreters differ.
+
+    Differences are in units of the last place.
 
     Raises:
         SuiteError: it cannot be converted, or the interpreter refuses it.
@@ -63,18 +45,21 @@ def measure(index: int, sampled: SampledNetwork) -> Row:
     content = convert(sampled.network, sampled.examples)
     inputs = ReferenceInterpreter(content).input.quantise(channels_last(sampled.examples[:_INPUTS]))
     run = run_micro(content, inputs)
-    return Row(
-        network=index,
-        benchmark=sampled.benchmark,
-        space=sampled.space,
-        budget=sampled.budget,
-        operators=len(run.differences),
-        ram_interpreter=run.head,
-        flash_file=len(content),
-        tail_interpreter=run.tail,
-        largest_difference=max(run.differences),
-        **predict(sampled),
-    )
+    predicted = predict(sampled)
+    return {
+        "network": index,
+        "benchmark": sampled.benchmark,
+        "space": sampled.space,
+        "budget": sampled.budget,
+        "operators": len(run.differences),
+        "ram": predicted["ram"],
+        "ram_interpreter": run.head,
+        "flash": predicted["flash"],
+        "flash_file": len(content),
+        "tail": predicted["tail"],
+        "tail_interpreter": run.tail,
+        "largest_difference": max(run.differences),
+    }
 
 
 def summary(table: pd.DataFrame) -> str:
@@ -110,27 +95,30 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     path = options.out / TABLE
-    measured = pd.read_csv(path).to_dict("records") if path.exists() else []
-    done: dict[int, dict[Any, Any]] = {row["network"]: row for row in measured}
-    rows: list[dict[Any, Any]] = []
-    start, left = time.monotonic(), options.networks - len(done)
+    rows: dict[int, dict[Any, Any]] = {}
+    if path.exists():
+        rows = {row["network"]: row for row in pd.read_csv(path).to_dict("records")}
+    start, measured = time.monotonic(), 0
     for index, sampled in enumerate(sample_networks(options.networks)):
-        if index in done:
-            rows.append(done[index] | predict(sampled))
+        if index in rows:
+            rows[index] |= predict(sampled)
             continue
         try:
-            rows.append(dataclasses.asdict(measure(index, sampled)))
+            rows[index] = measure(index, sampled)
         except SuiteError as error:
             print(f"error: network {index} ({sampled.benchmark}, {sampled.space}): {error}", file=sys.stderr)
             return 1
-        later = [row for network, row in done.items() if network > index]
-        write_atomic(path, pd.DataFrame([*rows, *later]).to_csv(index=False).encode())
-        left -= 1
-        pace = (time.monotonic() - start) / (options.networks - len(done) - left)
-        print(f"{len(rows)} of {options.networks} networks, about {pace * left / 60:.0f} min left", flush=True)
-    write_atomic(path, pd.DataFrame(rows).to_csv(index=False).encode())
-    write_atomic(options.out / "networks.md", summary(pd.DataFrame(rows)).encode())
+        write_atomic(path, _frame(rows).to_csv(index=False).encode())
+        measured += 1
+        left = (time.monotonic() - start) / measured * (options.networks - len(rows))
+        print(f"{len(rows)} of {options.networks} networks, about {left / 60:.0f} min left", flush=True)
+    write_atomic(path, _frame(rows).to_csv(index=False).encode())
+    write_atomic(options.out / "networks.md", summary(_frame(rows)).encode())
     return 0
+
+
+def _frame(rows: Mapping[int, dict[Any, Any]]) -> pd.DataFrame:
+    return pd.DataFrame([rows[index] for index in sorted(rows)])
 
 
 if __name__ == "__main__":

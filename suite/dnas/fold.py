@@ -15,7 +15,6 @@ from torch.autograd.function import once_differentiable
 
 from suite.hardware.layers import WEIGHTED, Network
 from suite.space.groups import Groups, count_open
-from suite.space.slicing import replace_module
 
 
 class _Fold(torch.autograd.Function):
@@ -128,7 +127,7 @@ class FoldedNetwork:
             else:
                 continue
             module = wrapper(network.get_submodule(layer.name), self._masked, len(index))  # type: ignore[arg-type]
-            replace_module(network, layer.name, module)
+            network.set_submodule(layer.name, module)
             self._wrapped.append(module)
             channels = groups.channels[layer.name].to(is_present.device)
             index += [channels[is_present[channels]]] * len(module.vectors())
@@ -157,5 +156,5 @@ class FoldedNetwork:
         copied = copy.deepcopy(self.network)
         for name, module in list(copied.named_modules()):
             if isinstance(module, MaskedBatchNorm | MaskedWeights):
-                replace_module(copied, name, module.inner)
+                copied.set_submodule(name, module.inner)
         return copied

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from suite.hardware.layers import WEIGHTED, Kind, Layer, Network
-from suite.hardware.ram import Allocation, Buffer, activation_buffers, align, allocations, peak_bytes
+from suite.hardware.ram import Buffer, activation_buffers, align, allocations, peak_bytes
 
 _INTERPRETER = 700
 _OPERATOR: Mapping[Kind, int] = {"conv": 250, "depthwise": 270, "linear": 300, "mean": 430, "flatten": 450}
@@ -42,7 +42,7 @@ class Arena:
         """The arena of a traced network."""
         buffers = activation_buffers(network)
         head = peak_bytes(buffers)
-        operation = {a.layer: a.first for a in allocations(network) if _is_activation(a)}
+        operation = {a.layer: a.first for a in allocations(network)}
         scratch = [
             Buffer(size, operation[layer.name], operation[layer.name])
             for layer in network.operators
@@ -92,7 +92,3 @@ def _tail_bytes(layer: Layer) -> int:
     channels = layer.channels if layer.kind in WEIGHTED else 0
     reshape = _RESHAPE if layer.kind == "mean" and layer.channels == 1 else 0
     return _OPERATOR.get(layer.kind, _OTHER_OPERATOR) + _CHANNEL * channels + reshape
-
-
-def _is_activation(allocation: Allocation) -> bool:
-    return allocation.constant == 0 and allocation.per_channel > 0

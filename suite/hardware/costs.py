@@ -7,7 +7,6 @@ discrete algorithm, relaxed straight-through in `WidthSpace.relaxed`.
 Example: `HardwareModel(device).measure(ResNet8(), (3, 32, 32))["macs"]` is 12501632.0.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -68,15 +67,9 @@ class HardwareModel:
     def exact(self, network: Network) -> dict[str, float]:
         """Exact costs of a traced network."""
         table = LayerTable.of(network.parts)
-        costs = {m: float(v) for m, v in self.layer_costs(table, table.cin, table.cout, self.additive)}
+        costs = {m: float(self.per_layer(m, table, table.cin, table.cout).sum()) for m in self.additive}
         costs["ram"] = float(peak_bytes(activation_buffers(network)))
         return {metric: costs[metric] for metric in self.units}
-
-    def layer_costs(
-        self, table: LayerTable, cin: Tensor, cout: Tensor, metrics: Iterable[str]
-    ) -> list[tuple[str, Tensor]]:
-        """(metric, its sum over the layers as a 0-d tensor) for channel counts `cin` and `cout` of shape (L,)."""
-        return [(metric, self.per_layer(metric, table, cin, cout).sum()) for metric in metrics]
 
     def per_layer(self, metric: str, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """One metric of each layer, shape (L,), in the unit of `units`."""

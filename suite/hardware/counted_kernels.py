@@ -14,14 +14,14 @@ from torch import Tensor, where
 from suite.hardware.domain import Domain
 from suite.hardware.instruction_law import PATHS, InstructionLaw, kernel_paths
 from suite.hardware.instruction_terms import once_a_table
-from suite.hardware.latency import Board
+from suite.hardware.latency import Device
 from suite.hardware.layers import KINDS, LayerTable
 
 _EXPORTERS = ("litert_torch", "tensorflow")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CountedKernels(Board):
+class CountedKernels(Device):
     """cycles = c (instructions + r W): instructions by the law, W the weight bytes that the kernel reads from flash.
 
     W is cin cout T max(1, P / 2) for convolutions of T taps and P output pixels (a weight serves two pixels), cin cout

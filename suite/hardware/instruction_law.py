@@ -103,7 +103,7 @@ def kernel_paths(table: LayerTable) -> Tensor:
     As arm_convolve_wrapper_s8, arm_depthwise_conv_wrapper_s8 and arm_fully_connected_wrapper_s8 choose (CMSIS-NN at
     99f736a63036), with a scale for each output of linear layers, and as many outputs as inputs of depthwise ones.
     """
-    square3 = (table.kernel_height == 3) & (table.kernel_width == 3) & (table.pad_top <= 1) & (table.pad_left <= 1)
+    square3 = (table.kernel == 3).all(1) & (table.padding <= 1).all(1)
     path = torch.full_like(table.cin, NO_PATH)
     for rows, name in (
         (table.conv, "conv"),
@@ -111,9 +111,9 @@ def kernel_paths(table: LayerTable) -> Tensor:
         (table.depthwise, "dw"),
         (table.depthwise & square3, "dw3x3"),
         (table.linear, "fcpc"),
-        (table.average_pool, "avgpool"),
-        (table.max_pool, "maxpool"),
-        (table.add, "add"),
+        (table.is_kind("average_pool", "mean"), "avgpool"),
+        (table.is_kind("max_pool"), "maxpool"),
+        (table.is_kind("add"), "add"),
     ):
         path = path.masked_fill(rows, PATHS.index(name))
     return path

@@ -71,20 +71,21 @@ def symbol_values(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
 @once_a_table
 def _geometry_values(table: LayerTable) -> Tensor:
     pixels, taps = table.area, table.kernel_area
-    rows, columns = _taps_inside(table)
-    inside, rows_inside = rows * columns, rows * table.width
-    strided = (table.stride_height > 1) | (table.stride_width > 1)
-    products = torch.where(strided & (taps == 1), table.height, 1)
+    (height, width), (kernel_height, kernel_width) = table.size.T, table.kernel.T
+    rows, columns = _taps_inside(table).T
+    inside, rows_inside = rows * columns, rows * width
+    strided = (table.stride > 1).any(1)
+    products = torch.where(strided & (taps == 1), height, 1)
     a_product = pixels // products
     values = {
         "call": torch.ones_like(pixels),
-        "oh": table.height,
+        "oh": height,
         "P": pixels,
-        "kh": table.kernel_height,
+        "kh": kernel_height,
         "T": taps,
         "S": inside,
         "R": rows_inside,
-        "xpad": rows_inside * table.kernel_width - inside,
+        "xpad": rows_inside * kernel_width - inside,
         "S-P": inside - pixels,
         "N": products,
         "h": products * (a_product // 2),
@@ -93,18 +94,15 @@ def _geometry_values(table: LayerTable) -> Tensor:
     return torch.stack([values[name] for name in _GEOMETRY], 1).double()
 
 
-def _taps_inside(table: LayerTable) -> tuple[Tensor, Tensor]:
-    """Taps of each axis that lie inside the map, summed over the output positions of this axis, shape (L,) each."""
-
-    def both(vertical: Tensor, horizontal: Tensor) -> Tensor:
-        return torch.cat([vertical, horizontal])[:, None]
-
-    outputs = both(table.height, table.width)
-    position = torch.arange(max(outputs.flatten().tolist(), default=0))
-    start = position * both(table.stride_height, table.stride_width) - both(table.pad_top, table.pad_left)
-    end = torch.minimum(start + both(table.kernel_height, table.kernel_width), both(table.in_height, table.in_width))
-    rows, columns = ((end - start.clamp(min=0)).clamp(min=0) * (position < outputs)).sum(1).chunk(2)
-    return rows, columns
+def _taps_inside(table: LayerTable) -> Tensor:
+    """Taps of each axis that lie inside the map, summed over the output positions of this axis, shape (L, 2)."""
+    kernel, stride, padding, in_size, size = (
+        pair.unsqueeze(2) for pair in (table.kernel, table.stride, table.padding, table.in_size, table.size)
+    )
+    position = torch.arange(max(size.flatten().tolist(), default=0))
+    start = position * stride - padding
+    end = torch.minimum(start + kernel, in_size)
+    return ((end - start.clamp(min=0)).clamp(min=0) * (position < size)).sum(2)
 
 
 def _channel_values(cin: Tensor, cout: Tensor, taps: Tensor, pixels: Tensor) -> Tensor:

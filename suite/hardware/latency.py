@@ -4,8 +4,9 @@ A device is one YAML file: one of the classes here and its coefficients.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, where
@@ -15,40 +16,14 @@ from suite.hardware.layers import LayerTable
 from suite.hardware.macs import macs
 
 
-class Device(Protocol):
-    """What the cost model needs to know of a target board.
-
-    `monotone` says that a layer with more channels is never faster. Kernels that take channels in groups are not
-    monotone where they do the channels left over one by one: 32 channels can be faster than 31.
-    """
-
-    monotone: ClassVar[bool]
-
-    @property
-    def name(self) -> str:
-        """Its name on the command line."""
-
-    @property
-    def clock_mhz(self) -> float | None:
-        """Clock in MHz; None where unknown."""
-
-    @property
-    def power_mw(self) -> float | None:
-        """Power in mW while it computes; None where unknown."""
-
-    def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
-        """Cycles of each operator, shape (L,), from integer or relaxed channel counts `cin`, `cout` (L,).
-
-        0 for kinds of operators that the model leaves out.
-        """
-
-
 @dataclass(frozen=True, kw_only=True)
-class Board:
+class Device(ABC):
     """Facts of a board and its software. Without a clock its latency is in cycles, and only ratios mean anything.
 
     power_mw: while it computes, as energy / latency of MLPerf Tiny results.
     source: where the coefficients come from.
+    monotone: whether a layer with more channels is never faster. Kernels that take channels in groups are not monotone
+        where they do the channels left over one by one: 32 channels can be faster than 31.
     domain: what the model was checked on; None where nothing is claimed.
     """
 
@@ -70,9 +45,16 @@ class Board:
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"device.{key}={value}: must be positive, or null where unknown")
 
+    @abstractmethod
+    def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
+        """Cycles of each operator, shape (L,), from integer or relaxed channel counts `cin`, `cout` (L,).
+
+        0 for kinds of operators that the model leaves out.
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
-class KernelLibrary(Board):
+class KernelLibrary(Device):
     """cycles = a (M_conv + rho_out O_conv + rho_dw M_dw + rho_fc M_fc), fitted on MLPerf Tiny results of the board.
 
     M_conv, M_dw, M_fc are the MACs of standard (1x1 included), depthwise and linear layers, O_conv the output elements
@@ -113,7 +95,7 @@ class KernelLibrary(Board):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap8(Board):
+class Gap8(Device):
     """Analytic cycles of an 8-core GAP8 cluster, of which only ratios mean anything.
 
     As in eml-eda/plinio at 3d6b5e0, plinio/cost/gap8_latency.py: with c(x,n) = ceil(x/n), output H x W, kernel area K,
@@ -134,7 +116,7 @@ class Gap8(Board):
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each layer, shape (L,); float64 where the counts are relaxed, int64 otherwise."""
         area, kernel = table.area, table.kernel_area
-        tiles = _ceil_div(table.height, 2) * _ceil_div(table.width, 8)
+        tiles = _ceil_div(table.size[:, 0], 2) * _ceil_div(table.size[:, 1], 8)
         quads = self._ceil(cout, 4)
         conv = tiles * (2 * kernel * cin + quads * (15 + 14 * self._ceil(kernel * cin, 4)))
         depthwise = 4 * quads * area * kernel

@@ -104,39 +104,36 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True, eq=False)
 class LayerTable:
-    """Parts of a network as int64 columns of shape (L,): the kind of each, as an index of `KINDS`, and its geometry.
+    """Parts of a network as int64 columns: the kind of each, as an index of `KINDS`, and its geometry.
 
+    The first five have shape (L,), the others (L, 2), vertical and horizontal; padding is what lies above and left.
     Cost models take channel counts as arguments; `cin` and `cout` are the network's own. Tables are equal only to
     themselves, so that what follows from the geometry alone can be cached by table.
     """
 
     kind: Tensor
-    kernel_height: Tensor
-    kernel_width: Tensor
-    stride_height: Tensor
-    stride_width: Tensor
-    in_height: Tensor
-    in_width: Tensor
-    pad_top: Tensor
-    pad_left: Tensor
-    height: Tensor
-    width: Tensor
     groups: Tensor
     bias: Tensor
     cin: Tensor
     cout: Tensor
+    kernel: Tensor
+    stride: Tensor
+    in_size: Tensor
+    padding: Tensor
+    size: Tensor
 
     @classmethod
     def of(cls, layers: Sequence[Layer]) -> "LayerTable":
         """Columns of the given layers: `Network.parts`, or some of them."""
         rows = [
             (
-                KINDS.index(x.kind), *x.kernel, *x.stride, *x.in_size, x.padding[0], x.padding[2], *x.size, x.groups,
-                x.bias, x.in_channels, x.channels,
+                KINDS.index(x.kind), x.groups, x.bias, x.in_channels, x.channels,
+                *x.kernel, *x.stride, *x.in_size, x.padding[0], x.padding[2], *x.size,
             )
             for x in layers
         ]  # fmt: skip
-        return cls(*torch.tensor(rows, dtype=torch.int64).reshape(-1, 15).T)
+        columns = torch.tensor(rows, dtype=torch.int64).reshape(-1, 15)
+        return cls(*columns[:, :5].T, *columns[:, 5:].reshape(-1, 5, 2).unbind(1))
 
     def take(self, rows: Tensor) -> "LayerTable":
         """The layers with the indices `rows`, shape (R,), in this order; an index may occur more than once."""
@@ -178,21 +175,6 @@ class LayerTable:
         return self.is_kind("linear")
 
     @cached_property
-    def add(self) -> Tensor:
-        """Sums of two maps, bool (L,)."""
-        return self.is_kind("add")
-
-    @cached_property
-    def average_pool(self) -> Tensor:
-        """Average pools, those over the whole map included, bool (L,)."""
-        return self.is_kind("average_pool", "mean")
-
-    @cached_property
-    def max_pool(self) -> Tensor:
-        """Max pools, bool (L,)."""
-        return self.is_kind("max_pool")
-
-    @cached_property
     def weighted(self) -> Tensor:
         """Layers with weights, bool (L,)."""
         return self.is_kind(*WEIGHTED)
@@ -200,9 +182,9 @@ class LayerTable:
     @cached_property
     def kernel_area(self) -> Tensor:
         """Taps of each kernel."""
-        return self.kernel_height * self.kernel_width
+        return self.kernel.prod(1)
 
     @cached_property
     def area(self) -> Tensor:
         """Output positions H x W of each layer."""
-        return self.height * self.width
+        return self.size.prod(1)

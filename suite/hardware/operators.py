@@ -49,11 +49,11 @@ def _with_parts(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 def _with_fusion(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """Mark batch norms and ReLUs that an int8 kernel folds into their producer; a folded batch norm gives it a bias."""
-    users = _count_users(layers)
+    readers = _readers(layers)
     result: dict[str, Layer] = {}
     for layer in layers:
         producer = result[layer.inputs[0]] if layer.inputs else layer
-        one_user = users.get(producer.name) == 1
+        one_user = len(readers[producer.name]) == 1
         if layer.kind == "batch_norm":
             if not one_user:
                 raise SuiteError(f"layer {layer.name} (batch norm): {producer.name} has other users, no folding")
@@ -88,10 +88,7 @@ def _with_pads(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 def _absorbed_pads(layers: Sequence[Layer]) -> set[str]:
     """Operations "pad" whose zeros each reader, a convolution, adds itself."""
-    readers: dict[str, list[Layer]] = {layer.name: [] for layer in layers}
-    for layer in layers:
-        for source in layer.inputs:
-            readers[source].append(layer)
+    readers = _readers(layers)
 
     def absorbs(reader: Layer, pad: Layer) -> bool:
         unpadded = reader.kind in _CONVOLUTIONS and reader.padding == NO_PADDING
@@ -128,9 +125,10 @@ def _is_same(layer: Layer) -> bool:
     return layer.padding == vertical + horizontal
 
 
-def _count_users(layers: Sequence[Layer]) -> dict[str, int]:
-    users: dict[str, int] = {}
+def _readers(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
+    """The layers that read each layer's output; one that reads it twice stands there twice."""
+    readers: dict[str, list[Layer]] = {layer.name: [] for layer in layers}
     for layer in layers:
         for source in layer.inputs:
-            users[source] = users.get(source, 0) + 1
-    return users
+            readers[source].append(layer)
+    return readers

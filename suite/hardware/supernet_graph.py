@@ -78,14 +78,8 @@ def trace_supernet(module: nn.Module, input_shape: tuple[int, ...]) -> SupernetG
         SuiteError: as `trace`; or the network holds no choice.
     """
     raw = read_layers(module, input_shape)
-    parts = dict(module.named_modules())
-    positions = []
-    for layer in raw:
-        if layer.kind == "choice":
-            path = layer.name.removesuffix(".mix")
-            choice = parts[path]
-            assert isinstance(choice, LayerChoice)
-            positions.append(Position(path, choice.names))
-    if not positions:
+    choices = {name: part for name, part in module.named_modules() if isinstance(part, LayerChoice)}
+    paths = [layer.name.removesuffix(".mix") for layer in raw if layer.kind == "choice"]
+    if not paths:
         raise SuiteError(f"network {type(module).__name__} holds no layer choice: there is nothing to choose")
-    return SupernetGraph(raw, tuple(positions))
+    return SupernetGraph(raw, tuple(Position(path, choices[path].names) for path in paths))

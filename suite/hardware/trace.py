@@ -21,7 +21,7 @@ from suite.hardware.geometry import (
     pool_geometry,
 )
 from suite.hardware.layers import WEIGHTED, Layer, Network
-from suite.hardware.operations import FUNCTIONS, METHODS, MODULES, known_operations
+from suite.hardware.operations import kind_of, known_operations
 from suite.hardware.operators import as_deployed
 from suite.models.dropout import Dropout
 from suite.models.layer_choice import LayerChoice, Mix
@@ -39,6 +39,12 @@ _BATCH = 2
 
 # What an operation with such a name expects: with one axis less, torch takes the batch for the channels.
 _AXES = {"1d": 3, "2d": 4}
+
+_OPERANDS = {
+    "add": "sums of two tensors of one shape",
+    "mul": "products of two tensors of one shape, or of a map and a value a channel (N, C, 1, 1),",
+}
+"""What has a cost model."""
 
 
 def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Network:
@@ -130,23 +136,24 @@ class _Reader:
         self.layers[name] = replace(layer, branch=self._branch_of(node))
         self.alias[node] = name
 
+    def _module(self, node: fx.Node) -> nn.Module | None:
+        return self.modules[str(node.target)] if node.op == "call_module" else None
+
     def _kind_of(self, node: fx.Node) -> str:
         if node.op == "placeholder":
             return "input"
-        if node.op == "call_module":
-            module = self.modules[str(node.target)]
-            kind = MODULES.get(type(module))
-            if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and is_depthwise(module):
-                kind = "depthwise"
-            described = f"layer {node.target} ({type(module).__name__})"
-        elif node.op == "call_method":
-            kind, described = METHODS.get(str(node.target)), f"method .{node.target}() ({node.name})"
-        else:
-            kind = FUNCTIONS.get(node.target) if callable(node.target) else None
-            described = f"operation {getattr(node.target, '__name__', node.target)} ({node.name})"
-        if node.op != "call_module" and node.target in ("mean", torch.mean) and _is_global_mean(node):
-            kind = "mean"
+        module = self._module(node)
+        kind = kind_of(node, module)
+        if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and is_depthwise(module):
+            return "depthwise"
+        if module is None and node.target in ("mean", torch.mean) and _is_global_mean(node):
+            return "mean"
         if kind is None:
+            described = f"operation {_operation(node, module)} ({node.name})"
+            if module is not None:
+                described = f"layer {node.target} ({_operation(node, module)})"
+            elif node.op == "call_method":
+                described = f"method .{node.target}() ({node.name})"
             raise SuiteError(f"{described} has no cost model. Known: {', '.join(known_operations())}")
         return kind
 
@@ -154,9 +161,9 @@ class _Reader:
         channels, size = _output_shape(node)
         first = self.layers[sources[0]] if sources else None
         in_size = first.size if first else size
-        module = self.modules[str(node.target)] if node.op == "call_module" else None
+        module = self._module(node)
         bias = getattr(module, "bias", None) is not None and kind in WEIGHTED
-        if isinstance(module, nn.Linear) and _rank(node) != 2:
+        if isinstance(module, nn.Linear) and count_axes(node) != 2:
             raise SuiteError(f"layer {name} (Linear) works on more than one axis: flatten its input first")
         geometry = Geometry()
         if isinstance(module, nn.Conv1d | nn.Conv2d):
@@ -177,46 +184,33 @@ class _Reader:
             size,
             in_channels=first.channels if first else channels,
             in_size=in_size,
-            kernel=geometry.kernel,
-            stride=geometry.stride,
-            dilation=geometry.dilation,
-            padding=geometry.padding,
+            **vars(geometry),
             groups=getattr(module, "groups", 1) if kind == "conv" else 1,
             bias=bias,
         )
 
     def _check_axes(self, node: fx.Node, name: str, kind: str) -> None:
         """Refuse what works along other axes than (N, C, positions...): it would mix channels, or examples."""
+        operation = _operation(node, self._module(node))
         if kind in (*WEIGHTED, *_POOLS):
-            module = self.modules.get(str(node.target)) if node.op == "call_module" else None
-            operation = type(module).__name__ if module else str(getattr(node.target, "__name__", node.target))
-            given = _rank(node.all_input_nodes[0])
+            given = count_axes(node.all_input_nodes[0])
             if given != _AXES.get(operation[-2:], given):
                 raise SuiteError(f"{name} ({operation}) stands behind a tensor of {given} axes: it has no cost model")
-        if kind == "flatten" and _rank(node) != 2:
-            operation = str(getattr(node.target, "__name__", node.target)) if node.op != "call_module" else "flatten"
+        if kind == "flatten" and count_axes(node) != 2:
             raise SuiteError(
-                f"operation {name} ({operation}) leaves {_rank(node)} axes: it must leave (N, features); channels that "
-                "are reordered, as a shuffle does, have no cost model"
+                f"operation {name} ({operation}) leaves {count_axes(node)} axes: it must leave (N, features); channels "
+                "that are reordered, as a shuffle does, have no cost model"
             )
 
     def _check_known(self, layer: Layer, node: fx.Node) -> None:
         """Refuse known operations in an unknown use: sums with constants or broadcasting, batch norm on its own."""
-        if layer.kind == "add":
-            a = self.layers[layer.inputs[0]]
-            b = self.layers[layer.inputs[-1]]
-            same = (a.channels, a.size) == (b.channels, b.size) == (layer.channels, layer.size)
-            if len(layer.inputs) != 2 or not same:
-                raise SuiteError(
-                    f"operation add ({node.name}): only sums of two tensors of one shape have a cost model"
-                )
-        if layer.kind == "mul":
+        if layer.kind in _OPERANDS:
             a, b = self.layers[layer.inputs[0]], self.layers[layer.inputs[-1]]
-            fits = a.channels == b.channels == layer.channels and all(x.size in (layer.size, (1, 1)) for x in (a, b))
+            sizes = {layer.size} if layer.kind == "add" else {layer.size, (1, 1)}
+            fits = a.channels == b.channels == layer.channels and {a.size, b.size} <= sizes
             if len(layer.inputs) != 2 or not fits:
                 raise SuiteError(
-                    f"operation mul ({node.name}): only products of two tensors of one shape, or of a map and a value "
-                    "a channel (N, C, 1, 1), have a cost model"
+                    f"operation {layer.kind} ({node.name}): only {_OPERANDS[layer.kind]} have a cost model"
                 )
         if layer.kind == "batch_norm":
             producer = self.layers[layer.inputs[0]]
@@ -248,6 +242,11 @@ class _Reader:
         self.layers[name] = self.layers.pop(name)
 
 
+def _operation(node: fx.Node, module: nn.Module | None) -> str:
+    """The name of what a node calls: a module's class, a function, or a method."""
+    return type(module).__name__ if module is not None else str(getattr(node.target, "__name__", node.target))
+
+
 def _is_about_a_shape(node: fx.Node) -> bool:
     """Whether an operation gives sizes instead of a tensor, such as x.size(0) or x.shape[0]."""
     return node.op in ("call_method", "call_function") and "tensor_meta" not in node.meta
@@ -264,13 +263,13 @@ def _output_shape(node: fx.Node) -> tuple[int, tuple[int, int]]:
     return int(shape[1]), (int(height), int(width))
 
 
-def _rank(node: fx.Node) -> int:
+def count_axes(node: fx.Node) -> int:
     """Number of axes of the operation's output, the batch included."""
     return len(getattr(node.meta.get("tensor_meta"), "shape", ()))
 
 
 def _is_global_mean(node: fx.Node) -> bool:
-    rank = _rank(node.all_input_nodes[0])
+    rank = count_axes(node.all_input_nodes[0])
     axes = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
     axes = [axes] if isinstance(axes, int) else axes
     if rank < 3 or not isinstance(axes, list | tuple):
@@ -283,6 +282,6 @@ def _concatenated(node: fx.Node) -> list[fx.Node]:
     tensors = node.args[0] if node.args else node.kwargs["tensors"]
     axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", node.kwargs.get("axis", 0))
     parts = [part for part in tensors if isinstance(part, fx.Node)] if isinstance(tensors, list | tuple) else []
-    if not parts or not isinstance(axis, int) or axis % _rank(node) != 1:
+    if not parts or not isinstance(axis, int) or axis % count_axes(node) != 1:
         raise SuiteError(f"operation concat ({node.name}) along axis {axis}: only channels (axis 1) have a cost model")
     return parts

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from suite.models.initialise import he_initialise
 
-DEPTH = 4
+_DEPTH = 4
 
 
 class Dense(nn.Module):
@@ -37,10 +37,13 @@ class Autoencoder(nn.Module):
 
     def __init__(self, inputs: int = 640, hidden: int = 128, code: int = 8) -> None:
         super().__init__()
-        widths = [inputs, *[hidden] * DEPTH, code, *[hidden] * DEPTH]
-        self.blocks = nn.Sequential(*(Dense(cin, cout) for cin, cout in pairwise(widths)))
+        widths = [inputs, *[hidden] * _DEPTH, code, *[hidden] * _DEPTH]
+        self.blocks = nn.Sequential(*(self._layer(cin, cout) for cin, cout in pairwise(widths)))
         self.out = nn.Linear(hidden, inputs)
         he_initialise(self)
+
+    def _layer(self, cin: int, cout: int) -> nn.Module:
+        return Dense(cin, cout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruction in the units of the input."""

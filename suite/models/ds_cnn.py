@@ -13,7 +13,7 @@ from suite.models.initialise import he_initialise
 from suite.models.mobilenet_v1 import SeparableBlock
 from suite.models.same_conv import SameConv2d
 
-BLOCKS = 4
+_BLOCKS = 4
 
 
 class DsCnn(nn.Module):
@@ -31,11 +31,14 @@ class DsCnn(nn.Module):
         # of the last batch.
         self.bn = nn.BatchNorm2d(width)
         self.dropout1 = Dropout(0.2)
-        self.blocks = nn.Sequential(*(SeparableBlock(width, width, bias=True) for _ in range(BLOCKS)))
+        self.blocks = nn.Sequential(*(self._block(width) for _ in range(_BLOCKS)))
         self.dropout2 = Dropout(0.4)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width, classes)
         he_initialise(self)
+
+    def _block(self, width: int) -> nn.Module:
+        return SeparableBlock(width, width, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores before softmax."""

@@ -12,7 +12,7 @@ from suite.models.initialise import he_initialise
 from suite.models.same_conv import SameConv2d
 
 # Output channels of the 13 blocks in units of the stem's, and their strides.
-BLOCKS = (
+_BLOCKS = (
     (2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (16, 1), (16, 1), (16, 1), (16, 1), (32, 2), (32, 1)
 )  # fmt: skip
 
@@ -45,13 +45,16 @@ class MobileNetV1(nn.Module):
         self.stem = SameConv2d(in_channels, width, 3, 2, bias=False)
         self.bn = nn.BatchNorm2d(width)
         blocks, cin = [], width
-        for factor, stride in BLOCKS:
-            blocks.append(SeparableBlock(cin, factor * width, stride))
+        for factor, stride in _BLOCKS:
+            blocks.append(self._block(cin, factor * width, stride))
             cin = factor * width
         self.blocks = nn.Sequential(*blocks)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(cin, classes)
         he_initialise(self)
+
+    def _block(self, cin: int, cout: int, stride: int) -> nn.Module:
+        return SeparableBlock(cin, cout, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores before softmax."""

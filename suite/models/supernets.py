@@ -6,17 +6,15 @@ everywhere; DS-CNN and MobileNet: the separable block everywhere; autoencoder: e
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.models.autoencoder import DEPTH, Dense
-from suite.models.dropout import Dropout
-from suite.models.ds_cnn import BLOCKS as DS_CNN_BLOCKS
+from suite.models.autoencoder import Autoencoder
+from suite.models.ds_cnn import DsCnn
 from suite.models.initialise import he_initialise
 from suite.models.layer_choice import LayerChoice
-from suite.models.mobilenet_v1 import BLOCKS as MOBILENET_BLOCKS
+from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.same_conv import SameConv2d
 
 
@@ -90,68 +88,23 @@ class ResNet8Choices(nn.Module):
         return self.fc(y)  # type: ignore[no-any-return]
 
 
-class DsCnnChoices(nn.Module):
+class DsCnnChoices(DsCnn):
     """DS-CNN with four positions, its blocks; each may be left out."""
 
-    def __init__(self, in_channels: int = 1, classes: int = 12, width: int = 64) -> None:
-        super().__init__()
-        self.stem = SameConv2d(in_channels, width, (10, 4), 2)
-        self.bn = nn.BatchNorm2d(width)
-        self.dropout1 = Dropout(0.2)
-        self.blocks = nn.Sequential(
-            *(LayerChoice(blocks(width, width, bias=True, identity=True)) for _ in range(DS_CNN_BLOCKS))
-        )
-        self.dropout2 = Dropout(0.4)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(width, classes)
-        he_initialise(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Class scores before softmax."""
-        y = self.dropout1(F.relu(self.bn(self.stem(x))))
-        y = self.pool(self.dropout2(self.blocks(y))).flatten(1)
-        return self.fc(y)  # type: ignore[no-any-return]
+    def _block(self, width: int) -> nn.Module:
+        return LayerChoice(blocks(width, width, bias=True, identity=True))
 
 
-class MobileNetV1Choices(nn.Module):
+class MobileNetV1Choices(MobileNetV1):
     """MobileNetV1-0.25 with thirteen positions, its blocks; those that keep the shape may be left out."""
 
-    def __init__(self, in_channels: int = 3, classes: int = 2, width: int = 8) -> None:
-        super().__init__()
-        self.stem = SameConv2d(in_channels, width, 3, 2, bias=False)
-        self.bn = nn.BatchNorm2d(width)
-        positions, cin = [], width
-        for factor, stride in MOBILENET_BLOCKS:
-            cout = factor * width
-            positions.append(LayerChoice(blocks(cin, cout, stride, bias=False, identity=stride == 1 and cin == cout)))
-            cin = cout
-        self.blocks = nn.Sequential(*positions)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(cin, classes)
-        he_initialise(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Class scores before softmax."""
-        y = F.relu(self.bn(self.stem(x)))
-        y = self.pool(self.blocks(y)).flatten(1)
-        return self.fc(y)  # type: ignore[no-any-return]
+    def _block(self, cin: int, cout: int, stride: int) -> nn.Module:
+        return LayerChoice(blocks(cin, cout, stride, bias=False, identity=stride == 1 and cin == cout))
 
 
-class AutoencoderChoices(nn.Module):
+class AutoencoderChoices(Autoencoder):
     """The autoencoder with six positions, the hidden layers that keep their width; each may be left out."""
 
-    def __init__(self, inputs: int = 640, hidden: int = 128, code: int = 8) -> None:
-        super().__init__()
-        widths = [inputs, *[hidden] * DEPTH, code, *[hidden] * DEPTH]
-        layers: list[nn.Module] = []
-        for cin, cout in pairwise(widths):
-            layer = Dense(cin, cout)
-            same = cin == cout == hidden
-            layers.append(LayerChoice({"layer": layer, "identity": nn.Identity()}) if same else layer)
-        self.blocks = nn.Sequential(*layers)
-        self.out = nn.Linear(hidden, inputs)
-        he_initialise(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Reconstruction in the units of the input."""
-        return self.out(self.blocks(x))  # type: ignore[no-any-return]
+    def _layer(self, cin: int, cout: int) -> nn.Module:
+        layer = super()._layer(cin, cout)
+        return LayerChoice({"layer": layer, "identity": nn.Identity()}) if cin == cout else layer

@@ -11,7 +11,7 @@ import pandas as pd
 
 from suite.data.files import write_atomic
 from suite.hardware.calibration.instruction_cycles import with_cycles_of
-from suite.hardware.calibration.measurements import MeasuredSystem
+from suite.hardware.calibration.measurements import MeasuredSystem, latencies_ms
 from suite.hardware.calibration.tables import PublishedDevices
 from suite.hardware.calibration.validation import Comparison, compare, predict_ms, summarise
 from suite.hardware.counted_kernels import CountedKernels
@@ -126,7 +126,9 @@ def _other_board(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem
         "counted": counted_ms,
         "MACs": [c.measured_ms * (1 + c.macs_only) for c in comparisons],
     }
-    return DeviceTable("stm32h747", pd.DataFrame(rows), about, tuple(_summaries(predicted, system.latencies_ms)))
+    return DeviceTable(
+        "stm32h747", pd.DataFrame(rows), about, tuple(_summaries(predicted, latencies_ms(system.networks)))
+    )
 
 
 def _other_board_row(c: Comparison, counted_ms: float) -> dict[str, object]:

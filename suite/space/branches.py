@@ -7,7 +7,6 @@ from torch import nn
 
 from suite.hardware.supernet_graph import Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
-from suite.space.slicing import replace_module
 
 
 def select_branches(network: nn.Module, supernet_graph: SupernetGraph, selection: Selection) -> nn.Module:
@@ -15,5 +14,5 @@ def select_branches(network: nn.Module, supernet_graph: SupernetGraph, selection
     network = copy.deepcopy(network)
     for position, k in zip(supernet_graph.positions, selection, strict=True):
         choice = cast(LayerChoice, network.get_submodule(position.name))
-        replace_module(network, position.name, choice.branches[position.branches[k]])
+        network.set_submodule(position.name, choice.branches[position.branches[k]])
     return network

@@ -26,8 +26,7 @@ class GroupCosts:
     def __init__(self, space: WidthSpace, budget: Budget, widths: Sequence[int]) -> None:
         self.space = space
         self.budget = budget
-        self.metrics = list(budget.targets)
-        self.additive = [m for m in self.metrics if m in space.hardware.additive]
+        self.additive = [m for m in budget.targets if m in space.hardware.additive]
         self.irregular = [m for m in self.additive if m in space.hardware.non_monotone]
         self.widths = list(widths)
         self._layer_curves: dict[tuple[int, str], Tensor] = {}
@@ -35,7 +34,7 @@ class GroupCosts:
 
     def _update(self) -> None:
         counts = torch.tensor(self.widths)
-        self.present = self.space.exact(self.widths, self.metrics)
+        self.present = self.space.exact(self.widths, self.budget.targets)
         self._layers = {metric: self.space.per_layer(counts, metric) for metric in self.additive}
         self._curves: dict[tuple[int, str], FloatArray] = {}
 

@@ -8,7 +8,6 @@ convolutions these are the weakly connected components between "features definin
 (repository eml-eda/plinio, commit 3d6b5e0).
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,7 +46,11 @@ class Groups:
 
     def open_all(self) -> list[Tensor]:
         """One bool tensor (size,) a group in which every channel is open."""
-        return [torch.ones(size, dtype=torch.bool) for size in self.sizes]
+        return self.open_first(self.sizes)
+
+    def open_first(self, widths: Sequence[int]) -> list[Tensor]:
+        """One bool tensor (size,) a group in which the first channels are open, as many as `widths` says."""
+        return [torch.arange(size) < width for size, width in zip(self.sizes, widths, strict=True)]
 
     @cached_property
     def smallest(self) -> tuple[int, ...]:
@@ -106,9 +109,7 @@ def channel_groups(network: Network) -> Groups:
     channels = _channels_of_features(len(makers), ties)
     group_of = _groups_of_channels({name: channels[row] for name, row in features.items()}, int(channels.max()) + 1)
 
-    order = np.argsort(group_of, kind="stable")
-    number = np.empty_like(order)
-    number[order] = np.arange(len(order))
+    number = np.argsort(np.argsort(group_of, kind="stable"))
     first_feature = np.unique(channels, return_index=True)[1]
     firsts = first_feature[np.unique(group_of, return_index=True)[1]]
     ends = [x.name for x in network.layers if x.kind == "input"] + [network.output.name]
@@ -142,13 +143,12 @@ def zero_where_closed(network: Network) -> frozenset[str]:
 def _check_closed_contribute_nothing(network: Network, groups: Groups) -> None:
     zero = zero_where_closed(network)
     for layer in network.layers:
-        if layer.kind in ("conv", "linear"):
-            for source in layer.inputs:
-                if source not in zero and not groups.is_frozen(source):
-                    raise SuiteError(
-                        f"layer {layer.name} reads {source}, which is not 0 where its input is (a sigmoid of 0 is "
-                        "0.5): removed channels would still contribute. Multiply a map by it instead"
-                    )
+        source = layer.inputs[0] if layer.inputs else ""
+        if layer.kind in ("conv", "linear") and source not in zero and not groups.is_frozen(source):
+            raise SuiteError(
+                f"layer {layer.name} reads {source}, which is not 0 where its input is (a sigmoid of 0 is 0.5): "
+                "removed channels would still contribute. Multiply a map by it instead"
+            )
 
 
 def _output_features(
@@ -201,9 +201,5 @@ def _by_first_occurrence(labels: NDArray[np.integer]) -> _Features:
 
 def _unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """The names, a "#2" behind the second group that a layer makes."""
-    seen: Counter[str] = Counter()
-    unique = []
-    for name in names:
-        seen[name] += 1
-        unique.append(f"{name}#{seen[name]}" if seen[name] > 1 else name)
-    return tuple(unique)
+    numbers = [names[: i + 1].count(name) for i, name in enumerate(names)]
+    return tuple(f"{name}#{number}" if number > 1 else name for name, number in zip(names, numbers, strict=True))

@@ -22,8 +22,8 @@ def channel_importance(module: nn.Module, network: Network, groups: Groups) -> l
     for layer in network.weighted:
         part = module.get_submodule(layer.name)
         assert isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear)
-        weight = part.weight.detach().double().cpu().flatten(2) if part.weight.dim() > 2 else part.weight.double().cpu()
-        squared = weight.square().sum(2) if weight.dim() > 2 else weight.square()
+        weight = part.weight.double().cpu()
+        squared = weight.reshape(*weight.shape[:2], -1).square().sum(2)
         if layer.name in scale:
             squared = squared * scale[layer.name].square()[:, None]
         _accumulate(sums, groups.channels[layer.name], squared.sum(1))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from suite.space.budget import Budget
@@ -78,8 +77,7 @@ def project(
 
 def project_widths(space: WidthSpace, budget: Budget, widths: Widths, projection: str) -> Widths:
     """`widths` after a projection in which all channels count alike: those of a network that is not trained yet."""
-    open_channels = [torch.arange(size) < width for size, width in zip(space.full, widths, strict=True)]
-    projected = project(space, budget, open_channels, uniform_importance(space.groups), projection)
+    projected = project(space, budget, space.groups.open_first(widths), uniform_importance(space.groups), projection)
     return tuple(count_open(projected.open_channels))
 
 

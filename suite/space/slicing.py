@@ -7,7 +7,6 @@ were masked, that is, contributed nothing, the smaller network computes the same
 import copy
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,19 +28,16 @@ def slice_channels(module: nn.Module, network: Network, groups: Groups, open_cha
     modules = dict(result.named_modules())
     for layer in network.layers:
         part = modules.get(layer.name)
-        if layer.kind not in (*WEIGHTED, "batch_norm") and not isinstance(part, nn.PReLU):
-            continue
-        assert part is not None
         out = groups.spread(layer.name, open_channels)
-        if isinstance(part, nn.PReLU):
-            smaller: nn.Module = _slice_prelu(part, out)
-        elif isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
-            smaller = _slice_batch_norm(part, out)
-        else:
-            inputs = groups.spread(layer.inputs[0], open_channels)
-            smaller = _slice_weights(cast(nn.Conv1d | nn.Conv2d | nn.Linear, part), layer, inputs, out)
-        smaller.train(part.training)
-        replace_module(result, layer.name, smaller)
+        if layer.kind in WEIGHTED:
+            assert isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear)
+            _slice_weights(part, layer, groups.spread(layer.inputs[0], open_channels), out)
+        elif isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.num_features = int(out.sum())
+            _slice_vectors(part, out)
+        elif isinstance(part, nn.PReLU) and part.num_parameters > 1:  # one slope serves all channels
+            part.num_parameters = int(out.sum())
+            _slice_vectors(part, out)
     return result
 
 
@@ -67,50 +63,25 @@ def fill_with_indices(network: nn.Module) -> nn.Module:
     return network
 
 
-def _slice_weights(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> nn.Module:
-    with torch.no_grad():
-        weight = part.weight[out]
-        if layer.kind != "depthwise":  # of a grouped convolution each group has the same places left
-            weight = weight[:, inputs[: part.weight.shape[1]]]
-        bias = None if part.bias is None else part.bias[out]
+def _slice_weights(part: nn.Conv1d | nn.Conv2d | nn.Linear, layer: Layer, inputs: Tensor, out: Tensor) -> None:
     cin, cout = int(inputs.sum()), int(out.sum())
-    smaller: nn.Conv1d | nn.Conv2d | nn.Linear
     if isinstance(part, nn.Linear):
-        smaller = nn.Linear(cin, cout, bias=bias is not None)
+        part.in_features, part.out_features = cin, cout
     else:
-        smaller = cast(type[Any], type(part))(
-            cin,
-            cout,
-            part.kernel_size,
-            part.stride,
-            part.padding,
-            part.dilation,
-            groups=cout if layer.kind == "depthwise" else layer.groups,
-            bias=bias is not None,
-        )
-    smaller.weight = nn.Parameter(weight.clone())
-    if bias is not None:
-        smaller.bias = nn.Parameter(bias.clone())
-    return smaller
+        part.in_channels, part.out_channels = cin, cout
+        part.groups = cout if layer.kind == "depthwise" else layer.groups
+    weight = part.weight.detach()[out]
+    if layer.kind != "depthwise":  # of a grouped convolution each group has the same places left
+        weight = weight[:, inputs[: weight.shape[1]]]
+    part.weight = nn.Parameter(weight)
+    if part.bias is not None:
+        part.bias = nn.Parameter(part.bias.detach()[out])
 
 
-def _slice_prelu(part: nn.PReLU, out: Tensor) -> nn.Module:
-    """With one slope for all channels as it is."""
-    if part.num_parameters == 1:
-        return part
-    smaller = nn.PReLU(int(out.sum()))
-    smaller.weight = nn.Parameter(part.weight.detach()[out].clone())
-    return smaller
-
-
-def _slice_batch_norm(part: nn.BatchNorm2d | nn.BatchNorm1d, out: Tensor) -> nn.Module:
-    smaller = type(part)(int(out.sum()), part.eps, part.momentum, part.affine, part.track_running_stats)
-    state = {name: value[out] if value.dim() == 1 else value.clone() for name, value in part.state_dict().items()}
-    smaller.load_state_dict(state, assign=True)  # as it is: type and device included
-    return smaller
-
-
-def replace_module(root: nn.Module, path: str, module: nn.Module) -> None:
-    """Put `module` in the place of the submodule of `root` at `path`, such as "block1.conv"."""
-    parent, _, name = path.rpartition(".")
-    setattr(root.get_submodule(parent), name, module)
+def _slice_vectors(part: nn.Module, out: Tensor) -> None:
+    """Keep the numbers of these channels in parameters and statistics with one a channel, type and device included."""
+    for name, parameter in list(part.named_parameters(recurse=False)):
+        setattr(part, name, nn.Parameter(parameter.detach()[out]))
+    for name, buffer in part.named_buffers(recurse=False):
+        if buffer.dim() == 1:
+            setattr(part, name, buffer[out])

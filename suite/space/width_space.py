@@ -163,7 +163,8 @@ class WidthSpace:
         return plan.peak + slopes @ (counts - counts.detach())
 
     def _costs(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
-        return dict(self.hardware.layer_costs(self._table, *self.layer_features(counts), metrics))
+        cin, cout = self.layer_features(counts)
+        return {metric: self.hardware.per_layer(metric, self._table, cin, cout).sum() for metric in metrics}
 
     def find_smallest(self, metric: str) -> Widths:
         """Widths of the least cost: one channel in each group, or where `metric` is not monotone see `descend`."""
@@ -248,8 +249,7 @@ class WidthSpace:
 
     def thin(self, network: nn.Module, widths: Sequence[int]) -> nn.Module:
         """A copy of `network`, a reference network, with the first channels of each group, as many as `widths` says."""
-        open_channels = [torch.arange(n) < w for n, w in zip(self.groups.sizes, widths, strict=True)]
-        return slice_channels(network, self.network, self.groups, open_channels)
+        return slice_channels(network, self.network, self.groups, self.groups.open_first(widths))
 
     def named(self, widths: Sequence[int]) -> Mapping[str, int]:
         """Width of each free group by its name."""

@@ -9,7 +9,7 @@ from torch import nn
 from suite.deploy.convert import convert
 from suite.deploy.micro import run_micro
 from suite.deploy.samples import BENCHMARKS, SPACES, sample_networks
-from suite.deploy.table import Row, measure, summary
+from suite.deploy.table import measure, summary
 from suite.hardware.ram import activation_buffers, peak_bytes
 from suite.hardware.trace import trace
 
@@ -20,31 +20,31 @@ NETWORKS = 18
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[Row]:
-    return [measure(index, sampled) for index, sampled in enumerate(sample_networks(NETWORKS))]
+def rows() -> pd.DataFrame:
+    return pd.DataFrame(measure(index, sampled) for index, sampled in enumerate(sample_networks(NETWORKS)))
 
 
-def test_the_sample_covers_benchmarks_and_spaces(rows: list[Row]) -> None:
-    assert {row.benchmark for row in rows} == set(BENCHMARKS)
-    assert {row.space for row in rows} == set(SPACES)
+def test_the_sample_covers_benchmarks_and_spaces(rows: pd.DataFrame) -> None:
+    assert set(rows["benchmark"]) == set(BENCHMARKS)
+    assert set(rows["space"]) == set(SPACES)
 
 
-def test_ram_is_what_the_interpreter_needs(rows: list[Row]) -> None:
-    assert {row.network: row.ram for row in rows} == {row.network: row.ram_interpreter for row in rows}
+def test_ram_is_what_the_interpreter_needs(rows: pd.DataFrame) -> None:
+    assert rows["ram"].tolist() == rows["ram_interpreter"].tolist()
 
 
-def test_flash_is_the_file_or_at_most_two_percent_more(rows: list[Row]) -> None:
-    errors = {row.network: row.flash / row.flash_file - 1 for row in rows}
-    assert all(0 <= error <= 0.02 for error in errors.values()), errors
+def test_flash_is_the_file_or_at_most_two_percent_more(rows: pd.DataFrame) -> None:
+    errors = rows["flash"] / rows["flash_file"] - 1
+    assert errors.between(0, 0.02).all(), errors
 
 
-def test_the_tail_is_an_upper_bound(rows: list[Row]) -> None:
-    errors = {row.network: row.tail / row.tail_interpreter - 1 for row in rows}
-    assert all(0 <= error <= 0.15 for error in errors.values()), errors
+def test_the_tail_is_an_upper_bound(rows: pd.DataFrame) -> None:
+    errors = rows["tail"] / rows["tail_interpreter"] - 1
+    assert errors.between(0, 0.15).all(), errors
 
 
-def test_both_interpreters_agree_to_one_unit(rows: list[Row]) -> None:
-    assert max(row.largest_difference for row in rows) <= 1
+def test_both_interpreters_agree_to_one_unit(rows: pd.DataFrame) -> None:
+    assert rows["largest_difference"].max() <= 1
 
 
 def test_padding_that_tensorflow_lacks_is_a_buffer_in_the_interpreter_too() -> None:
@@ -64,6 +64,6 @@ def test_zeros_before_a_convolution_are_one_operator_in_the_file() -> None:
     assert operator_names(convert(network, torch.randn(8, 3, 8, 8))) == ["CONV_2D", "CONV_2D"]
 
 
-def test_the_summary_states_what_the_rows_hold(rows: list[Row]) -> None:
-    text = summary(pd.DataFrame([vars(row) for row in rows]))
+def test_the_summary_states_what_the_rows_hold(rows: pd.DataFrame) -> None:
+    text = summary(rows)
     assert f"| `ram` equals the interpreter's head | {NETWORKS} of {NETWORKS} |" in text

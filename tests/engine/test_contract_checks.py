@@ -48,9 +48,9 @@ def _device_results(cycles: str, monotone: bool, folder: Path, monkeypatch: pyte
     module = f"own_device_{folder.name}"
     (folder / f"{module}.py").write_text(
         "from dataclasses import dataclass\n"
-        "from suite.hardware.latency import Board\n"
+        "from suite.hardware.latency import Device\n"
         "@dataclass(frozen=True, kw_only=True)\n"
-        "class Own(Board):\n"
+        "class Own(Device):\n"
         f"    monotone = {monotone}\n"
         "    def layer_cycles(self, table, cin, cout):\n"
         f"        return {cycles}\n"

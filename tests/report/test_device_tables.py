@@ -13,6 +13,7 @@ from suite.cli.main import main
 from suite.config.devices import load_devices
 from suite.hardware.calibration.coefficients import fit_coefficients
 from suite.hardware.calibration.instruction_cycles import with_cycles_of
+from suite.hardware.calibration.measurements import latencies_ms
 from suite.hardware.calibration.tables import systems_of
 from suite.hardware.calibration.validation import predict_ms
 from suite.hardware.calibration.work import Work
@@ -72,7 +73,7 @@ def test_figures_of_the_documentation_are_those_of_the_tables() -> None:
         assert format_.format(*values, words[words.index("Spearman") + 1]) in page
     counted, fitted_on = device("cortex_m7_cmsisnn").device, systems_of("nucleo_h7a3zi", PUBLISHED_DEVICES.systems)[0]
     assert isinstance(counted, CountedKernels)
-    ratios = np.array(predict_ms(with_cycles_of(counted, fitted_on), fitted_on)) / fitted_on.latencies_ms
+    ratios = np.array(predict_ms(with_cycles_of(counted, fitted_on), fitted_on)) / latencies_ms(fitted_on.networks)
     assert f"up to {100 * np.abs(ratios - 1).max():.0f} % wrong for the four themselves" in page
     sizes = [Work.of(n.layers).macs for system in PUBLISHED_DEVICES.systems for n in system.networks]
     assert f"has {min(sizes):,}, the largest {max(sizes):,}" in page

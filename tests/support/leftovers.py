@@ -10,12 +10,12 @@ from typing import ClassVar
 from torch import Tensor, where
 
 from suite.hardware.costs import HardwareModel
-from suite.hardware.latency import Board
+from suite.hardware.latency import Device
 from suite.hardware.layers import LayerTable
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftoverKernels(Board):
+class LeftoverKernels(Device):
     """Cycles = output pixels x kernel area x (inputs x outputs of dense layers, channels of depthwise ones).
 
     Inputs of dense layers and channels of depthwise ones count 1 each within a group of four and `leftover` each beyond

@@ -1,33 +1,34 @@
 """Latencies and energies of whole networks, measured on one board with one software stack."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from suite.hardware.calibration.work import Work
 from suite.hardware.layers import Layer
 
 
 @dataclass(frozen=True)
-class MeasuredNetwork:
+class Measurement:
     """One network on one system.
 
-    name: of the network; `layers`: its weighted layers, additions and pools, as the software runs them.
     energy_uj: microjoules of an inference, and `energy_run_ms`, the latency while they were measured; None where
         there are none.
+    layers: its weighted layers, additions and pools, as the software runs them; empty where only its work is known.
     source: repository, commit and file.
     """
 
     name: str
-    layers: tuple[Layer, ...]
+    work: Work
     latency_ms: float
     energy_uj: float | None = None
     energy_run_ms: float | None = None
+    layers: tuple[Layer, ...] = ()
     source: str = ""
 
-    @cached_property
-    def work(self) -> Work:
-        """MACs by kind, and outputs of convolutions."""
-        return Work.of(self.layers)
+
+def latencies_ms(networks: Sequence[Measurement]) -> list[float]:
+    """The measured latency of each network."""
+    return [network.latency_ms for network in networks]
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,4 @@ class MeasuredSystem:
     software: str
     clock_mhz: float
     fitted: bool
-    networks: tuple[MeasuredNetwork, ...]
-
-    @property
-    def works(self) -> list[Work]:
-        """Work of each network."""
-        return [network.work for network in self.networks]
-
-    @property
-    def latencies_ms(self) -> list[float]:
-        """Latency of each network."""
-        return [network.latency_ms for network in self.networks]
+    networks: tuple[Measurement, ...]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from suite.hardware.calibration.work import Work
+from suite.hardware.calibration.measurements import Measurement, latencies_ms
 
 CONV_OUTPUT = 20.0
 """rho_out: cycles of a convolution's output in cycles of a MAC. Four networks cannot tell it from the MACs, but single
@@ -33,7 +33,7 @@ class Ratios:
     depthwise: float = 1.0
     linear: float = 1.0
 
-    def equivalent_macs(self, works: Sequence[Work]) -> Floats:
+    def equivalent_macs(self, networks: Sequence[Measurement]) -> Floats:
         """The formula without its scale, shape (number of networks,)."""
         return np.array(
             [
@@ -41,43 +41,30 @@ class Ratios:
                 + self.conv_output * work.conv_outputs
                 + self.depthwise * work.macs_depthwise
                 + self.linear * work.macs_linear
-                for work in works
+                for work in (network.work for network in networks)
             ],
             dtype=np.float64,
         )
 
 
-@dataclass(frozen=True)
-class Sample:
-    """What one system measured: the work of each network, and its latency in milliseconds."""
+def fit_ratios(systems: Sequence[Sequence[Measurement]], conv_output: float = CONV_OUTPUT) -> Ratios:
+    """The ratios with the least squared log errors over the networks of all systems, each with a scale of its own.
 
-    works: Sequence[Work]
-    latencies_ms: Sequence[float]
-
-    def without(self, index: int) -> "Sample":
-        """All networks but one."""
-        kept = [i for i in range(len(self.works)) if i != index]
-        return Sample([self.works[i] for i in kept], [self.latencies_ms[i] for i in kept])
-
-
-def fit_ratios(samples: Sequence[Sample], conv_output: float = CONV_OUTPUT) -> Ratios:
-    """The ratios with the least squared log errors over all samples, each with a scale of its own.
-
-    A ratio of which the samples hold no work stays where the search starts.
+    A ratio of which the networks hold no work stays where the search starts.
     """
 
     def residuals(unknowns: Floats) -> Floats:
         ratios = Ratios(conv_output, *unknowns)
-        logs = [np.log(sample.latencies_ms) - np.log(ratios.equivalent_macs(sample.works)) for sample in samples]
+        logs = [np.log(latencies_ms(system)) - np.log(ratios.equivalent_macs(system)) for system in systems]
         return np.concatenate([log - log.mean() for log in logs])
 
     result = least_squares(residuals, _START, bounds=(_LEAST, np.inf), xtol=_EXACT, ftol=_EXACT, gtol=_EXACT)
     return Ratios(conv_output, *(float(value) for value in result.x))
 
 
-def fit_scale(equivalents: Sequence[float] | Floats, latencies_ms: Sequence[float]) -> float:
+def fit_scale(equivalents: Sequence[float] | Floats, latencies: Sequence[float]) -> float:
     """Milliseconds an equivalent: the geometric mean of latency / equivalent, which has the least squared log error."""
-    return float(np.exp(np.mean(np.log(latencies_ms) - np.log(equivalents))))
+    return float(np.exp(np.mean(np.log(latencies) - np.log(equivalents))))
 
 
 def errors(predicted: Sequence[float] | Floats, measured: Sequence[float]) -> Floats:
@@ -85,9 +72,9 @@ def errors(predicted: Sequence[float] | Floats, measured: Sequence[float]) -> Fl
     return np.asarray(predicted, dtype=np.float64) / np.asarray(measured, dtype=np.float64) - 1
 
 
-def leave_one_out_errors(equivalents: Sequence[float] | Floats, latencies_ms: Sequence[float]) -> Floats:
+def leave_one_out_errors(equivalents: Sequence[float] | Floats, latencies: Sequence[float]) -> Floats:
     """Errors of each network when the scale is fitted on the others, shape (number of networks,); NaN for one alone."""
-    logs = np.log(latencies_ms) - np.log(equivalents)
+    logs = np.log(latencies) - np.log(equivalents)
     count = len(logs)
     if count < 2:
         return np.full(count, np.nan)

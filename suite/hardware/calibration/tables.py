@@ -1,7 +1,7 @@
 """The published measurements that devices are fitted on, read from `results/published/devices/` of the repository."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from suite import SuiteError
-from suite.hardware.calibration.measurements import MeasuredNetwork, MeasuredSystem
+from suite.hardware.calibration.measurements import MeasuredSystem, Measurement
+from suite.hardware.calibration.work import Work
 from suite.hardware.layers import Layer
 
 PUBLISHED_DEVICES = Path(__file__).parents[3] / "results" / "published" / "devices"
@@ -32,7 +33,9 @@ class PublishedDevices:
         Raises:
             SuiteError: the folder or one of its tables is not there.
         """
-        return (*self._mlperf_tiny(), self._stm32h747())
+        by = ("library", "round", "submitter", "system")
+        tiny = self._systems("mlperf_tiny", by, fitted=True)
+        return (*tiny, *self._systems("stm32h747", ("library",), fitted=False))
 
     @cached_property
     def mlperf_tiny_layers(self) -> dict[str, tuple[Layer, ...]]:
@@ -60,16 +63,12 @@ class PublishedDevices:
                 "results/published/devices of a checkout with --published"
             ) from error
 
-    def _mlperf_tiny(self) -> list[MeasuredSystem]:
-        rows, layers = self.rows("mlperf_tiny.csv"), self.mlperf_tiny_layers
-        with _named(self.folder / "mlperf_tiny.csv"):
-            systems = groupby(rows, key=lambda row: (row["library"], row["round"], row["submitter"], row["system"]))
-            return [_system(list(group), layers, fitted=True) for _, group in systems]
-
-    def _stm32h747(self) -> MeasuredSystem:
-        rows, layers = self.rows("stm32h747.csv"), self.stm32h747_layers
-        with _named(self.folder / "stm32h747.csv"):
-            return _system([row | {"layers": row["network"]} for row in rows], layers, fitted=False)
+    def _systems(self, name: str, by: Sequence[str], *, fitted: bool) -> list[MeasuredSystem]:
+        """The systems of one table: neighbouring rows that agree in the columns `by`."""
+        rows, layers = self.rows(f"{name}.csv"), self._layers(f"{name}_layers.csv")
+        with _named(self.folder / f"{name}.csv"):
+            groups = groupby(rows, key=lambda row: [row[column] for column in by])
+            return [_system(list(group), layers, fitted=fitted) for _, group in groups]
 
     def _layers(self, name: str) -> dict[str, tuple[Layer, ...]]:
         rows = self.rows(name)
@@ -98,12 +97,13 @@ def _system(rows: list[dict[str, str]], layers: dict[str, tuple[Layer, ...]], *,
         clock_mhz=float(first["clock_mhz"]),
         fitted=fitted,
         networks=tuple(
-            MeasuredNetwork(
+            Measurement(
                 name=row["network"],
-                layers=layers[row["layers"]],
+                work=Work.of(layers[row.get("layers", row["network"])]),
                 latency_ms=float(row["latency_ms"]),
                 energy_uj=_optional(row, "energy_uj"),
                 energy_run_ms=_optional(row, "energy_run_latency_ms"),
+                layers=layers[row.get("layers", row["network"])],
                 source=row["source"],
             )
             for row in rows

@@ -4,26 +4,16 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from suite import SuiteError
+from suite.hardware.calibration.measurements import Measurement
 from suite.hardware.calibration.tables import ALIASES, PublishedDevices
 from suite.hardware.calibration.work import Work
 from suite.hardware.layers import WEIGHTED, Layer
 
 WORK_COLUMNS = ("macs_conv", "conv_outputs", "macs_depthwise", "macs_linear")
 COLUMNS = ("network", *WORK_COLUMNS, "latency_ms", "energy_uj")
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One row: the network's label, its work, its latency in ms, and its energy in uJ, None where not measured."""
-
-    label: str
-    work: Work
-    latency_ms: float
-    energy_uj: float | None
 
 
 def read_measurements(path: Path, published: PublishedDevices) -> list[Measurement]:
@@ -74,8 +64,11 @@ def _read_row(where: str, row: Mapping[str, str | list[str] | None], published: 
         work = Work(*(_number(where, name, cells[name], zero_allowed=True) for name in WORK_COLUMNS))
         if not work.macs > 0:
             raise SuiteError(f"{where}: macs_conv, macs_depthwise and macs_linear are all 0: that is no network")
-        return Measurement(cells.get("network") or f"row {where.rpartition(':')[2]}", work, latency, energy)
-    return Measurement(cells["network"], Work.of(_layers(where, cells["network"], published)), latency, energy)
+        name = cells.get("network") or f"row {where.rpartition(':')[2]}"
+    else:
+        name = cells["network"]
+        work = Work.of(_layers(where, name, published))
+    return Measurement(name, work, latency, energy, energy_run_ms=latency)
 
 
 def _number(where: str, column: str, text: str, *, zero_allowed: bool = False) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import kendalltau, spearmanr
 
 from suite.hardware.calibration.coefficients import library_ratios, other_systems
-from suite.hardware.calibration.measurements import MeasuredSystem
+from suite.hardware.calibration.measurements import MeasuredSystem, latencies_ms
 from suite.hardware.calibration.ratios import Floats, errors, fit_scale, leave_one_out_errors
 from suite.hardware.counted_kernels import CountedKernels
 from suite.hardware.latency import Device, KernelLibrary
@@ -97,18 +97,18 @@ def _left_out(device: Device, system: MeasuredSystem, systems: Sequence[Measured
         ratios = library_ratios(others)
         device = replace(device, depthwise=ratios.depthwise, linear=ratios.linear)
     cycles = [network_cycles(device, network.layers) for network in system.networks]
-    return leave_one_out_errors(cycles, system.latencies_ms)
+    return leave_one_out_errors(cycles, latencies_ms(system.networks))
 
 
 def _macs_left_out(system: MeasuredSystem) -> Floats:
-    return leave_one_out_errors([work.macs for work in system.works], system.latencies_ms)
+    return leave_one_out_errors([n.work.macs for n in system.networks], latencies_ms(system.networks))
 
 
 def _macs_at_rate_of(reference: MeasuredSystem, system: MeasuredSystem) -> Floats:
     """Errors of MACs at the reference's cycles a MAC, in the geometric mean over its networks."""
-    rate = fit_scale([work.macs for work in reference.works], reference.latencies_ms)
+    rate = fit_scale([n.work.macs for n in reference.networks], latencies_ms(reference.networks))
     scale = rate * reference.clock_mhz / system.clock_mhz
-    return errors([scale * work.macs for work in system.works], system.latencies_ms)
+    return errors([scale * n.work.macs for n in system.networks], latencies_ms(system.networks))
 
 
 def summarise(predicted: Sequence[float], measured: Sequence[float]) -> Summary:

@@ -1,11 +1,14 @@
 """The fit of ratios and scales: what it recovers, and what it must not depend on."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.hardware.calibration.ratios import Ratios, Sample, fit_ratios, fit_scale, leave_one_out_errors
+from suite.hardware.calibration.measurements import Measurement
+from suite.hardware.calibration.ratios import Ratios, fit_ratios, fit_scale, leave_one_out_errors
 from suite.hardware.calibration.work import Work
 
 WORKS = [
@@ -15,29 +18,36 @@ WORKS = [
     Work(0, 0, 0, 264_192),
 ]
 ratios = st.floats(0.1, 30)
+NETWORKS = [Measurement("", work, 0) for work in WORKS]
 scales = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=4)
+
+
+def _system(works: list[Work], latencies: Iterable[float]) -> list[Measurement]:
+    return [Measurement("", work, ms) for work, ms in zip(works, latencies, strict=True)]
 
 
 @given(depthwise=ratios, linear=ratios, scales=scales)
 def test_ratios_and_scales_of_exact_latencies_are_recovered(
     depthwise: float, linear: float, scales: list[float]
 ) -> None:
-    equivalents = Ratios(20, depthwise, linear).equivalent_macs(WORKS)
-    fitted = fit_ratios([Sample(WORKS, list(scale * equivalents)) for scale in scales])
+    equivalents = Ratios(20, depthwise, linear).equivalent_macs(NETWORKS)
+    fitted = fit_ratios([_system(WORKS, scale * equivalents) for scale in scales])
     assert (fitted.depthwise, fitted.linear) == pytest.approx((depthwise, linear), rel=1e-5)
-    assert fit_scale(fitted.equivalent_macs(WORKS), list(scales[0] * equivalents)) == pytest.approx(scales[0], rel=1e-5)
+    assert fit_scale(fitted.equivalent_macs(NETWORKS), list(scales[0] * equivalents)) == pytest.approx(
+        scales[0], rel=1e-5
+    )
 
 
 @given(noise=st.lists(st.floats(0.7, 1.4), min_size=4, max_size=4), factor=st.floats(0.01, 100))
 def test_a_faster_clock_changes_no_ratio(noise: list[float], factor: float) -> None:
-    latencies = list(Ratios(20, 4, 2).equivalent_macs(WORKS) * noise)
-    slow, fast = fit_ratios([Sample(WORKS, latencies)]), fit_ratios([Sample(WORKS, [factor * x for x in latencies])])
+    latencies = list(Ratios(20, 4, 2).equivalent_macs(NETWORKS) * noise)
+    slow, fast = fit_ratios([_system(WORKS, latencies)]), fit_ratios([_system(WORKS, [factor * x for x in latencies])])
     assert (slow.depthwise, slow.linear) == pytest.approx((fast.depthwise, fast.linear), rel=1e-4, abs=1e-4)
 
 
 def test_ratios_are_never_negative() -> None:
     cheap_depthwise = [Work(1e6, 0, 0, 0), Work(1e6, 0, 5e6, 0), Work(1e6, 0, 0, 1e6)]
-    assert 0 < fit_ratios([Sample(cheap_depthwise, [1.0, 0.5, 2.0])]).depthwise < 1e-3
+    assert 0 < fit_ratios([_system(cheap_depthwise, [1.0, 0.5, 2.0])]).depthwise < 1e-3
 
 
 @given(noise=st.lists(st.floats(0.5, 2), min_size=2, max_size=6))
