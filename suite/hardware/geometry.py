@@ -1,5 +1,6 @@
 """Kernel, stride and padding of an operation in a torch.fx graph."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,7 @@ def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_si
     """Of a pool; one that adapts to its output, or takes a mean, has as large a window as it needs.
 
     Raises:
-        SuiteError: its windows would differ in size.
+        SuiteError: its windows would differ in size, or are computed in `forward`.
     """
     if is_adaptive(node, module) or node.target == "mean" or getattr(node.target, "__name__", "") == "mean":
         kernel = (in_size[0] // out_size[0], in_size[1] // out_size[1])
@@ -83,7 +84,13 @@ def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_si
     def value(name: str, position: int, default: Any) -> Any:
         if module is not None:
             return getattr(module, name)
-        return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+        given = node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+        if any(isinstance(part, fx.Node) for part in (given if isinstance(given, Sequence) else (given,))):
+            raise SuiteError(
+                f"operation {node.name} ({name} computed in forward): only a number has a cost model; a pool over the "
+                "whole map is F.adaptive_avg_pool2d(x, 1)"
+            )
+        return given
 
     kernel = _pair(value("kernel_size", 1, None))
     stride = _pair(value("stride", 2, None) or kernel)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from networks import shaped_networks
 from torch import Tensor, nn
@@ -165,6 +166,8 @@ class _Spatial(nn.Module):
         (_Spatial(lambda x: x.flatten(1, 2)), (2, 8, 8), "leaves 3 axes"),
         (_Spatial(lambda x: x.mean(3)), (2, 8, 8), "mean"),
         (_Spatial(lambda x: torch.mean(x, 1)), (2, 8, 8), "mean"),
+        (_Spatial(lambda x: F.avg_pool2d(x, x.shape[2:])), (2, 8, 8), "kernel_size computed.*adaptive_avg_pool2d"),
+        (_Spatial(lambda x: F.max_pool2d(x, (2, x.size(3)))), (2, 8, 8), "kernel_size computed"),
         (_Joins(lambda x, y: torch.cat([x, y], 2)), (2, 8), "concat .*along axis 2"),
         (_Joins(lambda x, y: torch.cat([x, y])), (2, 8), "concat .*along axis 0"),
         (_Joins(lambda x, y: torch.stack([x, y], 1)), (2, 8), "stack"),
