@@ -1,14 +1,16 @@
 """What Optuna's samplers choose from, and the network that a choice stands for: widths, branches, or both."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from suite.hardware.supernet_graph import Selection
+from suite.dnas.choice_search import match_groups
+from suite.hardware.supernet_graph import Position, Selection
 from suite.hardware.trace import trace
 from suite.space.branches import select_branches
 from suite.space.budget import Budget
@@ -27,7 +29,7 @@ class Architecture:
     """A network of the space: the width of each channel group and, where there are layer choices, its branches."""
 
     widths: Widths
-    selection: Selection | None = None
+    selection: Selection = ()
 
 
 @dataclass(frozen=True)
@@ -56,41 +58,6 @@ class Subnetwork:
         whole = paste_channels(self.whole, trained.cpu(), network, groups, self.open_channels)
         importance = channel_importance(whole, network, groups)
         return project_network(whole, self.space, budget, projection, importance, self.open_channels)
-
-
-class Domain(Protocol):
-    """A search space as samplers see it: integer parameters, each with so many levels, counted from 0.
-
-    Example: {"stem": 2, "block1.conv1": 7} are the levels that stand for 5 channels in the stem and 16 in block1.conv1.
-    """
-
-    @property
-    def level_counts(self) -> dict[str, int]:
-        """Number of levels of each parameter, by its name."""
-
-    def decode(self, levels: Mapping[str, int]) -> Architecture:
-        """The architecture that these levels stand for."""
-
-    def exact_costs(self, architecture: Architecture) -> dict[str, float]:
-        """Exact costs, by metric."""
-
-    def describe(self, architecture: Architecture) -> dict[str, Any]:
-        """Widths and branches by name, as a trial's attributes hold them."""
-
-    def branch_names(self, architecture: Architecture) -> dict[str, str]:
-        """The chosen branch at each position; empty where there are no layer choices."""
-
-    def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> "Subnetwork":
-        """The network on the CPU, with weights from `warmed_up` (its most important channels).
-
-        Where that is None, weights are initialised from the random stream that `label` names.
-        """
-
-    def smallest(self, budget: Budget) -> Architecture:
-        """An architecture that meets every budget that planning has accepted."""
-
-    def largest_fitting(self, budget: Budget) -> Architecture:
-        """A large architecture that meets the budget: an upper guess of what one trial costs."""
 
 
 @dataclass(frozen=True)
@@ -124,52 +91,80 @@ def even_widths(size: int, levels: int) -> tuple[int, ...]:
     return tuple(sorted({1 + round(i * (size - 1) / (levels - 1)) for i in range(levels)}))
 
 
+@dataclass(frozen=True)
+class Domain(ABC):
+    """A search space as samplers see it: integer parameters, each with so many levels, counted from 0.
+
+    Example: {"stem": 2, "block1.conv1": 7} are the levels that stand for 5 channels in the stem and 16 in block1.conv1.
+
+    levels: widths of the channel groups. positions: the layer choices, whose levels are their branches.
+    """
+
+    task: Task
+    levels: WidthLevels
+    positions: tuple[Position, ...] = ()
+
+    @property
+    def level_counts(self) -> dict[str, int]:
+        """Number of levels of each parameter, by its name."""
+        return {p.name: len(p.branches) for p in self.positions} | self.levels.counts
+
+    def decode(self, levels: Mapping[str, int]) -> Architecture:
+        """The architecture that these levels stand for."""
+        return Architecture(self.levels.widths(levels), tuple(levels[p.name] for p in self.positions))
+
+    def describe(self, architecture: Architecture) -> dict[str, Any]:
+        """Branches and searched widths by name, as a trial's attributes hold them."""
+        groups = self.levels.groups
+        widths = zip(groups.names, architecture.widths, groups.frozen, strict=True)
+        choices = {"choices": self.branch_names(architecture)} if self.positions else {}
+        return choices | {"widths": {name: width for name, width, frozen in widths if not frozen}}
+
+    def branch_names(self, architecture: Architecture) -> dict[str, str]:
+        """The chosen branch at each position; empty where there are no layer choices."""
+        return {p.name: p.branches[k] for p, k in zip(self.positions, architecture.selection, strict=True)}
+
+    @abstractmethod
+    def exact_costs(self, architecture: Architecture) -> dict[str, float]:
+        """Exact costs, by metric."""
+
+    @abstractmethod
+    def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> Subnetwork:
+        """The network on the CPU, with weights from `warmed_up` (its most important channels).
+
+        Where that is None, weights are initialised from the random stream that `label` names.
+        """
+
+    @abstractmethod
+    def smallest(self, budget: Budget) -> Architecture:
+        """An architecture that meets every budget that planning has accepted."""
+
+    @abstractmethod
+    def largest_fitting(self, budget: Budget) -> Architecture:
+        """A large architecture that meets the budget: an upper guess of what one trial costs."""
+
+
 def domain_of(task: Task, levels: int) -> Domain:
     """The domain of a task's search space, with up to `levels` widths a channel group."""
     if task.choices is None:
         return WidthDomain(task, WidthLevels(task.space.groups, levels))
-    return ChoiceDomain(task, task.choices, WidthLevels(task.choices.groups, levels))
+    return ChoiceDomain(task, WidthLevels(task.choices.groups, levels), task.choices.positions)
 
 
-@dataclass(frozen=True)
-class WidthDomain:
+class WidthDomain(Domain):
     """Widths of the reference network: one parameter a channel group."""
-
-    task: Task
-    levels: WidthLevels
-    _orders: dict[int, list[Tensor]] = field(default_factory=dict, repr=False)
-    """Channels by importance of each network that weights were inherited from, by that network's `id()`."""
-
-    @property
-    def level_counts(self) -> dict[str, int]:
-        """Number of widths of each channel group."""
-        return self.levels.counts
-
-    def decode(self, levels: Mapping[str, int]) -> Architecture:
-        """The reference network at these widths."""
-        return Architecture(self.levels.widths(levels))
 
     def exact_costs(self, architecture: Architecture) -> dict[str, float]:
         """Exact costs, by metric."""
         return self.task.space.exact(architecture.widths)
 
-    def describe(self, architecture: Architecture) -> dict[str, Any]:
-        """The widths, by the group's name."""
-        return {"widths": dict(self.task.space.named(architecture.widths))}
-
-    def branch_names(self, architecture: Architecture) -> dict[str, str]:
-        """Empty: there are no layer choices."""
-        return {}
-
     def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> Subnetwork:
         """Of the warmed-up reference network without its least important channels, or of a newly initialised one."""
         space = self.task.space
-        if warmed_up is None:
-            whole = self.task.new_network(label)
-            return Subnetwork(whole, space, _open_first(space, _in_order(space), architecture.widths))
-        if id(warmed_up) not in self._orders:
-            self._orders[id(warmed_up)] = _sort_channels(warmed_up, space)
-        return Subnetwork(warmed_up, space, _open_first(space, self._orders[id(warmed_up)], architecture.widths))
+        whole = self.task.new_network(label) if warmed_up is None else warmed_up
+        in_order = [torch.arange(size) for size in space.full]
+        orders = in_order if warmed_up is None else _sort_channels(warmed_up, space)
+        return Subnetwork(whole, space, _open_first(orders, architecture.widths))
 
     def smallest(self, budget: Budget) -> Architecture:
         """The widths that showed planning that the budget can be met: mostly one channel in each group."""
@@ -182,69 +177,33 @@ class WidthDomain:
         return Architecture(largest_scaled_widths(self.task.space, budget))
 
 
-@dataclass(frozen=True)
-class ChoiceDomain:
+class ChoiceDomain(Domain):
     """Branches of a supernet, and widths of its channel groups where these are searched too.
 
     One parameter a position and, with widths, one a channel group.
     """
 
-    task: Task
-    space: ChoiceSpace
-    levels: WidthLevels
-
     @property
-    def level_counts(self) -> dict[str, int]:
-        """Number of branches at each position, and of widths of each channel group."""
-        return {p.name: len(p.branches) for p in self.space.positions} | self.levels.counts
-
-    def decode(self, levels: Mapping[str, int]) -> Architecture:
-        """These branches at these widths."""
-        return Architecture(self.levels.widths(levels), tuple(levels[p.name] for p in self.space.positions))
+    def space(self) -> ChoiceSpace:
+        """The space of the task's layer choices."""
+        assert self.task.choices is not None
+        return self.task.choices
 
     def exact_costs(self, architecture: Architecture) -> dict[str, float]:
         """Exact costs, by metric."""
-        return self.space.exact(_selection_of(architecture), architecture.widths)
-
-    def describe(self, architecture: Architecture) -> dict[str, Any]:
-        """The branches by position, and the searched widths by the group's name."""
-        groups = self.space.groups
-        widths = zip(groups.names, architecture.widths, groups.frozen, strict=True)
-        return {
-            "choices": self.branch_names(architecture),
-            "widths": {name: width for name, width, frozen in widths if not frozen},
-        }
-
-    def branch_names(self, architecture: Architecture) -> dict[str, str]:
-        """The chosen branch at each position."""
-        return self.space.named(_selection_of(architecture))
+        return self.space.exact(architecture.selection, architecture.widths)
 
     def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> Subnetwork:
         """Of the branches of the warmed-up supernet, or of newly initialised ones, the most important channels."""
-        selection = _selection_of(architecture)
         supernet = self.task.new_supernet(label) if warmed_up is None else warmed_up
-        network = select_branches(supernet, self.space.supernet_graph, selection)
+        network = select_branches(supernet, self.space.supernet_graph, architecture.selection)
         space = WidthSpace(trace(network, self.task.input_shape), self.task.hardware)
         if not self.space.masked:
             return Subnetwork(network, space, space.groups.open_all())
-        widths = self._widths_of_branches(architecture, space)
-        return Subnetwork(network, space, _open_first(space, _sort_channels(network, space), widths))
-
-    def _widths_of_branches(self, architecture: Architecture, space: WidthSpace) -> list[int]:
-        """The architecture's widths in the channel groups of `space`, the space of its branches alone.
-
-        A layer has different names in the supernet and in the network of the chosen branches; both list their layers in
-        order of execution.
-        """
-        selection = _selection_of(architecture)
-        group_names = self.space.width_space(selection).groups.names
-        supernet_group = dict(zip(group_names, self.space.groups_of_selection(selection), strict=True))
         widths = list(space.full)
-        supernet_layers = self.space.supernet_graph.select(selection).weighted
-        for layer, supernet_layer in zip(space.network.weighted, supernet_layers, strict=True):
-            if supernet_layer.name in supernet_group:
-                widths[space.groups.of[layer.name]] = architecture.widths[supernet_group[supernet_layer.name]]
-        return widths
+        for group, in_supernet in match_groups(space, self.space, architecture.selection).items():
+            widths[group] = architecture.widths[in_supernet]
+        return Subnetwork(network, space, _open_first(_sort_channels(network, space), widths))
 
     def smallest(self, budget: Budget) -> Architecture:
         """Branches that meet the budget at few channels; planning has checked that there are some."""
@@ -261,24 +220,15 @@ class ChoiceDomain:
         return self.smallest(budget) if selection is None else Architecture(self.space.full, selection)
 
 
-def _selection_of(architecture: Architecture) -> Selection:
-    assert architecture.selection is not None
-    return architecture.selection
-
-
 def _sort_channels(network: nn.Module, space: WidthSpace) -> list[Tensor]:
     """Channel indices of each group, the most important first."""
     importance = channel_importance(network, space.network, space.groups)
     return [torch.argsort(values, descending=True, stable=True) for values in importance]
 
 
-def _in_order(space: WidthSpace) -> list[Tensor]:
-    return [torch.arange(size) for size in space.groups.sizes]
-
-
-def _open_first(space: WidthSpace, orders: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
+def _open_first(orders: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
     """The first channels of each group in the order given, as many as `widths` says, as masks."""
-    open_channels = [torch.zeros(size, dtype=torch.bool) for size in space.groups.sizes]
+    open_channels = [torch.zeros(len(order), dtype=torch.bool) for order in orders]
     for mask, order, width in zip(open_channels, orders, widths, strict=True):
         mask[order[:width]] = True
     return open_channels

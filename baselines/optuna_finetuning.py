@@ -1,29 +1,24 @@
 """The end of a search: the best networks are projected onto the budget and fine-tuned, all for as many epochs."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from optuna.trial import FrozenTrial
 from torch import nn
 
 from baselines.optuna_domain import Architecture
 from baselines.optuna_trials import TrialEvaluator
+from suite.dnas.one_shot import finetune
 from suite.space.projection import ProjectedNetwork
-from suite.task.evaluation import to_device
 from suite.task.meter import Meter
-from suite.task.training import Diverged, Fit, Phase, fit
+from suite.task.task import Candidate
+from suite.task.training import Diverged
+
+Rows = list[dict[str, Any]]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FinetunedNetwork:
-    """A network, how its fine-tuning went, and its branch at each position where it has layer choices."""
-
-    network: nn.Module
-    fit: Fit
-    branches: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -35,8 +30,8 @@ class _Finalist:
     trained: nn.Module
 
 
-def finetune_best(evaluator: TrialEvaluator, trials: Sequence[FrozenTrial]) -> dict[str, FinetunedNetwork]:
-    """Project and fine-tune the networks of these trials, by the trial's name.
+def finetune_best(evaluator: TrialEvaluator, trials: Sequence[FrozenTrial]) -> list[tuple[Candidate, Rows]]:
+    """Project and fine-tune the networks of these trials; each with the history of its fine-tuning.
 
     Without trials the space's smallest network, which meets every accepted budget, is trained instead. Where a network
     after its projection cannot be fine-tuned for one epoch within the limit, none is projected.
@@ -47,7 +42,7 @@ def finetune_best(evaluator: TrialEvaluator, trials: Sequence[FrozenTrial]) -> d
         log.warning("not projected: the cost limit leaves nothing to fine-tune the projected networks with")
         projected, epochs = _plan(evaluator, finalists, "none")
     pairs = zip(finalists, projected, strict=True)
-    return {finalist.label: _finetune(evaluator, finalist, network, epochs) for finalist, network in pairs}
+    return [_finetune(evaluator, finalist, network, epochs) for finalist, network in pairs]
 
 
 def _load(evaluator: TrialEvaluator, trial: FrozenTrial) -> _Finalist:
@@ -77,17 +72,16 @@ def _plan(
 
 def _finetune(
     evaluator: TrialEvaluator, finalist: _Finalist, projected: ProjectedNetwork, epochs: int
-) -> FinetunedNetwork:
+) -> tuple[Candidate, Rows]:
     """Fine-tune a network; where that diverges, or nothing is left for it, it is returned as its trial left it."""
     task, branches = evaluator.task, evaluator.domain.branch_names(finalist.architecture)
+    untuned = Candidate(finalist.trained, finalist.label, branches)
     if not epochs:
-        return FinetunedNetwork(finalist.trained, Fit(), branches)
-    network = to_device(projected.network, task.compute)
-    label = finalist.label.replace("trial", "finetune") if finalist.label != "smallest" else "finetune-smallest"
-    phase = Phase("finetune", task.recipe.finetune, epochs, label, task.recipe.patience)
+        return untuned, []
+    label = f"finetune-{finalist.label.removeprefix('trial-')}"
     try:
-        training = fit(task, network, evaluator.meter, phase)
+        rows = finetune(task, projected.network, evaluator.meter, epochs, label=label).rows
     except Diverged:
-        return FinetunedNetwork(finalist.trained, Fit(), branches)
-    training.rows[:] = [row | projected.free_channels.columns for row in training.rows]
-    return FinetunedNetwork(network, training, branches)
+        return untuned, []
+    tuned = Candidate(projected.network, finalist.label, branches)
+    return tuned, [row | projected.free_channels.columns for row in rows]

@@ -29,10 +29,11 @@ from baselines.optuna_study import UNAFFORDABLE, StudyLoop
 from baselines.optuna_trials import TrialEvaluator, history_rows, trained_trials
 from suite.space.budget import Budget
 from suite.space.projection import check_projection
+from suite.task.checks import check_choice
 from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
 from suite.task.meter import Meter, Usage
 from suite.task.reference_training import TrainedReference, train_reference
-from suite.task.task import Candidate, SearchResult, Task, stream_seed
+from suite.task.task import SearchResult, Task, stream_seed
 
 OBJECTIVES = ("score", "score_and_costs")
 WEIGHTS = ("inherited", "scratch")
@@ -80,8 +81,7 @@ class OptunaSearch:
 
     def __post_init__(self) -> None:
         for key, choices in (("sampler", tuple(SAMPLERS)), ("objectives", OBJECTIVES), ("weights", WEIGHTS)):
-            if getattr(self, key) not in choices:
-                raise ValueError(f"method.{key}={getattr(self, key)}: choices are {', '.join(choices)}")
+            check_choice(f"method.{key}", getattr(self, key), choices)
         for key in ("trials", "proxy_epochs", "finetune_best", "levels"):
             value, least = getattr(self, key), 2 if key == "levels" else 1
             if value is not None and value < least:
@@ -106,7 +106,7 @@ class OptunaSearch:
             meter,
             domain_of(task, self.levels),
             TrialBudget(task, meter, self.cost_limit, proxy_epochs, lengths.finetune, self.finetune_best),
-            warmup.network if warmup else None,
+            warmup.network.cpu() if warmup else None,
             by_cost=self.objectives == "score_and_costs",
             projection=self.projection,
         )
@@ -165,9 +165,10 @@ class OptunaSearch:
         rows.extend(row for trial in trials for row in history_rows(trial))
         ranked = sorted(trained_trials(trials), key=lambda t: (-t.values[0], sum(t.constraints.values()), t.number))
         finetuned = finetune_best(evaluator, ranked[: self.finetune_best])
-        rows.extend(row for result in finetuned.values() for row in result.fit.rows)
-        candidates = [Candidate(result.network, name, result.branches) for name, result in finetuned.items()]
-        return SearchResult(candidates, rows, artefacts=[warmup.artefact] if warmup else [])
+        rows.extend(row for _, finetuning in finetuned for row in finetuning)
+        return SearchResult(
+            [candidate for candidate, _ in finetuned], rows, artefacts=[warmup.artefact] if warmup else []
+        )
 
 
 def _idle_reason(trials: Sequence[FrozenTrial]) -> str:

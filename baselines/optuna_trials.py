@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -21,36 +22,30 @@ FINAL_MACS = "final_macs"
 """The user attribute with about the forward MACs of a trial's network in its fine-tuning."""
 
 
+@dataclass(eq=False)
 class TrialEvaluator:
     """Evaluates the proposals of one search and fine-tunes the best of their networks.
 
-    Args:
-        task: data, loss, score and recipe.
-        budget: what a network must meet to be trained.
-        meter: charged for every training.
-        domain: what a proposal's levels mean.
-        trial_budget: what may be spent.
-        by_cost: whether each limited cost is an objective, too, and not only a constraint.
-        projection: of the best networks, before their fine-tuning.
-        warmed_up: the trained reference network that weights are inherited from; None: newly initialised weights.
+    task: data, loss, score and recipe.
+    budget: what a network must meet to be trained.
+    meter: charged for every training.
+    domain: what a proposal's levels mean.
+    trial_budget: what may be spent.
+    warmed_up: the trained reference network, on the CPU, that weights are inherited from; None: newly initialised ones.
+    by_cost: whether each limited cost is an objective, too, and not only a constraint.
+    projection: of the best networks, before their fine-tuning.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        budget: Budget,
-        meter: Meter,
-        domain: Domain,
-        trial_budget: TrialBudget,
-        warmed_up: nn.Module | None,
-        *,
-        by_cost: bool = True,
-        projection: str = "none",
-    ) -> None:
-        self.task, self.budget, self.meter = task, budget, meter
-        self.domain, self.trial_budget = domain, trial_budget
-        self.by_cost, self.projection = by_cost, projection
-        self._warmed_up = None if warmed_up is None else warmed_up.cpu()
+    task: Task
+    budget: Budget
+    meter: Meter
+    domain: Domain
+    trial_budget: TrialBudget
+    warmed_up: nn.Module | None
+    by_cost: bool = True
+    projection: str = "none"
+
+    def __post_init__(self) -> None:
         self._chance_score = self._score_untrained_network()
 
     def _score_untrained_network(self) -> float:
@@ -97,14 +92,14 @@ class TrialEvaluator:
     def train(self, label: str, architecture: Architecture, meter: Meter) -> tuple[nn.Module, Fit]:
         """Train a trial's network, or load it from its checkpoint where that is done already."""
         recipe = self.task.recipe
-        settings = recipe.warmup if self._warmed_up is None else recipe.finetune
+        settings = recipe.warmup if self.warmed_up is None else recipe.finetune
         network = self.subnetwork(label, architecture).build()
         phase = Phase("search", settings, self.trial_budget.trial_epochs, label)
         return network, fit(self.task, network, meter, phase, macs=self._macs(architecture))
 
     def subnetwork(self, label: str, architecture: Architecture) -> Subnetwork:
         """The network that a training starts from, with inherited weights where there are any."""
-        return self.domain.subnetwork(architecture, label, self._warmed_up)
+        return self.domain.subnetwork(architecture, label, self.warmed_up)
 
     def _macs(self, architecture: Architecture) -> float:
         return self.domain.exact_costs(architecture)["macs"]

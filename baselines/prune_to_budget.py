@@ -10,14 +10,13 @@ from typing import ClassVar
 
 from baselines.fixed_length import FixedLength
 from suite.dnas.gates import check_importance, gate_macs, rank_channels
+from suite.dnas.one_shot import finetune
 from suite.space.budget import Budget
 from suite.space.projection import check_projection, project_network, thinning
 from suite.task.cost_limit import Lengths, epochs_within, lengths_within
-from suite.task.evaluation import to_device
 from suite.task.meter import Meter
 from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
-from suite.task.training import Phase, fit
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,10 @@ class PruneToBudget(FixedLength):
         importance = rank_channels(self.importance, task, warmup.network.cpu(), meter, "gates")
         pruned = project_network(warmup.network.cpu(), task.space, budget, thinning(self.projection), importance)
         network = pruned.network
-        settings, epochs = task.recipe.finetune, lengths.finetune
+        epochs = lengths.finetune
         if self.cost_limit is not None:
-            epochs = epochs_within(task, meter, network, settings, self.cost_limit)
-        phase = Phase("finetune", settings, epochs, patience=task.recipe.patience)
-        tuned = fit(task, to_device(network, task.compute), meter, phase)
+            epochs = epochs_within(task, meter, network, task.recipe.finetune, self.cost_limit)
+        tuned = finetune(task, network, meter, epochs)
         history = [*warmup.history, *(row | pruned.free_channels.columns for row in tuned.rows)]
         return SearchResult([Candidate(network)], history, artefacts=[warmup.artefact])
 

@@ -12,12 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from torch import nn
-
 from suite.dnas.branch_mixing import ChoiceRule
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import late_epoch
-from suite.dnas.one_shot import Discretised, discretise, initial_costs, make_objective, wrap
+from suite.dnas.one_shot import Discretised, discretise, finetune, initial_costs, search, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.records.store import content_id
 from suite.records.tensors import load_intact, save_tensors
@@ -28,32 +25,27 @@ from suite.task.cost_limit import (
     epochs_within,
     largest_macs,
     search_epoch_macs,
-    searched_macs,
     validation_macs,
 )
-from suite.task.evaluation import to_device
 from suite.task.meter import Meter
 from suite.task.reference_training import TrainedReference
-from suite.task.task import Task, Workspace
-from suite.task.training import Diverged, Phase, fit
+from suite.task.task import Candidate, Task, Workspace
+from suite.task.training import Diverged
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """The network of one strength, searched, projected and fine-tuned, with its exact costs.
+    """The network of one strength, searched, projected and fine-tuned.
 
-    history: one row an epoch of search and fine-tuning. artefacts: ids of the shared results. choices: branch at each
-    position, where the space has layer choices.
+    macs: forward MACs. history: one row an epoch of search and fine-tuning. artefacts: ids of the shared results.
     """
 
-    strength: float
-    network: nn.Module
-    costs: Mapping[str, float]
+    candidate: Candidate
+    macs: float
     history: Sequence[Mapping[str, Any]]
     artefacts: Sequence[str]
-    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -107,10 +99,9 @@ class Sweep:
         if _has_diverged(tuned, strength):
             return None
         result.network.cpu().load_state_dict(tuned["network"])
-        return SweepPoint(
-            strength, result.network, tuned["costs"], [*searched["rows"], *tuned["rows"]], [search_id, point_id],
-            result.choices,
-        )  # fmt: skip
+        candidate = Candidate(result.network, f"strength {strength:g}", result.choices)
+        history = [*searched["rows"], *tuned["rows"]]
+        return SweepPoint(candidate, tuned["costs"]["macs"], history, [search_id, point_id])
 
     def _shared(self, artefact: str, meter: Meter, make: Callable[[Task, Meter], dict[str, Any]]) -> dict[str, Any]:
         """A shared result with the state of the meter it was charged to, made now unless another run has made it."""
@@ -166,15 +157,11 @@ class Sweep:
 
     def _search(self, task: Task, meter: Meter, strength: float) -> dict[str, Any]:
         wrapped = self._wrap()
-        late = late_epoch(self.lengths.search)
-        phase = Phase(
-            "search", task.recipe.search, self.lengths.search, f"search-{strength:g}",
-            patience=task.recipe.patience, patience_from=late,
+        penalty = self._penalty(strength)
+        searched = search(
+            task, wrapped, penalty, Budget(), meter,
+            feasible_first=False, compaction=self.settings.compaction, label=f"search-{strength:g}",
         )  # fmt: skip
-        objective = make_objective(
-            task, wrapped, self._penalty(strength), Budget(), feasible_first=False, compaction=self.settings.compaction
-        )
-        searched = fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
         return {"network": wrapped.cpu().state_dict(), "rows": searched.rows}
 
     def _penalty(self, strength: float) -> Penalty:
@@ -188,14 +175,13 @@ class Sweep:
         spent: Mapping[str, Any], share: float | None,
     ) -> dict[str, Any]:  # fmt: skip
         costs = task.hardware.measure(result.network, task.input_shape)
-        settings, epochs = task.recipe.finetune, self.lengths.finetune
+        epochs = self.lengths.finetune
         if share is not None:
             with_search = Meter(task.standard_macs, task.compute)
             with_search.add(spent)
-            epochs = epochs_within(task, with_search, result.network, settings, share, epochs)
-        phase = Phase("finetune", settings, epochs, f"finetune-{strength:g}", patience=task.recipe.patience)
-        network = to_device(copy.deepcopy(result.network), task.compute)
-        tuned = fit(task, network, meter, phase, macs=costs["macs"])
+            epochs = epochs_within(task, with_search, result.network, task.recipe.finetune, share, epochs)
+        network = copy.deepcopy(result.network)
+        tuned = finetune(task, network, meter, epochs, label=f"finetune-{strength:g}", macs=costs["macs"])
         rows = [row | result.free_channels.columns for row in tuned.rows]
         return {"network": network.cpu().state_dict(), "costs": costs, "rows": rows}
 

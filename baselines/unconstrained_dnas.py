@@ -22,9 +22,10 @@ from typing import ClassVar
 
 from baselines.strength_sweep import Sweep, SweepPoint, SweepSettings
 from suite.dnas.branch_mixing import ChoiceRule
-from suite.dnas.penalty import FIXED_SCHEDULES
+from suite.dnas.penalty import SCHEDULES
 from suite.space.budget import Budget
 from suite.space.projection import check_projection
+from suite.task.checks import check_choice
 from suite.task.cost_limit import (
     Lengths,
     check_cost_limit,
@@ -36,7 +37,7 @@ from suite.task.cost_limit import (
 )
 from suite.task.meter import Meter
 from suite.task.reference_training import warm_up
-from suite.task.task import Candidate, SearchResult, Task
+from suite.task.task import SearchResult, Task
 from suite.task.training import Diverged
 
 _GRID = 9
@@ -73,8 +74,7 @@ class UnconstrainedDnas:
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
-        if self.schedule not in FIXED_SCHEDULES:
-            raise ValueError(f"method.schedule={self.schedule}: choices are {', '.join(FIXED_SCHEDULES)}")
+        check_choice("method.schedule", self.schedule, SCHEDULES)
         for name in ("strengths", "fewest"):
             value = getattr(self, name)
             if not (value is None and name == "strengths") and not (isinstance(value, int) and value >= 1):
@@ -127,7 +127,7 @@ class UnconstrainedDnas:
         if not points:
             raise Diverged("the training diverged at every strength")
         return SearchResult(
-            candidates=[Candidate(p.network, f"strength {p.strength:g}", p.choices) for p in points],
+            candidates=[point.candidate for point in points],
             history=[*warmup.history, *(row for p in points for row in p.history)],
             artefacts=[warmup.artefact, *(artefact for p in points for artefact in p.artefacts)],
         )
@@ -142,7 +142,7 @@ class UnconstrainedDnas:
         if self.cost_limit is None:
             return math.inf
         later_points = max(0, min(self.fewest, self.strengths or _GRID) - len(points) - 1)
-        harness_passes = sum(validation_macs(task, point.costs["macs"]) for point in points)
+        harness_passes = sum(validation_macs(task, point.macs) for point in points)
         return macs_left(task, meter, self.cost_limit) - harness_passes - later_points * expected
 
 

@@ -9,7 +9,7 @@ import yaml
 from checkout import RESULTS
 
 from suite.config import CONF
-from suite.engine.recipe_study import FIRST_SEED, TRIALS
+from suite.engine.recipe_study import SEED, TRIALS
 
 STUDIES = sorted(path.parent.name for path in (RESULTS / "recipes").glob(f"*/{TRIALS}"))
 CHOSEN = [name for name in STUDIES if name != "anomaly_detection_adamw"]
@@ -26,7 +26,7 @@ def test_three_benchmarks_were_studied() -> None:
 def test_a_study_is_from_committed_code_and_has_seeds_of_its_own(name: str) -> None:
     note = json.loads((RESULTS / "recipes" / name / "study.json").read_text())
     assert note["clean"] is True
-    assert min(note["seeds"]) >= FIRST_SEED
+    assert min(note["seeds"]) >= SEED
     assert not any(part in json.dumps(note) for part in ("/home/", "/root/", "/work/", "/tmp/"))
 
 

@@ -41,6 +41,13 @@ def add_experiment_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", default="results/default", help="its folder, or name in results/")
 
 
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the positional argument `run`, as `suite.deploy.find_run` takes it, and where it is looked for."""
+    parser.add_argument("run", metavar="RUN", help="a run's folder or id; with --best an experiment")
+    parser.add_argument("--best", action="store_true", help="the experiment's best run within its budget (validation)")
+    parser.add_argument("--results-dir", type=Path, default=Path("results"), help="the folder of experiments")
+
+
 def existing_store(name: str) -> Store:
     """The store of an experiment that has records, by its folder or its name in results/.
 

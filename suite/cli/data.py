@@ -4,14 +4,16 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from rich.table import Table
 
 from suite import SuiteError
+from suite.benchmarks.anomaly_detection import WindowSource
 from suite.benchmarks.base import Benchmark, benchmark_settings
 from suite.cli import data_pack
 from suite.cli.console import output_console, verb_parser
@@ -24,8 +26,7 @@ from suite.data.pack import PackSource
 from suite.data.progress import terminal_progress
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of `suite data verify`."""
 
     line: str
@@ -49,9 +50,9 @@ def main(arguments: Sequence[str]) -> int:
         return data_pack.main(options)
     if options.verb == "verify":
         damaged = 0
-        for finding in verify(options.benchmarks, options.config_dir):
-            print(finding.line, flush=True)
-            damaged += finding.damaged
+        for line, is_damaged in verify(options.benchmarks, options.config_dir):
+            print(line, flush=True)
+            damaged += is_damaged
         print(f"{damaged} damaged" if damaged else "nothing is damaged")
         return 1 if damaged else 0
     output_console().print(data_table(options.config_dir))
@@ -113,7 +114,7 @@ def prepare(name: str, folder: Path | None = None, *, force: bool = False, confi
         f"size      {format_megabytes(pack.stat().st_size)}",
         f"sha256    {file_digest(pack)}",
     ]
-    if all(not isinstance(part, OfficialSource) for part in _parts(used)):
+    if not isinstance(_file_source(used), OfficialSource):
         lines.append(f"note      runs read {used.describe()['location']} instead, which comes first")
     return lines
 
@@ -135,15 +136,22 @@ def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterato
         findings = [finding for source in sources for finding in _checked(source)]
         locations = ", ".join(source.describe()["location"] for source in sources)
         for finding in dict.fromkeys(findings or [Finding(f"not here: {locations or 'no data is named'}")]):
-            yield replace(finding, line=f"{entry.name}: {finding.line}")
+            yield finding._replace(line=f"{entry.name}: {finding.line}")
 
 
 def _file_sources(benchmark: Benchmark) -> list[Source]:
-    """The sources of a benchmark that read files, each once."""
+    """The sources of files: of what runs read, and of the official data where a pack comes first; each once."""
     sources: list[Source] = []
-    for source in _sources(benchmark):
-        sources += [part for part in _parts(source) if part not in sources]
+    for make in (benchmark.source, getattr(benchmark, "official", None)):
+        with suppress(SuiteError):  # this benchmark is read from a pack, and none is named
+            if make is not None and (source := _file_source(make())) not in sources:
+                sources.append(source)
     return sources
+
+
+def _file_source(source: Source) -> Source:
+    """The source of files behind one that only changes what they give."""
+    return source.clips if isinstance(source, WindowSource) else source
 
 
 def _benchmarks(config_dir: Path | None) -> list[Entry]:
@@ -161,26 +169,6 @@ def _named(names: Sequence[str], config_dir: Path | None) -> list[Entry]:
 def _build(entry: Entry) -> Benchmark:
     benchmark: Benchmark = build(benchmark_settings(plain(entry.node)), f"benchmark {entry.name}")
     return benchmark
-
-
-def _sources(benchmark: Benchmark) -> Iterator[Source]:
-    """What runs read, and the official data where a pack comes first."""
-    for way in (benchmark.source, getattr(benchmark, "official", None)):
-        try:
-            if way is not None:
-                yield way()
-        except SuiteError:  # this benchmark is read from a pack, and none is named
-            continue
-
-
-def _parts(source: Any) -> Iterator[Source]:
-    """The sources of files within one that only changes what they give."""
-    inner = [getattr(source, field.name) for field in fields(source)] if is_dataclass(source) else []
-    inner = [value for value in inner if all(hasattr(value, name) for name in ("load", "fingerprint", "describe"))]
-    if not inner:
-        yield source
-    for value in inner:
-        yield from _parts(value)
 
 
 def _checked(source: Source) -> Iterator[Finding]:

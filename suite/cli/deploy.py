@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from suite.cli.console import output_console, verb_parser
+from suite.cli.console import add_run_arguments, output_console, verb_parser
 from suite.config.recorded import benchmark_of
 from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
@@ -28,10 +28,8 @@ def main(arguments: Sequence[str]) -> int:
         "Write RUN/deploy: the network as .pt2, .onnx and int8 .tflite, and a bundle for TensorFlow Lite Micro; "
         "then run it in two interpreters, and compare with what was predicted.",
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder or id; with --best an experiment")
+    add_run_arguments(parser)
     parser.add_argument("overrides", nargs="*", help="where the data is, such as benchmark.data.pack=FILE")
-    parser.add_argument("--best", action="store_true", help="the experiment's best run within its budget (validation)")
-    parser.add_argument("--results-dir", type=Path, default=Path("results"), help="the folder of experiments")
     parser.add_argument("--config-dir", type=Path, help="a folder with YAML files of your own")
     parser.add_argument("--trusted", action="store_true", help="build a network class that is not the suite's own")
     options = parser.parse_intermixed_args(arguments)

@@ -63,7 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_UNKNOWN = "unknown"
 _COUNTED = (
     "The networks are compared as TensorFlow's converter wrote them (exporter: tensorflow): linear layers with one "
     "scale, convolutions of one channel as such. MACs alone: at the rate of the board's other networks."
@@ -80,12 +79,8 @@ def device_view(device: Device, published: PublishedDevices) -> RenderableType:
     systems = systems_of(device.name, published.systems)
     for system in systems:
         comparisons = compare(device, system, published.systems)
-        parts += [
-            Text(),
-            Text(_heading(device, system)),
-            _comparison_table(comparisons),
-            *map(Text, _summary(comparisons)),
-        ]
+        parts += [Text(), Text(_heading(device, system)), _comparison_table(comparisons)]
+        parts += map(Text, _summary(comparisons))
     if systems and isinstance(device, CountedKernels):
         parts += [Text(), Text(_COUNTED)]
     parts += [Text(), Text(_domain(device) if systems else _not_measured(device))]
@@ -112,17 +107,19 @@ def _facts(device: Device) -> Table:
 
 
 def _fact_rows(device: Device) -> Iterator[tuple[str, str]]:
-    facts = vars(device)
-    units = {"clock_mhz": "MHz", "ram_kib": "KiB", "flash_kib": "KiB", "power_mw": "mW"}
-    for key, label in (("board", "board"), ("software", "software"), ("source", "source")):
-        if facts.get(key):
-            yield label, str(facts[key])
-    for key, label in (("clock_mhz", "clock"), ("ram_kib", "RAM"), ("flash_kib", "flash"), ("power_mw", "power")):
-        value = facts.get(key)
-        yield label, _UNKNOWN if value is None else f"{value:g} {units[key]}"
-    others = {"name", "board", "software", "source", *units}
+    facts = dict(vars(device))
+    facts.pop("name")
+    for key in ("board", "software", "source"):
+        if text := facts.pop(key, ""):
+            yield key, str(text)
+    for key, label, unit in (
+        ("clock_mhz", "clock", "MHz"), ("ram_kib", "RAM", "KiB"), ("flash_kib", "flash", "KiB"),
+        ("power_mw", "power", "mW"),
+    ):  # fmt: skip
+        value = facts.pop(key, None)
+        yield label, "unknown" if value is None else f"{value:g} {unit}"
     yield "model", type(device).__name__
-    yield from ((key, str(value)) for key, value in facts.items() if key not in others)
+    yield from ((key, str(value)) for key, value in facts.items())
     yield "energy", "power x latency, not measured network by network" if device.power_mw else "none: power unknown"
 
 
@@ -135,16 +132,11 @@ def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
     """A row a network, whose columns of numbers no terminal of 80 columns cuts; energies where they were measured."""
     table = Table(box=None, padding=(0, 1, 0, 2))
     table.add_column("network", no_wrap=True)
-    energies = ("energy\n%",) if any(c.measured_uj for c in comparisons) else ()
     errors = _error_columns(comparisons)
-    for column in (
-        "MMAC",
-        "measured\nms",
-        "predicted\nms",
-        *(f"{label}\n%".replace(" ", "\n") for label in errors),
-        *energies,
-    ):
-        table.add_column(column, justify="right", no_wrap=True)
+    energies = ["energy"] if any(c.measured_uj for c in comparisons) else []
+    percentages = [f"{label} %" for label in (*errors, *energies)]
+    for column in ("MMAC", "measured ms", "predicted ms", *percentages):
+        table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
     for c in comparisons:
         signed = [format_error(getattr(c, field)) for field in errors.values()]
         if c.measured_uj and c.predicted_uj:

@@ -1,5 +1,6 @@
 """`suite run --dry-run`: what a call would do, what it lacks and how long it takes; nothing is trained or planned."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +14,12 @@ from rich.text import Text
 from suite import SuiteError
 from suite.cli.console import output_console, print_error
 from suite.config.plan import Plan, make_plan
-from suite.data.base import Data
 from suite.engine.estimate import Estimate
-from suite.engine.harness import make_task
-from suite.engine.preflight import check_method, check_outputs, without_examples
+from suite.engine.jobs import has_ended
 from suite.records.labels import method_label
 from suite.records.status import counted
 from suite.records.store import Store
 from suite.report.tables.text import format_quantity
-from suite.task.progress import Progress
-from suite.task.splits import load_data
-from suite.task.task import Workspace
 
 DRY_RUN = "--dry-run"
 
@@ -43,9 +39,8 @@ class _Jobs:
 
     groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
-    errors: dict[str, int] = field(default_factory=dict)
+    errors: Counter[str] = field(default_factory=Counter)
     estimate: Estimate = field(default_factory=Estimate)
-    sizes: dict[str, Data] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     runs: int = 0
     left: int = 0
@@ -58,37 +53,23 @@ class _Jobs:
             self.ids.add(plan.id)
             self._add(config, plan)
         except SuiteError as error:
-            self.errors[str(error)] = self.errors.get(str(error), 0) + 1
+            self.errors[str(error)] += 1
         self.runs += 1
 
     def _add(self, config: DictConfig, plan: Plan) -> None:
         store = Store(Path(config.results_dir).expanduser(), config.name)
-        record = store.read(plan.id)
         method = method_label(plan.method.name, plan.variant)
         key = (plan.benchmark.name, plan.preset, plan.task.hardware.device.name, method, plan.budget.label)
         group = self.groups.setdefault(key, _Group(_limits(plan)))
         group.seeds.append(plan.task.seed)
-        if record is not None and not (record.status != "done" and config.retry_failed):
+        if has_ended(store.read(plan.id), config):
             return
         if note := _note_on_data(plan):
             self.notes[plan.benchmark.name] = note
         else:
-            sizes = self._sizes_of(plan, store)
-            check_outputs(plan, sizes)
-            task = make_task(plan, sizes, Workspace(store.run_folder(plan.id), store), Progress())
-            check_method(plan, task)
-            self.estimate.add(plan, task)
+            self.estimate.add(plan, store)
         group.left += 1
         self.left += 1
-
-    def _sizes_of(self, plan: Plan, store: Store) -> Data:
-        """The benchmark's data without its examples, which are read once for each pace that is measured with them."""
-        key = plan.task.shared_key["data"]
-        if key not in self.sizes or not self.estimate.knows(plan):
-            data = load_data(plan.benchmark, store)
-            self.estimate.measure(plan, data)
-            self.sizes[key] = without_examples(data)
-        return self.sizes[key]
 
 
 def main(configs: Iterable[DictConfig]) -> int:

@@ -131,8 +131,6 @@ def show_planning(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
             yield config
 
 
-log = logging.getLogger(__name__)
-
 _INTERVAL_S = 10.0
 
 

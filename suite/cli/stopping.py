@@ -5,6 +5,7 @@ what a call and its workers share is a file in the results: who ends the call wr
 looks for it once a second.
 """
 
+import argparse
 import os
 import re
 import signal
@@ -46,21 +47,14 @@ def take_timeout(arguments: Sequence[str]) -> tuple[list[str], float | None]:
     Raises:
         SuiteError: the time is no positive number with s, m, h or d.
     """
-    rest: list[str] = []
-    text = None
-    words = iter(arguments)
-    for word in words:
-        if word == TIMEOUT:
-            text = next(words, "")
-        elif word.startswith(f"{TIMEOUT}="):
-            text = word.removeprefix(f"{TIMEOUT}=")
-        else:
-            rest.append(word)
-    if text is None:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(TIMEOUT, nargs="?", const="")
+    options, rest = parser.parse_known_args(arguments)
+    if options.timeout is None:
         return rest, None
-    match = re.fullmatch(r"(\d+\.?\d*)([smhd]?)", text)
+    match = re.fullmatch(r"(\d+\.?\d*)([smhd]?)", options.timeout)
     if match is None or float(match[1]) == 0:
-        raise SuiteError(f"{TIMEOUT} {text}: a positive number with one of s, m, h, d, such as 30m")
+        raise SuiteError(f"{TIMEOUT} {options.timeout}: a positive number with one of s, m, h, d, such as 30m")
     return rest, float(match[1]) * _SECONDS[match[2]]
 
 
@@ -77,14 +71,13 @@ def stopping(timeout_s: float | None = None) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")  # it aborts on SIGTERM
-    over = threading.Event()
-    handlers: dict[signal.Signals, Any] = {signal.SIGTERM: _on_sigterm, signal.SIGUSR1: partial(_on_wake, over)}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    timer = threading.Timer(timeout_s or 0, _end_time, [over])
-    timer.daemon = True
+    handlers: dict[signal.Signals, Any] = {signal.SIGTERM: _on_sigterm, signal.SIGUSR1: _on_wake}
     if timeout_s is not None:
-        timer.start()
+        handlers[signal.SIGALRM] = lambda *_: _stop_call(TIMEOUT)
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
+        if timeout_s is not None:
+            signal.setitimer(signal.ITIMER_REAL, timeout_s)
         try:
             yield
         except SystemExit:  # Hydra's, where a worker was stopped before its first run
@@ -98,25 +91,20 @@ def stopping(timeout_s: float | None = None) -> Iterator[None]:
             raise
         interruption.check()
     finally:
-        timer.cancel()
+        if timeout_s is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         interruption.reset()
         _restore(before)
-
-
-def _end_time(over: threading.Event) -> None:
-    """Wake the main thread, which alone can be interrupted."""
-    over.set()
-    os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def _on_sigterm(*_: object) -> None:
     _stop_call(SIGTERM)
 
 
-def _on_wake(over: threading.Event, *_: object) -> None:
+def _on_wake(*_: object) -> None:
     signal.signal(signal.SIGTERM, _on_sigterm)
-    if over.is_set() or _reason(jobs.session.roots):
-        _stop_call(TIMEOUT)
+    if reason := _reason(jobs.session.roots):
+        _stop_call(reason)
 
 
 def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
@@ -178,8 +166,8 @@ def _on_time_limit(submitits: Any, *signal_and_frame: Any) -> None:
 
 
 def end_call(root: Path, reason: str) -> None:
-    """End the call of this worker, which records in `root`, with all its other workers."""
-    _write_reason(root, reason)
+    """End the call of this process, which records in `root`, with all its workers."""
+    write_atomic(_path(root), reason.encode())
 
 
 @contextmanager
@@ -223,7 +211,7 @@ def _ask_to_stop(reason: str) -> str:
     """Ask all workers to stop, unless one of them has; the reason that they read."""
     if not (first := _reason(jobs.session.roots)):
         for root in jobs.session.roots:
-            _write_reason(root, reason)
+            end_call(root, reason)
     return first or reason
 
 
@@ -238,7 +226,3 @@ def _reason(roots: Sequence[Path]) -> str:
         with suppress(OSError):
             return _path(root).read_text()
     return ""
-
-
-def _write_reason(root: Path, reason: str) -> None:
-    write_atomic(_path(root), reason.encode())

@@ -18,6 +18,7 @@ from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
 from suite.space.branches import select_branches
 from suite.space.groups import Groups
+from suite.task.checks import check_choice
 
 SAMPLING = ("gumbel_hard", "gumbel_soft", "softmax")
 OPTIMISATION = ("alternating", "joint")
@@ -47,9 +48,8 @@ class ChoiceRule:
     drop_below: float = 0.02
 
     def __post_init__(self) -> None:
-        for key, choices in (("sampling", SAMPLING), ("optimisation", OPTIMISATION)):
-            if getattr(self, key) not in choices:
-                raise ValueError(f"choices.{key}={getattr(self, key)}: choices are {', '.join(choices)}")
+        check_choice("choices.sampling", self.sampling, SAMPLING)
+        check_choice("choices.optimisation", self.optimisation, OPTIMISATION)
         for key in ("temperature", "lr"):
             value = getattr(self, key)
             if value is not None and not value > 0:

@@ -5,7 +5,7 @@ import math
 from suite.dnas.masks import THRESHOLD
 
 
-def stays_closed(optimiser: str, lr: float, betas: tuple[float, float]) -> bool:
+def stays_closed(optimiser: str, lr: float) -> bool:
     """Whether momentum cannot open a closed channel again, so that taking it out of the network changes no decision.
 
     A closed channel has no gradient but that of the costs, which draws |alpha| to 0. Adam's momentum can carry alpha
@@ -17,10 +17,9 @@ def stays_closed(optimiser: str, lr: float, betas: tuple[float, float]) -> bool:
     Args:
         optimiser: its name in a recipe.
         lr: the masks' learning rate, the largest of the search.
-        betas: b1 and b2.
     """
     if optimiser not in ("adam", "adamw"):
         return False
-    b1, b2 = betas
+    b1, b2 = 0.9, 0.999  # PyTorch's defaults
     largest_step = lr * (1 - b1) / math.sqrt((1 - b2) * (1 - b1**2 / b2))
     return largest_step / (1 - b1 / math.sqrt(b2)) < THRESHOLD

@@ -12,8 +12,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from suite.dnas.fold import FoldedNetwork
-from suite.hardware.layers import WEIGHTED, Network
+from suite.dnas.fold import FoldedNetwork, masked_layers
+from suite.hardware.layers import Network
 from suite.space.groups import Groups, zero_where_closed
 from suite.space.slicing import fill_with_indices, slice_channels
 
@@ -55,8 +55,7 @@ def has_no_task_gradient(network: Network, groups: Groups) -> tuple[bool, ...]:
                 return True
         return False
 
-    normalised = {layer.inputs[0] for layer in network.layers if layer.kind == "batch_norm"}
-    masked = [x for x in network.layers if x.kind == "batch_norm" or (x.kind in WEIGHTED and x.name not in normalised)]
+    masked = masked_layers(network)
     with_gradient = {group for x in masked if has_gradient(x.name) for group in groups.of_layer(x.name)}
     return tuple(group not in with_gradient for group in range(len(groups)))
 

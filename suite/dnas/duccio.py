@@ -10,25 +10,16 @@ from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
 from suite.dnas.branch_mixing import ChoiceRule
-from suite.dnas.objective import late_epoch
-from suite.dnas.one_shot import discretise, initial_costs, make_objective, wrap
+from suite.dnas.one_shot import discretise, finetune, initial_costs, search, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.space.budget import Budget
 from suite.space.projection import check_projection
-from suite.task.cost_limit import (
-    Lengths,
-    check_cost_limit,
-    epochs_within,
-    lengths_within,
-    searched_macs,
-    strength_loss_macs,
-)
-from suite.task.evaluation import to_device
+from suite.task.cost_limit import Lengths, check_cost_limit, epochs_within, lengths_within, strength_loss_macs
 from suite.task.meter import Meter
-from suite.task.reference_training import TrainedReference, warm_up
+from suite.task.reference_training import warm_up
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.thin_start import check_start, thin_start
-from suite.task.training import Fit, Phase, fit
+from suite.task.training import Fit
 
 CHECKPOINTS = ("late", "feasible")
 
@@ -52,6 +43,7 @@ class Duccio:
     """
 
     version: ClassVar[int] = 3
+    spaces: ClassVar[tuple[str, ...]] = ("masks", "choices", "both")
 
     name: str = "duccio"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
@@ -75,11 +67,6 @@ class Duccio:
     def _usual_checkpoint(self) -> str:
         return "late" if self.projection == "none" else "feasible"
 
-    @property
-    def spaces(self) -> tuple[str, ...]:
-        """What it searches; masks alone with dual ascent, which has one pass an epoch, and layer choices need two."""
-        return ("masks",) if self.penalty.schedule == "dual" else ("masks", "choices", "both")
-
     def check(self, task: Task, budget: Budget) -> None:
         """Refuse a cost limit that is too small, and strengths that the recipe does not have.
 
@@ -98,24 +85,19 @@ class Duccio:
         task = thin_start(task, budget, self.start)
         lengths = self._choose_lengths(task)
         warm = warm_up(task, meter, lengths.warmup)
-        patience = task.recipe.patience
-        late = late_epoch(lengths.search)
-        phase = Phase("search", task.recipe.search, lengths.search, patience=patience, patience_from=late)
         wrapped = wrap(task, warm.network, self.choices)
-        objective = make_objective(
-            task,
-            wrapped,
-            self._start_penalty(task, budget, warm, lengths.search),
-            budget,
-            feasible_first=(self.checkpoint or self._usual_checkpoint) == "feasible",
-            compaction=self.compaction,
+        feasible_first = (self.checkpoint or self._usual_checkpoint) == "feasible"
+        penalty = Penalty(
+            self.penalty, penalised_targets(task, budget), lengths.search, task.recipe.script_strengths or {}
         )
-        searched = fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
+        penalty.start(warm.loss, initial_costs(task))
+        searched = search(
+            task, wrapped, penalty, budget, meter, feasible_first=feasible_first, compaction=self.compaction
+        )
         result = discretise(task, wrapped, budget, self.projection)
-        network, settings, limit = result.network, task.recipe.finetune, self.cost_limit
-        epochs = lengths.finetune if limit is None else epochs_within(task, meter, network, settings, limit)
-        phase = Phase("finetune", settings, epochs, patience=patience)
-        tuned = fit(task, to_device(network, task.compute), meter, phase)
+        network, limit = result.network, self.cost_limit
+        epochs = lengths.finetune if limit is None else epochs_within(task, meter, network, task.recipe.finetune, limit)
+        tuned = finetune(task, network, meter, epochs)
         return SearchResult(
             candidates=[Candidate(network, choices=result.choices)],
             history=[*warm.history, *searched.rows, *(row | result.free_channels.columns for row in tuned.rows)],
@@ -125,11 +107,6 @@ class Duccio:
 
     def _choose_lengths(self, task: Task) -> Lengths:
         return lengths_within(task, self.cost_limit, Lengths.of(task.recipe), other_macs=strength_loss_macs(task))
-
-    def _start_penalty(self, task: Task, budget: Budget, warm: TrainedReference, epochs: int) -> Penalty:
-        penalty = Penalty(self.penalty, penalised_targets(task, budget), epochs, task.recipe.script_strengths or {})
-        penalty.start(warm.loss, initial_costs(task))
-        return penalty
 
 
 def penalised_targets(task: Task, budget: Budget) -> dict[str, float]:

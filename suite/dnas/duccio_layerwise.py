@@ -23,7 +23,8 @@ from torch import nn
 from suite.dnas.duccio import Duccio
 from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import MaskObjective, late_epoch
+from suite.dnas.objective import MaskObjective, search_phase
+from suite.dnas.one_shot import finetune
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.hardware.trace import trace
 from suite.space.budget import Budget
@@ -31,11 +32,10 @@ from suite.space.groups import count_open
 from suite.space.importance import channel_importance
 from suite.space.projection import check_projection, project
 from suite.task.cost_limit import Lengths
-from suite.task.evaluation import to_device
 from suite.task.meter import Meter
 from suite.task.reference_training import strength_loss, train_reference
 from suite.task.task import Candidate, SearchResult, Task
-from suite.task.training import Phase, fit
+from suite.task.training import fit
 
 log = logging.getLogger(__name__)
 
@@ -123,23 +123,21 @@ class Refinement:
 
     def run(self, network: nn.Module, *, loss: float) -> tuple[nn.Module, list[dict[str, Any]]]:
         """The refined, fine-tuned network and its history; `loss` is the network's training loss, L of Eq. 13."""
-        task, space, recipe = self.task, self.task.space, self.task.recipe
-        lengths = Lengths.of(recipe)
+        task, space, lengths = self.task, self.task.space, Lengths.of(self.task.recipe)
         masked = MaskedNetwork(network, space.network, space.groups)
-        objective = _LayerObjective(self, masked, self._penalty(lengths.search, loss))
-        late = late_epoch(lengths.search)
-        phase = Phase("search", recipe.search, lengths.search, "refine", patience=recipe.patience, patience_from=late)
+        objective = _LayerObjective(
+            task, masked, self._penalty(lengths.search, loss), self.budget,
+            feasible_first=self.method.projection != "none", compaction=True, levels=self.method.levels,
+        )  # fmt: skip
+        phase = search_phase(task.recipe, lengths.search, "refine")
         searched = fit(task, masked, self.meter, phase, objective=objective, macs=space.reference_costs["macs"])
         thinned, costs = self._discretise(masked.cpu())
-        phase = Phase("finetune", recipe.finetune, lengths.finetune, "refine-finetune", patience=recipe.patience)
-        tuned = fit(task, to_device(thinned, task.compute), self.meter, phase, macs=costs["macs"])
+        tuned = finetune(task, thinned, self.meter, lengths.finetune, label="refine-finetune", macs=costs["macs"])
         columns = count_layers_over(costs, self.method.levels)
         return thinned, [*searched.rows, *(row | columns for row in tuned.rows)]
 
     def _penalty(self, epochs: int, loss: float) -> Penalty:
-        rule = self.method.penalty
-        if rule.schedule != "dual":
-            rule = replace(rule, strength=rule.multiple_of("layers"))
+        rule = replace(self.method.penalty, strength=self.method.penalty.multiple_of("layers"))
         penalty = Penalty(rule, self.layer_targets.targets, epochs)
         penalty.start(loss, self.task.space.reference_costs)
         return penalty
@@ -157,15 +155,11 @@ class Refinement:
         return masked.export(channels), space.exact(count_open(channels))
 
 
+@dataclass(eq=False)
 class _LayerObjective(MaskObjective):
     """The penalty on layers; with a projection, epochs that meet levels and budget rank before all others."""
 
-    def __init__(self, refinement: Refinement, masked: MaskedNetwork, penalty: Penalty) -> None:
-        feasible_first = refinement.method.projection != "none"
-        super().__init__(
-            refinement.task, masked, penalty, refinement.budget, feasible_first=feasible_first, compaction=True
-        )
-        self.levels = refinement.method.levels
+    levels: Sequence[float] = field(kw_only=True)
 
     def ratios(self) -> dict[str, float]:
         """Cost/target of the budget's constraints, and of the worst layer."""

@@ -13,8 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from suite.hardware.layers import WEIGHTED, Network
+from suite.hardware.layers import WEIGHTED, Layer, Network
 from suite.space.groups import Groups, count_open
+
+_BatchNorm = nn.BatchNorm2d | nn.BatchNorm1d
+_Weighted = nn.Conv1d | nn.Conv2d | nn.Linear
 
 
 class _Fold(torch.autograd.Function):
@@ -50,53 +53,44 @@ class _MaskedVectors:
         self.vectors: Sequence[Tensor] = ()
 
 
-class MaskedBatchNorm(nn.Module):
-    """Batch norm, which has running statistics and a momentum (`trace` refuses others), with folded scale and shift."""
+class MaskedModule(nn.Module):
+    """Batch norm, or a convolution or linear layer without one, whose scale and shift theta multiplies.
+
+    The scale of a layer multiplies the rows of its weight. Batch norm has running statistics and a momentum: `trace`
+    refuses others. `first` is where the vectors of this module begin in `masked`.
+    """
 
     ones: Tensor
 
-    def __init__(self, inner: nn.BatchNorm2d | nn.BatchNorm1d, masked: _MaskedVectors, first: int) -> None:
+    def __init__(self, inner: _BatchNorm | _Weighted, masked: _MaskedVectors, first: int) -> None:
         super().__init__()
         self.inner, self.masked, self.first = inner, masked, first
-        self.register_buffer("ones", torch.ones_like(cast(Tensor, inner.running_var)), persistent=False)
+        like = cast(Tensor, inner.running_var) if isinstance(inner, _BatchNorm) else inner.weight
+        self.register_buffer("ones", like.detach().new_ones(len(like)), persistent=False)
 
     def vectors(self) -> list[Tensor]:
-        """The tensors that theta multiplies: batch norm's scale (ones where it has none) and shift."""
-        weight, bias = self.inner.weight, self.inner.bias
-        return [self.ones if weight is None else weight, *([] if bias is None else [bias])]
+        """The tensors that theta multiplies: batch norm's scale (else, and where it has none, ones) and the shift."""
+        own_scale = self.inner.weight if isinstance(self.inner, _BatchNorm) else None
+        return [self.ones if own_scale is None else own_scale, *([] if self.inner.bias is None else [self.inner.bias])]
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, ...) -> same shape, zero in closed channels."""
-        bn, vectors = self.inner, self.masked.vectors
-        bias = None if bn.bias is None else vectors[self.first + 1]
-        momentum = cast(float, bn.momentum)
-        mean, var = bn.running_mean, bn.running_var
-        return F.batch_norm(x, mean, var, vectors[self.first], bias, self.training, momentum, bn.eps)
-
-
-class MaskedWeights(nn.Module):
-    """Convolution or linear layer without batch norm, with folded weight and bias."""
-
-    ones: Tensor
-
-    def __init__(self, inner: nn.Conv1d | nn.Conv2d | nn.Linear, masked: _MaskedVectors, first: int) -> None:
-        super().__init__()
-        self.inner, self.masked, self.first = inner, masked, first
-        self.register_buffer("ones", inner.weight.detach().new_ones(len(inner.weight)), persistent=False)
-
-    def vectors(self) -> list[Tensor]:
-        """What theta multiplies: ones, which then scale the rows of the weight, and the bias."""
-        return [self.ones, *([] if self.inner.bias is None else [self.inner.bias])]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As the inner layer, zero in closed channels."""
-        inner, vectors = self.inner, self.masked.vectors
-        weight = inner.weight * vectors[self.first].view(-1, *(1,) * (inner.weight.dim() - 1))
-        bias = None if inner.bias is None else vectors[self.first + 1]
+        """As the inner module, zero in closed channels."""
+        inner, scale = self.inner, self.masked.vectors[self.first]
+        bias = None if inner.bias is None else self.masked.vectors[self.first + 1]
+        if isinstance(inner, _BatchNorm):
+            mean, var, momentum = inner.running_mean, inner.running_var, cast(float, inner.momentum)
+            return F.batch_norm(x, mean, var, scale, bias, self.training, momentum, inner.eps)
+        weight = inner.weight * scale.view(-1, *(1,) * (inner.weight.dim() - 1))
         if isinstance(inner, nn.Linear):
             return F.linear(x, weight, bias)
         result: Tensor = inner._conv_forward(x, weight, bias)  # pads as the layer's class does
         return result
+
+
+def masked_layers(network: Network) -> list[Layer]:
+    """Where masks are folded in: batch norms, and the layers with weights that have none."""
+    normalised = {x.inputs[0] for x in network.layers if x.kind == "batch_norm"}
+    return [x for x in network.layers if x.kind == "batch_norm" or (x.kind in WEIGHTED and x.name not in normalised)]
 
 
 class FoldedNetwork:
@@ -112,21 +106,13 @@ class FoldedNetwork:
         self._vectors: list[Tensor] = []
         self._is_open: Tensor | None = None
         self._theta = torch.zeros(0)
-        self._wrapped: list[MaskedBatchNorm | MaskedWeights] = []
+        self._wrapped: list[MaskedModule] = []
         is_present = torch.cat(list(present))
         index: list[Tensor] = []
-        normalised = {x.inputs[0] for x in layers.layers if x.kind == "batch_norm"}
-        for layer in layers.layers:
+        for layer in masked_layers(layers):
             if groups.is_frozen(layer.name):
                 continue
-            wrapper: type[MaskedBatchNorm | MaskedWeights]
-            if layer.kind == "batch_norm":
-                wrapper = MaskedBatchNorm
-            elif layer.kind in WEIGHTED and layer.name not in normalised:
-                wrapper = MaskedWeights
-            else:
-                continue
-            module = wrapper(network.get_submodule(layer.name), self._masked, len(index))  # type: ignore[arg-type]
+            module = MaskedModule(network.get_submodule(layer.name), self._masked, len(index))  # type: ignore[arg-type]
             network.set_submodule(layer.name, module)
             self._wrapped.append(module)
             channels = groups.channels[layer.name].to(is_present.device)
@@ -155,6 +141,6 @@ class FoldedNetwork:
         """A copy of the network as it was before it was wrapped."""
         copied = copy.deepcopy(self.network)
         for name, module in list(copied.named_modules()):
-            if isinstance(module, MaskedBatchNorm | MaskedWeights):
+            if isinstance(module, MaskedModule):
                 copied.set_submodule(name, module.inner)
         return copied

@@ -6,11 +6,10 @@ not be computed: `MaskedNetwork.compact` removes them, while checkpoints and exp
 """
 
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from suite.dnas.compaction import has_no_task_gradient, shrink_network, transfer_optimiser, write_back
 from suite.dnas.fold import FoldedNetwork
@@ -19,38 +18,6 @@ from suite.space.groups import Groups, count_open
 from suite.space.slicing import slice_channels
 
 THRESHOLD = 0.5
-
-
-class _Binarise(torch.autograd.Function):
-    """theta = 1[|alpha| > 0.5] or locked; d theta / d alpha = sign(alpha), 0 where locked."""
-
-    @staticmethod
-    def forward(ctx: Any, alpha: Tensor, locked: Tensor) -> Tensor:
-        ctx.save_for_backward(alpha, locked)
-        return _is_open(alpha, locked).to(alpha.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        alpha, locked = ctx.saved_tensors
-        return grads[0] * alpha.sign() * ~locked, None
-
-
-def _is_open(alpha: Tensor, locked: Tensor) -> Tensor:
-    return (alpha.abs() > THRESHOLD) | locked
-
-
-class _KnownGradient(torch.autograd.Function):
-    """A term of the loss whose gradient with respect to alpha was computed beforehand."""
-
-    @staticmethod
-    def forward(ctx: Any, alpha: Tensor, gradient: Tensor, value: float) -> Tensor:
-        ctx.save_for_backward(gradient)
-        return alpha.new_full((), value)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.saved_tensors[0] * grads[0], None, None
 
 
 class Masks(nn.Module):
@@ -77,8 +44,9 @@ class Masks(nn.Module):
         self.register_buffer("_last_open", torch.ones_like(self.locked), persistent=False)
 
     def theta(self) -> Tensor:
-        """Binary masks of all groups back to back, shape (sum of sizes,)."""
-        return cast(Tensor, _Binarise.apply(self.alpha, self.locked))  # type: ignore[no-untyped-call]
+        """Binary masks of all groups back to back, shape (sum of sizes,); d theta / d alpha = sign(alpha)."""
+        size = self.alpha.abs()
+        return self.is_open() + (size - size.detach()) * ~self.locked  # straight-through: its value is 0
 
     def counts(self, theta: Tensor) -> Tensor:
         """Open channels of each group, shape (G,), float64 on the CPU, differentiable in `theta`."""
@@ -87,7 +55,7 @@ class Masks(nn.Module):
 
     def is_open(self) -> Tensor:
         """Which channels of all groups are open, bool, shape (sum of sizes,); the same object while none changes."""
-        now = _is_open(self.alpha.detach(), self.locked)
+        now = (self.alpha.detach().abs() > THRESHOLD) | self.locked
         if not torch.equal(now, self._last_open):
             self._last_open = now
         return self._last_open
@@ -103,7 +71,7 @@ class Masks(nn.Module):
         """
         alpha = self.alpha.detach()
         gradient = alpha.sign().mul_(slopes.to(alpha, non_blocking=True))
-        return cast(Tensor, _KnownGradient.apply(self.alpha, gradient, value))  # type: ignore[no-untyped-call]
+        return value + torch.dot(self.alpha - alpha, gradient)
 
     @torch.no_grad()
     def close(self, channels: Tensor, optimiser: torch.optim.Optimizer) -> None:

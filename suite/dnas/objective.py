@@ -7,6 +7,7 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,7 +19,9 @@ from suite.dnas.masks import MaskedNetwork
 from suite.dnas.penalty import Penalty
 from suite.space.budget import Budget, feasible_first_key
 from suite.task.objective import Objective
+from suite.task.recipe import Recipe
 from suite.task.task import Task
+from suite.task.training import Phase
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,12 @@ def late_epoch(epochs: int) -> int:
     return min(math.ceil(0.75 * epochs), epochs - 1)
 
 
+def search_phase(recipe: Recipe, epochs: int, label: str | None = None) -> Phase:
+    """The training in which a search takes place; patience counts in its last quarter."""
+    return Phase("search", recipe.search, epochs, label, recipe.patience, late_epoch(epochs))
+
+
+@dataclass(eq=False)
 class PenaltyObjective(Objective, ABC):
     """A penalty on costs, and the choice of the checkpoint.
 
@@ -39,18 +48,21 @@ class PenaltyObjective(Objective, ABC):
     or by the optimiser's momentum, there is no compaction: the whole network is computed throughout.
     """
 
-    def __init__(
-        self, task: Task, cost_penalty: Penalty, budget: Budget, *, feasible_first: bool, compaction: bool
-    ) -> None:
-        self.task, self.cost_penalty, self.budget = task, cost_penalty, budget
-        self.feasible_first = feasible_first
-        closes_for_good = stays_closed(task.recipe.search.optimiser, task.recipe.mask_lr, self.betas)
-        self.compaction = compaction and closes_for_good and not cost_penalty.rule.can_reopen
+    task: Task
+    masked: MaskedNetwork
+    cost_penalty: Penalty
+    budget: Budget
+    feasible_first: bool = field(kw_only=True)
+    compaction: bool = field(kw_only=True)
 
-    @property
-    def betas(self) -> tuple[float, float]:
-        """Adam's for the masks; under dual ascent without momentum, which would overshoot."""
-        return (0.0 if self.cost_penalty.rule.schedule == "dual" else 0.9, 0.999)
+    def __post_init__(self) -> None:
+        recipe = self.task.recipe
+        closes_for_good = stays_closed(recipe.search.optimiser, recipe.mask_lr)
+        self.compaction = self.compaction and closes_for_good and not self.cost_penalty.rule.can_reopen
+
+    def mask_parameters(self) -> dict[str, Any]:
+        """The masks' parameter group: a learning rate of their own, no weight decay."""
+        return {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
 
     @abstractmethod
     def costs(self) -> dict[str, float]:
@@ -84,31 +96,22 @@ class PenaltyObjective(Objective, ABC):
 class MaskObjective(PenaltyObjective):
     """A penalty on the relaxed costs of a masked network; the masks have a learning rate of their own."""
 
-    def __init__(
-        self,
-        task: Task,
-        masked: MaskedNetwork,
-        cost_penalty: Penalty,
-        budget: Budget,
-        *,
-        feasible_first: bool,
-        compaction: bool,
-    ) -> None:
-        super().__init__(task, cost_penalty, budget, feasible_first=feasible_first, compaction=compaction)
-        self.masked = masked
-        self._cost_gradients = CostGradients(task.space, list(cost_penalty.targets))
+    def __post_init__(self) -> None:
+        wanted = self.compaction
+        super().__post_init__()
+        self._cost_gradients = CostGradients(self.task.space, list(self.cost_penalty.targets))
         self._macs: dict[tuple[int, ...], float] = {}
-        if compaction and not self.compaction:
-            why = f"penalty.shape={cost_penalty.rule.shape}" if cost_penalty.rule.can_reopen else ""
-            why = why or f"recipe.mask_lr={task.recipe.mask_lr:g} of {task.recipe.search.optimiser}"
+        if wanted and not self.compaction:
+            rule, recipe = self.cost_penalty.rule, self.task.recipe
+            why = f"penalty.shape={rule.shape}" if rule.can_reopen else ""
+            why = why or f"recipe.mask_lr={recipe.mask_lr:g} of {recipe.search.optimiser}"
             log.info("no compaction: %s could open closed channels again", why)
-        elif compaction and (names := masked.uncompactable_groups):
+        elif wanted and (names := self.masked.uncompactable_groups):
             log.info("no compaction in %s: the task can reopen their channels", ", ".join(names))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """The masks, without weight decay."""
-        group = {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
-        yield group | ({"betas": self.betas} if self.task.recipe.search.optimiser in ("adam", "adamw") else {})
+        """The masks."""
+        yield self.mask_parameters()
 
     def penalty(self, epoch: float) -> Tensor | None:
         """The penalty on the relaxed costs; its gradient comes from `CostGradients`, not from autograd."""

@@ -1,4 +1,4 @@
-"""The network under search, over masks, layer choices or both: wrapped, penalised, and made plain again."""
+"""The network under search, over masks, layer choices or both: wrapped, searched, made plain again, fine-tuned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from suite.dnas.branch_mixing import ChoiceRule, MixedNetwork
-from suite.dnas.choice_search import ChoiceObjective, discretise_choices, make_mixed_network
+from suite.dnas.choice_search import ChoiceObjective, discretise_choices
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.objective import MaskObjective, PenaltyObjective
+from suite.dnas.objective import MaskObjective, search_phase
 from suite.dnas.penalty import Penalty
 from suite.space.budget import Budget
 from suite.space.importance import channel_importance
-from suite.space.projection import project
+from suite.space.projection import project_network
 from suite.space.refill import FreeChannels
+from suite.task.cost_limit import searched_macs
+from suite.task.evaluation import to_device
+from suite.task.meter import Meter
 from suite.task.task import Task
+from suite.task.training import Fit, Phase, fit
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,9 @@ def wrap(task: Task, network: nn.Module, rule: ChoiceRule) -> MaskedNetwork:
     """`network`, the warmed-up reference network or supernet, which is changed in place, with what is searched."""
     if task.choices is None:
         return MaskedNetwork(network, task.space.network, task.space.groups)
-    return make_mixed_network(task, network, rule)
+    space = task.choices
+    macs = space.branch_costs("macs", space.full)
+    return MixedNetwork(network, space.supernet_graph, space.groups, rule, macs)
 
 
 def initial_costs(task: Task) -> Mapping[str, float]:
@@ -38,13 +44,22 @@ def initial_costs(task: Task) -> Mapping[str, float]:
     return task.space.reference_costs if task.choices is None else task.choices.uniform_costs
 
 
-def make_objective(
-    task: Task, wrapped: MaskedNetwork, penalty: Penalty, budget: Budget, *, feasible_first: bool, compaction: bool
-) -> PenaltyObjective:
-    """What the search of `wrapped` minimises, and its rule for the checkpoint (see `PenaltyObjective`)."""
-    if isinstance(wrapped, MixedNetwork):
-        return ChoiceObjective(task, wrapped, penalty, budget, feasible_first=feasible_first, compaction=compaction)
-    return MaskObjective(task, wrapped, penalty, budget, feasible_first=feasible_first, compaction=compaction)
+def search(
+    task: Task,
+    wrapped: MaskedNetwork,
+    penalty: Penalty,
+    budget: Budget,
+    meter: Meter,
+    *,
+    feasible_first: bool,
+    compaction: bool,
+    label: str | None = None,
+) -> Fit:
+    """Search `wrapped` in place for the penalty's number of epochs (see `PenaltyObjective`)."""
+    kind = ChoiceObjective if isinstance(wrapped, MixedNetwork) else MaskObjective
+    objective = kind(task, wrapped, penalty, budget, feasible_first=feasible_first, compaction=compaction)
+    phase = search_phase(task.recipe, penalty.epochs, label)
+    return fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
 
 
 def discretise(task: Task, wrapped: MaskedNetwork, budget: Budget, projection: str) -> Discretised:
@@ -52,8 +67,17 @@ def discretise(task: Task, wrapped: MaskedNetwork, budget: Budget, projection: s
     wrapped = wrapped.cpu()
     if isinstance(wrapped, MixedNetwork):
         assert task.choices is not None
-        result = discretise_choices(task.choices, budget, wrapped, projection, task.input_shape)
-        return Discretised(result.network, task.choices.named(result.selection), result.free_channels)
-    importance = channel_importance(wrapped.copy_plain(), task.space.network, task.space.groups)
-    projected = project(task.space, budget, wrapped.masks.open_channels(), importance, projection)
-    return Discretised(wrapped.export(projected.open_channels), free_channels=projected.free_channels)
+        fitting = discretise_choices(task.choices, budget, wrapped, projection, task.input_shape)
+        return Discretised(fitting.network, task.choices.named(fitting.selection), fitting.free_channels)
+    space, whole = task.space, wrapped.copy_plain()
+    importance = channel_importance(whole, space.network, space.groups)
+    result = project_network(whole, space, budget, projection, importance, wrapped.masks.open_channels())
+    return Discretised(result.network, free_channels=result.free_channels)
+
+
+def finetune(
+    task: Task, network: nn.Module, meter: Meter, epochs: int, *, label: str | None = None, macs: float | None = None
+) -> Fit:
+    """The final training of a plain network, in place and where the task computes."""
+    phase = Phase("finetune", task.recipe.finetune, epochs, label, task.recipe.patience)
+    return fit(task, to_device(network, task.compute), meter, phase, macs=macs)

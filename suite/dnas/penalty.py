@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from suite.records.record import METRICS
+from suite.task.checks import check_choice
 
 SHAPES = ("hinge", "abs", "objective")
-FIXED_SCHEDULES = ("ramp", "constant")
-SCHEDULES = (*FIXED_SCHEDULES, "dual")
+SCHEDULES = ("ramp", "constant")
 NAMED_STRENGTHS = ("eq13", "scripts")
 _LIMITS = (*METRICS, "layers")
 _START = 0.01
@@ -39,8 +39,7 @@ class PenaltyRule:
     """The settings of the penalty.
 
     shape: hinge lambda max(0, C - T); abs lambda |C - T|; objective lambda C, no target.
-    schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant; dual ascent, not the
-        paper's: no strength is set, each rises with its constraint's relative violation and falls with its slack.
+    schedule: ramp from 1 % to full strength over the first half of the search (Eq. 14); constant.
     strength: eq13; scripts, the recipe's `script_strengths`; or a multiple of Eq. 13, one number or one per metric (1
         for those not named).
     """
@@ -50,14 +49,8 @@ class PenaltyRule:
     strength: Any = "eq13"
 
     def __post_init__(self) -> None:
-        if self.shape not in SHAPES:
-            raise ValueError(f"penalty.shape={self.shape}: choices are {', '.join(SHAPES)}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"penalty.schedule={self.schedule}: choices are {', '.join(SCHEDULES)}")
-        if self.schedule == "dual" and (self.shape != "hinge" or self.strength != "eq13"):
-            raise ValueError(
-                "penalty.schedule=dual: needs shape=hinge and strength=eq13, as it adapts the strengths itself"
-            )
+        check_choice("penalty.shape", self.shape, SHAPES)
+        check_choice("penalty.schedule", self.schedule, SCHEDULES)
         if self.strength == "scripts" and self.shape == "objective":
             raise ValueError("penalty.strength=scripts: the scripts' strengths are of limits, not of shape=objective")
         if self.strength == 1 and not isinstance(self.strength, bool):
@@ -111,7 +104,6 @@ class Penalty:
     script_strengths: Mapping[str, float] = field(default_factory=dict)
     task_loss: float = 0.0
     strengths: dict[str, float] = field(default_factory=dict)
-    epoch: float = 0.0
 
     def start(self, task_loss: float, costs: Mapping[str, float]) -> None:
         """Set the strengths from the training loss in the warm-up's last epoch and the initial costs (Eq. 13).
@@ -122,9 +114,6 @@ class Penalty:
         if not task_loss > 0:
             raise ValueError(f"the warm-up's training loss is {task_loss}: strengths need a positive, finite one")
         self.task_loss = task_loss
-        if self.rule.schedule == "dual":
-            self.strengths = dict.fromkeys(self.targets, 0.0)
-            return
         for metric, target in self.targets.items():
             if self.rule.shape == "objective":
                 self._set_strength(metric, costs[metric])
@@ -146,8 +135,6 @@ class Penalty:
 
     def evaluate(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
         """The penalty term at `costs` and search epoch `epoch`, and its slope in each budgeted cost."""
-        if self.rule.schedule == "dual":
-            return self._ascend(costs, epoch)
         value, slopes = 0.0, {}
         for metric, target in self.targets.items():
             excess = costs[metric] - target
@@ -165,21 +152,6 @@ class Penalty:
                 slopes[metric] = strength
         return value, slopes
 
-    def _ascend(self, costs: Mapping[str, float], epoch: float) -> tuple[float, dict[str, float]]:
-        """Dual ascent: move each strength by its constraint's relative violation, then return penalty and slopes.
-
-        A multiplier of the relative violation C/T - 1 needs no scale of its own: it grows by the task loss times the
-        violation in each epoch.
-        """
-        passed, self.epoch = max(epoch - self.epoch, 0.0), epoch
-        value = 0.0
-        for metric, target in self.targets.items():
-            violation = costs[metric] / target - 1
-            multiplier = self.strengths[metric] * target + self.task_loss * violation * passed
-            self.strengths[metric] = max(multiplier, 0.0) / target
-            value += self.strengths[metric] * (costs[metric] - target)
-        return value, dict(self.strengths)
-
     def _set_strength(self, metric: str, excess: float) -> None:
         by_script = self.rule.strength == "scripts"
         scale = self.script_strengths[metric] if by_script else self.rule.multiple_of(metric) * self.task_loss
@@ -187,9 +159,8 @@ class Penalty:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must keep."""
-        return {"task_loss": self.task_loss, "strengths": dict(self.strengths), "epoch": self.epoch}
+        return {"task_loss": self.task_loss, "strengths": dict(self.strengths)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a former `state()`."""
-        self.task_loss = state["task_loss"]
-        self.strengths, self.epoch = dict(state["strengths"]), state["epoch"]
+        self.task_loss, self.strengths = state["task_loss"], dict(state["strengths"])

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from suite.dnas.gates import check_importance, gate_macs, rank_channels
+from suite.dnas.one_shot import finetune
 from suite.hardware.trace import trace
 from suite.space.budget import Budget, Constraint
 from suite.space.groups import count_open
@@ -28,7 +29,7 @@ from suite.task.meter import Meter
 from suite.task.reference_training import train_reference
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.thin_start import check_start, thin_start
-from suite.task.training import Fit, Phase, fit
+from suite.task.training import Phase, fit
 
 _DEFAULT_LIMIT = 1.0
 """The limit, in standard trainings, that the lengths of the phases are chosen for where there is none."""
@@ -95,7 +96,7 @@ class Taper:
         if self.cost_limit is not None:
             epochs = epochs_within(task, meter, network, task.recipe.finetune, self.cost_limit, epochs, at_least=0)
         if epochs:
-            rows += self._finetune(task, network, meter, epochs).rows
+            rows += finetune(task, network, meter, epochs).rows
         return SearchResult([Candidate(network)], [*warm.history, *rows], costs, [warm.artefact])
 
     def choose_lengths(self, task: Task, budget: Budget) -> tuple[int, int]:
@@ -146,10 +147,6 @@ class Taper:
             return True
         needed = 3 * epoch_macs(task, macs) + gate_macs(task, macs) + validation_macs(task, macs)
         return needed <= macs_left(task, meter, self.cost_limit)
-
-    def _finetune(self, task: Task, network: nn.Module, meter: Meter, epochs: int) -> Fit:
-        phase = Phase("finetune", task.recipe.finetune, epochs, patience=task.recipe.patience)
-        return fit(task, to_device(network, task.compute), meter, phase)
 
 
 def tighten_budget(budget: Budget, start: Mapping[str, float], share: float) -> Budget:

@@ -4,6 +4,7 @@ Third parties' plug-ins count: YAML files in --config-dir, and packages that ann
 entry point group `suite.config_dirs`.
 """
 
+import itertools
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from suite import SuiteError
@@ -24,6 +23,7 @@ from suite.config.build import build, build_network, plain
 from suite.config.catalogue import Entry, catalogue
 from suite.config.networks import network_node
 from suite.config.plan import Plan, make_plan
+from suite.config.sweep import compose_job
 from suite.data.base import Data
 from suite.engine.harness import execute
 from suite.engine.method_watch import Watch, watched
@@ -109,18 +109,20 @@ def _require(condition: bool, text: str) -> None:
 
 def _config(overrides: Sequence[str], **nodes: Any) -> DictConfig:
     """A composed job with whole nodes replaced."""
-    GlobalHydra.instance().clear()
-    with initialize_config_module("suite.config.conf", version_base="1.3"):
-        config = compose("config", list(overrides))
+    config = compose_job(overrides)
     with open_dict(config):
         for key, node in nodes.items():
             config[key] = OmegaConf.create(plain(node))
     return config
 
 
+def _device(entry: Entry) -> tuple[HardwareModel, LayerTable]:
+    """The device, and the layers that it is tried on."""
+    return HardwareModel(build(entry.node, "device")), LayerTable.of(trace(ResNet8(), (3, 32, 32)).weighted)
+
+
 def _device_is_additive(entry: Entry) -> None:
-    hardware = HardwareModel(build(entry.node, "device"))
-    table = LayerTable.of(trace(ResNet8(), (3, 32, 32)).weighted)
+    hardware, table = _device(entry)
     cycles = hardware.device.layer_cycles(table, table.cin, table.cout)
     _require(tuple(cycles.shape) == tuple(table.cin.shape), "layer_cycles must give one value a layer")
     _require(bool((cycles > 0).all()), "every layer must cost something")
@@ -129,22 +131,18 @@ def _device_is_additive(entry: Entry) -> None:
 
 
 def _device_is_monotone(entry: Entry) -> None:
-    hardware = HardwareModel(build(entry.node, "device"))
+    hardware, table = _device(entry)
     monotone = getattr(hardware.device, "monotone", None)
     _require(isinstance(monotone, bool), "must say whether its latency is `monotone`, True or False")
     if not monotone:
         raise Skip("the device says monotone = False")
-    table = LayerTable.of(trace(ResNet8(), (3, 32, 32)).weighted)
-    cycles = hardware.device.layer_cycles(table, table.cin, table.cout)
-    for extra in range(1, 9):
-        wider = hardware.device.layer_cycles(table, table.cin + extra, table.cout + extra)
-        _require(bool((wider >= cycles).all()), "more channels must not cost less, or the device say monotone = False")
-        cycles = wider
+    cycles = [hardware.device.layer_cycles(table, table.cin + extra, table.cout + extra) for extra in range(9)]
+    rises = all(bool((wider >= narrower).all()) for narrower, wider in itertools.pairwise(cycles))
+    _require(rises, "more channels must not cost less, or the device say monotone = False")
 
 
 def _device_relaxed_equals_exact(entry: Entry) -> None:
-    hardware = HardwareModel(build(entry.node, "device"))
-    table = LayerTable.of(trace(ResNet8(), (3, 32, 32)).weighted)
+    hardware, table = _device(entry)
     exact = hardware.per_layer("latency", table, table.cin, table.cout).double()
     cin, cout = table.cin.double().requires_grad_(), table.cout.double().requires_grad_()
     relaxed = hardware.per_layer("latency", table, cin, cout)

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +52,7 @@ def _command() -> str:
 
 @lru_cache
 def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    return {package: version(package) for package in _PACKAGES}
 
 
 @lru_cache

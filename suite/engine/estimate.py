@@ -13,12 +13,13 @@ import torch
 from suite.config.plan import Plan
 from suite.data.base import Data
 from suite.engine.harness import make_task
+from suite.engine.preflight import check_method, check_outputs, without_examples
 from suite.records.store import Store, content_id
 from suite.task.cost_limit import Lengths
 from suite.task.meter import Meter
 from suite.task.progress import Progress
 from suite.task.reference_training import train_reference
-from suite.task.splits import subset
+from suite.task.splits import load_data, subset
 from suite.task.task import Task, Workspace
 
 _BATCHES = 8
@@ -36,25 +37,27 @@ class Estimate:
         self.core_seconds: defaultdict[str, float] = defaultdict(float)
         self.trainings = 0.0
         self._pace: dict[str, float] = {}
+        self._sizes: dict[str, Data] = {}
         self._warmups: set[str] = set()
 
-    def knows(self, plan: Plan) -> bool:
-        """Whether the pace of `plan`'s trainings was measured."""
-        return _pace_key(plan) in self._pace
+    def add(self, plan: Plan, store: Store) -> None:
+        """Check a run against its data, before anything is trained, and count it.
 
-    def measure(self, plan: Plan, data: Data) -> None:
-        """Take the pace of `plan`'s trainings with all of its benchmark's data."""
-        try:
-            pace = _seconds_per_epoch(plan, data)
-        except Exception:  # it will fail in its run as well, and be recorded there
-            pace = math.nan
-        self._pace[_pace_key(plan)] = pace
-
-    def add(self, plan: Plan, task: Task) -> None:
-        """Count a run whose pace was measured."""
+        Raises:
+            SuiteError: it cannot work: its data, its reference network's outputs, or the method refuses the task.
+        """
+        key = plan.task.shared_key["data"]
+        pace_key = _pace_key(plan)
+        if key not in self._sizes or pace_key not in self._pace:  # a damaged file is found now, not after hours
+            data = load_data(plan.benchmark, store)
+            self._pace[pace_key] = _measure_pace(plan, data)
+            self._sizes[key] = without_examples(data)
+        check_outputs(plan, self._sizes[key])
+        task = make_task(plan, self._sizes[key], Workspace(store.run_folder(plan.id), store), Progress())
+        check_method(plan, task)
         epochs = self._epochs(plan, task)
         self.trainings += epochs / task.recipe.epochs
-        self.core_seconds[plan.benchmark.name] += epochs * self._pace[_pace_key(plan)]
+        self.core_seconds[plan.benchmark.name] += epochs * self._pace[pace_key]
 
     def _epochs(self, plan: Plan, task: Task) -> float:
         """Epochs of the reference network that the run is worth."""
@@ -84,6 +87,14 @@ def _pace_key(plan: Plan) -> str:
     """What the pace depends on: everything that trainings are shared by, but the random seed."""
     shared: dict[str, Any] = {key: value for key, value in plan.task.shared_key.items() if key != "seed"}
     return content_id(shared)
+
+
+def _measure_pace(plan: Plan, data: Data) -> float:
+    """Seconds per epoch; NaN where the training fails, as it will in its run, which records why."""
+    try:
+        return _seconds_per_epoch(plan, data)
+    except Exception:
+        return math.nan
 
 
 def _seconds_per_epoch(plan: Plan, data: Data) -> float:

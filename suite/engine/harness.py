@@ -37,7 +37,7 @@ from suite.records.claims import ClaimedError, claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.space.board import board_node
-from suite.space.groups import channel_groups
+from suite.space.width_space import WidthSpace
 from suite.task import interruption
 from suite.task.evaluation import predict_split, to_device
 from suite.task.meter import Meter
@@ -173,8 +173,8 @@ def _conclude(
         raise ValueError("predictions for the test split are not finite")
     violations = plan.budget.violations(chosen.costs)
     layers = trace(network, task.input_shape)
-    groups = channel_groups(layers)
-    widths = {groups.names[i]: n for i, n in enumerate(groups.sizes) if not groups.frozen[i]}
+    space = WidthSpace(layers, plan.task.hardware)
+    widths = space.named(space.full)
     record = _record(
         plan,
         store,

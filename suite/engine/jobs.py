@@ -10,12 +10,11 @@ from omegaconf import DictConfig
 
 from suite import SuiteError
 from suite.config.plan import Plan, make_plan
-from suite.data.base import Data
 from suite.data.files import write_atomic
 from suite.engine.environment import code_state
 from suite.engine.estimate import Estimate
-from suite.engine.harness import RunningElsewhere, execute, make_task
-from suite.engine.preflight import absent_classes_notes, budget_notes, check_method, check_outputs, without_examples
+from suite.engine.harness import RunningElsewhere, execute
+from suite.engine.preflight import absent_classes_notes, budget_notes
 from suite.records.claims import living_claim, read_claim
 from suite.records.deployments import read_deployments
 from suite.records.labels import method_label
@@ -28,7 +27,6 @@ from suite.task import interruption
 from suite.task.interruption import Interrupted
 from suite.task.progress import Progress
 from suite.task.splits import load_data
-from suite.task.task import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +51,7 @@ class Session:
     @property
     def roots(self) -> list[Path]:
         """The folders of results that this call's runs write to."""
-        return list({store.root: None for store, _ in self.status_before.values()})
+        return list(dict.fromkeys(store.root for store, _ in self.status_before.values()))
 
     def count_running(self) -> int:
         """How many of this call's runs living processes work on."""
@@ -82,9 +80,9 @@ class Session:
 
     def count_ended(self) -> int:
         """How many of the runs that this call had to do have ended, here or in other processes."""
-        stores = {run: (store, status) for run, (store, status) in [*self.status_before.items()] if status != "done"}
-        records = [(store.read(run), status) for run, (store, status) in stores.items()]
-        return sum(record is not None and record.status != status for record, status in records)
+        runs = [*self.status_before.items()]  # another thread may add some
+        records = [(store.read(run), before) for run, (store, before) in runs if before != "done"]
+        return sum(record is not None and record.status != before for record, before in records)
 
     def summary(self) -> tuple[str, int]:
         """A line on how the call ended, read from the records, and how many of its runs are failed, or done but not
@@ -110,8 +108,8 @@ class Session:
     def count_not_deployed(self) -> int:
         """How many of this call's finished runs are to be deployed and are not."""
         stores = {run: store for run, (store, _) in self.status_before.items() if run in self.to_deploy}
-        done = [run for run, store in stores.items() if (record := store.read(run)) and record.status == "done"]
-        return sum(run not in read_deployments(stores[run], [run]) for run in done)
+        done = {run: store for run, store in stores.items() if (record := store.read(run)) and record.status == "done"}
+        return sum(run not in read_deployments(store, [run]) for run, store in done.items())
 
 
 session = Session()
@@ -133,7 +131,6 @@ def announce(configs: Iterable[DictConfig]) -> None:
     Raises:
         SuiteError: the first job that cannot work.
     """
-    sizes: dict[str, Data] = {}
     planned: set[tuple[str, str]] = set()
     claims: set[tuple[str, str]] = set()
     estimate = Estimate()
@@ -144,20 +141,12 @@ def announce(configs: Iterable[DictConfig]) -> None:
         claims.add((plan.headline.get("candidate", ""), plan.headline.get("budget", "")))
         if plan.id in session.status_before:
             continue
-        if _has_ended(session.register(store, plan, deploy=config.deploy), config):
+        if has_ended(session.register(store, plan, deploy=config.deploy), config):
             continue
         store.check_writable()
         _write_plan_note(store, plan)
         session.runs_to_do += 1
-        key = plan.task.shared_key["data"]
-        if key not in sizes or not estimate.knows(plan):  # a damaged file is found now, not after hours
-            data = load_data(plan.benchmark, store)
-            estimate.measure(plan, data)
-            sizes[key] = without_examples(data)
-        check_outputs(plan, sizes[key])
-        task = make_task(plan, sizes[key], Workspace(store.run_folder(plan.id), store), Progress())
-        check_method(plan, task)
-        estimate.add(plan, task)
+        estimate.add(plan, store)
     _check_claims(claims, planned)
     left = f"; {estimate}" if session.runs_to_do else ""
     log.info("%s planned, %d left to do%s", counted(len(session.status_before), "run"), session.runs_to_do, left)
@@ -213,7 +202,7 @@ def run_job(config: DictConfig) -> RunRecord | None:
     _check_clean(config)
     store, plan = store_of(config), make_plan(config)
     ended = session.register(store, plan, deploy=config.deploy)
-    if _has_ended(ended, config):
+    if has_ended(ended, config):
         return ended
     store.check_writable()
     _write_plan_note(store, plan)
@@ -259,21 +248,14 @@ def _log_result(record: RunRecord, label: str) -> None:
     )
 
 
-def _has_ended(record: RunRecord | None, config: DictConfig) -> bool:
+def has_ended(record: RunRecord | None, config: DictConfig) -> bool:
+    """Whether a run is done, or has failed and is not to be tried again."""
     return record is not None and (record.status == "done" or not config.retry_failed)
 
 
 def _write_plan_note(store: Store, plan: Plan) -> None:
     """Remember that this run belongs to the experiment, so that `suite status` can name what is missing."""
-    path = store.run_folder(plan.id) / PLAN_NOTE
     if store.read_file(plan.id, PLAN_NOTE) is None:
-        note = PlanNote(
-            benchmark=plan.benchmark.name,
-            method=plan.method.name,
-            budget=plan.budget.label,
-            seed=plan.task.seed,
-            preset=plan.preset,
-            device=plan.task.hardware.device.name,
-            variant=plan.variant,
-        )
-        write_atomic(path, note.to_json())
+        task, method, device = plan.task, plan.method.name, plan.task.hardware.device.name
+        note = PlanNote(task.name, method, plan.budget.label, task.seed, plan.preset, device, plan.variant)
+        write_atomic(store.run_folder(plan.id) / PLAN_NOTE, note.to_json())

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from suite.engine.allocator import release_freed_memory
 
 _RESET = Path("/proc/self/clear_refs")
@@ -21,8 +23,6 @@ class PeakMemory:
 
     def _start(self) -> bool:
         if self._cuda:
-            import torch
-
             torch.cuda.reset_peak_memory_stats()
             return True
         release_freed_memory()  # what an earlier run freed and the process kept is not this run's
@@ -37,8 +37,6 @@ class PeakMemory:
         if not self._measured:
             return None
         if self._cuda:
-            import torch
-
             return int(torch.cuda.max_memory_allocated())
         lines = _STATUS.read_text().splitlines()
         line = next((line for line in lines if line.startswith("VmHWM:")), None)

@@ -38,19 +38,23 @@ def watched(plan: Plan, watch: Watch) -> Plan:
     return replace(plan, method=_WatchedMethod(plan.method, watch), benchmark=benchmark)  # type: ignore[arg-type]
 
 
-class _WatchedMethod:
-    def __init__(self, method: Any, watch: Watch) -> None:
-        self._method, self._watch = method, watch
+class _Watched:
+    """`inner`, whose use is told to `watch`; a subclass overrides what is watched."""
+
+    def __init__(self, inner: Any, watch: Watch) -> None:
+        self._inner, self._watch = inner, watch
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._method, name)
+        return getattr(self._inner, name)
 
+
+class _WatchedMethod(_Watched):
     def search(self, task: Task, budget: Budget, meter: Meter) -> SearchResult:
         before = _fingerprint(task)
         self._watch.searching = True
         try:
             with _watching_backward(self._watch):
-                result: SearchResult = self._method.search(task, budget, meter)
+                result: SearchResult = self._inner.search(task, budget, meter)
         finally:
             self._watch.searching = False
         if self._watch.trained and not meter.total().training_samples:
@@ -60,46 +64,33 @@ class _WatchedMethod:
         return result
 
 
-class _WatchedBenchmark:
+class _WatchedBenchmark(_Watched):
     """A benchmark whose test split says when it is read during a search."""
 
-    def __init__(self, benchmark: Any, watch: Watch) -> None:
-        self._benchmark, self._watch = benchmark, watch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._benchmark, name)
-
     def source(self) -> Any:
-        return _WatchedSource(self._benchmark.source(), self._watch)
+        return _WatchedSource(self._inner.source(), self._watch)
 
 
-class _WatchedSource:
-    def __init__(self, source: Any, watch: Watch) -> None:
-        self._source, self._watch = source, watch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
-
+class _WatchedSource(_Watched):
     def fingerprint(self) -> str:
-        return f"{self._source.fingerprint()}, watched {id(self._watch)}"  # never the cached data of another run
+        return f"{self._inner.fingerprint()}, watched {id(self._watch)}"  # never the cached data of another run
 
     def load(self, cache: Path) -> Data:
-        data: Data = self._source.load(cache)
+        data: Data = self._inner.load(cache)
         return replace(data, test=_WatchedSplit(data.test, self._watch))
 
 
 class _WatchedSplit(Split):
     def __init__(self, split: Split, watch: Watch) -> None:
-        object.__setattr__(self, "_split", split)
+        super().__init__(split.x, split.y, split.columns)
         object.__setattr__(self, "_watch", watch)
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("x", "y", "columns"):
-            watch = object.__getattribute__(self, "_watch")
-            if watch.searching:
+            watch = vars(self).get("_watch")
+            if watch is not None and watch.searching:
                 watch.find("read the test data during its search")
-            return getattr(object.__getattribute__(self, "_split"), name)
-        return object.__getattribute__(self, name)
+        return super().__getattribute__(name)
 
 
 @contextmanager

@@ -18,14 +18,12 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import torch
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from suite import SuiteError
 from suite.config.plan import Plan, make_plan
+from suite.config.sweep import compose_job
 from suite.data.files import write_atomic
 from suite.engine.allocator import keep_freed_memory
 from suite.engine.environment import environment
@@ -38,8 +36,8 @@ from suite.task.splits import load_data
 from suite.task.task import Workspace, stream_seed
 from suite.task.training import Diverged
 
-FIRST_SEED = 100
-"""Random seeds of studies begin here, so that none is one that a claim is made with."""
+SEED = 100
+"""The random seed of all trainings of a study: none that a claim is made with."""
 
 TRIALS = "trials.csv"
 
@@ -83,11 +81,11 @@ class Vary:
 class _Pruning(Progress):
     """Ends a trial that Optuna's pruner gives up at the end of an epoch."""
 
-    def __init__(self, trial: Trial, first_step: int) -> None:
-        self.trial, self.first_step = trial, first_step
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
 
     def epoch(self, done: float, loss: float, score: float, ratios: Mapping[str, float]) -> None:
-        self.trial.report(score, self.first_step + int(done))
+        self.trial.report(score, int(done))
         if self.trial.should_prune():
             raise optuna.TrialPruned
 
@@ -98,14 +96,12 @@ class RecipeStudy:
 
     overrides: of the configuration, as `suite run` takes them: benchmark, preset, what is changed for all trials.
     varied: the constants, whose values are overrides as well.
-    seeds: random seeds per trial, from `FIRST_SEED` on; a trial's value is the mean of their validation scores.
     folder: gets `study.db` and `trials.csv`.
     results_dir: where prepared data is kept.
     """
 
     overrides: Sequence[str]
     varied: Sequence[Vary]
-    seeds: int
     folder: Path
     results_dir: Path
 
@@ -115,13 +111,13 @@ class RecipeStudy:
         Raises:
             SuiteError: the configuration is wrong.
         """
-        plan = self._plan([], FIRST_SEED)  # refuses what is wrong before a trial is counted
+        plan = self._plan([])  # refuses what is wrong before a trial is counted
         self.folder.mkdir(parents=True, exist_ok=True)
         study = self._study(plan.task.recipe.epochs // 2)
         while len(_ended(study)) < trials:
             started = time.monotonic()
             # A sampler that is made anew repeats its first samples unless its seed differs.
-            seed = stream_seed("recipe study", FIRST_SEED, len(study.trials), os.getpid()) % 2**32
+            seed = stream_seed("recipe study", SEED, len(study.trials), os.getpid()) % 2**32
             study.sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
             study.optimize(self._objective, n_trials=1, catch=(Diverged,))
             self._write(study)
@@ -143,16 +139,12 @@ class RecipeStudy:
 
     def _objective(self, trial: Trial) -> float:
         chosen = [f"{vary.key}={vary.suggest(trial)}" for vary in self.varied]
-        scores: list[float] = []
-        for i in range(self.seeds):
-            with tempfile.TemporaryDirectory() as folder:
-                scores.append(self._train(chosen, FIRST_SEED + i, Path(folder), _Pruning(trial, i * 10_000)))
-        trial.set_user_attr("scores", scores)
-        return sum(scores) / len(scores)
+        with tempfile.TemporaryDirectory() as folder:
+            return self._train(chosen, Path(folder), _Pruning(trial))
 
-    def _train(self, chosen: Sequence[str], seed: int, folder: Path, progress: Progress) -> float:
+    def _train(self, chosen: Sequence[str], folder: Path, progress: Progress) -> float:
         """The validation score of a standard training of the reference network."""
-        plan = self._plan(chosen, seed)
+        plan = self._plan(chosen)
         torch.set_num_threads(max(1, plan.threads))
         data = load_data(plan.benchmark, Store(self.results_dir, "recipes"))
         plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
@@ -162,32 +154,26 @@ class RecipeStudy:
         trained = train_reference(replace(task, progress=progress), meter, task.recipe.epochs)
         return max(float(row["score"]) for row in trained.history)
 
-    def _plan(self, chosen: Sequence[str], seed: int) -> Plan:
-        overrides = [*self.overrides, *chosen, f"seed={seed}", "method=hand_tuned", f"results_dir={self.results_dir}"]
-        GlobalHydra.instance().clear()
-        try:
-            with initialize_config_module("suite.config.conf", version_base="1.3"):
-                return make_plan(compose("config", overrides))
-        except HydraException as error:
-            raise SuiteError(" ".join(str(error).split())) from error
+    def _plan(self, chosen: Sequence[str]) -> Plan:
+        run = [f"seed={SEED}", "method=hand_tuned", f"results_dir={self.results_dir}"]
+        return make_plan(compose_job([*self.overrides, *chosen, *run]))
 
     def _write(self, study: optuna.Study) -> None:
         """The table of trials, and by what command and on which machine they were made."""
         write_atomic(self.folder / TRIALS, trials_table(study).to_csv(index=False, lineterminator="\n").encode())
-        plan = self._plan([], FIRST_SEED)
+        plan = self._plan([])
         machine = environment(plan.task.compute, plan.threads, plan.task.recipe.dtype, plan.identity["data"])
-        note = {"seeds": [FIRST_SEED + i for i in range(self.seeds)], "recipe": plan.identity["recipe"], **machine}
+        note = {"seeds": [SEED], "recipe": plan.identity["recipe"], **machine}
         write_atomic(self.folder / "study.json", (json.dumps(note, indent=1, sort_keys=True) + "\n").encode())
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """A row a trial that has ended, best first: number, state, score (the mean over seeds), scores, constants."""
+    """A row a trial that has ended, best first: number, state, score, seconds, constants."""
     rows = [
         {
             "trial": trial.number,
             "state": trial.state.name.lower(),
             "score": trial.value if trial.state == TrialState.COMPLETE else None,
-            "scores": " ".join(f"{score:.6g}" for score in trial.user_attrs.get("scores", ())),
             "seconds": trial.duration.total_seconds() if trial.duration else None,
             **{key: value if isinstance(value, str) else float(f"{value:.3g}") for key, value in trial.params.items()},
         }
@@ -209,15 +195,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a constant to vary, such as recipe.warmup.lr=1e-3:1e-2:log or recipe.batch=32|64; may be repeated",
     )  # fmt: skip
     parser.add_argument("--trials", type=int, default=20, help="how many trials in all, earlier ones included")
-    parser.add_argument("--seeds", type=int, default=1, help=f"random seeds per trial, from {FIRST_SEED} on")
     parser.add_argument("--out", type=Path, required=True, help="folder of study.db, trials.csv and study.json")
     parser.add_argument("--results-dir", type=Path, default=Path("results"), help="where prepared data is kept")
     args = parser.parse_args(arguments)
-    if args.trials < 1 or args.seeds < 1:
-        parser.error("--trials and --seeds must be at least 1")
+    if args.trials < 1:
+        parser.error("--trials must be at least 1")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     keep_freed_memory()
-    study = RecipeStudy(args.overrides, args.vary, args.seeds, args.out, args.results_dir)
+    study = RecipeStudy(args.overrides, args.vary, args.out, args.results_dir)
     try:
         print(study.run(args.trials).head(10).to_string(index=False))
     except SuiteError as error:

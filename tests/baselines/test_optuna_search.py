@@ -14,9 +14,9 @@ from optuna_runs import BUDGET, comparable, run, run_folder, same, stored_trials
 from tasks import plan, task
 
 import baselines.optuna_domain as optuna_domain
-import baselines.optuna_finetuning as optuna_finetuning
 import baselines.optuna_search as optuna_search
 import baselines.optuna_trials as optuna_trials
+import suite.dnas.one_shot as one_shot
 import suite.task.evaluation as evaluation
 from baselines.optuna_budget import TrialBudget
 from baselines.optuna_file import StudyFile
@@ -165,7 +165,7 @@ class TestTrouble:
         def fit(task: Task, network: torch.nn.Module, meter: Meter, phase: Any, **options: Any) -> Fit:
             return trouble(phase.label, plain(task, network, meter, phase, **options))
 
-        for module in (optuna_trials, optuna_finetuning):
+        for module in (optuna_trials, one_shot):
             monkeypatch.setattr(module, "fit", fit)
         meter = Meter(of.standard_macs)
         result = made.method.search(of, made.budget, meter)

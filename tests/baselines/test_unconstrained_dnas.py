@@ -8,7 +8,7 @@ import pytest
 import torch
 from tasks import plan, task
 
-import baselines.strength_sweep as module
+import suite.dnas.one_shot as module
 from baselines.strength_sweep import Sweep, SweepSettings
 from baselines.unconstrained_dnas import UnconstrainedDnas, penalised_metrics
 from suite.dnas.branch_mixing import ChoiceRule
@@ -160,7 +160,6 @@ def test_a_budget_without_a_differentiable_metric_is_refused_before_training(tmp
         ({"fewest": 0}, r"method\.fewest=0"),
         ({"decades": 0.0}, r"method\.decades=0"),
         ({"schedule": "cosine"}, r"method\.schedule=cosine.*ramp, constant"),
-        ({"schedule": "dual"}, r"method\.schedule=dual.*ramp, constant$"),
         ({"cost_limit": -1.0}, r"method\.cost_limit=-1"),
     ],
 )

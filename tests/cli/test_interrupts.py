@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -75,24 +74,26 @@ def test_after_sigterm_the_run_is_interrupted_and_the_same_command_continues(lau
         assert states(tmp_path) == ["done"] * 3
 
 
-class EarlyTimer(threading.Timer):
-    """Ends when a run has begun, however slow the machine is."""
-
-    intervals: ClassVar[list[float]] = []
-
-    def run(self) -> None:
-        self.intervals.append(self.interval)
-        while not list(Path().glob("results/x/runs/*/claim.json")):
-            time.sleep(0.01)
-        self.function(*self.args)
-
-
 def test_when_the_time_is_over_the_rest_stays_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    intervals: list[float] = []
+
+    def begin_early(timer: int, seconds: float) -> None:
+        """The time is over when a run has begun, however slow the machine is."""
+
+        def wait() -> None:
+            while not list(tmp_path.glob("results/x/runs/*/claim.json")):
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGALRM)
+
+        intervals.append(seconds)
+        if seconds:
+            threading.Thread(target=wait, daemon=True).start()
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(threading, "Timer", EarlyTimer)
+    monkeypatch.setattr(signal, "setitimer", begin_early)
     assert main([*SWEEP, "--timeout", "1.5h", "recipe.epochs=1000", "seed=0,1"]) == 124
     assert states(tmp_path) == ["interrupted", "missing"]
-    assert EarlyTimer.intervals == [5400]
+    assert intervals == [5400, 0]
     assert main([*SWEEP, "recipe.epochs=1", "seed=0"]) == 0, "the time is over no more"
 
 

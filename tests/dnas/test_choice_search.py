@@ -10,8 +10,9 @@ from tasks import plan, task
 from suite import SuiteError
 from suite.deploy.load import load_network
 from suite.dnas.branch_mixing import ChoiceRule
-from suite.dnas.choice_search import ChoiceObjective, make_mixed_network
+from suite.dnas.choice_search import ChoiceObjective
 from suite.dnas.duccio import Duccio
+from suite.dnas.one_shot import wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.engine.harness import execute
 from suite.records.store import Store
@@ -27,7 +28,7 @@ TINY = ("recipe.train_samples=64", "recipe.eval_samples=40", "recipe.epochs=1")
 
 def _objective(folder: Path, rule: ChoiceRule, space: str = "choices"):
     of, made = task(folder, f"space={space}", *BUDGET, *TINY)
-    mixed = make_mixed_network(of, of.new_supernet(), rule)
+    mixed = wrap(of, of.new_supernet(), rule)
     penalty = Penalty(PenaltyRule(), made.budget.targets, 1)
     penalty.start(1.0, of.choices.uniform_costs)
     return of, mixed, ChoiceObjective(of, mixed, penalty, made.budget, feasible_first=True, compaction=True)
@@ -124,7 +125,7 @@ class _Killed(Exception):
 
 def _searched(folder: Path, epochs: int, stop_after: int | None = None) -> list[object]:
     of, made = task(folder, "space=both", *BUDGET, *TINY, "recipe.mask_lr=0.3")
-    mixed = make_mixed_network(of, of.new_supernet(), ChoiceRule(sampling="gumbel_hard", drop_below=0.2))
+    mixed = wrap(of, of.new_supernet(), ChoiceRule(sampling="gumbel_hard", drop_below=0.2))
     penalty = Penalty(PenaltyRule(), made.budget.targets, epochs)
     penalty.start(1.0, of.choices.uniform_costs)
     objective = ChoiceObjective(of, mixed, penalty, made.budget, feasible_first=True, compaction=True)
@@ -152,9 +153,3 @@ def test_a_cost_limit_counts_all_branches(tmp_path: Path) -> None:
     meter = Meter(of.standard_macs)
     Duccio(cost_limit=16).search(of, made.budget, meter)
     assert 8 < meter.total().macs / of.standard_macs <= 16
-
-
-@pytest.mark.parametrize("space", ["choices", "both"])
-def test_dual_ascent_is_refused_where_a_step_has_two_passes(space: str) -> None:
-    with pytest.raises(SuiteError, match=f"space={space}: method duccio_projected searches masks only"):
-        plan(f"space={space}", "method.penalty.schedule=dual")

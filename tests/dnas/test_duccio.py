@@ -240,9 +240,7 @@ def test_the_checkpoint_rule_is_the_papers_unless_the_network_is_projected(
     import suite.dnas.duccio as module
 
     rules = []
-    original = module.make_objective
-    monkeypatch.setattr(
-        module, "make_objective", lambda *a, **k: rules.append(k["feasible_first"]) or original(*a, **k)
-    )
+    original = module.search
+    monkeypatch.setattr(module, "search", lambda *a, **k: rules.append(k["feasible_first"]) or original(*a, **k))
     _search(tmp_path, Duccio(**options), *BUDGET, "recipe.epochs=1")
     assert rules == [feasible_first]

@@ -151,12 +151,6 @@ def test_strengths_are_those_of_eq_13_layer_by_layer(tmp_path: Path) -> None:
     assert _rows(result, "refine")[0]["strength/memory/block1.conv1"] == pytest.approx(2 * loss / excess)
 
 
-def test_dual_ascent_finds_the_strengths_of_both_searches(tmp_path: Path) -> None:
-    _, _, result, _ = _refined(tmp_path, *BUDGET, penalty=PenaltyRule(schedule="dual"))
-    assert _rows(result, "search")[-1]["strength/weights"] > 0
-    assert _rows(result, "refine")[-1]["strength/memory/block1.conv1"] > 0
-
-
 def test_an_empty_budget_refines_the_trained_reference_network(tmp_path: Path) -> None:
     _, _, result, meter = _refined(tmp_path)
     assert {row["label"] for row in result.history} == {"warm-up", "refine", "refine-finetune"}

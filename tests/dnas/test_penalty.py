@@ -174,46 +174,10 @@ def test_state_survives_a_checkpoint() -> None:
     assert second({"weights": _cost(50.0)}, 7).item() == first({"weights": _cost(50.0)}, 7).item()
 
 
-def test_dual_ascent_follows_the_relative_violation_in_task_losses() -> None:
-    penalty = _started(cost=100.0, target=40.0, loss=0.6, schedule="dual")
-    assert penalty.evaluate({"weights": 100.0}, 0.0) == (0.0, {"weights": 0.0})
-    _, slopes = penalty.evaluate({"weights": 100.0}, 1.0)
-    assert slopes["weights"] == pytest.approx(0.6 * (100 / 40 - 1) / 40)
-    _, lower = penalty.evaluate({"weights": 30.0}, 2.0)
-    assert lower["weights"] == pytest.approx(slopes["weights"] - 0.6 * 0.25 / 40)
-    for epoch in range(3, 30):
-        _, least = penalty.evaluate({"weights": 10.0}, float(epoch))
-    assert least == {"weights": 0.0}
-
-
-@given(unit=st.floats(1e-6, 1e6), cost=st.floats(0.1, 10))
-def test_dual_ascent_does_not_depend_on_a_costs_unit(unit: float, cost: float) -> None:
-    one, other = (_started(cost=3 * u, target=u, schedule="dual") for u in (1.0, unit))
-    for epoch in (0.5, 1.0):
-        value, slopes = one.evaluate({"weights": cost}, epoch)
-        same, scaled = other.evaluate({"weights": cost * unit}, epoch)
-    assert same == pytest.approx(value, rel=1e-6, abs=1e-9)
-    assert scaled["weights"] * unit == pytest.approx(slopes["weights"], rel=1e-6, abs=1e-9)
-
-
-def test_dual_ascent_continues_from_its_state() -> None:
-    whole, halves = (_started(schedule="dual") for _ in range(2))
-    whole.evaluate({"weights": 90.0}, 1.0)
-    halves.evaluate({"weights": 90.0}, 1.0)
-    resumed = Penalty(halves.rule, halves.targets, halves.epochs)
-    resumed.restore(halves.state())
-    assert resumed.evaluate({"weights": 70.0}, 2.0) == whole.evaluate({"weights": 70.0}, 2.0)
-
-
 @pytest.mark.parametrize("strength", [{}, {"wieghts": 10}, {"weights": float("nan")}, float("inf"), 0, "10", True])
 def test_strengths_that_mean_nothing_are_refused(strength: Any) -> None:
     with pytest.raises(ValueError, match=r"penalty\.strength"):
         PenaltyRule(strength=strength)
-
-
-def test_dual_ascent_takes_no_strengths() -> None:
-    with pytest.raises(ValueError, match="schedule=dual"):
-        PenaltyRule(schedule="dual", strength=10)
 
 
 def test_strengths_of_what_is_not_limited_are_refused() -> None:
@@ -237,8 +201,3 @@ def test_the_slopes_of_an_absolute_value_are_its_strength_and_the_sign_of_the_ex
     for cost, sign in ((40.5, 1), (39.5, -1), (40.0, 0)):
         value, slopes = penalty.evaluate({"weights": cost}, 1.0)
         assert (value, slopes) == (pytest.approx(0.01 * abs(cost - 40)), {"weights": pytest.approx(0.01 * sign)})
-
-
-def test_dual_ascent_counts_from_the_beginning_of_the_search() -> None:
-    _, slopes = _started(cost=100.0, target=40.0, loss=0.6, schedule="dual").evaluate({"weights": 60.0}, 0.5)
-    assert slopes["weights"] == pytest.approx(0.6 * 0.5 * 0.5 / 40)

@@ -11,21 +11,15 @@ from suite.cli.main import main
 from suite.config.plan import Plan
 from suite.engine import estimate as module
 from suite.engine.estimate import Estimate
-from suite.engine.harness import make_task
 from suite.records.store import Store
-from suite.task.progress import Progress
 from suite.task.splits import load_data
-from suite.task.task import Workspace
 
 
 def counted(plans: list[Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds_per_epoch: float) -> Estimate:
     monkeypatch.setattr(module, "_seconds_per_epoch", lambda *_: seconds_per_epoch)
     estimate, store = Estimate(), Store(tmp_path, "estimate")
     for each in plans:
-        data = load_data(each.benchmark, store)
-        if not estimate.knows(each):
-            estimate.measure(each, data)
-        estimate.add(each, make_task(each, data, Workspace(tmp_path, store), Progress()))
+        estimate.add(each, store)
     return estimate
 
 

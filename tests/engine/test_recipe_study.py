@@ -8,17 +8,18 @@ import pandas as pd
 import pytest
 from tasks import task
 
+from suite.config.plan import make_plan
 from suite.engine import recipe_study
-from suite.engine.recipe_study import FIRST_SEED, TRIALS, RecipeStudy, Vary, main
+from suite.engine.recipe_study import SEED, TRIALS, RecipeStudy, Vary, main
 from suite.task.meter import Meter
 from suite.task.splits import load_data
 
 OVERRIDES = ("benchmark=digits", "preset=smoke", "threads=1", "recipe.epochs=1")
 
 
-def _study(folder: Path, seeds: int = 1) -> RecipeStudy:
+def _study(folder: Path) -> RecipeStudy:
     varied = [Vary.parse("recipe.warmup.lr=1e-3:1e-2:log"), Vary.parse("recipe.batch=32|64")]
-    return RecipeStudy(OVERRIDES, varied, seeds, folder / "study", folder)
+    return RecipeStudy(OVERRIDES, varied, folder / "study", folder)
 
 
 @pytest.mark.parametrize(
@@ -54,31 +55,22 @@ def test_a_study_goes_on_where_it_stopped_and_lists_its_best_first(tmp_path: Pat
     assert str(tmp_path) not in (tmp_path / "study" / "study.json").read_text()
 
 
-def test_seeds_are_not_those_of_claims_and_the_test_split_is_not_read(
+def test_the_seed_is_none_of_a_claim_and_the_test_split_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds = []
-    plan = RecipeStudy._plan
-
-    def counted(self: RecipeStudy, chosen: list[str], seed: int):  # type: ignore[no-untyped-def]
-        seeds.append(seed)
-        return plan(self, chosen, seed)
-
-    monkeypatch.setattr(RecipeStudy, "_plan", counted)
+    monkeypatch.setattr(recipe_study, "make_plan", lambda job: seeds.append(job.seed) or make_plan(job))
     monkeypatch.setattr(recipe_study, "load_data", lambda b, s: replace(load_data(b, s), test=None))
-    table = _study(tmp_path, seeds=2).run(1)
-
-    assert set(seeds) == {FIRST_SEED, FIRST_SEED + 1}
-    scores = [float(score) for score in table["scores"][0].split()]
-    assert table["score"][0] == pytest.approx(sum(scores) / 2, abs=1e-5)
-    assert scores[0] != scores[1]
-    assert FIRST_SEED >= 100
+    table = _study(tmp_path).run(1)
+    assert set(seeds) == {SEED}
+    assert table["state"].tolist() == ["complete"]
+    assert SEED >= 100
 
 
 def test_its_score_is_that_of_a_standard_training(tmp_path: Path) -> None:
     table = _study(tmp_path).run(1)
     chosen = [f"recipe.warmup.lr={table['recipe.warmup.lr'][0]:g}", f"recipe.batch={table['recipe.batch'][0]}"]
-    method = ("method=hand_tuned", "method.length=standard", f"seed={FIRST_SEED}")
+    method = ("method=hand_tuned", "method.length=standard", f"seed={SEED}")
     of, made = task(tmp_path / "run", OVERRIDES[3], *chosen, *method)
     result = made.method.search(of, made.budget, Meter(of.standard_macs))
     assert table["score"][0] == pytest.approx(max(row["score"] for row in result.history))
