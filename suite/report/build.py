@@ -103,10 +103,8 @@ class Report:
             if "md" in formats:
                 files[f"{name}.md"] = to_markdown(text, heading, notes)
             if "tex" in formats:
-                paper = name == "main"
-                files[f"{name}.tex"] = (
-                    to_paper_latex(raw, heading, paper_notes(raw)) if paper else to_latex(text, heading, notes)
-                )
+                latex = to_latex(text, heading, notes)
+                files[f"{name}.tex"] = to_paper_latex(raw, heading, paper_notes(raw)) if name == "main" else latex
         return {name: content.encode() for name, content in files.items()}
 
     def _write_figures(self, formats: Sequence[str], figures: Sequence[str], form: FigureFormat) -> list[EncodedFigure]:

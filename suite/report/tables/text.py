@@ -1,19 +1,14 @@
 """How numbers, units and shared columns are written for people; `markup` writes such text as Markdown and LaTeX."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from suite.report.grouping import SETTING
 from suite.report.tables.markup import MISSING
 
-PHASE_LABELS = {
-    "warmup": "warm-up",
-    "search": "search",
-    "finetune": "final training",
-    "evaluation": "evaluation",
-}
+PHASE_LABELS = {"warmup": "warm-up", "search": "search", "finetune": "final training", "evaluation": "evaluation"}
 """A phase of a run in the record -> how tables and figures write it."""
 
 _PREFIXED = {"B": (1024.0, ("B", "kB", "MB")), "MAC": (1e3, ("MAC", "kMAC", "MMAC", "GMAC"))}
@@ -129,7 +124,6 @@ def leading_columns(table: pd.DataFrame, names: Sequence[str] = ("budget", "meth
     return table[[*(key for key in SETTING if key in table and key not in shared), *names]].astype(str)
 
 
-def numeric_rows(table: pd.DataFrame, *columns: str) -> list[list[float]]:
-    """The numbers of some columns, row by row."""
-    values: list[list[float]] = table[list(columns)].to_numpy(dtype=float).tolist()
-    return values
+def format_rows(format_row: Callable[..., str], table: pd.DataFrame, *columns: str) -> list[str]:
+    """The text of each row, which `format_row` makes of its numbers in the columns: format_interval of three."""
+    return [format_row(*row) for row in table[list(columns)].to_numpy(dtype=float).tolist()]
