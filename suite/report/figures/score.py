@@ -29,7 +29,7 @@ from suite.report.figures.panels import (
 )
 from suite.report.figures.style import INK_COLOUR, LIMIT_COLOUR, OVER_BUDGET_COLOUR, MethodStyle, new_figure
 from suite.report.tables.extrapolation import cost_label
-from suite.report.tables.published_comparison import PUBLISHED_FOLDER, load_published_numbers, published_comparison
+from suite.report.tables.published_comparison import load_published_numbers, published_comparison
 from suite.report.tables.text import float_score_label, format_quantity
 
 KIND = "score"
@@ -103,7 +103,7 @@ def _legend_entries(page: FigurePage, published: bool) -> dict[str, Artist]:
 
 def _published_points(page: FigurePage, store: Store) -> dict[str, np.ndarray]:
     """Metric -> points (N, 2) of cost in % of the reference network's, up to 100, and score of published networks."""
-    table = published_comparison(page.runs, load_published_numbers(store.root / PUBLISHED_FOLDER))
+    table = published_comparison(page.runs, load_published_numbers(store.root))
     theirs = table[(table["whose"] == "published") & (table["score_name"] == page.runs["score_name"].iloc[0])]
     points = {}
     for metric in ("weights", "macs"):

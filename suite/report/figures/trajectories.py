@@ -18,16 +18,9 @@ from suite.records.frame import by_metric, in_order
 from suite.records.store import Store
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, in_lines, split_by_methods
-from suite.report.figures.panels import add_legend, padded_limits
+from suite.report.figures.panels import GREY_STYLE, add_legend, padded_limits
 from suite.report.figures.run_files import read_history
-from suite.report.figures.style import (
-    INK_COLOUR,
-    LIMIT_COLOUR,
-    METRIC_LINE_STYLES,
-    NEUTRAL_COLOUR,
-    PHASE_COLOURS,
-    new_figure,
-)
+from suite.report.figures.style import INK_COLOUR, LIMIT_COLOUR, METRIC_LINE_STYLES, PHASE_COLOURS, new_figure
 from suite.report.tables.text import PHASE_LABELS, metric_label, score_label
 
 KIND = "trajectories"
@@ -207,7 +200,7 @@ def _legend_entries(page: FigurePage) -> dict[str, Artist]:
     for metric in in_order(metric for row in page.rows for metric in row.metrics):
         colour, dashes = METRIC_LINE_STYLES[metric]
         entries[metric_label(metric)] = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4)
-    entries["returned network"] = Line2D([], [], color=NEUTRAL_COLOUR, markerfacecolor="white", **_RETURNED_MARK)
+    entries["returned network"] = Line2D([], [], color=GREY_STYLE.colour, markerfacecolor="white", **_RETURNED_MARK)
     for phase in _PHASES:
         shade = {"facecolor": PHASE_COLOURS[phase], "alpha": _PHASE_SHADE["alpha"]}
         entries[PHASE_LABELS[phase]] = Patch(edgecolor="#BBBBBB", **shade)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, plain_variant, sort_as_main_table
+from suite.report.grouping import GROUP, plain_variant
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
     add_difference_columns,
@@ -45,7 +45,7 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     limited = by_metric(main, "target_percent")
     costs = [f"reference_percent/{m}" for m in by_metric(main, "reference_percent") if m in limited]
     effort = ["max_violation", "max_search_violation", *costs, *COST_HEADINGS, "extrapolated"]
-    joined = sort_as_main_table(table.merge(main[[*GROUP, *scores, *effort]], on=GROUP), main)
+    joined = main[[*GROUP, *scores, *effort]].merge(table, on=GROUP)
     names = [method.method for method in joined["method"]]
     joined = joined.assign(_name=names, _differs=joined["method"] != joined["against"])
     blocks = joined.groupby([*GROUP[:4], "_name"], sort=False).ngroup()

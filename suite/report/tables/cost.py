@@ -3,7 +3,7 @@
 import pandas as pd
 
 from suite.records.record import PHASES
-from suite.report.grouping import GROUP, sort_as_main_table
+from suite.report.grouping import GROUP
 from suite.report.tables.text import PHASE_LABELS, format_number, format_quantity, format_significant, leading_columns
 
 _COLUMNS = ["trainings", "trainings_amortised", *(f"trainings/{phase}" for phase in PHASES)]
@@ -21,7 +21,7 @@ def cost_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     done = df[df["status"] == "done"].groupby(GROUP)
     table = done[_COLUMNS].mean()
     table.insert(0, "runs", done.size())
-    return sort_as_main_table(table.reset_index(), main)
+    return main[GROUP].merge(table.reset_index(), on=GROUP)
 
 
 def format_cost_table(table: pd.DataFrame) -> pd.DataFrame:

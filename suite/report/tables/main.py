@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, natural_key, sort_as_main_table
+from suite.report.grouping import GROUP, natural_key
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import (
-    FITS_BUDGET,
+    add_fits,
     float_score_label,
-    format_fits,
     format_interval,
     format_percent,
     format_rows,
@@ -132,7 +131,7 @@ def add_score_columns(out: pd.DataFrame, table: pd.DataFrame, name: str = "") ->
 
 def add_fit_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` how many runs of each row of `table` fit their budget, and the board."""
-    out[FITS_BUDGET] = format_fits(table)
+    add_fits(out, table)
     out["fits board"] = [text or MISSING for text in table["board_fits"]]
 
 
@@ -188,7 +187,7 @@ def score_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
         columns = [f"score/{name}", f"score_low/{name}", f"score_high/{name}"]
         table = table.join(intervals_by_group(done, f"score/{name}", columns))
     table = table[table[[f"score/{name}" for name in names]].notna().any(axis=1)]
-    return sort_as_main_table(table.reset_index(), main)
+    return main[GROUP].merge(table.reset_index(), on=GROUP)
 
 
 def format_score_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,15 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.grouping import (
-    GROUP,
-    PROJECTED_METHOD,
-    PUBLISHED_METHOD,
-    MethodVariant,
-    plain_variant,
-    projection_of,
-    sort_as_main_table,
-)
+from suite.report.grouping import GROUP, PROJECTED_METHOD, PUBLISHED_METHOD, MethodVariant, plain_variant, projection_of
 from suite.report.statistics.intervals import probability_of_improvement
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
@@ -57,7 +49,8 @@ def pairs_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
             row |= {"score": np.mean(runs.scores), "against_score": np.mean(other.scores)}
             rows.append(row | {"improvement": probability_of_improvement(runs.scores, other.scores)})
     columns = [*GROUP, "against", "pairs", "score", "against_score", *DIFFERENCE_COLUMNS]
-    return sort_as_main_table(add_tests(rows, [*columns, "improvement", "fits", "against_fits"], GROUP[:4]), main)
+    table = add_tests(rows, [*columns, "improvement", "fits", "against_fits"], GROUP[:4])
+    return main[GROUP].merge(table, on=GROUP)
 
 
 def _projections(df: pd.DataFrame) -> dict[tuple[Budget, MethodVariant], Projection]:

@@ -17,10 +17,6 @@ from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import format_interval, format_quantity, format_rows, score_label
 
-PUBLISHED_FOLDER = "published"
-"""Name of the folder below the results directory; a report without one has no such table."""
-
-
 UNITS = {
     "B": ("B", 1.0),
     "kB": ("B", 1024.0),
@@ -63,14 +59,14 @@ class PublishedNumber:
     channels: tuple[int, ...] = ()
 
 
-def load_published_numbers(folder: Path) -> list[PublishedNumber]:
-    """The rows of all CSV files of `folder`, files by name; none where there is no such folder.
+def load_published_numbers(results: Path) -> list[PublishedNumber]:
+    """The rows of all CSV files of the folder `published` of `results`, files by name; none without such a folder.
 
     Raises:
         SuiteError: a row has an unknown unit, or no number; names file and line.
     """
     numbers = []
-    for path in sorted(folder.glob("*.csv")):
+    for path in sorted((results / "published").glob("*.csv")):
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
             reader = csv.DictReader(file)
             try:

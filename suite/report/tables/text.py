@@ -79,13 +79,13 @@ def _format_signed(difference: float) -> str:
 
 
 FITS_BUDGET = "fits budget"
-"""Heading of `format_fits`: a network that is within its limits need not fit the board."""
+"""Heading of `add_fits`: a network that is within its limits need not fit the board."""
 
 
-def format_fits(table: pd.DataFrame) -> list[str]:
-    """For each row the runs that fit their budget, of those that finished: "2/3"."""
+def add_fits(out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add to the text `out` the runs of each row of `table` that fit their budget, of those that finished: "2/3"."""
     rows = zip(table["budget"], table["fits"], strict=True)
-    return ["no budget" if budget == "none" else MISSING if fits == "0/0" else fits for budget, fits in rows]
+    out[FITS_BUDGET] = ["no budget" if b == "none" else MISSING if fits == "0/0" else fits for b, fits in rows]
 
 
 def float_score_label(name: str = "") -> str:
