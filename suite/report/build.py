@@ -23,12 +23,7 @@ from suite.report.tables.contents import Tables, build_tables
 from suite.report.tables.markup import to_csv, to_latex, to_markdown
 from suite.report.tables.notes import paper_notes, table_notes
 from suite.report.tables.paper import to_paper_latex
-from suite.report.tables.published_comparison import (
-    PUBLISHED_FOLDER,
-    PublishedNumber,
-    comparison_footnotes,
-    load_published_numbers,
-)
+from suite.report.tables.published_comparison import PublishedNumber, comparison_footnotes, load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
 
 _TABLES, _FIGURES, _PAGE = ("csv", "md", "tex"), tuple(ENCODERS), "html"
@@ -60,7 +55,7 @@ class Report:
             broken = "".join(f"; left out {path}: {reason}" for _, path, reason, _ in store.broken()[:3])
             raise SuiteError(f"{store.folder}: no records to report on{broken}")
         deployments = read_deployments(store, [record.id for record in records])
-        published = load_published_numbers(store.root / PUBLISHED_FOLDER)
+        published = load_published_numbers(store.root)
         return cls(store, records, deployments, report_frame(records, deployments), published)
 
     @cached_property
@@ -103,10 +98,8 @@ class Report:
             if "md" in formats:
                 files[f"{name}.md"] = to_markdown(text, heading, notes)
             if "tex" in formats:
-                paper = name == "main"
-                files[f"{name}.tex"] = (
-                    to_paper_latex(raw, heading, paper_notes(raw)) if paper else to_latex(text, heading, notes)
-                )
+                latex = to_latex(text, heading, notes)
+                files[f"{name}.tex"] = to_paper_latex(raw, heading, paper_notes(raw)) if name == "main" else latex
         return {name: content.encode() for name, content in files.items()}
 
     def _write_figures(self, formats: Sequence[str], figures: Sequence[str], form: FigureFormat) -> list[EncodedFigure]:

@@ -16,7 +16,7 @@ from suite.report.tables.paper import to_paper_latex
 from suite.report.tables.published_comparison import load_published_numbers
 from suite.report.tables.text import describe_setting, shared_setting
 
-PUBLISHED = Path(__file__).parents[2] / "results" / "published"
+RESULTS = Path(__file__).parents[2] / "results"
 DOCUMENT = r"""\documentclass{article}
 \usepackage{booktabs}
 \begin{document}
@@ -40,7 +40,7 @@ def test_a_document_with_every_table_compiles(tmp_path: Path) -> None:
         make_failure("[cut] 50 % & #1 $x_2^3$ {a} ~ \\n <b> \u65e5 \x1b[0m \u2192 \u2026", method="tpe"),
     ]
     tables = build_tables(
-        report_frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published_numbers(PUBLISHED)
+        report_frame(records).assign(chance=0.1), Store(tmp_path, "none"), load_published_numbers(RESULTS)
     )
     expected = "main ablation pairs pooled scores published failures"
     assert set(expected.split()) <= set(tables)

@@ -20,7 +20,7 @@ from suite.report.page.blocks import PageTable, without_empty_columns
 from suite.report.page.page import render_page
 from suite.report.tables.published_comparison import load_published_numbers
 
-PUBLISHED = Path(__file__).parents[2] / "results" / "published"
+RESULTS = Path(__file__).parents[2] / "results"
 TEMPLATES = Path(page_module.__file__).parent / "templates"
 RECORDS = make_records(seeds=1, budgets=BUDGETS[:1])
 REBUILD = """
@@ -195,7 +195,7 @@ def test_page_with_published_numbers_and_further_scores_does_not_depend_on_the_o
         for b in ("image_classification", "keyword_spotting")
         for s in (0, 1)
     ]
-    store, published = Store(Path("no_such_folder"), "example"), load_published_numbers(PUBLISHED)
+    store, published = Store(Path("no_such_folder"), "example"), load_published_numbers(RESULTS)
     pages = [render_page(part, report_frame(part), [], published, store) for part in (records, records[::-1])]
     assert pages[0] == pages[1]
     for benchmark in ("image_classification", "keyword_spotting"):

@@ -42,7 +42,7 @@ HEAD = "benchmark,item,metric,value,low,high,unit,data,source,reliability,note\n
 
 @pytest.fixture(scope="module")
 def published() -> list[PublishedNumber]:
-    return load_published_numbers(FOLDER)
+    return load_published_numbers(FOLDER.parent)
 
 
 def one(published: list[PublishedNumber], benchmark: str, item: str, metric: str, **more: str) -> PublishedNumber:
@@ -175,7 +175,7 @@ class TestArchitectures:
 
 class TestLoading:
     def test_no_folder_gives_no_rows(self, tmp_path: Path) -> None:
-        assert load_published_numbers(tmp_path / "published") == []
+        assert load_published_numbers(tmp_path) == []
 
     @pytest.mark.parametrize(
         ("row", "complaint"),
@@ -185,13 +185,15 @@ class TestLoading:
         ],
     )
     def test_unusable_rows_are_refused_with_file_and_line(self, row: str, complaint: str, tmp_path: Path) -> None:
-        (tmp_path / "mine.csv").write_text(HEAD + row + "\n")
+        (tmp_path / "published").mkdir()
+        (tmp_path / "published" / "mine.csv").write_text(HEAD + row + "\n")
         with pytest.raises(SuiteError, match=rf"mine\.csv.*{complaint}"):
             load_published_numbers(tmp_path)
 
     def test_files_of_spreadsheets_are_read(self, tmp_path: Path) -> None:
         row = "b,café,accuracy,0.8,,,fraction,,a source,primary,\n"
-        (tmp_path / "excel.csv").write_text(HEAD + row, encoding="utf-8-sig")
+        (tmp_path / "published").mkdir()
+        (tmp_path / "published" / "excel.csv").write_text(HEAD + row, encoding="utf-8-sig")
         assert [found.item for found in load_published_numbers(tmp_path)] == ["café"]
 
 

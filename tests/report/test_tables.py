@@ -28,6 +28,14 @@ def df() -> pd.DataFrame:
     return report_frame(make_records())
 
 
+def costs_of(df: pd.DataFrame) -> pd.DataFrame:
+    return cost_table(df, main_table(df))
+
+
+def other_scores_of(df: pd.DataFrame) -> pd.DataFrame:
+    return score_table(df, main_table(df))
+
+
 def test_seeds_are_averaged_and_counted() -> None:
     records = [make_record(seed=s, scores={"test": score}) for s, score in enumerate((0.80, 0.82, 0.90))]
     row = main_table(report_frame(records)).iloc[0]
@@ -73,7 +81,7 @@ def test_cost_of_a_run_is_told_in_macs_epochs_and_seconds() -> None:
     table = main_table(report_frame([with_recipe(make_record(seed=s)) for s in range(3)]))
     readable = format_main_table(table)
     assert [readable[name].item() for name in ("standard trainings", "epochs", "CPU, s")] == ["2.64", "12", "300"]
-    assert format_cost_table(cost_table(report_frame([with_recipe(make_record())])))["epochs"].item() == "12"
+    assert format_cost_table(costs_of(report_frame([with_recipe(make_record())])))["epochs"].item() == "12"
 
 
 def test_int8_score_stands_beside_the_float_score_with_its_interval() -> None:
@@ -125,7 +133,7 @@ def test_other_test_scores_are_means_with_intervals_over_seeds() -> None:
         make_record(seed=s, benchmark="anomaly_detection", scores={"test": v, **{f"test/{n}": v for n in names}})
         for s, v in enumerate((0.6, 0.7, 0.8))
     ]
-    table = score_table(report_frame([*records, make_record(), make_failure()]))
+    table = other_scores_of(report_frame([*records, make_record(), make_failure()]))
     assert [c for c in table.columns if c.startswith("score/")] == [f"score/{n}" for n in names]
     (row,) = table.to_dict("records")
     assert (row["benchmark"], row["runs"]) == ("anomaly_detection", 3)
@@ -141,13 +149,13 @@ def test_other_test_scores_are_means_with_intervals_over_seeds() -> None:
 
 def test_presets_do_not_share_other_test_scores() -> None:
     records = [make_record(preset=p, scores={"test": 0.8, "test/pauc": v}) for p, v in (("paper", 0.9), ("short", 0.5))]
-    table = score_table(report_frame(records))
+    table = other_scores_of(report_frame(records))
     assert dict(zip(table["preset"], table["score/pauc"], strict=True)) == {"paper": 0.9, "short": 0.5}
 
 
 def test_no_other_test_scores_make_an_empty_table(df: pd.DataFrame) -> None:
-    assert score_table(df).empty
-    assert score_table(report_frame([make_failure()])).empty
+    assert other_scores_of(df).empty
+    assert other_scores_of(report_frame([make_failure()])).empty
 
 
 def test_methods_that_fit_come_before_better_ones_that_do_not(df: pd.DataFrame) -> None:
@@ -176,12 +184,12 @@ def test_frame_of_failures_alone_makes_tables() -> None:
     df = report_frame([make_failure(seed=s) for s in range(2)])
     assert list(main_table(df)["unfinished"]) == [2]
     assert format_main_table(main_table(df))["fits budget"].tolist() == ["\u2013"]
-    assert cost_table(df).empty
+    assert costs_of(df).empty
     assert len(failure_table(df)) == 2
 
 
 def test_cost_table_splits_the_full_cost_by_phase(df: pd.DataFrame) -> None:
-    table = cost_table(df)
+    table = costs_of(df)
     phases = table[[c for c in table.columns if c.startswith("trainings/")]].sum(axis=1)
     assert phases.to_list() == pytest.approx(table["trainings"].to_list())
     assert (table["trainings_amortised"] < table["trainings"]).all()
@@ -189,7 +197,7 @@ def test_cost_table_splits_the_full_cost_by_phase(df: pd.DataFrame) -> None:
 
 def test_cost_table_has_the_order_of_the_main_table(df: pd.DataFrame) -> None:
     finished = main_table(df).query("runs > 0")
-    assert list(cost_table(df)["method"]) == list(finished["method"])
+    assert list(costs_of(df)["method"]) == list(finished["method"])
 
 
 def test_csv_reads_back_to_the_same_numbers(df: pd.DataFrame) -> None:
@@ -223,7 +231,7 @@ def test_latex_escapes_special_characters() -> None:
 
 
 def test_latex_is_a_booktabs_table_of_equal_rows(df: pd.DataFrame) -> None:
-    table = format_cost_table(cost_table(df))
+    table = format_cost_table(costs_of(df))
     lines = to_latex(table).splitlines()
     assert [line for line in lines if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
     body = [line for line in lines if line.endswith(r"\\")]

@@ -7,17 +7,17 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from suite.records.record import PHASES
 from suite.records.store import Store
-from suite.report.figures.fit import fits_budget_and_board
 from suite.report.figures.pages import MOST_LINES, FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import (
     GREY_STYLE,
     add_budget_title,
     add_legend,
     add_panels,
+    fits_budget_and_board,
+    legend_mark,
     marker_options,
     padded_limits,
 )
@@ -35,25 +35,16 @@ MOST_METHODS = 6
 _TRIAL = "trial-"
 """How the label of a history begins where candidates are trained one after another."""
 
-_CAPTION = (
-    "Best validation score so far of a network that meets its budget, against what the run has cost up to then, in "
-    "standard trainings: the mean over seeds, from where all have such a network, and a band from the worst seed to "
-    "the best. Methods that train one candidate after another have a curve; others a mark, the mean of their returned "
-    "networks at their whole cost, hollow where some miss the budget or the board. The cost of a phase is spread over "
-    "its epochs by the candidates' MACs, evenly where these are not recorded. At most six methods a budget are drawn, "
-    "those with a curve first, in the order of the main table; first bests may lie below the panel. Validation is not "
-    "test, and its best is too good."
-)
-
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the budgets at which a method trained one candidate after another."""
     samplers = {(e.row.budget, e.method) for e in page.entries() if _curve(e.runs, store) is not None}
     rows = []
     for row in page.rows:
-        drawn = sorted(row.methods, key=lambda method, row=row: (row.budget, method) not in samplers)  # type: ignore[misc]
-        if (row.budget, drawn[0]) in samplers:
-            rows.append(row._replace(methods=tuple(drawn[:MOST_METHODS])))
+        curves = tuple(method for method in row.methods if (row.budget, method) in samplers)
+        if curves:
+            marks = tuple(method for method in row.methods if method not in curves)
+            rows.append(row._replace(methods=(curves + marks)[:MOST_METHODS]))
     yield from split_rows(page, rows, MOST_LINES * page.format.panels, lambda _: 1)
 
 
@@ -61,20 +52,20 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     """A panel per budget."""
     lines = in_lines(page.rows, page.format.panels)
     figure = new_figure(0.9 + 0.1 * len(page.methods) + 2.5 * len(lines), page.format)
-    entries = {(entry.row.budget, entry.method): entry.runs for entry in page.entries()}
-    for rows, axes in zip(lines, add_panels(figure, [len(x) for x in lines], [1] * len(lines)), strict=True):
+    runs = {(entry.row.budget, entry.method): entry.runs for entry in page.entries()}
+    for rows, axes in zip(lines, add_panels(figure, [len(line) for line in lines]), strict=True):
         for row, ax in zip(rows, axes, strict=True):
             for method in row.methods:
-                _draw_method(ax, page, method, entries[row.budget, method], store)
+                _draw_method(ax, page, method, runs[row.budget, method], store)
             add_budget_title(ax, row.budget, page.format)
             _set_limits(ax)
             ax.set_xlabel("standard trainings")
             sns.despine(ax=ax)
         axes[0].set_ylabel(f"best validation {score_label(str(page.runs['selection_name'].iloc[0])) or 'score'}")
-    handles: list[Artist] = [Line2D([], [], **marker_options(page.method_styles[m], 6)) for m in page.methods]
-    handles.append(Line2D([], [], **marker_options(GREY_STYLE, 6, True)))
-    add_legend(figure, handles, [*map(str, page.methods), "hollow: some runs miss the budget or the board"])
-    return page.render(KIND, "Best so far", _CAPTION + page.seed_limit_note(), figure)
+    entries: dict[str, Artist] = {str(m): legend_mark(page.method_styles[m], 6) for m in page.methods}
+    entries["hollow: some runs miss the budget or the board"] = legend_mark(GREY_STYLE, 6, hollow=True)
+    add_legend(figure, entries)
+    return page.render(KIND, figure, page.seed_limit_note())
 
 
 def _set_limits(ax: Axes) -> None:

@@ -60,23 +60,20 @@ def plan_figures(
 
     At most `MOST_FIGURES`: the first page of each comes before any second one; what is left out is logged.
     """
-    planned: list[PlannedFigure] = []
-    wholes = [(page_of_experiment(df, form), [convergence.KIND])]
-    wholes += [(whole, [kind for kind in KINDS if kind != convergence.KIND]) for whole in pages_by_setting(df, form)]
-    for whole, names in wholes:
-        for kind in [name for name in names if name in (kinds or KINDS)]:
-            split, draw = KINDS[kind]
+    planned: dict[str, PlannedFigure] = {}
+    for whole in (page_of_experiment(df, form), *pages_by_setting(df, form)):
+        for kind, (split, draw) in KINDS.items():
+            if (kinds and kind not in kinds) or (kind == convergence.KIND) == bool(whole.setting):
+                continue
             for page in split(whole, store):
                 name = page.file_name(kind)
-                if name in {
-                    figure.name for figure in planned
-                }:  # of a device called my-board beside one called my_board
+                if name in planned:  # of a device called my-board beside one called my_board
                     name += f"_{page.setting_digest}"
-                planned.append(PlannedFigure(kind, name, page.number, partial(_draw_page, draw, page, store, name)))
-    if omitted := sorted(planned, key=lambda figure: figure.number)[MOST_FIGURES:]:
+                planned[name] = PlannedFigure(kind, name, page.number, partial(_draw_page, draw, page, store, name))
+    if omitted := sorted(planned.values(), key=lambda figure: figure.number)[MOST_FIGURES:]:
         listed = ", ".join(figure.name for figure in omitted)
         log.warning("%d of %d figures are drawn, left out: %s", MOST_FIGURES, len(planned), listed)
-    return [figure for figure in planned if figure not in omitted]
+    return [figure for figure in planned.values() if figure not in omitted]
 
 
 def _draw_page(draw: DrawPage, page: FigurePage, store: Store, name: str) -> RenderedFigure:

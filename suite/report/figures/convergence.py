@@ -14,17 +14,10 @@ from matplotlib.ticker import NullLocator
 
 from suite.records.store import Store
 from suite.report.figures.pages import MOST_LINES, FigurePage, RenderedFigure, in_lines
-from suite.report.figures.panels import GREY_STYLE, add_legend, add_panels, marker_options, padded_limits
+from suite.report.figures.panels import GREY_STYLE, add_legend, add_panels, legend_mark, marker_options, padded_limits
 from suite.report.figures.style import LIMIT_COLOUR, MethodStyle, new_figure, numbered_style
-from suite.report.statistics.intervals import FEWEST_PAIRS, Floats, mean_interval
-from suite.report.statistics.training_lengths import (
-    LEAST_PERCENT,
-    LEAST_POINTS,
-    PAPER_PRESET,
-    TrainingLength,
-    shortest_converged,
-    training_lengths,
-)
+from suite.report.statistics.intervals import Floats, mean_interval
+from suite.report.statistics.training_lengths import PAPER_PRESET, TrainingLength, shortest_converged, training_lengths
 from suite.report.tables.text import score_label
 
 KIND = "convergence"
@@ -41,15 +34,6 @@ _CLOSEST_TICKS = 0.09
 
 _SEED_OFFSET = 0.03
 """Share of the axis by which seeds stand beside their mean, which would hide them."""
-
-_CAPTION = (
-    "Validation score of the reference network against the epochs of its training, on an axis where each doubling is "
-    "as wide. Large marks are means over seeds with their 95 % interval (Student's t), cut where it leaves the panel; "
-    "small marks beside them are single seeds. Dashed: the shortest length of a recipe that is converged, where twice "
-    f"as many epochs gain less than {LEAST_POINTS:g} points or less than the gain's standard error (lower a "
-    f"reconstruction error by less than {LEAST_PERCENT:g} %) over at least {FEWEST_PAIRS} paired seeds. Dotted: the "
-    "mean of the paper's preset at its full length. The gains, paired by seed, are in the table of this name."
-)
 
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
@@ -69,16 +53,17 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     lines = in_lines(panels, page.format.panels)
     figure = new_figure(0.7 + 2.6 * len(lines), page.format)
     figure.set_layout_engine("constrained", w_pad=_PANEL_PADDING)
-    for line, axes in zip(lines, add_panels(figure, [len(x) for x in lines], [1] * len(lines)), strict=True):
+    for line, axes in zip(lines, add_panels(figure, [len(line) for line in lines]), strict=True):
         for own, ax in zip(line, axes, strict=True):
             _draw_panel(ax, own, styles)
-    handles: list[Artist] = [_legend_handle(preset, style) for preset, style in styles.items()]
-    handles += [
-        Line2D([], [], **marker_options(GREY_STYLE, 2.5)),
-        Line2D([], [], color=GREY_STYLE.colour, **_SHORTEST_LINE),
-    ]
-    add_legend(figure, handles, [*(f"preset {preset}" for preset in styles), "one seed", "shortest converged length"])
-    return page.render(KIND, "Length of training", _CAPTION, figure)
+    entries: dict[str, Artist] = {}
+    for preset, style in styles.items():
+        dashes = _PAPER_LINE if preset == PAPER_PRESET else _RECIPE_LINE
+        entries[f"preset {preset}"] = legend_mark(style, 6, color=style.colour, **dashes)
+    entries["one seed"] = legend_mark(GREY_STYLE, 2.5)
+    entries["shortest converged length"] = Line2D([], [], color=GREY_STYLE.colour, **_SHORTEST_LINE)
+    add_legend(figure, entries)
+    return page.render(KIND, figure)
 
 
 def _validated_lengths(page: FigurePage) -> list[TrainingLength]:
@@ -88,14 +73,8 @@ def _validated_lengths(page: FigurePage) -> list[TrainingLength]:
 
 def _preset_styles(lengths: Sequence[TrainingLength]) -> dict[str, MethodStyle]:
     """A style for each preset; the paper's, if it ran, is last."""
-    presets = sorted({length.base_preset for length in lengths} - {PAPER_PRESET})
-    styles = {preset: numbered_style(i) for i, preset in enumerate(presets)}
-    return styles | ({PAPER_PRESET: _PAPER_STYLE} if any(x.base_preset == PAPER_PRESET for x in lengths) else {})
-
-
-def _legend_handle(preset: str, style: MethodStyle) -> Line2D:
-    line = _PAPER_LINE if preset == PAPER_PRESET else _RECIPE_LINE
-    return Line2D([], [], **marker_options(style, 6) | line, color=style.colour)
+    presets = sorted({length.base_preset for length in lengths}, key=lambda name: (name == PAPER_PRESET, name))
+    return {name: _PAPER_STYLE if name == PAPER_PRESET else numbered_style(i) for i, name in enumerate(presets)}
 
 
 def _draw_panel(ax: Axes, lengths: Sequence[TrainingLength], styles: Mapping[str, MethodStyle]) -> None:
@@ -108,8 +87,7 @@ def _draw_panel(ax: Axes, lengths: Sequence[TrainingLength], styles: Mapping[str
         _draw_recipe(ax, recipe, style)
         if epochs := shortest.get(recipe[0].series):
             ax.axvline(epochs, color=style.colour, **_SHORTEST_LINE)
-    papers = [length.paper(lengths) for length in lengths]
-    for paper in {length.series: length for length in papers if length is not None}.values():
+    for paper in {paper.series: paper for length in lengths if (paper := length.paper(lengths))}.values():
         ax.axhline(_mean_score(paper), color=_PAPER_STYLE.colour, **_PAPER_LINE)
     scores = np.concatenate([_scores(length) for length in lengths])
     ax.set_ylim(*padded_limits(scores.tolist(), 0.15, 0.005 * float(scores.max())))

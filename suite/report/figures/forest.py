@@ -24,6 +24,7 @@ from suite.report.figures.panels import (
     add_budget_title,
     add_legend,
     label_methods,
+    legend_mark,
     marker_options,
     padded_limits,
     wrap_label,
@@ -90,16 +91,6 @@ _BAR_EDGE: dict[str, Any] = {"edgecolor": INK_COLOUR, "linewidth": 0.5}
 
 _REFERENCE_LINE: dict[str, Any] = {"color": INK_COLOUR, "linestyle": (0, (1, 1.5)), "linewidth": 1.3, "zorder": 1}
 
-_CAPTION = (
-    "Each method at each budget, in the order of the main table: those that fit most often first, then by score. Left: "
-    "test score of float networks; dots are single seeds, large marks their mean with its 95 % interval (Student's t "
-    "over seeds, cut where it leaves the panel); hollow marks are of networks that were not projected onto their "
-    "budget (projection=none). Middle: runs that fit their budget, and the board where some exceed it, of those that "
-    "finished, and the mean use of each limit. Right: mean cost of a run in standard trainings of the reference "
-    "network (MACs x samples) by phase, and where there is room in parentheses in epochs. Equal MACs charge a network "
-    "for using the latency that it was allowed, equal epochs do not."
-)
-
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of all budgets; of a budget with more methods than a page has room for, as many lines as fit."""
@@ -144,11 +135,8 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     for ax, (heading, x) in zip(panels[0][1:], _HEADINGS[_is_short(page.format)], strict=True):
         # Above the line of the budget, which may be longer than its panel.
         ax.set_title(heading, loc="left", x=x, pad=6 + _TITLE_LINE * lines * page.format.font_size)
-    add_legend(figure, *_legend_entries(page, metrics))
-    caption = _CAPTION
-    if np.isfinite(page.reference_score):
-        caption += " The dotted line is the mean score of the reference network, trained by hand_tuned."
-    return page.render(KIND, "Methods and budgets", caption, figure)
+    add_legend(figure, _legend_entries(page, metrics))
+    return page.render(KIND, figure, page.reference_note())
 
 
 def _new_figure(page: FigurePage) -> tuple[StyledFigure, list[list[Axes]]]:
@@ -157,8 +145,8 @@ def _new_figure(page: FigurePage) -> tuple[StyledFigure, list[list[Axes]]]:
     heights = [0.25 + line * len(row.methods) for row in page.rows]
     figure = new_figure(_frame(page) + sum(_AROUND_BUDGET + line * len(row.methods) for row in page.rows), page.format)
     figure.set_layout_engine("constrained", w_pad=0.02 if page.format.narrow else 0.04)
-    cells = figure.add_gridspec(len(heights), 3, height_ratios=heights, width_ratios=_WIDTHS)
-    return figure, [[figure.add_subplot(cells[i, j]) for j in range(3)] for i in range(len(heights))]
+    axes = figure.subplots(len(heights), 3, squeeze=False, height_ratios=heights, width_ratios=_WIDTHS)
+    return figure, axes.tolist()
 
 
 def _is_short(form: FigureFormat) -> bool:
@@ -171,7 +159,7 @@ def _limited_metrics(page: FigurePage) -> list[str]:
 
 def _frame(page: FigurePage) -> float:
     """Inches of all but the budgets, at the usual size of type."""
-    entries = len(_legend_entries(page, _limited_metrics(page))[1])
+    entries = len(_legend_entries(page, _limited_metrics(page)))
     return _FRAME + _LEGEND_LINE * math.ceil(entries / (2 if page.format.narrow else 3))
 
 
@@ -265,20 +253,15 @@ def _set_limit_axis(ax: Axes, least: float, most: float, numbers: Sequence[int])
     ax.set_xlim(low, high)
 
 
-def _legend_entries(page: FigurePage, metrics: Sequence[str]) -> tuple[list[Artist], list[str]]:
-    """Handles and labels of the legend."""
-    handles: list[Artist] = [
-        Line2D([], [], color=GREY_STYLE.colour, marker=".", markersize=4, linestyle="none"),
-        Line2D([], [], **(marker_options(GREY_STYLE, 7) | {"linestyle": "-", "color": GREY_STYLE.colour})),
-        Line2D([], [], **marker_options(GREY_STYLE, 7, True)),
-    ]
-    labels = ["one seed", "mean, 95 % interval", "hollow: projection=none"]
-    for metric in metrics:
-        handles.append(Line2D([], [], **_LIMIT_MARKERS[metric]))
-        labels.append(f"limit used: {metric_label(metric)}")
+def _legend_entries(page: FigurePage, metrics: Sequence[str]) -> dict[str, Artist]:
+    """The legend: label -> artist."""
+    entries: dict[str, Artist] = {
+        "one seed": Line2D([], [], color=GREY_STYLE.colour, marker=".", markersize=4, linestyle="none"),
+        "mean, 95 % interval": legend_mark(GREY_STYLE, 7, linestyle="-", color=GREY_STYLE.colour),
+        "hollow: projection=none": legend_mark(GREY_STYLE, 7, hollow=True),
+    }
+    entries |= {f"limit used: {metric_label(metric)}": Line2D([], [], **_LIMIT_MARKERS[metric]) for metric in metrics}
     if np.isfinite(page.reference_score):
-        handles.append(Line2D([], [], **_REFERENCE_LINE))
-        labels.append("reference network")
+        entries["reference network"] = Line2D([], [], **_REFERENCE_LINE)
     phases = [phase for phase in PHASES if (page.runs[f"trainings/{phase}"] > 0).any()]
-    handles += [Patch(facecolor=PHASE_COLOURS[phase], **_BAR_EDGE) for phase in phases]
-    return handles, [*labels, *(PHASE_LABELS[phase] for phase in phases)]
+    return entries | {PHASE_LABELS[phase]: Patch(facecolor=PHASE_COLOURS[phase], **_BAR_EDGE) for phase in phases}

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from suite.records.store import Store
 from suite.report.figures import shown_network
 from suite.report.figures.pages import FigurePage, RenderedFigure
-from suite.report.figures.panels import TEXT_BACKGROUND, add_legend, add_panels
+from suite.report.figures.panels import TEXT_BACKGROUND, add_legend
 from suite.report.figures.shown_network import EDGE, ShownNetwork, kind_colour, kind_legend, shown_networks
 from suite.report.figures.style import LIMIT_COLOUR, new_figure
 
@@ -35,14 +35,6 @@ _LIMIT_LINES: dict[str, dict[str, Any]] = {
 _TEXT_PLACES = {"peak": (0.01, "left"), "board": (0.5, "center"), "budget": (0.99, "right")}
 """Where the texts stand in a panel's width, so that those of lines at one height do not meet."""
 
-_CAPTION = (
-    "Memory of the int8 network's activations, the head of TensorFlow Lite Micro's arena, by its greedy plan. Each "
-    "rectangle is a buffer: from the operator that writes it to the last one that reads it, at its place in the arena; "
-    "narrow ones are what a kernel asks for while it runs. Colours are the kinds of operators that write them. Dashed: "
-    "the peak. The board's line is what its RAM leaves for activations, without the scratch of optimised kernels and "
-    "the tail of the arena."
-)
-
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the budgets of which a memory plan is known."""
@@ -54,18 +46,17 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     shown = shown_networks(page, store)
     names = [[operator.label for operator in s.network.operators] for s in shown]
     figure = new_figure(0.9 + sum(2.3 + 0.065 * max(map(len, x)) for x in names), page.format)
-    panels = [line[0] for line in add_panels(figure, [1] * len(shown), [1] * len(shown))]
     drawn: set[str] = set()
-    for ax, one, ticks in zip(panels, shown, names, strict=True):
+    for ax, one, ticks in zip(figure.subplots(len(shown), squeeze=False).flat, shown, names, strict=True):
         drawn |= _draw_panel(ax, one)
         ax.set_title(shown_network.title(one, page.format), loc="left", fontweight="bold")
         every = math.ceil(len(ticks) / (_LABELS * page.format.width / page.format.scale))
         ax.set_xticks(range(0, len(ticks), every), ticks[::every], rotation=90)
-    handles, labels = kind_legend(o.kind for s in shown for o in s.network.operators)
-    lines = {"peak": _PEAK_LINE, **{name: line for name, line in _LIMIT_LINES.items() if name in drawn}}
-    handles += [Line2D([], [], **line) for line in lines.values()]
-    add_legend(figure, handles, [*labels, *(name if name == "peak" else f"limit of the {name}" for name in lines)])
-    return page.render(KIND, "RAM over the operators", f"{_CAPTION} {shown_network.ABOUT_SHOWN}", figure)
+    entries = kind_legend(o.kind for s in shown for o in s.network.operators)
+    entries["peak"] = Line2D([], [], **_PEAK_LINE)
+    entries |= {f"limit of the {name}": Line2D([], [], **line) for name, line in _LIMIT_LINES.items() if name in drawn}
+    add_legend(figure, entries)
+    return page.render(KIND, figure)
 
 
 def _draw_panel(ax: Axes, shown: ShownNetwork) -> set[str]:
@@ -111,9 +102,5 @@ def _limit_text(name: str, limit: float) -> str:
 def _write(ax: Axes, name: str, height: float, text: str) -> None:
     """A line's text above it, at its own place in the width."""
     x, align = _TEXT_PLACES[name]
-    place: dict[str, Any] = {
-        "xycoords": ("axes fraction", "data"),
-        "textcoords": "offset points",
-        "bbox": TEXT_BACKGROUND,
-    }
-    ax.annotate(text, (x, height), (0, 3), ha=align, va="bottom", fontsize="small", **place)
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    ax.annotate(text, (x, height), (0, 3), ha=align, va="bottom", fontsize="small", bbox=TEXT_BACKGROUND, **place)

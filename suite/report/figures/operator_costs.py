@@ -1,22 +1,20 @@
 """What each operator of a network takes of flash and of time, beside the reference network's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from suite.records.store import Store
 from suite.report.figures import shown_network
-from suite.report.figures.fit import cost_label
 from suite.report.figures.pages import FigurePage, RenderedFigure
-from suite.report.figures.panels import add_legend, add_panels
+from suite.report.figures.panels import add_legend
 from suite.report.figures.shown_network import EDGE, ShownNetwork, kind_colour, kind_legend, shown_networks
 from suite.report.figures.style import NEUTRAL_COLOUR, new_figure
 from suite.report.run_network import Operator
+from suite.report.tables.extrapolation import cost_label
 from suite.report.tables.text import format_quantity
 
 KIND = "operator_costs"
@@ -32,12 +30,6 @@ _TABLES_COLOUR = "#DDDDDD"
 
 _UNITS = {"s": ("ms", 1e3), "cycles": ("kcycles", 1e-3)}
 
-_CAPTION = (
-    "Flash and time of each operator of the int8 network, from input to output. Left: bytes of the .tflite file, in "
-    "colour the weights, in grey biases, scales and the file's tables. Right: latency by the device's model; operators "
-    "that it leaves out have none. Dashed outlines: the reference network, where it has an operator of that name."
-)
-
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """A page for each budget of which the operators are known."""
@@ -49,7 +41,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     (shown,) = shown_networks(page, store)
     operators = shown.network.operators
     figure = new_figure(1.5 + 0.19 * len(operators), page.format)
-    ((flash, latency),) = add_panels(figure, [2], [1])
+    flash, latency = figure.subplots(1, 2)
     _draw_flash(flash, shown)
     _draw_latency(latency, shown, page)
     for ax in (flash, latency):
@@ -61,14 +53,12 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
         ax.grid(axis="y", visible=False)
         sns.despine(ax=ax, left=True)
     figure.suptitle(shown_network.title(shown, page.format), fontsize="medium", fontweight="bold")
-    kinds, labels = kind_legend(o.kind for o in operators if o.weights or o.latency)
-    handles: list[Artist] = [*kinds, Patch(facecolor=_TABLES_COLOUR, **EDGE)]
-    labels = [*labels, "biases, scales, tables"]
+    entries = kind_legend(o.kind for o in operators if o.weights or o.latency)
+    entries["biases, scales, tables"] = Patch(facecolor=_TABLES_COLOUR, **EDGE)
     if shown.network.has_reference:
-        handles.append(Patch(**_REFERENCE))
-        labels.append("reference network")
-    add_legend(figure, handles, labels)
-    return page.render(KIND, "Flash and latency by operator", f"{_CAPTION} {shown_network.ABOUT_SHOWN}", figure)
+        entries["reference network"] = Patch(**_REFERENCE)
+    add_legend(figure, entries)
+    return page.render(KIND, figure)
 
 
 def _row_name(operator: Operator) -> str:
@@ -77,33 +67,31 @@ def _row_name(operator: Operator) -> str:
 
 
 def _draw_flash(ax: Axes, shown: ShownNetwork) -> None:
-    network = shown.network
-    weights = np.array([o.weights for o in network.operators]) / 1024
-    flash = np.array([o.flash for o in network.operators]) / 1024
-    lines = np.arange(len(flash))
-    ax.barh(lines, flash, height=0.62, color=_TABLES_COLOUR, **EDGE)
-    ax.barh(lines, weights, height=0.62, color=[kind_colour(o.kind) for o in network.operators], **EDGE)
-    _draw_reference(ax, [network.reference[o.name].flash / 1024 if o.name in network.reference else 0.0
-                         for o in network.operators])  # fmt: skip
+    operators = shown.network.operators
+    ax.barh(range(len(operators)), [o.flash / 1024 for o in operators], height=0.62, color=_TABLES_COLOUR, **EDGE)
+    _draw_bars(ax, shown, [o.weights / 1024 for o in operators], lambda reference: reference.flash / 1024)
     ax.set_xlabel("flash, kB")
     ax.set_title(_total(shown, "flash", "B"), loc="left", fontsize="small")
 
 
 def _draw_latency(ax: Axes, shown: ShownNetwork, page: FigurePage) -> None:
-    network, unit = shown.network, str(shown.run["unit/latency"])
+    unit = str(shown.run["unit/latency"])
     name, scale = _UNITS.get(unit, (unit, 1.0))
-    values = np.array([o.latency for o in network.operators]) * scale
-    colours = [kind_colour(o.kind) for o in network.operators]
-    ax.barh(np.arange(len(values)), values, height=0.62, color=colours, **EDGE)
-    _draw_reference(ax, [network.reference[o.name].latency * scale if o.name in network.reference else 0.0
-                         for o in network.operators])  # fmt: skip
+    values = [o.latency * scale for o in shown.network.operators]
+    _draw_bars(ax, shown, values, lambda reference: reference.latency * scale)
     ax.set_xlabel(f"{cost_label(page.runs[page.runs['id'] == shown.run['id']], 'latency')}, {name}")
     ax.set_title(_total(shown, "latency", unit), loc="left", fontsize="small")
 
 
-def _draw_reference(ax: Axes, values: Sequence[float]) -> None:
-    lines = [line for line, value in enumerate(values) if value > 0]
-    ax.barh(lines, [values[line] for line in lines], height=0.86, **_REFERENCE)
+def _draw_bars(
+    ax: Axes, shown: ShownNetwork, values: Sequence[float], of_reference: Callable[[Operator], float]
+) -> None:
+    """A bar per operator in the colour of its kind, and an outline for its like in the reference network."""
+    operators, reference = shown.network.operators, shown.network.reference
+    ax.barh(range(len(values)), values, height=0.62, color=[kind_colour(o.kind) for o in operators], **EDGE)
+    outlines = {i: of_reference(reference[o.name]) for i, o in enumerate(operators) if o.name in reference}
+    positive = {line: value for line, value in outlines.items() if value > 0}
+    ax.barh(list(positive), list(positive.values()), height=0.86, **_REFERENCE)
 
 
 def _total(shown: ShownNetwork, metric: str, unit: str) -> str:

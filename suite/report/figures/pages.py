@@ -3,8 +3,10 @@
 import hashlib
 import math
 import re
+import tomllib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
@@ -13,6 +15,7 @@ from suite.records.frame import by_metric
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
 from suite.report.figures.style import MethodStyle, StyledFigure, freeze_layout, method_styles
 from suite.report.grouping import REFERENCE_METHOD, SETTING, MethodVariant, natural_key, plain_variant
+from suite.report.tables.notes import VALUES
 
 T = TypeVar("T")
 
@@ -22,6 +25,8 @@ MOST_LINES = 4
 
 MOST_SEEDS = 5
 """Runs of one method and budget that are drawn where a figure shows single runs: the first by seed."""
+
+_TEXTS = tomllib.loads(Path(__file__).with_name("captions.toml").read_text(encoding="utf-8"))
 
 
 class BudgetRow(NamedTuple):
@@ -116,7 +121,12 @@ class FigurePage:
         """A sentence for the caption where a method has more runs than are drawn, else ""."""
         largest = int(self.runs.groupby(["budget", "method"]).size().max())
         more = largest > MOST_SEEDS
-        return f" Of up to {largest} runs, those of the first {MOST_SEEDS} seeds are drawn." if more else ""
+        return f"Of up to {largest} runs, those of the first {MOST_SEEDS} seeds are drawn." if more else ""
+
+    def reference_note(self) -> str:
+        """A sentence for the caption where the reference network's score is drawn, else ""."""
+        line = "The dotted line is the mean score of the reference network, trained by hand_tuned."
+        return line if math.isfinite(self.reference_score) else ""
 
     def file_name(self, kind: str) -> str:
         """The file name, without suffix, of the figure of this kind."""
@@ -128,10 +138,12 @@ class FigurePage:
         """Six hex digits that stand for setting and page number."""
         return hashlib.sha256(repr((self.setting, self.number)).encode()).hexdigest()[:6]
 
-    def render(self, kind: str, title: str, caption: str, figure: StyledFigure) -> RenderedFigure:
-        """Lay the figure out, and name it after what it shows and where it belongs."""
+    def render(self, kind: str, figure: StyledFigure, *notes: str) -> RenderedFigure:
+        """Lay the figure out, and name it after what it shows and where it belongs; `notes` end its caption."""
         freeze_layout(figure)
-        return RenderedFigure(self.file_name(kind), title, self.setting, self.number, caption, figure)
+        text = _TEXTS[kind]
+        caption = " ".join(filter(None, [text["caption"].format(**VALUES), *notes]))
+        return RenderedFigure(self.file_name(kind), text["heading"], self.setting, self.number, caption, figure)
 
 
 def pages_by_setting(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:

@@ -1,13 +1,15 @@
 """What several figures are made of: grids of panels, legends, marks, lines of methods."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.style import NEUTRAL_COLOUR, MethodStyle, StyledFigure
@@ -23,10 +25,10 @@ NAME_WIDTH = 20
 """Characters of a method's name in one line beside a panel."""
 
 
-def add_panels(figure: Figure, columns: Sequence[int], heights: Sequence[float]) -> list[list[Axes]]:
-    """Lines of axes, `columns[i]` in line i; the last of a line takes what room is left."""
+def add_panels(figure: Figure, columns: Sequence[int]) -> list[list[Axes]]:
+    """Equally high lines of axes, `columns[i]` in line i; the last of a line takes what room is left."""
     most = max(columns)
-    cells = figure.add_gridspec(len(columns), most, height_ratios=list(heights))
+    cells = figure.add_gridspec(len(columns), most)
     return [
         [figure.add_subplot(cells[i, j : most if j == n - 1 else j + 1]) for j in range(n)]
         for i, n in enumerate(columns)
@@ -38,13 +40,18 @@ def wrap_label(label: str, width: int) -> str:
     return "\n".join(textwrap.wrap(label, width, max_lines=4, placeholder=" …"))
 
 
-def add_legend(figure: StyledFigure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """A legend below the panels with as many columns as its longest label allows."""
+def add_legend(figure: StyledFigure, entries: Mapping[str, Artist]) -> None:
+    """A legend below the panels, label -> artist, with as many columns as its longest label allows."""
     room = figure.format.characters()
-    lines = [wrap_label(label, min(48, room - 8)) for label in labels]
+    lines = [wrap_label(label, min(48, room - 8)) for label in entries]
     longest = max(len(line) for label in lines for line in label.splitlines())
-    columns = max(1, min(3, len(labels), room // (longest + 7)))
-    figure.legend(list(handles), lines, loc="outside lower center", ncols=columns, handlelength=1.8)
+    columns = max(1, min(3, len(entries), room // (longest + 7)))
+    figure.legend(list(entries.values()), lines, loc="outside lower center", ncols=columns, handlelength=1.8)
+
+
+def legend_mark(style: MethodStyle, size: float, hollow: bool = False, **more: Any) -> Line2D:
+    """A legend's line with the mark of `marker_options`."""
+    return Line2D([], [], **marker_options(style, size, hollow, **more))
 
 
 def marker_options(style: MethodStyle, size: float, hollow: bool = False, **more: Any) -> dict[str, Any]:
@@ -57,6 +64,12 @@ def marker_options(style: MethodStyle, size: float, hollow: bool = False, **more
         "linestyle": "none",
         **more,
     }
+
+
+def fits_budget_and_board(runs: pd.DataFrame) -> pd.Series:
+    """Which runs are within their budget and not known to exceed the board, bool (N,)."""
+    exceeds = runs["board_fits"].map(lambda fits: fits is False).astype(bool)
+    return runs["feasible"].astype(bool) & ~exceeds
 
 
 def add_budget_title(ax: Axes, budget: str, form: FigureFormat) -> None:

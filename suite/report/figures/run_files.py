@@ -7,7 +7,8 @@ missing or cannot be read leaves its run out of the figure, never the figure out
 import io
 import json
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ from suite.records.record import RecordError, RunRecord
 from suite.records.store import Store
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 HISTORY = "history.parquet"
 ARCHITECTURE = "architecture.json"
@@ -24,22 +27,12 @@ _FILE_ERRORS = (OSError, ValueError, RecordError, RecursionError)
 
 def read_history(store: Store, run_id: str) -> pd.DataFrame | None:
     """The run's history, a row per epoch; None where it has none that can be read."""
-    try:
-        content = store.read_file(run_id, HISTORY)
-        return None if content is None else pd.read_parquet(io.BytesIO(content))
-    except _FILE_ERRORS as error:
-        _warn(store, run_id, HISTORY, error)
-        return None
+    return _read(store, run_id, HISTORY, lambda content: pd.read_parquet(io.BytesIO(content)))
 
 
 def read_architecture(store: Store, run_id: str) -> dict[str, Any] | None:
     """The returned network as the run's architecture.json has it; None where it has none that can be read."""
-    try:
-        content = store.read_file(run_id, ARCHITECTURE)
-        architecture = None if content is None else json.loads(content)
-    except _FILE_ERRORS as error:
-        _warn(store, run_id, ARCHITECTURE, error)
-        return None
+    architecture = _read(store, run_id, ARCHITECTURE, json.loads)
     return architecture if isinstance(architecture, dict) else None
 
 
@@ -51,5 +44,11 @@ def read_record(store: Store, run_id: str) -> RunRecord | None:
         return None
 
 
-def _warn(store: Store, run_id: str, name: str, error: Exception) -> None:
-    log.warning("%s: unreadable, left out of the figures: %s", store.run_folder(run_id) / name, error)
+def _read(store: Store, run_id: str, name: str, parse: Callable[[bytes], T]) -> T | None:
+    """A parsed file of the run; None, with a warning, where it cannot be read."""
+    try:
+        content = store.read_file(run_id, name)
+        return None if content is None else parse(content)
+    except _FILE_ERRORS as error:
+        log.warning("%s: unreadable, left out of the figures: %s", store.run_folder(run_id) / name, error)
+        return None

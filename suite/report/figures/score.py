@@ -16,18 +16,20 @@ from matplotlib.ticker import MaxNLocator
 
 from suite.records.frame import by_metric
 from suite.records.store import Store
-from suite.report.figures.fit import cost_label, fits_budget_and_board
 from suite.report.figures.pages import MOST_LINES, BudgetRow, FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import (
     GREY_STYLE,
     add_budget_title,
     add_legend,
     add_panels,
+    fits_budget_and_board,
+    legend_mark,
     marker_options,
     padded_limits,
 )
 from suite.report.figures.style import INK_COLOUR, LIMIT_COLOUR, OVER_BUDGET_COLOUR, MethodStyle, new_figure
-from suite.report.tables.published_comparison import PUBLISHED_FOLDER, load_published_numbers, published_comparison
+from suite.report.tables.extrapolation import cost_label
+from suite.report.tables.published_comparison import load_published_numbers, published_comparison
 from suite.report.tables.text import float_score_label, format_quantity
 
 KIND = "score"
@@ -51,14 +53,6 @@ _PUBLISHED_MARK: dict[str, Any] = {
     "linestyle": "none",
 }
 
-_CAPTION = (
-    "Test score of float networks against each budgeted cost, in % of the reference network's. Small marks are single "
-    "seeds, large ones their mean; the forest plot has its intervals. The hatched side is over the budget; a hollow "
-    "mark misses at least one of the run's constraints, which may be that of another panel, or is known to exceed the "
-    "memory of the board. Of each budget the first six methods of the main table are drawn: those that fit most "
-    "often, of these the best by mean score."
-)
-
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of all budgets that any cost is known of, each with its first `MOST_METHODS` methods."""
@@ -70,59 +64,46 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     """Lines of panels for each budget, one for each metric."""
     lines = [(row, metrics) for row in page.rows for metrics in in_lines(row.metrics, page.format.panels)]
     figure = new_figure(0.9 + 0.18 * len(page.methods) + 2.35 * len(lines), page.format)
-    panels = add_panels(figure, [len(metrics) for _, metrics in lines], [1] * len(lines))
+    panels = add_panels(figure, [len(metrics) for _, metrics in lines])
     published = _published_points(page, store)
-    drawn = 0
+    crosses = any(len(published.get(metric, ())) for row in page.rows for metric in row.metrics)
     for (row, metrics), line in zip(lines, panels, strict=True):
         for metric, ax in zip(metrics, line, strict=True):
-            points = published.get(metric, np.empty((0, 2)))
-            _draw_panel(ax, page, row, metric, points)
-            drawn += len(points)
+            _draw_panel(ax, page, row, metric, published.get(metric, np.empty((0, 2))))
         line[0].set_ylabel(float_score_label(page.runs["score_name"].iloc[0]))
         add_budget_title(line[0], row.budget, page.format)
-    caption = _CAPTION
+    notes = [page.reference_note()]
     if np.isfinite(page.quality_target):
-        caption += " The dashed line is MLPerf Tiny's quality target."
-    if np.isfinite(page.reference_score):
-        caption += " The dotted line is the mean score of the reference network, trained by hand_tuned."
-    if drawn:
-        caption += (
-            " Crosses are published networks that cost no more than the reference network, a parameter counted as a "
+        notes.insert(0, "The dashed line is MLPerf Tiny's quality target.")
+    if crosses:
+        notes.append(
+            "Crosses are published networks that cost no more than the reference network, a parameter counted as a "
             "byte; their data and training differ from ours as the table of published numbers says."
         )
-    add_legend(figure, *_legend_entries(page, drawn))
-    return page.render(KIND, "Score against cost", caption, figure)
+    add_legend(figure, _legend_entries(page, crosses))
+    return page.render(KIND, figure, *notes)
 
 
-def _legend_entries(page: FigurePage, published: int) -> tuple[list[Artist], list[str]]:
-    """Handles and labels of the legend."""
-    handles: list[Artist] = [Line2D([], [], **marker_options(page.method_styles[m], 7)) for m in page.methods]
-    labels = [str(method) for method in page.methods]
-    keys = [
-        marker_options(GREY_STYLE, 3.5),
-        marker_options(GREY_STYLE, 8, markerfacecolor=(GREY_STYLE.colour, _MEAN_ALPHA)),
-        marker_options(GREY_STYLE, 8, True),
-    ]
-    handles += [Line2D([], [], **key) for key in keys]
-    labels += ["small: one seed", "large: mean", "hollow: misses a constraint or the board"]
+def _legend_entries(page: FigurePage, published: bool) -> dict[str, Artist]:
+    """The legend: label -> artist."""
+    entries: dict[str, Artist] = {str(m): legend_mark(page.method_styles[m], 7) for m in page.methods}
+    entries["small: one seed"] = legend_mark(GREY_STYLE, 3.5)
+    entries["large: mean"] = legend_mark(GREY_STYLE, 8, markerfacecolor=(GREY_STYLE.colour, _MEAN_ALPHA))
+    entries["hollow: misses a constraint or the board"] = legend_mark(GREY_STYLE, 8, hollow=True)
     if by_metric(page.runs, "target"):
-        handles.append(Patch(facecolor=OVER_BUDGET_COLOUR, edgecolor=LIMIT_COLOUR, hatch="////"))
-        labels.append("over this budget")
+        entries["over this budget"] = Patch(facecolor=OVER_BUDGET_COLOUR, edgecolor=LIMIT_COLOUR, hatch="////")
     if np.isfinite(page.quality_target):
-        handles.append(Line2D([], [], **_QUALITY_TARGET_LINE))
-        labels.append(f"MLPerf Tiny's target, {page.quality_target:g}")
+        entries[f"MLPerf Tiny's target, {page.quality_target:g}"] = Line2D([], [], **_QUALITY_TARGET_LINE)
     if np.isfinite(page.reference_score):
-        handles.append(Line2D([], [], **_REFERENCE_LINE))
-        labels.append("reference network")
+        entries["reference network"] = Line2D([], [], **_REFERENCE_LINE)
     if published:
-        handles.append(Line2D([], [], **_PUBLISHED_MARK))
-        labels.append("published networks")
-    return handles, labels
+        entries["published networks"] = Line2D([], [], **_PUBLISHED_MARK)
+    return entries
 
 
 def _published_points(page: FigurePage, store: Store) -> dict[str, np.ndarray]:
     """Metric -> points (N, 2) of cost in % of the reference network's, up to 100, and score of published networks."""
-    table = published_comparison(page.runs, load_published_numbers(store.root / PUBLISHED_FOLDER))
+    table = published_comparison(page.runs, load_published_numbers(store.root))
     theirs = table[(table["whose"] == "published") & (table["score_name"] == page.runs["score_name"].iloc[0])]
     points = {}
     for metric in ("weights", "macs"):
@@ -158,10 +139,8 @@ def _draw_method(ax: Axes, own: pd.DataFrame, metric: str, style: MethodStyle) -
         mean["markerfacecolor"] = (style.colour, _MEAN_ALPHA)
     ax.plot([own[f"relative/{metric}"].mean() * 100], [own["score"].mean()], **mean)
     for fits in (False, True):
-        some = own[holds == fits]
-        ax.plot(
-            some[f"relative/{metric}"] * 100, some["score"], **marker_options(style, 3.5, not fits, mew=0.8, zorder=4)
-        )
+        some, mark = own[holds == fits], marker_options(style, 3.5, not fits, mew=0.8, zorder=4)
+        ax.plot(some[f"relative/{metric}"] * 100, some["score"], **mark)
 
 
 def _set_cost_axis(ax: Axes, runs: pd.DataFrame, metric: str, published: np.ndarray) -> None:

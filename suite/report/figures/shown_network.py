@@ -11,30 +11,19 @@ from matplotlib.artist import Artist
 from matplotlib.patches import Patch
 
 from suite.records.store import Store
-from suite.report.figures.fit import fits_budget_and_board
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import BudgetRow, FigurePage, split_by_methods
+from suite.report.figures.panels import fits_budget_and_board
 from suite.report.figures.run_files import read_architecture
 from suite.report.figures.style import INK_COLOUR
 from suite.report.run_network import RunNetwork
 
 log = logging.getLogger(__name__)
 
-ABOUT_SHOWN = (
-    "Of each budget the network with the best validation score is shown, of those that fit budget and board where any "
-    "does."
-)
-
 _MOST_TRIED = 5
 """Runs of a budget that are looked at, best first; of older runs none has what these figures need."""
 
-KIND_COLOURS = {
-    "conv": "#0072B2",
-    "depthwise": "#56B4E9",
-    "linear": "#D55E00",
-    "add": "#009E73",
-    "input": "#7F7F7F",
-}
+KIND_COLOURS = {"conv": "#0072B2", "depthwise": "#56B4E9", "linear": "#D55E00", "add": "#009E73", "input": "#7F7F7F"}
 OTHER_COLOUR = "#E69F00"
 """Of operators without weights: pooling, mean, padding."""
 
@@ -98,12 +87,10 @@ def kind_colour(kind: str) -> str:
     return KIND_COLOURS.get(kind, OTHER_COLOUR)
 
 
-def kind_legend(kinds: Iterable[str]) -> tuple[list[Artist], list[str]]:
-    """Handles and labels for the kinds that are shown."""
+def kind_legend(kinds: Iterable[str]) -> dict[str, Artist]:
+    """The legend of the kinds that are shown: label -> artist."""
     shown = set(kinds)
-    known = [kind for kind in KIND_COLOURS if kind in shown]
-    handles: list[Artist] = [Patch(facecolor=KIND_COLOURS[kind], **EDGE) for kind in known]
-    others = sorted(kind.replace("_", " ") for kind in shown - set(KIND_COLOURS))
-    if others:
-        handles.append(Patch(facecolor=OTHER_COLOUR, **EDGE))
-    return handles, [*known, *([", ".join(others)] if others else [])]
+    entries: dict[str, Artist] = {k: Patch(facecolor=c, **EDGE) for k, c in KIND_COLOURS.items() if k in shown}
+    if others := sorted(kind.replace("_", " ") for kind in shown - set(KIND_COLOURS)):
+        entries[", ".join(others)] = Patch(facecolor=OTHER_COLOUR, **EDGE)
+    return entries

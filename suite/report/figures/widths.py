@@ -1,16 +1,16 @@
 """Which share of each channel group's width the returned networks keep."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.figures.pages import MOST_SEEDS, FigurePage, MethodEntry, RenderedFigure, split_by_methods
-from suite.report.figures.panels import NAME_WIDTH, add_budget_title, add_cell_text, add_panels, wrap_label
+from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, split_by_methods
+from suite.report.figures.panels import NAME_WIDTH, add_budget_title, add_cell_text, wrap_label
 from suite.report.figures.run_files import read_architecture, read_record
 from suite.report.figures.style import INK_COLOUR, new_figure
 from suite.report.grouping import natural_key
@@ -31,13 +31,6 @@ stands in the place of numbers in smaller ones.
 _CHARACTER = 0.068
 """Inches of a character at the usual size of type."""
 
-_CAPTION = (
-    "Channels that the returned networks keep, in % of the reference network's, by channel group from input to output "
-    "(in brackets the reference's width). Mean over seeds, below it the smallest and the largest where they differ. "
-    "Layers that are added share a group. Same widths need not be same networks: which channels are kept, and their "
-    "weights, may differ."
-)
-
 _DARK_FROM = 60
 """From this share on, in %, the map is so dark that text on it is white."""
 
@@ -57,7 +50,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     name = max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in page.methods)
     lines = [0.2 + max(0.4, 0.2 + 0.13 * name) * len(row.methods) for row in page.rows]
     figure = new_figure(0.5 + below + sum(lines) + 0.28 * len(lines), page.format)
-    panels = [line[0] for line in add_panels(figure, [1] * len(lines), lines)]
+    panels = list(figure.subplots(len(lines), squeeze=False, height_ratios=lines).flat)
     for ax, row in zip(panels, page.rows, strict=True):
         _draw_panel(ax, [entry for entry in shown if entry.row == row], names, store, room)
         add_budget_title(ax, row.budget, page.format)
@@ -65,7 +58,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     panels[-1].set_xlabel("channel group, from input to output")
     if room < _MEAN_CELL:
         figure.colorbar(panels[0].collections[0], ax=panels, label="% kept", aspect=30)
-    return page.render(KIND, "Widths of the returned networks", _CAPTION + page.seed_limit_note(), figure)
+    return page.render(KIND, figure, page.seed_limit_note())
 
 
 def _group_ticks(names: Sequence[str], widths: Mapping[str, int], room: float) -> tuple[list[str], float, int]:
@@ -99,26 +92,18 @@ def _channel_groups(shown: Sequence[MethodEntry], store: Store) -> tuple[list[st
     return names, widths
 
 
-def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: Sequence[str], store: Store, room: float) -> None:
+def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: list[str], store: Store, room: float) -> None:
     """The map of one budget; runs with other channel groups than `names` are left out."""
-    cells = np.full((len(shown), len(names), MOST_SEEDS), np.nan)
-    for i, entry in enumerate(shown):
-        for k, run in enumerate(entry.run_ids):
-            shares = _width_shares(read_record(store, run))
-            if set(shares) == set(names):
-                cells[i, :, k] = [shares[name] for name in names]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a method without such networks is an empty line
-        mean, low, high = np.nanmean(cells, axis=2), np.nanmin(cells, axis=2), np.nanmax(cells, axis=2)
+    shares = [[_width_shares(read_record(store, run)) for run in entry.run_ids] for entry in shown]
+    runs = [pd.DataFrame([s for s in own if set(s) == set(names)], columns=names, dtype=float) for own in shares]
+    mean, low, high = (np.array([getattr(own, bound)() for own in runs]) for bound in ("mean", "min", "max"))
     methods = [wrap_label(str(entry.method), NAME_WIDTH) for entry in shown]
     options = {"cmap": "Blues", "vmin": 0, "vmax": 100, "linewidths": 0.6, "linecolor": "white"}
     sns.heatmap(mean, ax=ax, cbar=False, xticklabels=False, yticklabels=methods, **options)
     ax.tick_params(axis="both", length=0, rotation=0)
     for (i, j), value in np.ndenumerate(mean):
         if np.isfinite(value) and room >= _MEAN_CELL:
-            spread = (
-                f"{low[i, j]:.0f}\u2013{high[i, j]:.0f}"
-                if high[i, j] - low[i, j] >= 0.5 and room >= _RANGE_CELL
-                else ""
-            )
+            spread = ""
+            if high[i, j] - low[i, j] >= 0.5 and room >= _RANGE_CELL:
+                spread = f"{low[i, j]:.0f}\u2013{high[i, j]:.0f}"
             add_cell_text(ax, (i, j), f"{value:.0f}", spread, "white" if value >= _DARK_FROM else INK_COLOUR)

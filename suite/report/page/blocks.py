@@ -68,6 +68,11 @@ class EmbeddedImage(NamedTuple):
     width: int
     height: int
 
+    @property
+    def benchmark(self) -> str:
+        """The benchmark that it is of, "" for all of them."""
+        return self.figure.setting[0] if self.figure.setting else ""
+
 
 def embed_images(figures: Iterable[tuple[RenderedFigure, bytes]]) -> list[EmbeddedImage]:
     """The figures in order; of a caption only the sentences that no earlier figure with the same heading has."""
@@ -85,11 +90,7 @@ def embed_images(figures: Iterable[tuple[RenderedFigure, bytes]]) -> list[Embedd
 
 _ABOVE_FIGURES = ("main", "headline", "scores")
 _NOT_IN_BLOCKS = ("failures",)
-_GROUP_COLUMNS = {
-    "headline": ("preset", "device"),
-    "convergence": (),
-    "published": ("score", "whose"),
-}
+_GROUP_COLUMNS = {"headline": ("preset", "device"), "convergence": (), "published": ("score", "whose")}
 """Name of a table -> the columns whose values are titles of its rows; preset, device and budget for others."""
 
 
@@ -120,36 +121,26 @@ class Block(NamedTuple):
 def build_blocks(df: pd.DataFrame, tables: Tables, images: Sequence[EmbeddedImage]) -> list[Block]:
     """A block a benchmark, by name, and one of what belongs to no single one where there is any."""
     benchmarks = sorted((str(name) for name in df["benchmark"].unique()), key=natural_key)
-    blocks = [
-        _block(benchmark, _lead(df, benchmark), list(_sections(tables, benchmark)), images, {benchmark})
-        for benchmark in benchmarks
-    ]
-    elsewhere = {image.figure.setting[0] if image.figure.setting else "" for image in images} - set(benchmarks)
-    across = _block("all benchmarks", "", list(_sections(tables, None)), images, elsewhere)
-    return [block for block in (*blocks, across) if block.first or block.images or block.further]
+    blocks = []
+    for benchmark in (*benchmarks, ""):
+        title, sections = benchmark or "all benchmarks", list(_sections(tables, benchmark))
+        first = [section for section in sections if section.name in _ABOVE_FIGURES]
+        further = [section for section in sections if section.name not in _ABOVE_FIGURES]
+        shown = [image for image in images if image.benchmark == benchmark]
+        several = len({image.figure.setting for image in shown}) > 1
+        lead = _lead(df, benchmark) if benchmark else ""
+        blocks.append(Block(title.replace(" ", "-"), title, lead, first, shown, several, further))
+    return [block for block in blocks if block.first or block.images or block.further]
 
 
-def _block(
-    title: str, lead: str, sections: Sequence[TableSection], images: Sequence[EmbeddedImage], settings: set[str]
-) -> Block:
-    shown = [image for image in images if (image.figure.setting[:1] or ("",))[0] in settings]
-    first = [section for section in sections if section.name in _ABOVE_FIGURES]
-    further = [section for section in sections if section.name not in _ABOVE_FIGURES]
-    several = len({image.figure.setting for image in shown}) > 1
-    return Block(title.replace(" ", "-"), title, lead, first, shown, several, further)
-
-
-def _sections(tables: Tables, benchmark: str | None) -> Iterator[TableSection]:
-    """The rows of a benchmark of each table that has such rows, without what they share; None: tables without any."""
+def _sections(tables: Tables, benchmark: str) -> Iterator[TableSection]:
+    """The rows of a benchmark of each table that has such rows, without what they share; "": tables without any."""
     for name, (raw, text) in tables.items():
-        if name in _NOT_IN_BLOCKS or ("benchmark" in raw) != (benchmark is not None):
+        if name in _NOT_IN_BLOCKS or ("benchmark" in raw) != bool(benchmark):
             continue
-        rows, within = text, raw
-        if benchmark is not None:
-            chosen = (raw["benchmark"] == benchmark).to_numpy()
-            rows, within = text[chosen], raw[chosen]
-        if len(rows):
-            shown = without_empty_columns(rows.drop(columns=[*shared_setting(within)], errors="ignore"))
+        chosen = (raw["benchmark"] == benchmark).to_numpy() if benchmark else slice(None)
+        if len(rows := text[chosen]):
+            shown = without_empty_columns(rows.drop(columns=[*shared_setting(raw[chosen])], errors="ignore"))
             html_id = f"{benchmark}-{name}" if benchmark else name
             table = PageTable.from_frame(shown, _GROUP_COLUMNS.get(name, GROUP[:-1]))
             yield TableSection(html_id, name, TABLES[name].title, table)
@@ -160,5 +151,5 @@ def _lead(df: pd.DataFrame, benchmark: str) -> str:
     runs = df[df["benchmark"] == benchmark]
     own = {k: v for k, v in shared_setting(runs).items() if k not in shared_setting(df) and k != "benchmark"}
     notes = sorted({str(note) for note in runs["data_note"]} - {""})
-    setting = describe_setting(own)
-    return " ".join([*([f"All runs: {setting}."] if own else []), *([f"Data: {'; '.join(notes)}."] if notes else [])])
+    sentences = [f"All runs: {describe_setting(own)}."] if own else []
+    return " ".join([*sentences, *([f"Data: {'; '.join(notes)}."] if notes else [])])

@@ -46,28 +46,18 @@ def render_page(
     context: dict[str, Any] = {"experiment": store.experiment, "single": single, "data": embed_json(data)}
     if not single:
         tables = build_tables(df, store, published) if tables is None else tables
-        context |= _report(df, absent, figures, tables, published) | _settings(df, data)
+        failed = format_failure_table(tables["failures"].raw, longest=None) if "failures" in tables else None
+        context |= {
+            "findings": find(df),
+            "facts": describe_experiment(df, absent),
+            "finished": bool(((df["status"] == "done") & df["score"].notna()).any()),
+            "blocks": build_blocks(df, tables, embed_images(figures)),
+            "failures": None if failed is None else PageTable.from_frame(failed, GROUP[:-1]),
+            "absent": PageTable.from_frame(absent),
+            "notes": collect_notes(df, tables, published),
+            **_settings(df, data),
+        }
     return _environment().get_template("page.html.j2").render(context)
-
-
-def _report(
-    df: pd.DataFrame,
-    absent: pd.DataFrame,
-    figures: Iterable[tuple[RenderedFigure, bytes]],
-    tables: Tables,
-    published: Sequence[PublishedNumber],
-) -> dict[str, Any]:
-    """What the template shows of several runs, by the names that it uses."""
-    failed = format_failure_table(tables["failures"].raw, longest=None) if "failures" in tables else None
-    return {
-        "findings": find(df),
-        "facts": describe_experiment(df, absent),
-        "finished": bool(((df["status"] == "done") & df["score"].notna()).any()),
-        "blocks": build_blocks(df, tables, embed_images(figures)),
-        "failures": None if failed is None else PageTable.from_frame(failed, GROUP[:-1]),
-        "absent": PageTable.from_frame(absent),
-        "notes": collect_notes(df, tables, published),
-    }
 
 
 def _settings(df: pd.DataFrame, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,12 +74,9 @@ def _settings(df: pd.DataFrame, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _environment() -> Environment:
     """Jinja with our templates; every text is escaped, and an unknown name is an error."""
+    loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["breakable"] = _break_after_underscores
     return environment

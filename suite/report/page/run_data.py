@@ -4,6 +4,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -165,9 +166,6 @@ def _clean_value(value: Any) -> Any:
     return _short_number(value) if isinstance(value, float) else value
 
 
-_DIGITS = 6
-
-
 def describe_layers(content: bytes, record: RunRecord) -> dict[str, Any]:
     """`layers`, `input` shape and chosen branches (`choices`) of an architecture.json.
 
@@ -201,16 +199,13 @@ def describe_network(content: bytes, _: RunRecord) -> dict[str, Any]:
     operators = []
     for operator in network.operators:
         node: dict[str, Any] = {"name": operator.label, "kind": operator.kind, **_costs(operator)}
-        reference = network.reference.get(operator.name)
-        operators.append(node | ({} if reference is None else {"reference": _costs(reference)}))
+        if (reference := network.reference.get(operator.name)) is not None:
+            node["reference"] = _costs(reference)
+        operators.append(node)
     labels = {operator.name: operator.label for operator in network.operators}
-    buffers = [
-        {"layer": labels.get(b.layer, b.layer), "offset": b.offset, "bytes": b.bytes, "first": b.first, "last": b.last}
-        for b in network.buffers
-    ]
+    buffers = [asdict(buffer) | {"layer": labels.get(buffer.layer, buffer.layer)} for buffer in network.buffers]
     return {"network": {"peak": network.peak, "operators": operators, "buffers": buffers}}
 
 
 def _costs(operator: Operator) -> dict[str, float]:
-    costs = {"weights": operator.weights, "flash": operator.flash, "latency": operator.latency}
-    return {name: float(f"{value:.{_DIGITS}g}") for name, value in costs.items()}
+    return {name: float(f"{getattr(operator, name):.{_DIGITS}g}") for name in ("weights", "flash", "latency")}

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, plain_variant, sort_as_main_table
+from suite.report.grouping import GROUP, plain_variant
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
     add_difference_columns,
@@ -12,19 +12,14 @@ from suite.report.tables.differences import (
     runs_by_budget,
 )
 from suite.report.tables.extrapolation import mark_extrapolated
-from suite.report.tables.main import COST_HEADINGS, add_cost_columns, format_int8_scores
-from suite.report.tables.markup import MISSING
-from suite.report.tables.text import (
-    FITS_BUDGET,
-    float_score_label,
-    format_fits,
-    format_interval,
-    format_percent,
-    int8_score_label,
-    leading_columns,
-    metric_label,
-    numeric_rows,
+from suite.report.tables.main import (
+    COST_HEADINGS,
+    add_cost_columns,
+    add_fit_columns,
+    add_score_columns,
+    add_violation_columns,
 )
+from suite.report.tables.text import format_percent, leading_columns, metric_label
 
 
 def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +45,7 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     limited = by_metric(main, "target_percent")
     costs = [f"reference_percent/{m}" for m in by_metric(main, "reference_percent") if m in limited]
     effort = ["max_violation", "max_search_violation", *costs, *COST_HEADINGS, "extrapolated"]
-    joined = sort_as_main_table(table.merge(main[[*GROUP, *scores, *effort]], on=GROUP), main)
+    joined = main[[*GROUP, *scores, *effort]].merge(table, on=GROUP)
     names = [method.method for method in joined["method"]]
     joined = joined.assign(_name=names, _differs=joined["method"] != joined["against"])
     blocks = joined.groupby([*GROUP[:4], "_name"], sort=False).ngroup()
@@ -61,16 +56,11 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
 def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
     """`ablation_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
-    scores = numeric_rows(table, "score", "score_low", "score_high")
-    out[f"{float_score_label()} [95%]"] = [format_interval(*row) for row in scores]
-    if table["int8_runs"].any():
-        out[f"{int8_score_label()} [95%]"] = format_int8_scores(table)
+    add_score_columns(out, table)
     add_difference_columns(out, table)
     out["seeds"] = table["pairs"].astype(str)
-    out[FITS_BUDGET] = format_fits(table)
-    out["fits board"] = [text or MISSING for text in table["board_fits"]]
-    out["largest violation, %"] = [format_percent(100 * v) for v in table["max_violation"]]
-    out["search violation, %"] = [format_percent(100 * v) for v in table["max_search_violation"]]
+    add_fit_columns(out, table)
+    add_violation_columns(out, table)
     for metric in by_metric(table, "reference_percent"):
         cells = [format_percent(v) for v in table[f"reference_percent/{metric}"]]
         reasons = list(table["extrapolated"])

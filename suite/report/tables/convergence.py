@@ -17,9 +17,9 @@ from suite.report.tables.text import (
     format_number,
     format_points,
     format_quantity,
+    format_rows,
     format_significant,
     leading_columns,
-    numeric_rows,
 )
 
 _COLUMNS = [
@@ -128,18 +128,18 @@ def format_convergence_table(table: pd.DataFrame) -> pd.DataFrame:
     out["validation \u00b1 s.e."] = [_format_validation(*row) for row in validations]
     units = ["%" if by_error else "" for by_error in table["by_error"]]
     unit = "points" + (" or % of the error" if any(units) else "")
-    bounds = zip(numeric_rows(table, "gain", "gain_low", "gain_high"), units, strict=True)
-    out[f"gain by doubling [95%], {unit}"] = [_with_unit(_format_gain(*row), unit) for row, unit in bounds]
-    errors = zip(table["gain_error"], units, strict=True)
-    out["s.e. of gain"] = [_with_unit(format_number(error), unit) for error, unit in errors]
+    gains = zip(format_rows(_format_gain, table, "gain", "gain_low", "gain_high"), units, strict=True)
+    out[f"gain by doubling [95%], {unit}"] = [_with_unit(*row) for row in gains]
+    errors = zip(map(format_number, table["gain_error"]), units, strict=True)
+    out["s.e. of gain"] = [_with_unit(*row) for row in errors]
     verdicts = zip(table["converged"], table["why"], table["shortest"], strict=True)
     out["converged"] = [_format_verdict(*row) for row in verdicts]
-    scores = numeric_rows(table, "score", "score_low", "score_high")
-    out[f"{float_score_label(names[0] if len(names) == 1 else '')} [95%]"] = [format_interval(*row) for row in scores]
+    score = float_score_label(names[0] if len(names) == 1 else "")
+    out[f"{score} [95%]"] = format_rows(format_interval, table, "score", "score_low", "score_high")
     out["by seed"] = [" ".join(format_number(v, 3) for v in scores) for scores in table["scores_by_seed"]]
     if table["against"].any():
-        differences = numeric_rows(table, "difference", "difference_low", "difference_high")
-        out["minus the paper's [95%], points"] = [format_points(*row) for row in differences]
+        columns = ("difference", "difference_low", "difference_high")
+        out["minus the paper's [95%], points"] = format_rows(format_points, table, *columns)
     out["training samples"] = [format_quantity(v, "").strip() for v in table["training_samples"]]
     out["wall, s"] = [format_significant(v) for v in table["wall_s"]]
     return out

@@ -3,24 +3,15 @@
 import pandas as pd
 
 from suite.records.record import PHASES
-from suite.report.grouping import GROUP, sort_as_main_table
-from suite.report.tables.main import main_table
+from suite.report.grouping import GROUP
 from suite.report.tables.text import PHASE_LABELS, format_number, format_quantity, format_significant, leading_columns
 
-_COLUMNS = [
-    "trainings",
-    "trainings_amortised",
-    *(f"trainings/{phase}" for phase in PHASES),
-    "epochs",
-    "wall_s",
-    "cpu_s",
-    "networks",
-    "lost_macs",
-]
+_COLUMNS = ["trainings", "trainings_amortised", *(f"trainings/{phase}" for phase in PHASES)]
+_COLUMNS += ["epochs", "wall_s", "cpu_s", "networks", "lost_macs"]
 
 
-def cost_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFrame:
-    """What a run of each method costs, as means over finished runs, in the order of `main_table` (`main`).
+def cost_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
+    """What a run of each method costs, as means over finished runs, in the order of the `main_table`.
 
     Columns: `runs`, `trainings` (in full, as if nothing were shared) and `trainings_amortised` (what runs share is
     divided among those in the frame), the full ones split into `trainings/<phase>`, all in standard trainings of the
@@ -30,7 +21,7 @@ def cost_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFra
     done = df[df["status"] == "done"].groupby(GROUP)
     table = done[_COLUMNS].mean()
     table.insert(0, "runs", done.size())
-    return sort_as_main_table(table.reset_index(), main_table(df) if main is None else main)
+    return main[GROUP].merge(table.reset_index(), on=GROUP)
 
 
 def format_cost_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from suite.report.grouping import GROUP, MethodVariant
 from suite.report.statistics.comparison import MethodRuns, runs_by_group
 from suite.report.statistics.intervals import ERROR, FEWEST_PAIRS, holm, mean_interval, paired_p
-from suite.report.tables.text import format_p, format_points, numeric_rows
+from suite.report.tables.text import format_p, format_points, format_rows
 
 DIFFERENCE_COLUMNS = ["difference", "difference_low", "difference_high", "p", "p_holm", "different"]
 
@@ -63,7 +63,6 @@ def add_tests(rows: list[dict[str, Any]], columns: list[str], block: list[str]) 
 
 def add_difference_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` the `DIFFERENCE_COLUMNS` of `table`."""
-    bounds = numeric_rows(table, "difference", "difference_low", "difference_high")
-    out["difference, points [95%]"] = [format_points(*row) for row in bounds]
+    out["difference, points [95%]"] = format_rows(format_points, table, *DIFFERENCE_COLUMNS[:3])
     tests = zip(table["p_holm"], table["different"], strict=True)
     out["p, Holm"] = [format_p(p) + (": different" if different else "") for p, different in tests]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from suite.report.tables.markup import MISSING
+from suite.report.tables.text import metric_label
 
 MARK = "*"
 
@@ -32,6 +33,12 @@ def mark_extrapolated(cells: Sequence[str], metric: str, reasons: Sequence[str])
         cell + (MARK if is_extrapolated(metric, reason) and cell != MISSING else "")
         for cell, reason in zip(cells, reasons, strict=True)
     ]
+
+
+def cost_label(runs: pd.DataFrame, metric: str) -> str:
+    """A metric on an axis: energy as what it is, and extrapolated costs as such."""
+    extrapolated = is_extrapolated(metric, join_reasons(runs["extrapolated"]))
+    return metric_label(metric) + (" (extrapolated)" if extrapolated else "")
 
 
 def extrapolation_note(table: pd.DataFrame) -> str:

@@ -17,14 +17,7 @@ from suite.report.statistics.intervals import FEWEST_PAIRS, holm_errors
 from suite.report.statistics.noninferiority import MARGIN
 from suite.report.tables.markup import MISSING
 from suite.report.tables.noninferiority import add_reduction_columns, paired_difference_of
-from suite.report.tables.text import (
-    FITS_BUDGET,
-    format_fits,
-    format_number,
-    format_percent,
-    format_points,
-    leading_columns,
-)
+from suite.report.tables.text import add_fits, format_number, format_percent, format_points, leading_columns
 
 _CANDIDATE, _BUDGET = "headline/candidate", "headline/budget"
 
@@ -153,7 +146,7 @@ def format_headline_table(table: pd.DataFrame) -> pd.DataFrame:
     """`headline_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table, ("method", "budget", "verdict"))
     add_reduction_columns(out, table)
-    out[FITS_BUDGET] = format_fits(table)
+    add_fits(out, table)
     out["float score"] = [format_number(v, 3) for v in table["score"]]
     for column, heading in (("difference", "difference, points"), ("low", "lower bound"), ("high", "upper bound")):
         out[heading] = [format_points(v) for v in table[column]]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from suite.records.frame import by_metric
 from suite.report.grouping import SETTING
 from suite.report.statistics.intervals import mean_interval
-from suite.report.tables.text import format_interval, format_number, leading_columns
+from suite.report.tables.text import format_interval, format_number, format_rows, leading_columns
 
 FEWEST_BUDGETS = 3
 """Budgets of the same metrics below which a front says little more than how far below its budget a method stays."""
@@ -85,8 +85,8 @@ def _mean_over_seeds(fronts: Sequence[pd.DataFrame], axes: Sequence[str]) -> tup
 def format_hypervolume_table(table: pd.DataFrame) -> pd.DataFrame:
     """`hypervolume_table` as rounded text."""
     out = leading_columns(table, ("metrics", "method"))
-    bounds = table[["hypervolume", "hypervolume_low", "hypervolume_high"]].to_numpy(dtype=float)
-    out["hypervolume [95%]"] = [format_interval(*row) for row in bounds]
+    columns = ("hypervolume", "hypervolume_low", "hypervolume_high")
+    out["hypervolume [95%]"] = format_rows(format_interval, table, *columns)
     out["seeds"] = table["seeds"].astype(str)
     for column, heading in (("runs", "budgets"), ("feasible", "of these fit budget")):
         out[heading] = [format_number(v, 1).removesuffix(".0") for v in table[column]]

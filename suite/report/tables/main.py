@@ -1,27 +1,27 @@
 """The main table: scores, costs and violations over seeds, a row per method and budget; and that of other scores."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, natural_key, sort_as_main_table
-from suite.report.statistics.intervals import Interval, mean_interval
+from suite.report.grouping import GROUP, natural_key
+from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import (
-    FITS_BUDGET,
+    add_fits,
     float_score_label,
-    format_fits,
     format_interval,
     format_percent,
+    format_rows,
     format_significant,
     int8_score_label,
     leading_columns,
     metric_label,
-    numeric_rows,
     score_label,
 )
 
@@ -53,13 +53,14 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table["seeds"] = groups["seed"].nunique()
     table["runs"] = groups.size()
     table["unfinished"] = df[df["status"] != "done"].groupby(GROUP).size()
-    _add_scores(table, done)
+    table = table.join(intervals_by_group(done, "score", ["score", "score_low", "score_high"]))
+    table = table.join(intervals_by_group(done, "int8/score", ["int8_score", "int8_low", "int8_high", "int8_runs"]))
     table["quality_target"] = groups["quality_target"].first()
     table["meets_target"] = list(map(_meets_target, table["score"], table["quality_target"]))
-    counts = table[["seeds", "runs", "unfinished"]].fillna(0).astype(int)
-    table[["seeds", "runs", "unfinished"]] = counts
+    counts = ["seeds", "runs", "unfinished", "int8_runs"]
+    table[counts] = table[counts].fillna(0).astype(int)
     fitting = groups["feasible"].sum().reindex(table.index, fill_value=0).astype(int)
-    table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, counts["runs"], strict=True)]
+    table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, table["runs"], strict=True)]
     by_group = groups["board_fits"].agg(_count_board_fits)
     table["board_fits"] = by_group.reindex(table.index, fill_value="")
     for metric in by_metric(df, "relative"):
@@ -75,16 +76,6 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     return _sort_by_success(table, groups["feasible"].mean()).reset_index()
 
 
-def _add_scores(table: pd.DataFrame, done: pd.DataFrame) -> None:
-    """Add the mean test scores of the float networks, and of the int8 networks of the runs that were deployed."""
-    for column, mean, prefix in (("score", "score", "score"), ("int8/score", "int8_score", "int8")):
-        intervals = intervals_by_group(done, column)
-        for name, bound in ((mean, "mean"), (f"{prefix}_low", "low"), (f"{prefix}_high", "high")):
-            table[name] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
-    sizes = pd.Series({key: i.n for key, i in intervals.items()}, dtype=float)
-    table["int8_runs"] = sizes.reindex(table.index).fillna(0).astype(int)
-
-
 def _count_board_fits(fits: pd.Series) -> str:
     """The runs whose network fits the board, of those of which that is known."""
     known = fits[fits.notna()]
@@ -94,9 +85,12 @@ def _count_board_fits(fits: pd.Series) -> str:
     return f"{int(known.sum())}/{len(known)}" + (f", {unknown} unknown" if unknown else "")
 
 
-def intervals_by_group(done: pd.DataFrame, column: str) -> dict[Any, Interval]:
-    """Mean and interval of a column of finished runs, by benchmark, preset, device, budget and method."""
-    return {key: mean_interval(values.astype(float)) for key, values in done.groupby(GROUP)[column]}
+def intervals_by_group(done: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:
+    """Mean, bounds and number of values of a column of finished runs, by GROUP, in the columns `names`."""
+    intervals = {key: astuple(mean_interval(values.astype(float))) for key, values in done.groupby(GROUP)[column]}
+    index = pd.MultiIndex.from_tuples(intervals, names=GROUP)
+    columns = zip(*intervals.values(), strict=True) if intervals else [()] * len(names)
+    return pd.DataFrame(dict(zip(names, columns, strict=False)), index=index, dtype=float)
 
 
 def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -106,21 +100,16 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     out = leading_columns(table)
     if len(names) > 1:
         out["score"] = [score_label(str(n)) if pd.notna(n) else MISSING for n in table["score_name"]]
-    bounds = numeric_rows(table, "score", "score_low", "score_high")
-    out[f"{float_score_label(name)} [95%]"] = [format_interval(*row) for row in bounds]
-    if table["int8_runs"].any():
-        out[f"{int8_score_label(name)} [95%]"] = format_int8_scores(table)
+    add_score_columns(out, table, name)
     if table["quality_target"].notna().any():
         marks = zip(table["meets_target"], table["quality_target"], strict=True)
         cells = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
         out["mean at or above MLPerf's target"] = cells
-    out[FITS_BUDGET] = format_fits(table)
-    out["fits board"] = [text or MISSING for text in table["board_fits"]]
+    add_fit_columns(out, table)
     out["seeds"] = table["seeds"].astype(str)
     if table["unfinished"].any():
         out["failed"] = table["unfinished"].astype(str)
-    out["largest violation, %"] = [format_percent(100 * v) for v in table["max_violation"]]
-    out["search violation, %"] = [format_percent(100 * v) for v in table["max_search_violation"]]
+    add_violation_columns(out, table)
     add_cost_columns(out, table)
     limited = by_metric(table, "target_percent")
     for metric in [*limited, *(m for m in by_metric(table, "reference_percent") if m not in limited)]:
@@ -133,20 +122,36 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
+def add_score_columns(out: pd.DataFrame, table: pd.DataFrame, name: str = "") -> None:
+    """Add to the text `out` the scores of float networks, and of int8 networks where any run was deployed."""
+    out[f"{float_score_label(name)} [95%]"] = format_rows(format_interval, table, "score", "score_low", "score_high")
+    if table["int8_runs"].any():
+        out[f"{int8_score_label(name)} [95%]"] = _format_int8_scores(table)
+
+
+def add_fit_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add to the text `out` how many runs of each row of `table` fit their budget, and the board."""
+    add_fits(out, table)
+    out["fits board"] = [text or MISSING for text in table["board_fits"]]
+
+
+def add_violation_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add to the text `out` by how much the networks of each row of `table` exceed a limit."""
+    for column, heading in (("max_violation", "largest violation, %"), ("max_search_violation", "search violation, %")):
+        out[heading] = [format_percent(100 * v) for v in table[column]]
+
+
 def add_cost_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` what a run of each row of `table` costs, in the three units that costs are compared in."""
     for column, heading in COST_HEADINGS.items():
         out[heading] = [format_significant(v) for v in table[column]]
 
 
-def format_int8_scores(table: pd.DataFrame) -> list[str]:
+def _format_int8_scores(table: pd.DataFrame) -> list[str]:
     """The int8 score of each row with its bounds, and of how many runs it is where not all were deployed."""
-    bounds = numeric_rows(table, "int8_score", "int8_low", "int8_high")
-    counts = zip(table["int8_runs"], table["runs"], strict=True)
-    return [
-        format_interval(*row) + (f" ({n} of {runs})" if 0 < n < runs else "")
-        for row, (n, runs) in zip(bounds, counts, strict=True)
-    ]
+    scores = format_rows(format_interval, table, "int8_score", "int8_low", "int8_high")
+    counts = zip(scores, table["int8_runs"], table["runs"], strict=True)
+    return [score + (f" ({deployed} of {runs})" if 0 < deployed < runs else "") for score, deployed, runs in counts]
 
 
 def _format_shares(of_reference: float, of_target: float) -> str:
@@ -169,8 +174,8 @@ def _sort_by_success(table: pd.DataFrame, fit_shares: pd.Series) -> pd.DataFrame
     return table.iloc[order]
 
 
-def score_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Test scores other than the main one, in the order of `main_table` (`main`); empty where no run has any.
+def score_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
+    """Test scores other than the main one, in the order of the `main_table`; empty where no run has any.
 
     Columns: `runs`, and for each score `score/<name>` with `score_low/<name>` and `score_high/<name>` (mean over
     finished runs, Student's t interval at 95 %). A benchmark without a score of that name has NaN.
@@ -179,17 +184,16 @@ def score_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> pd.DataFr
     done = df[df["status"] == "done"]
     table = done.groupby(GROUP).size().rename("runs").to_frame()
     for name in names:
-        intervals = intervals_by_group(done, f"score/{name}")
-        for part, bound in (("score", "mean"), ("score_low", "low"), ("score_high", "high")):
-            table[f"{part}/{name}"] = pd.Series({key: getattr(i, bound) for key, i in intervals.items()}, dtype=float)
+        columns = [f"score/{name}", f"score_low/{name}", f"score_high/{name}"]
+        table = table.join(intervals_by_group(done, f"score/{name}", columns))
     table = table[table[[f"score/{name}" for name in names]].notna().any(axis=1)]
-    return sort_as_main_table(table.reset_index(), main_table(df) if main is None else main)
+    return main[GROUP].merge(table.reset_index(), on=GROUP)
 
 
 def format_score_table(table: pd.DataFrame) -> pd.DataFrame:
     """`score_table` as rounded text: a column per score, with its interval."""
     out = leading_columns(table)
     for name in by_metric(table, "score"):
-        bounds = numeric_rows(table, f"score/{name}", f"score_low/{name}", f"score_high/{name}")
-        out[f"float {score_label(name)} [95%]"] = [format_interval(*row) for row in bounds]
+        columns = (f"score/{name}", f"score_low/{name}", f"score_high/{name}")
+        out[f"float {score_label(name)} [95%]"] = format_rows(format_interval, table, *columns)
     return out

@@ -13,6 +13,8 @@ _NUMBER = re.compile(r"[<>+-]?\d[\d.,]*(e[+-]?\d+)?(?!\w)")
 _LONGEST_NUMBER = 32
 """Characters of a number with its bounds or unit; a longer cell is a text that begins with a number."""
 
+_MARKDOWN = str.maketrans({"<": "&lt;", ">": "&gt;", "\n": " ", **{c: "\\" + c for c in "\\|*_"}})
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -48,8 +50,8 @@ def to_csv(table: pd.DataFrame) -> str:
 def to_markdown(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> str:
     """A table of text as GitHub's Markdown, under a line with `note` and above a list with `foot`."""
     lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    body = "".join("| " + " | ".join(_markdown_cell(str(c)) for c in line) + " |\n" for line in lines)
-    notes = "".join(f"- {_markdown_cell(line)}\n" for line in foot)
+    body = "".join("| " + " | ".join(str(c).translate(_MARKDOWN) for c in line) + " |\n" for line in lines)
+    notes = "".join(f"- {line.translate(_MARKDOWN)}\n" for line in foot)
     return (f"{note}\n\n" if note else "") + body + (f"\n{notes}" if notes else "")
 
 
@@ -61,30 +63,21 @@ def to_latex(table: pd.DataFrame, note: str = "", foot: Sequence[str] = ()) -> s
     sides = "".join("r" if is_numeric([str(cell) for cell in table[column]]) else "l" for column in table.columns)
     head, *rows = (_latex_row([str(c) for c in line]) for line in [list(table.columns), *table.to_numpy().tolist()])
     start = rf"\begin{{tabular}}{{{sides}}}"
+    lines = [start, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    return join_latex(lines, note, foot)
+
+
+def join_latex(lines: Sequence[str], note: str, foot: Sequence[str]) -> str:
+    """A table's lines below `note` as a comment and above `foot` as lines of text."""
     comment = [f"% {note}".replace("\n", " ")] if note else []
-    lines = [*comment, start, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par{{\footnotesize {latex_text(line)}}}" for line in foot]
-    return "\n".join(lines) + "\n"
+    notes = [rf"\par{{\footnotesize {latex_text(line)}}}" for line in foot]
+    return "\n".join([*comment, *lines, *notes]) + "\n"
 
 
 def _latex_row(cells: Sequence[str]) -> str:
     row = " & ".join(map(latex_text, cells)) + r" \\"
     # After the line above, these two would be an argument of its end.
     return "{}" + row if row.startswith(("[", "*")) else row
-
-
-def _markdown_cell(text: str) -> str:
-    for old, new in (
-        ("\\", r"\\"),
-        ("|", r"\|"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("*", r"\*"),
-        ("_", r"\_"),
-        ("\n", " "),
-    ):
-        text = text.replace(old, new)
-    return text
 
 
 def latex_text(text: str) -> str:

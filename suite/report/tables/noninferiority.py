@@ -14,15 +14,7 @@ from suite.report.statistics.intervals import holm
 from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
-from suite.report.tables.text import (
-    FITS_BUDGET,
-    format_fits,
-    format_number,
-    format_p,
-    format_percent,
-    format_points,
-    leading_columns,
-)
+from suite.report.tables.text import add_fits, format_number, format_p, format_percent, format_points, leading_columns
 
 REDUCED_METRICS = ("weights", "flash", "macs", "ram", "latency")
 """The costs whose reduction is reported: memory for weights, network file and activations, operations and latency."""
@@ -100,7 +92,7 @@ def format_noninferiority_table(table: pd.DataFrame) -> pd.DataFrame:
     """`noninferiority_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
     out["float score"] = [format_number(v, 3) for v in table["score"]]
-    out[FITS_BUDGET] = format_fits(table)
+    add_fits(out, table)
     out["difference, points"] = [format_points(v) for v in table["difference"]]
     out["lower bound"] = [format_points(v) for v in table["low"]]
     out["p, Holm"] = [format_p(p) for p in table["p_holm"]]

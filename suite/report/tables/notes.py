@@ -1,6 +1,7 @@
 """What is said of each table, from notes.toml: its title, what it shows, and how little few seeds can prove."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from suite.report.tables.hypervolume import FEWEST_BUDGETS
 DEVELOPMENT_PRESETS = ("smoke", "brief", "short")
 """Presets whose trainings were never shown to be converged."""
 
-_VALUES = {
+VALUES = {
     "margin": f"{100 * MARGIN:g}",
     "fewest_pairs": FEWEST_PAIRS,
     "fewest_budgets": FEWEST_BUDGETS,
@@ -29,33 +30,27 @@ _TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="u
 
 
 class TableKind(NamedTuple):
-    """A table's `title` and what it is `about`, on the page, and the lines `below` it in every format.
+    """A table's `title` and what it is `about`, on the page, and names of the notes `below` it in every format.
 
     conclusive: whether one would conclude something about methods or recipes from it.
+    rows: what its tests are corrected for.
     """
 
     title: str
-    about: tuple[str, ...]
-    below: tuple[str, ...]
-    conclusive: bool
-
-    @classmethod
-    def read(cls, name: str) -> "TableKind":
-        """The kind of the table `name`, its notes by their names in the file."""
-        node = _TEXTS["tables"][name]
-        values = _VALUES | {"rows": node.get("rows", "")}
-        below = tuple(_TEXTS["notes"][note].format(**values) for note in node.get("below", ()))
-        return cls(node["title"], tuple(node.get("about", ())), below, node.get("conclusive", False))
+    about: Sequence[str] = ()
+    below: Sequence[str] = ()
+    conclusive: bool = False
+    rows: str = ""
 
 
-TABLES = {name: TableKind.read(name) for name in _TEXTS["tables"]}
+TABLES = {name: TableKind(**node) for name, node in _TEXTS["tables"].items()}
 """Name of a table -> what is said of it; "paper" is the main table of a paper."""
 
 
 def table_notes(name: str, raw: pd.DataFrame) -> list[str]:
     """The lines below a table: those of its kind, and what its numbers call for."""
     kind, notes = TABLES[name], _TEXTS["notes"]
-    lines = [*kind.below]
+    lines = [notes[note].format(**VALUES, rows=kind.rows) for note in kind.below]
     if kind.conclusive and (short := sorted({*map(base_preset, raw["preset"])} & {*DEVELOPMENT_PRESETS})):
         lines.insert(0, notes["development"].format(presets=", ".join(short)))
     if "quality_target" in raw and raw["quality_target"].notna().any():

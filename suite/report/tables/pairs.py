@@ -6,15 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.grouping import (
-    GROUP,
-    PROJECTED_METHOD,
-    PUBLISHED_METHOD,
-    MethodVariant,
-    plain_variant,
-    projection_of,
-    sort_as_main_table,
-)
+from suite.report.grouping import GROUP, PROJECTED_METHOD, PUBLISHED_METHOD, MethodVariant, plain_variant, projection_of
 from suite.report.statistics.intervals import probability_of_improvement
 from suite.report.tables.differences import (
     DIFFERENCE_COLUMNS,
@@ -24,12 +16,10 @@ from suite.report.tables.differences import (
     compare_runs,
     runs_by_budget,
 )
-from suite.report.tables.text import FITS_BUDGET, format_number, leading_columns, numeric_rows
+from suite.report.tables.text import FITS_BUDGET, format_number, leading_columns
 
 Projection = str | None
 """Value of a method's option `projection`; None for a method that has no such option."""
-
-_PREFERENCE: tuple[Projection, ...] = ("refill", "none")
 
 
 def pairs_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
@@ -59,14 +49,15 @@ def pairs_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
             row |= {"score": np.mean(runs.scores), "against_score": np.mean(other.scores)}
             rows.append(row | {"improvement": probability_of_improvement(runs.scores, other.scores)})
     columns = [*GROUP, "against", "pairs", "score", "against_score", *DIFFERENCE_COLUMNS]
-    return sort_as_main_table(add_tests(rows, [*columns, "improvement", "fits", "against_fits"], GROUP[:4]), main)
+    table = add_tests(rows, [*columns, "improvement", "fits", "against_fits"], GROUP[:4])
+    return main[GROUP].merge(table, on=GROUP)
 
 
 def _projections(df: pd.DataFrame) -> dict[tuple[Budget, MethodVariant], Projection]:
     """The option `projection` of each method at each budget."""
     first = df.drop_duplicates(GROUP)
-    keys, options = first[GROUP].to_numpy().tolist(), first["options"]
-    return {(tuple(budget), method): projection_of(text) for (*budget, method), text in zip(keys, options, strict=True)}
+    rows = zip(first[GROUP].to_numpy().tolist(), first["options"], strict=True)
+    return {(tuple(budget), method): projection_of(options) for (*budget, method), options in rows}
 
 
 def _comparators(projections: Mapping[MethodVariant, Projection]) -> dict[Projection, MethodVariant]:
@@ -81,15 +72,11 @@ def _comparators(projections: Mapping[MethodVariant, Projection]) -> dict[Projec
     if published:
         plain = plain_variant(published).without_projection
         alike = [method for method in published if method.without_projection == plain]
-        nearest += sorted(alike, key=lambda method: _rank(projections[method]))
+        nearest += sorted(alike, key=lambda m: (projections[m] != "refill", projections[m] != "none"))
     comparators: dict[Projection, MethodVariant] = {}
     for method in nearest:
         comparators.setdefault(projections[method], method)
     return comparators
-
-
-def _rank(projection: Projection) -> int:
-    return _PREFERENCE.index(projection) if projection in _PREFERENCE else len(_PREFERENCE)
 
 
 def _choose_comparator(
@@ -108,7 +95,7 @@ def format_pairs_table(table: pd.DataFrame) -> pd.DataFrame:
     """`pairs_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
     out["against"] = table["against"].astype(str)
-    scores = numeric_rows(table, "score", "against_score")
+    scores = zip(table["score"], table["against_score"], strict=True)
     out["float scores"] = [f"{format_number(ours, 3)}, {format_number(theirs, 3)}" for ours, theirs in scores]
     add_difference_columns(out, table)
     out["chance to be better"] = [format_number(chance) for chance in table["improvement"]]

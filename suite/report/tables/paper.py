@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from suite.report.grouping import SETTING, MethodVariant
-from suite.report.tables.markup import MISSING, latex_text
+from suite.report.grouping import SETTING
+from suite.report.tables.markup import MISSING, join_latex, latex_text
 from suite.report.tables.text import format_number, format_percent, format_significant, shared_setting
 
 COLUMN_POINTS = 252.0
@@ -32,25 +32,19 @@ def to_paper_latex(main: pd.DataFrame, note: str = "", foot: Sequence[str] = ())
     Budgets are headings across the columns, and so are the options in which a method differs from its default, below
     its name. `note` is a comment above the table, `foot` lines below it.
     """
-    head = " & ".join(HEADS) + r" \\"
-    lines = [f"% {note}".replace("\n", " ")] if note else []
-    lines += [
+    lines = [
         rf"{{\footnotesize\setlength{{\tabcolsep}}{{{GAP_POINTS:g}pt}}",
         r"\begin{tabular}{@{}lcrrr@{}}",
         r"\toprule",
-        head,
+        " & ".join(HEADS) + r" \\",
     ]
     for heading, rows in _by_budget(main):
         lines += [r"\midrule", *_across(heading, r"\textit")]
         best = _best_score(rows)
         for row in rows:
-            lines += [
-                " & ".join(_cells(row, row["score"] == best)) + r" \\",
-                *_across(_options(row["method"]), r"\quad"),
-            ]
-    lines += [r"\bottomrule", r"\end{tabular}\par}"]
-    lines += [rf"\par{{\footnotesize {latex_text(line)}}}" for line in foot]
-    return "\n".join(lines) + "\n"
+            options = ", ".join(f"{option}={value}" for option, value in row["method"].variant)
+            lines += [" & ".join(_cells(row, row["score"] == best)) + r" \\", *_across(options, r"\quad")]
+    return join_latex([*lines, r"\bottomrule", r"\end{tabular}\par}"], note, foot)
 
 
 def _across(text: str, command: str) -> list[str]:
@@ -66,10 +60,6 @@ def _cells(row: _Row, bold: bool) -> list[str]:
         score += rf" $\pm$ {row['score'] - row['score_low']:.3f}"
     cost = format_significant(row["trainings"]).replace(MISSING, "--")
     return [latex_text(row["method"].method), score, _fits(row), _limits(row), cost]
-
-
-def _options(method: MethodVariant) -> str:
-    return ", ".join(f"{option}={value}" for option, value in method.variant)
 
 
 def _by_budget(main: pd.DataFrame) -> Iterator[tuple[str, list[_Row]]]:

@@ -2,8 +2,9 @@
 
 import csv
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,7 @@ from suite.records.frame import by_metric
 from suite.report.grouping import GROUP, REFERENCE_METHOD, MethodVariant
 from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
-from suite.report.tables.text import format_interval, format_quantity, score_label
-
-PUBLISHED_FOLDER = "published"
-"""Name of the folder below the results directory; a report without one has no such table."""
-
+from suite.report.tables.text import format_interval, format_quantity, format_rows, score_label
 
 UNITS = {
     "B": ("B", 1.0),
@@ -62,14 +59,14 @@ class PublishedNumber:
     channels: tuple[int, ...] = ()
 
 
-def load_published_numbers(folder: Path) -> list[PublishedNumber]:
-    """The rows of all CSV files of `folder`, files by name; none where there is no such folder.
+def load_published_numbers(results: Path) -> list[PublishedNumber]:
+    """The rows of all CSV files of the folder `published` of `results`, files by name; none without such a folder.
 
     Raises:
         SuiteError: a row has an unknown unit, or no number; names file and line.
     """
     numbers = []
-    for path in sorted(folder.glob("*.csv")):
+    for path in sorted((results / "published").glob("*.csv")):
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
             reader = csv.DictReader(file)
             try:
@@ -91,19 +88,9 @@ def _parse_row(raw: Mapping[str, str]) -> PublishedNumber:
 
 _COLUMNS = [
     *("benchmark", "score_name", "whose", "preset", "device", "budget", "network", "seeds"),
-    *(
-        "score",
-        "score_low",
-        "score_high",
-        "int8_score",
-        "int8_low",
-        "int8_high",
-        "weights",
-        "weights_low",
-        "weights_high",
-        "weights_unit",
-    ),
-    *("macs", "macs_low", "macs_high", "data", "source", "reliability", "note"),
+    *("score", "score_low", "score_high", "int8_score", "int8_low", "int8_high"),
+    *("weights", "weights_low", "weights_high", "weights_unit", "macs", "macs_low", "macs_high"),
+    *("data", "source", "reliability", "note"),
 ]
 
 # One machine's AUC of four would add a block for each; the table of other test scores has ours.
@@ -141,11 +128,10 @@ def _our_rows(runs: pd.DataFrame, score: str, is_main: bool) -> list[dict[str, A
     rows = []
     for row in main_table(scored).to_dict("records"):
         group = groups[tuple(row[key] for key in GROUP)]
-        lengths_and_data = (_join_distinct(group["length"]), _join_distinct(group["data_note"]))
-        ours: dict[str, Any] = {key: row[key] for key in copied}
-        ours |= {m: group[f"cost/{m}"].mean() for m in ("weights", "macs") if f"cost/{m}" in group}
-        ours |= {"score_name": score, "whose": "ours", "network": row["method"], "weights_unit": "B"}
-        rows.append(ours | {"data": "; ".join(filter(None, lengths_and_data))})
+        data = "; ".join(filter(None, (_join_distinct(group[name]) for name in ("length", "data_note"))))
+        ours = {"score_name": score, "whose": "ours", "network": row["method"], "weights_unit": "B", "data": data}
+        costs = {m: group[f"cost/{m}"].mean() for m in ("weights", "macs") if f"cost/{m}" in group}
+        rows.append({key: row[key] for key in copied} | ours | costs)
     return rows
 
 
@@ -213,9 +199,9 @@ def format_published_comparison(table: pd.DataFrame) -> pd.DataFrame:
     name = score_label(names[0]) if len(names) == 1 else "score"
     out[f"test {name} (ours: float)"] = [_format_score(row) for row in rows]
     if table["int8_score"].notna().any():
-        out[f"ours, int8 test {name}"] = [_format_int8_score(row) for row in rows]
-    out["weights"] = [_format_cost(row, "weights", str(row["weights_unit"])) for row in rows]
-    out["MACs"] = [_format_cost(row, "macs", "MAC") for row in rows]
+        out[f"ours, int8 test {name}"] = format_rows(format_interval, table, "int8_score", "int8_low", "int8_high")
+    out["weights"] = [_format_range(row, "weights", partial(format_quantity, unit=row["weights_unit"])) for row in rows]
+    out["MACs"] = [_format_range(row, "macs", partial(format_quantity, unit="MAC")) for row in rows]
     out["conditions"] = [_format_conditions(row) for row in rows]
     numbers = _number_sources(table)
     out["source"] = [f"[{numbers[s]}]" if s in numbers else MISSING for s in table["source"]]
@@ -232,24 +218,15 @@ def _format_network(row: Mapping[Hashable, Any], with_device: bool) -> str:
 
 
 def _format_score(row: Mapping[Hashable, Any]) -> str:
-    value, low, high = (float(row[name]) for name in ("score", "score_low", "score_high"))
     if row["whose"] == "ours":
-        return format_interval(value, low, high)
-    return _format_range(*(f"{v:.4g}" if math.isfinite(v) else "" for v in (value, low, high)))
+        return format_interval(row["score"], row["score_low"], row["score_high"])
+    return _format_range(row, "score", "{:.4g}".format)
 
 
-def _format_int8_score(row: Mapping[Hashable, Any]) -> str:
-    return format_interval(*(float(row[name]) for name in ("int8_score", "int8_low", "int8_high")))
-
-
-def _format_cost(row: Mapping[Hashable, Any], metric: str, unit: str) -> str:
-    """A cost, or the range or bound that is published in its place."""
-    numbers = [float(row[name]) for name in (metric, f"{metric}_low", f"{metric}_high")]
-    return _format_range(*(format_quantity(v, unit) if math.isfinite(v) else "" for v in numbers))
-
-
-def _format_range(value: str, low: str, high: str) -> str:
+def _format_range(row: Mapping[Hashable, Any], name: str, format_value: Callable[[float], str]) -> str:
     """The value where there is one, else "low to high", or "over low" and "up to high" where a side is open."""
+    numbers = (float(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    value, low, high = (format_value(number) if math.isfinite(number) else "" for number in numbers)
     if value:
         return value
     if low and high:

@@ -1,19 +1,14 @@
 """How numbers, units and shared columns are written for people; `markup` writes such text as Markdown and LaTeX."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from suite.report.grouping import SETTING
 from suite.report.tables.markup import MISSING
 
-PHASE_LABELS = {
-    "warmup": "warm-up",
-    "search": "search",
-    "finetune": "final training",
-    "evaluation": "evaluation",
-}
+PHASE_LABELS = {"warmup": "warm-up", "search": "search", "finetune": "final training", "evaluation": "evaluation"}
 """A phase of a run in the record -> how tables and figures write it."""
 
 _PREFIXED = {"B": (1024.0, ("B", "kB", "MB")), "MAC": (1e3, ("MAC", "kMAC", "MMAC", "GMAC"))}
@@ -84,13 +79,13 @@ def _format_signed(difference: float) -> str:
 
 
 FITS_BUDGET = "fits budget"
-"""Heading of `format_fits`: a network that is within its limits need not fit the board."""
+"""Heading of `add_fits`: a network that is within its limits need not fit the board."""
 
 
-def format_fits(table: pd.DataFrame) -> list[str]:
-    """For each row the runs that fit their budget, of those that finished: "2/3"."""
+def add_fits(out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add to the text `out` the runs of each row of `table` that fit their budget, of those that finished: "2/3"."""
     rows = zip(table["budget"], table["fits"], strict=True)
-    return ["no budget" if budget == "none" else MISSING if fits == "0/0" else fits for budget, fits in rows]
+    out[FITS_BUDGET] = ["no budget" if b == "none" else MISSING if fits == "0/0" else fits for b, fits in rows]
 
 
 def float_score_label(name: str = "") -> str:
@@ -129,7 +124,6 @@ def leading_columns(table: pd.DataFrame, names: Sequence[str] = ("budget", "meth
     return table[[*(key for key in SETTING if key in table and key not in shared), *names]].astype(str)
 
 
-def numeric_rows(table: pd.DataFrame, *columns: str) -> list[list[float]]:
-    """The numbers of some columns, row by row."""
-    values: list[list[float]] = table[list(columns)].to_numpy(dtype=float).tolist()
-    return values
+def format_rows(format_row: Callable[..., str], table: pd.DataFrame, *columns: str) -> list[str]:
+    """The text of each row, which `format_row` makes of its numbers in the columns: format_interval of three."""
+    return [format_row(*row) for row in table[list(columns)].to_numpy(dtype=float).tolist()]
