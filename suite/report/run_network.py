@@ -75,11 +75,6 @@ class RunNetwork:
         """Bytes of the arena's head, the metric `ram`."""
         return max((b.end for b in self.buffers), default=0)
 
-    @property
-    def has_reference(self) -> bool:
-        """Whether its operators are the reference network's: those of a supernet have other names."""
-        return any(operator.name in self.reference for operator in self.operators if operator.kind != "input")
-
 
 def _operators(nodes: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
     costs = ("weights", "flash", "latency")

@@ -15,8 +15,6 @@ from suite.report.figures import (
     best_so_far,
     convergence,
     forest,
-    memory_plan,
-    operator_costs,
     score,
     trajectories,
     widths,
@@ -35,7 +33,7 @@ SplitPage = Callable[[FigurePage, Store], Iterator[FigurePage]]
 
 KINDS: dict[str, tuple[SplitPage, DrawPage]] = {
     module.KIND: (module.split, module.draw)
-    for module in (convergence, forest, score, best_so_far, trajectories, widths, memory_plan, operator_costs)
+    for module in (convergence, forest, score, best_so_far, trajectories, widths)
 }
 """Kind of figure -> what divides a page into its pages (none where it has no data), and what draws one."""
 
