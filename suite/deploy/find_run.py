@@ -41,7 +41,9 @@ def find_run(text: str, results: Path, *, best: bool = False) -> FoundRun:
     stores = [Store(results, folder.name) for folder in sorted(results.glob("*/")) if folder.name not in RESERVED_NAMES]
     found = [(store.experiment, run) for store in stores for run in store.run_ids() if text and run.startswith(text)]
     if not found:
-        raise SuiteError(f"{text}: no such run in {results}, and no folder; `suite status EXPERIMENT` lists runs")
+        raise SuiteError(
+            f"{text}: no such run in {results}, and no folder EXPERIMENT/runs/ID; `suite status EXPERIMENT` lists runs"
+        )
     if len(found) > 1:
         places = ", ".join(f"{experiment}/runs/{run}" for experiment, run in found[:5])
         raise SuiteError(f"{text}: {len(found)} runs in {results} begin so: {places}")
