@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from campaign_table import one_limit_lines, two_limits_lines
 from checkout import RESULTS, ROOT
 from formats_table import formats_lines, paired_formats
 from projection_table import projection_lines
@@ -236,67 +235,6 @@ class TestPlainDuccio:
         assert f"score {score:.3f} on average ({low:.3f} to {high:.3f})" in self.TEXT
         cost = "{:.2f} to {:.2f}".format(*self.DUCCIO["trainings"].agg(["min", "max"]))
         assert f"cost {cost} standard trainings" in self.TEXT
-
-
-class TestCampaign:
-    """What results/README.md says of the campaign so far."""
-
-    TABLES = RESULTS / "campaign" / "report" / "tables"
-    ALL = pd.read_csv(TABLES / "runs.csv")
-    RUNS = ALL[ALL["benchmark"] == "visual_wake_words"]
-    ANOMALIES = ALL[ALL["benchmark"] == "anomaly_detection"]
-    TEXT = (RESULTS / "README.md").read_text()
-
-    def text(self) -> str:
-        return " ".join(self.TEXT.split())
-
-    def test_its_tables_are_those_of_the_runs(self) -> None:
-        assert "\n".join(two_limits_lines(self.RUNS)) in self.TEXT
-        assert "\n".join(one_limit_lines(self.ANOMALIES)) in self.TEXT
-
-    def test_the_runs_of_a_seed_are_of_one_processor_and_format_and_whole(self) -> None:
-        records = Store(RESULTS, "campaign").records()
-        machines = {(r.benchmark, r.seed, r.environment["processor"], r.environment["dtype"]) for r in records}
-        assert len(machines) == len({(benchmark, seed) for benchmark, seed, *_ in machines})
-        for runs, command in ((self.RUNS, "hand_tuned"), (self.ANOMALIES, "+experiment=campaign/anomaly_detection")):
-            seeds = sorted(runs["seed"].unique())
-            assert len(runs) == len(seeds) * runs.groupby(["method", "budget"]).ngroups
-            assert f"{command} seed={','.join(map(str, seeds))}`" in self.TEXT
-
-    def test_what_it_says_of_visual_wake_words(self) -> None:
-        means = self.RUNS.groupby("method")[["score", "cost/macs", "target/macs", "cost/weights", "reference/weights"]]
-        means = means.mean()
-        assert means["score"].idxmin() == "width_scaling"
-        assert means.loc["width_scaling", "cost/macs"] < means.loc["width_scaling", "target/macs"] * 0.4
-        ratio = self.RUNS["reference/weights"] / self.RUNS["target/weights"]
-        assert f"is {ratio.mean():.1f} times as large" in self.text()
-        behind = 100 * (means.loc["hand_tuned", "score"] - means["score"])
-        law, candidate = behind["two_budget_scaling"], behind["duccio_projected"]
-        assert f"is {law:.2f} points and `duccio_projected` {candidate:.2f} points behind" in self.text()
-        close = behind[["duccio_projected", "prune_to_budget", "two_budget_scaling"]]
-        assert f"of pruning lie within {close.max() - close.min():.2f} points" in self.text()
-        self.check_that_no_search_exceeds_a_limit(self.RUNS)
-
-    def test_what_it_says_of_anomaly_detection(self) -> None:
-        runs = self.ANOMALIES
-        by_limit = runs.groupby(["budget", "method"])["score"].mean().unstack()
-        assert (by_limit.idxmax(axis=1) == "hand_tuned").all()
-        fitting = by_limit.drop(columns="hand_tuned")
-        assert fitting.mean().idxmax() == "duccio_projected"
-        assert not (fitting.idxmax(axis=1) == "duccio_projected").all()
-        assert (fitting["duccio_projected"] > fitting["duccio"]).all()
-        scores = runs.groupby(["method", "budget"])["score"]
-        assert f"by up to {100 * (scores.max() - scores.min()).max():.1f} points between" in self.text()
-        duccio = runs[runs["method"] == "duccio"]
-        used = 100 * duccio["cost/weights"] / duccio["target/weights"]
-        assert f"uses {used.min():.0f} to {used.max():.0f} % of the limit" in self.text()
-        self.check_that_no_search_exceeds_a_limit(runs)
-
-    def check_that_no_search_exceeds_a_limit(self, runs: pd.DataFrame) -> None:
-        searched = runs[runs["method"].isin(["duccio", "duccio_projected"])]
-        violations = searched.filter(like="search_violation/").dropna(axis=1, how="all")
-        assert len(violations.columns) > 0
-        assert (violations == 0).all(axis=None)
 
 
 class TestReadme:
