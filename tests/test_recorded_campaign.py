@@ -2,7 +2,7 @@
 
 import pandas as pd
 from campaign_table import one_limit_lines, two_limits_lines
-from checkout import RESULTS
+from checkout import RESULTS, ROOT
 
 from suite.records.store import Store
 
@@ -74,6 +74,18 @@ class TestCampaign:
         assert said in text
         assert (even["different"], by_gradient["different"]) == (True, False)
         assert (self.table("noninferiority")["p_holm"] > 0.05).all()
+
+    def test_the_readme_says_the_same(self) -> None:
+        readme = (ROOT / "README.md").read_text()
+        assert "\n".join(one_limit_lines(self.ANOMALIES)) in readme
+        pairs = self.table("pairs").set_index(["budget", "method", "against"])
+        pruned = pairs.loc["weights 33000B", "prune_to_budget", "duccio_projected"]
+        assert f"`duccio_projected` is {_points(pruned, -1)} ahead of pruning" in " ".join(readme.split())
+        (data,) = self.ANOMALIES["data_note"].unique()
+        assert data.endswith(" of 821 clips")
+        assert "ToyADMOS, 821 clips" in readme
+        cost = self.ANOMALIES.groupby(["budget", "method"])["trainings"].mean().unstack().drop(columns="hand_tuned")
+        assert cost.mean().idxmin() == "width_scaling"
 
     def test_what_it_says_of_int8_networks(self) -> None:
         runs, text = self.ANOMALIES, self.text()

@@ -11,7 +11,6 @@ import pytest
 from checkout import RESULTS, ROOT
 from formats_table import formats_lines, paired_formats
 from projection_table import projection_lines
-from readme_table import readme_lines
 from recipe_table import recipe_lines
 
 from suite.cli.main import main
@@ -239,10 +238,6 @@ class TestPlainDuccio:
 
 class TestReadme:
     TEXT = (ROOT / "README.md").read_text()
-
-    def test_its_table_is_that_of_the_records(self) -> None:
-        table = pd.read_csv(RESULTS / "digits" / "report" / "tables" / "main.csv")
-        assert "\n".join(readme_lines(table)) in self.TEXT
 
     def test_what_it_says_that_the_quickstart_prints_is_what_the_report_prints(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
