@@ -60,6 +60,20 @@ class TestCampaign:
         assert f"sounds better than those of `duccio_projected` {errors}" in text
         self.check_that_no_search_exceeds_a_limit(runs)
 
+    def test_what_it_says_of_the_first_layer(self) -> None:
+        found: dict[str, set[int]] = {}
+        for record in Store(RESULTS, "campaign").records():
+            if record.targets == {"weights": 33000}:
+                found.setdefault(record.method, set()).add(record.widths["blocks.0.linear"])
+        searched, pruned, thinned = (
+            " or ".join(map(str, sorted(found[method])))
+            for method in ("duccio_projected", "prune_to_budget", "width_scaling")
+        )
+        said = (
+            f"leaves {searched} of the first layer's 128 channels there, pruning {pruned}, thinning evenly {thinned} ("
+        )
+        assert said in self.text()
+
     def test_what_it_says_of_differences_in_anomaly_detection(self) -> None:
         text = self.text()
         pairs = self.table("pairs")
