@@ -98,6 +98,9 @@ class TestCampaign:
         (pruned,) = pairs[reached & (pairs["budget"] == "weights 33000B") & (pairs["method"] == "prune_to_budget")].iloc
         assert f"`duccio_projected` is {_points(pruned, -1)} ahead of `prune_to_budget` ([pairs]" in text
         assert pruned["different"]
+        cost = self.ANOMALIES[self.ANOMALIES["target/weights"] == 33000].groupby("method")["trainings"].mean()
+        said = f"cost {cost['duccio_projected']:.2f} and {cost['prune_to_budget']:.2f} standard trainings and"
+        assert f"{said} `width_scaling` {cost['width_scaling']:.2f}; equal cost" in text
         assert not pairs[reached & (pairs["budget"] != "weights 33000B")]["different"].any()
         pooled = self.table("pooled").set_index(["method", "against"]).loc["duccio_projected"]
         even, by_gradient = pooled.loc["width_scaling"], pooled.loc["prune_to_budget"]

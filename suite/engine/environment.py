@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,13 @@ def _command() -> str:
 
 @lru_cache
 def _versions() -> dict[str, str]:
-    return {package: version(package) for package in _PACKAGES}
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # one that was copied into place has no metadata: no reason to lose a result
+            versions[package] = "not installed"
+    return versions
 
 
 @lru_cache

@@ -12,7 +12,7 @@ from checkout import ROOT
 from tasks import plan
 
 import suite
-from suite.engine.environment import code_state, environment
+from suite.engine.environment import _versions, code_state, environment
 from suite.engine.harness import execute
 from suite.records.record import RunRecord
 from suite.records.store import Store
@@ -112,3 +112,10 @@ def test_only_numerics_and_data_of_the_manifest_are_in_a_runs_id() -> None:
     assert not {"commit", "versions", "processor", "command"} & set(identity)
     assert {"data", "compute", "threads"} <= set(identity)
     assert identity["recipe"]["dtype"] == "fp32"
+
+
+def test_a_package_without_metadata_costs_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suite.engine.environment._PACKAGES", ("torch", "no-such-package"))
+    versions = _versions.__wrapped__()
+    assert versions["no-such-package"] == "not installed"
+    assert versions["torch"] != "not installed"
