@@ -84,7 +84,7 @@ test-deploy: $(DEPLOY_STAMP)
 	$(DEPLOY)/bin/python -m pytest -q -m deploy
 
 deploy-table: $(DEPLOY_STAMP)
-	$(DEPLOY)/bin/python -m suite.deploy.table --out results/deploy
+	$(DEPLOY)/bin/python tests/support/interpreter_table.py --out results/deploy
 
 docs: $(DOCS_STAMP)
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict -f .ci/mkdocs.yml

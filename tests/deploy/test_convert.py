@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from sampled_networks import randomise
 from torch import Tensor, nn
 
 from suite import SuiteError
 from suite.deploy.convert import channels_first, channels_last, convert
 from suite.deploy.micro import run_micro
 from suite.deploy.reference import Int8Network, Quantisation, ReferenceInterpreter
-from suite.deploy.samples import randomise
 from suite.models.resnet8 import ResNet8
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from interpreter_table import measure, summary
+from sampled_networks import BENCHMARKS, SPACES, sample_networks
 from torch import nn
 
 from suite.deploy.convert import convert
 from suite.deploy.micro import run_micro
-from suite.deploy.samples import BENCHMARKS, SPACES, sample_networks
-from suite.deploy.table import measure, summary
 from suite.hardware.ram import activation_buffers, peak_bytes
 from suite.hardware.trace import trace
 

@@ -2,9 +2,8 @@
 
 import pandas as pd
 from checkout import RESULTS
-
-from suite.deploy.samples import BENCHMARKS, sample_networks
-from suite.deploy.table import TABLE, predict, summary
+from interpreter_table import TABLE, predict, summary
+from sampled_networks import BENCHMARKS, sample_networks
 
 FOLDER = RESULTS / "deploy"
 

@@ -1,4 +1,4 @@
-"""Predictions against an interpreter, over many networks: `python -m suite.deploy.table --out results/deploy`.
+"""Predictions against an interpreter, over many networks: `make deploy-table`.
 
 Each network is converted to int8 and run in TensorFlow Lite Micro. What the table has measured already is kept, so that
 the command goes on where it was stopped; predictions are always those of the present code.
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from sampled_networks import SampledNetwork, sample_networks
 
 from suite import SuiteError
 from suite.data.files import write_atomic
@@ -19,7 +20,6 @@ from suite.deploy.convert import channels_last, convert
 from suite.deploy.extras import require_extra
 from suite.deploy.micro import run_micro
 from suite.deploy.reference import ReferenceInterpreter
-from suite.deploy.samples import SampledNetwork, sample_networks
 from suite.hardware.arena import Arena
 from suite.hardware.trace import trace
 
@@ -84,7 +84,7 @@ def summary(table: pd.DataFrame) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Measure what the table lacks, and write it."""
     parser = argparse.ArgumentParser(
-        prog="python -m suite.deploy.table", description="Predictions against an interpreter."
+        prog="python tests/support/interpreter_table.py", description="Predictions against an interpreter."
     )
     parser.add_argument("--out", type=Path, default=Path("results/deploy"), help="the folder of the table")
     parser.add_argument("--networks", type=int, default=72, help="how many")
