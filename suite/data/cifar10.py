@@ -1,6 +1,6 @@
 """CIFAR-10 as its authors publish it: pickled batches in one archive."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -37,18 +37,15 @@ class Cifar10:
     title: ClassVar[str] = "CIFAR-10, 60,000 images of 32 x 32 pixels"
     licence: ClassVar[str] = "none stated; cite Krizhevsky 2009"
 
-    @property
-    def archives(self) -> tuple[Archive, ...]:
-        """The version for Python, 170 MB."""
-        return (ARCHIVE,)
+    archives: ClassVar[tuple[Archive, ...]] = (ARCHIVE,)
 
-    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+    def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
         """Images `x` (N, 3, 32, 32) uint8 in the official order: training batches 1 to 5, then the test batch.
 
         Raises:
             SuiteError: a batch is missing or of another layout; the text names archive and batch.
         """
-        archive = files[ARCHIVE.name]
+        (archive,) = files
         report_progress(f"reading {archive.name}", 0, None)
         contents = read_members(archive, [*TRAIN, TEST])
         # Popped, so that a batch's bytes are freed once its images exist: both have the same size.

@@ -1,6 +1,7 @@
 """Image files back to back, as a pack stores them; each is decoded once, which proves it whole."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,38 +12,31 @@ from PIL import Image
 from suite import SuiteError
 
 
-class EncodedImages:
-    """Collects JPEG files of `width` x `height` pixels in the order in which they are added."""
+def join_images(
+    archive: Path, images: Iterable[tuple[str, bytes]], size: int
+) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    """Names of JPEG files, and the pack's arrays of them: `x_encoded` (bytes,) uint8 and `x_offsets` (N+1,) int64.
 
-    def __init__(self, width: int, height: int) -> None:
-        self._size = width, height
-        self._content = bytearray()
-        self._offsets = [0]
+    Args:
+        archive: where the images are from, for messages.
+        images: name and content of each file.
+        size: pixels along each side of an image.
 
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    def add(self, content: bytes, archive: Path, member: str) -> None:
-        """Append the `content` of the file `member` of `archive`.
-
-        Raises:
-            SuiteError: the content is not a whole JPEG image of the expected size; the text names archive and member.
-        """
+    Raises:
+        SuiteError: a file is not a whole JPEG image of the expected size; the text names archive and file.
+    """
+    names: list[str] = []
+    joined, offsets = bytearray(), [0]
+    for name, content in images:
         try:
             with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
                 image.load()
-                size = image.size
         except Exception as error:  # Pillow's decoders raise whatever they meet in damaged bytes
-            raise SuiteError(f"{archive}: {member}: not a whole JPEG image ({error})") from error
-        if size != self._size:
-            actual, expected = (" x ".join(map(str, pixels)) for pixels in (size, self._size))
-            raise SuiteError(f"{archive}: {member}: the image has {actual} pixels, not {expected}")
-        self._content += content
-        self._offsets.append(len(self._content))
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The pack's arrays `x_encoded` (bytes,) uint8 and `x_offsets` (N+1,) int64."""
-        return {
-            "x_encoded": np.frombuffer(self._content, np.uint8),
-            "x_offsets": np.array(self._offsets, dtype=np.int64),
-        }
+            raise SuiteError(f"{archive}: {name}: not a whole JPEG image ({error})") from error
+        if image.size != (size, size):
+            actual = f"{image.width} x {image.height}"
+            raise SuiteError(f"{archive}: {name}: the image has {actual} pixels, not {size} x {size}")
+        names.append(name)
+        joined += content
+        offsets.append(len(joined))
+    return names, {"x_encoded": np.frombuffer(joined, np.uint8), "x_offsets": np.array(offsets, dtype=np.int64)}

@@ -10,7 +10,6 @@ from PIL import Image
 from toys import archive_of, described
 
 from suite import SuiteError
-from suite.data import tiny_imagenet
 from suite.data.official import OfficialSource
 from suite.data.splits import stratified_validation
 from suite.data.tiny_imagenet import TinyImageNet
@@ -55,7 +54,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def write(members: dict[str, bytes], **options: float) -> OfficialSource:
         path = archive_of(tmp_path / "tiny-imagenet-200.zip", members)
-        monkeypatch.setattr(tiny_imagenet, "ARCHIVE", described(path, kind="md5"))
+        monkeypatch.setattr(TinyImageNet, "archives", (described(path, kind="md5"),))
         return OfficialSource("tiny_imagenet", TinyImageNet(**options), tmp_path, download=False)
 
     return write

@@ -11,7 +11,6 @@ from PIL import Image
 from toys import archive_of, described
 
 from suite import SuiteError
-from suite.data import visual_wake_words
 from suite.data.official import OfficialSource
 from suite.data.visual_wake_words import VisualWakeWords
 
@@ -50,7 +49,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def write(members: dict[str, bytes], **options: float) -> OfficialSource:
         path = archive_of(tmp_path / "vw_coco2014_96.tar.gz", members)
-        monkeypatch.setattr(visual_wake_words, "ARCHIVE", described(path))
+        monkeypatch.setattr(VisualWakeWords, "archives", (described(path),))
         return OfficialSource("visual_wake_words", VisualWakeWords(**options), tmp_path, download=False)
 
     return write
