@@ -67,7 +67,7 @@ class KeywordSpotting(Classification):
         if x.dim() == 2:
             features = self._features(self.augmentation(x, self.background, generator))
         else:
-            features = self.augmentation.shift_frames(self._features(x), generator=generator)
+            features = self.augmentation.shift_frames(self._features(x), generator)
         features = self._standardised(features)
         return self.masking(features, generator)
 
