@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +66,8 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
             member = tarfile.data_filter(entry, str(archive))
             if member.isfile():
                 check_unpacked(size, member.size)
-                content = cast(IO[bytes], tar.extractfile(member))  # None only for what is no file
-                yield str(PurePosixPath(member.name)), content.read
+                # None only for what is no file.
+                yield str(PurePosixPath(member.name)), tar.extractfile(member).read  # type: ignore[union-attr]
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:

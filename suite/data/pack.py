@@ -104,10 +104,9 @@ class PackSource:
             try:
                 with pack.zip.open("x.npy") as member:  # type: ignore[union-attr]
                     np.lib.format.read_magic(member)
-                    shape, _, _ = np.lib.format.read_array_header_1_0(member)
+                    return tuple(np.lib.format.read_array_header_1_0(member)[0][1:])
             except Exception as error:  # zipfile and numpy raise several types on damaged bytes
                 raise ValueError(f"the array 'x' is damaged ({error})") from error
-        return tuple(shape[1:])
 
     @contextmanager
     def _open(self) -> Iterator[NpzFile]:
