@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.archives import iter_members, read_members
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, Preparation
 from suite.data.progress import ReportProgress, track
 from suite.data.wav import RATE, read_wav
 
@@ -39,7 +39,7 @@ _MAX_PIECE_SAMPLES = 10 * RATE
 
 
 @dataclass(frozen=True)
-class SpeechCommands:
+class SpeechCommands(Preparation):
     """Validation and test clips are those of the official lists, so that each speaker is in one split only.
 
     The class "_unknown_" holds clips of the archive's 25 other words: in every split `unknown` times as many as a word
@@ -51,9 +51,9 @@ class SpeechCommands:
         ValueError: `unknown` or `silence` is not in [0, 25].
     """
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Google Speech Commands v0.02, 12 classes, waveforms of 1 s at 16 kHz"
-    licence: ClassVar[str] = "CC BY 4.0"
+    version = 1
+    title = "Google Speech Commands v0.02, 12 classes, waveforms of 1 s at 16 kHz"
+    licence = "CC BY 4.0"
 
     unknown: float = 1.0
     silence: float = 1.0

@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from suite import SuiteError
 from suite.data.archives import read_members
 from suite.data.encoded import join_images
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, Preparation
 from suite.data.progress import ReportProgress, track
 from suite.data.splits import stratified_validation
 
@@ -29,7 +28,7 @@ _TEST = re.compile(r"tiny-imagenet-200/val/images/val_(\d+)\.JPEG")
 
 
 @dataclass(frozen=True)
-class TinyImageNet:
+class TinyImageNet(Preparation):
     """The official validation images are the test split, since the official test images have no labels.
 
     The paper's code does the same (eml-eda/pytorch-benchmarks 509401c, pytorch_benchmarks/tiny_imagenet/data.py). The
@@ -37,10 +36,10 @@ class TinyImageNet:
     in the order of their wnids, training images in that of their classes and numbers.
     """
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Tiny ImageNet, 200 classes of 64 x 64 pixels"
-    licence: ClassVar[str] = "ImageNet terms, non-commercial research"
-    archives: ClassVar[tuple[Archive, ...]] = (ARCHIVE,)
+    version = 1
+    title = "Tiny ImageNet, 200 classes of 64 x 64 pixels"
+    licence = "ImageNet terms, non-commercial research"
+    archives = (ARCHIVE,)
 
     validation: float = 0.1
 

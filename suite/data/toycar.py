@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from suite import SuiteError
 from suite.data import log_mel
 from suite.data.archives import iter_members
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, Preparation
 from suite.data.progress import ReportProgress, track
 from suite.data.wav import read_wav
 
@@ -39,7 +38,7 @@ _CLIPS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class ToyCar:
+class ToyCar(Preparation):
     """Training on normal clips of machines 1 to 7, test on the labelled clips of machines 1 to 4, as in MLPerf Tiny.
 
     The validation split is the share `validation` of each machine's training clips, those whose file names have the
@@ -49,9 +48,9 @@ class ToyCar:
         ValueError: `validation` is not in (0, 0.5].
     """
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "ToyADMOS ToyCar (DCASE 2020 task 2), log-mel spectrograms in dB, 200 frames x 128 bands"
-    licence: ClassVar[str] = "CC BY-NC-SA 4.0"
+    version = 1
+    title = "ToyADMOS ToyCar (DCASE 2020 task 2), log-mel spectrograms in dB, 200 frames x 128 bands"
+    licence = "CC BY-NC-SA 4.0"
 
     validation: float = 0.1
     development: Archive = DEVELOPMENT

@@ -5,14 +5,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from suite import SuiteError
 from suite.data.archives import iter_members
 from suite.data.encoded import join_images
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, Preparation
 from suite.data.progress import ReportProgress, track
 
 ARCHIVE = Archive(
@@ -29,7 +28,7 @@ _MEMBER = re.compile(r"vw_coco2014_96/(person|non_person)/COCO_[a-z]+2014_(\d{12
 
 
 @dataclass(frozen=True)
-class VisualWakeWords:
+class VisualWakeWords(Preparation):
     """The archive has no splits: `validation` and `test` are the shares of all photographs in these two splits.
 
     A photograph's split follows from its COCO number alone. Let u in [0, 1) be the first 64 bits of the SHA-256 of the
@@ -40,11 +39,11 @@ class VisualWakeWords:
         ValueError: a share is not positive, or nothing is left for training.
     """
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Visual Wake Words, COCO 2014 at 96 x 96 pixels (MLPerf Tiny)"
-    licence: ClassVar[str] = "COCO annotations CC BY 4.0; images under Flickr's terms of use"
+    version = 1
+    title = "Visual Wake Words, COCO 2014 at 96 x 96 pixels (MLPerf Tiny)"
+    licence = "COCO annotations CC BY 4.0; images under Flickr's terms of use"
     # Silicon Labs', which mlcommons/tiny 1afd2c9, benchmark/training/visual_wake_words, downloads.
-    archives: ClassVar[tuple[Archive, ...]] = (ARCHIVE,)
+    archives = (ARCHIVE,)
 
     validation: float = 0.1
     test: float = 0.1
