@@ -42,11 +42,6 @@ class LayerChoice(nn.Module):
         self.mix = Mix()
         self.active: Sequence[int] = range(len(branches))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The branches' names."""
-        return tuple(self.branches)
-
     def forward(self, x: Tensor) -> Tensor:
         """Input (N, C, ...) -> the branches' output shape."""
         branches = list(self.branches.values())
