@@ -161,11 +161,9 @@ def _build(entry: Entry) -> Benchmark:
 
 def _checked(source: Source) -> Iterator[Finding]:
     if isinstance(source, OfficialSource):
-        paths = source.local_archives()
         for archive in source.preparation.archives:
-            if archive.name in paths:
-                damage = archive.describe_damage(paths[archive.name])
-                yield _finding("archive", paths[archive.name], damage, archive.checksum)
+            if path := source.local_archives().get(archive.name):
+                yield _finding("archive", path, archive.describe_damage(path), archive.checksum)
         if source.prepared.is_file():
             yield _decoded(PackSource(source.prepared, source.benchmark), "prepared")
     elif isinstance(source, PackSource):
