@@ -16,8 +16,6 @@ from torch import Tensor
 from suite.benchmarks.base import DataSettings
 from suite.data.audio import sliding_windows
 from suite.data.base import Data, Source, Split
-from suite.data.official import OfficialSource
-from suite.data.pack import PackSource
 from suite.data.toycar import ToyCar
 
 PARTIAL_FALSE_ALARMS = 0.1
@@ -50,12 +48,11 @@ class WindowSource:
         return replace(data, train=train, validation=validation, test=test)
 
     def _cut(self, split: Split, scale: float, offset: float) -> Split:
-        clip = torch.arange(len(split))
+        columns = {**split.columns, "clip": torch.arange(len(split))}
         if split.x[0].dim() == 1:
-            return Split(split.x.float(), split.y, {**split.columns, "clip": clip})
+            return Split(split.x.float(), split.y, columns)
         frames = split.x.reshape(len(split), *split.x.shape[-2:])
         cut = sliding_windows((frames.float() * scale + offset).half(), self.frames)
-        columns = {**split.columns, "clip": clip}
         repeated = {name: column.repeat_interleave(cut.shape[1]) for name, column in columns.items()}
         return Split(cut.flatten(0, 1), split.y.repeat_interleave(cut.shape[1]), repeated)
 
@@ -85,19 +82,18 @@ class AnomalyDetection:
     @property
     def input_shape(self) -> Sequence[int]:
         """As the data has it: 5 frames of 128 bands, or the bins of a clip's spectrum."""
-        pack = self.data.locate_pack(self.name)
-        stored = PackSource(pack, self.name).example_shape() if pack else (200, 128)
+        pack = self.data.pack_source(self.name)
+        stored = pack.example_shape() if pack else (200, 128)
         return stored if len(stored) == 1 else (self.frames * stored[-1],)
 
     def source(self) -> Source:
         """The windows of the pack that is named, of one in SUITE_DATA_DIR, or of the official data."""
-        pack = self.data.locate_pack(self.name)
-        return self.official() if pack is None else WindowSource(PackSource(pack, self.name), self.frames)
+        pack = self.data.pack_source(self.name)
+        return WindowSource(pack, self.frames) if pack else self.official()
 
     def official(self) -> Source:
         """Development and additional training data of DCASE 2020 task 2."""
-        clips = OfficialSource(self.name, ToyCar(), self.data.archives, self.data.download)
-        return WindowSource(clips, self.frames)
+        return WindowSource(self.data.official_source(self.name, ToyCar()), self.frames)
 
     def outputs(self, data: Data) -> int:
         """How many outputs a network must have: as many as inputs, which it reconstructs."""

@@ -25,8 +25,9 @@ ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
 class Benchmark(Protocol):
     """Data, score and targets of one task; the reference network is a config node of its own, `benchmark.network`.
 
-    `score_name` names the test score that results are compared by, `selection_name` what a network is chosen by on
-    validation data. `balanced`: training draws every class equally often.
+    `input_shape` is that of one example as the network gets it. `score_name` names the test score that results are
+    compared by, a key of `scores`; `selection_name` what a network is chosen by on validation data, which is what
+    `selection_score` measures. `balanced`: training draws every class equally often.
 
     Three members are optional. `outputs(data)`: how many outputs a network must have; a network with another number is
     refused before it is trained. `smoothed_loss(outputs, inputs, targets, smoothing)`: the loss with smoothed labels,
@@ -37,21 +38,12 @@ class Benchmark(Protocol):
     version: ClassVar[int]
     name: str
     title: str
+    input_shape: Sequence[int]
     chance: float
     quality_target: float | None
+    score_name: str
+    selection_name: str
     balanced: bool
-
-    @property
-    def input_shape(self) -> Sequence[int]:
-        """Shape of one example as the network gets it."""
-
-    @property
-    def score_name(self) -> str:
-        """A key of `scores`."""
-
-    @property
-    def selection_name(self) -> str:
-        """What `selection_score` measures."""
 
     def source(self) -> Source:
         """Where the data comes from under the present settings."""
@@ -89,19 +81,18 @@ class DataSettings:
     folder: str | None = None
     download: bool = True
 
-    def locate_pack(self, benchmark: str) -> Path | None:
+    def pack_source(self, benchmark: str) -> PackSource | None:
         """The pack that is named, or else `<benchmark>.npz` in SUITE_DATA_DIR if it is there."""
         if self.pack is not None:
-            return Path(self.pack).expanduser()
+            return PackSource(Path(self.pack).expanduser(), benchmark)
         folder = os.environ.get(DATA_FOLDER_VARIABLE)
-        pack = Path(folder).expanduser() / f"{benchmark}.npz" if folder else None
-        return pack if pack and pack.exists() else None
+        path = Path(folder).expanduser() / f"{benchmark}.npz" if folder else None
+        return PackSource(path, benchmark) if path and path.exists() else None
 
-    @property
-    def archives(self) -> Path | None:
-        """The folder that may hold official archives."""
+    def official_source(self, benchmark: str, preparation: Preparation) -> OfficialSource:
+        """The official data, its archives in the folder that is named, in SUITE_DATA_DIR or downloaded."""
         folder = self.folder or os.environ.get(DATA_FOLDER_VARIABLE)
-        return Path(folder).expanduser() if folder else None
+        return OfficialSource(benchmark, preparation, Path(folder).expanduser() if folder else None, self.download)
 
 
 @dataclass(frozen=True)
@@ -138,8 +129,7 @@ class Classification:
         Raises:
             SuiteError: this benchmark has no official data and no pack was named.
         """
-        pack = self.data.locate_pack(self.name)
-        return self.official() if pack is None else PackSource(pack, self.name)
+        return self.data.pack_source(self.name) or self.official()
 
     def official(self) -> Source:
         """The data as its authors distribute it."""
@@ -148,7 +138,7 @@ class Classification:
                 f"benchmark {self.name} has no data: name a pack with benchmark.data.pack=FILE, or put {self.name}.npz "
                 f"into a folder and set {DATA_FOLDER_VARIABLE} to it"
             )
-        return OfficialSource(self.name, self.preparation, self.data.archives, self.data.download)
+        return self.data.official_source(self.name, self.preparation)
 
     def outputs(self, data: Data) -> int:
         """How many outputs a network must have: one a class."""

@@ -1,9 +1,7 @@
 """Handwritten digits, 8x8 pixels, as bundled with scikit-learn: the embedded default, nothing to download."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -49,11 +47,10 @@ class DigitsSource:
         return x, bundle.target.astype(np.int64)
 
 
-@dataclass(frozen=True)
 class Digits(Classification):
     """The bundled digits, or a pack instead of them."""
 
-    version: ClassVar[int] = 2
+    version = 2
 
     def official(self) -> Source:
         """scikit-learn's copy."""

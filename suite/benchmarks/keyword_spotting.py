@@ -9,7 +9,6 @@ from torch import Tensor
 from suite.benchmarks.base import Classification
 from suite.data.audio import Mfcc, WaveAugmentation
 from suite.data.base import Data, Source
-from suite.data.official import OfficialSource
 from suite.data.spec_augment import SpecAugment
 from suite.data.speech_commands import SpeechCommands
 from suite.data.standardise import Standardisation
@@ -50,8 +49,7 @@ class KeywordSpotting(Classification):
 
     def official(self) -> Source:
         """The archive with its own lists of validation and test clips."""
-        archives = SpeechCommands(unknown=self.words.unknown, silence=self.words.silence)
-        return OfficialSource(self.name, archives, self.data.archives, self.data.download)
+        return self.data.official_source(self.name, SpeechCommands(self.words.unknown, self.words.silence))
 
     def fit_preprocessing(self, data: Data) -> Self:
         """With the background recordings, and mean and variance of the training set's coefficients."""
@@ -69,7 +67,7 @@ class KeywordSpotting(Classification):
         if x.dim() == 2:
             features = self._features(self.augmentation(x, self.background, generator))
         else:
-            features = self.augmentation.shift_frames(self._features(x), generator=generator)
+            features = self.augmentation.shift_frames(self._features(x), generator)
         features = self._standardised(features)
         return self.masking(features, generator)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from rich.table import Table
@@ -25,12 +24,8 @@ from suite.data.official import OfficialSource
 from suite.data.pack import PackSource
 from suite.data.progress import terminal_progress
 
-
-class Finding(NamedTuple):
-    """One line of `suite data verify`."""
-
-    line: str
-    damaged: bool = False
+Finding = tuple[str, bool]
+"""One line of `suite data verify`, and whether it tells of damage."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,11 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.verb == "prepare":
         try:
-            lines = prepare(options.benchmark, options.folder, force=options.force, config_dir=options.config_dir)
+            print("\n".join(prepare(options.benchmark, options.folder, options.config_dir, force=options.force)))
         except KeyboardInterrupt:
             print("interrupted: what has arrived is kept, the same command continues", file=sys.stderr)
             return 130
-        print("\n".join(lines))
         return 0
     if options.verb == "pack":
         return data_pack.main(options)
@@ -78,12 +72,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("--config-dir", type=Path, default=argparse.SUPPRESS, help=about)
 
 
-def data_table(config_dir: Path | None = None) -> Table:
+def data_table(config_dir: Path | None) -> Table:
     """Each benchmark's data as its source describes it; downloads nothing."""
     table = Table(box=None, padding=(0, 2))
     for column in ("benchmark", "present", "size", "licence", "what", "where"):
         table.add_column(column, no_wrap=column in ("benchmark", "present", "size"), overflow="fold")
-    for entry in _benchmarks(config_dir):
+    for entry in _named((), config_dir):
         try:
             facts = _build(entry).source().describe()
         except SuiteError as error:
@@ -93,7 +87,7 @@ def data_table(config_dir: Path | None = None) -> Table:
     return table
 
 
-def prepare(name: str, folder: Path | None = None, *, force: bool = False, config_dir: Path | None = None) -> list[str]:
+def prepare(name: str, folder: Path | None, config_dir: Path | None, *, force: bool) -> Iterator[str]:
     """Make the prepared pack of a benchmark and say where it is, its size and its SHA-256.
 
     Raises:
@@ -105,21 +99,19 @@ def prepare(name: str, folder: Path | None = None, *, force: bool = False, confi
     official = next((source for source in _file_sources(benchmark) if isinstance(source, OfficialSource)), None)
     used = benchmark.source()
     if official is None:
-        return [f"{name}: {used.describe()['location']}, nothing to prepare"]
+        yield f"{name}: {used.describe()['location']}, nothing to prepare"
+        return
     official = replace(official, folder=folder or official.folder, download=True)
     with terminal_progress() as report_progress:
         pack = official.prepare(report_progress, force=force)
-    lines = [
-        f"prepared  {pack}",
-        f"size      {format_megabytes(pack.stat().st_size)}",
-        f"sha256    {file_digest(pack)}",
-    ]
+    yield f"prepared  {pack}"
+    yield f"size      {format_megabytes(pack.stat().st_size)}"
+    yield f"sha256    {file_digest(pack)}"
     if not isinstance(_file_source(used), OfficialSource):
-        lines.append(f"note      runs read {used.describe()['location']} instead, which comes first")
-    return lines
+        yield f"note      runs read {used.describe()['location']} instead, which comes first"
 
 
-def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterator[Finding]:
+def verify(names: Sequence[str], config_dir: Path | None) -> Iterator[Finding]:
     """Check archives against their checksums, packs by decoding all of them.
 
     What is not here is not damaged, and is not downloaded.
@@ -131,12 +123,12 @@ def verify(names: Sequence[str] = (), config_dir: Path | None = None) -> Iterato
         try:
             sources = _file_sources(_build(entry))
         except SuiteError as error:
-            yield Finding(f"{entry.name}: not checked: {error}")
+            yield f"{entry.name}: not checked: {error}", False
             continue
         findings = [finding for source in sources for finding in _checked(source)]
         locations = ", ".join(source.describe()["location"] for source in sources)
-        for finding in dict.fromkeys(findings or [Finding(f"not here: {locations or 'no data is named'}")]):
-            yield finding._replace(line=f"{entry.name}: {finding.line}")
+        for line, damaged in dict.fromkeys(findings or [(f"not here: {locations or 'no data is named'}", False)]):
+            yield f"{entry.name}: {line}", damaged
 
 
 def _file_sources(benchmark: Benchmark) -> list[Source]:
@@ -154,15 +146,11 @@ def _file_source(source: Source) -> Source:
     return source.clips if isinstance(source, WindowSource) else source
 
 
-def _benchmarks(config_dir: Path | None) -> list[Entry]:
-    return [entry for entry in catalogue(config_dir) if entry.group == "benchmark"]
-
-
 def _named(names: Sequence[str], config_dir: Path | None) -> list[Entry]:
-    entries = {entry.name: entry for entry in _benchmarks(config_dir)}
-    for name in names:
-        if name not in entries:
-            raise SuiteError(f"{name}: no such benchmark. Choices: {', '.join(entries)}")
+    """The benchmarks of these names, all where there are none."""
+    entries = {entry.name: entry for entry in catalogue(config_dir) if entry.group == "benchmark"}
+    if unknown := [name for name in names if name not in entries]:
+        raise SuiteError(f"{unknown[0]}: no such benchmark. Choices: {', '.join(entries)}")
     return [entries[name] for name in names or entries]
 
 
@@ -173,22 +161,20 @@ def _build(entry: Entry) -> Benchmark:
 
 def _checked(source: Source) -> Iterator[Finding]:
     if isinstance(source, OfficialSource):
-        paths = source.local_archives()
         for archive in source.preparation.archives:
-            if archive.name in paths:
-                damage = archive.describe_damage(paths[archive.name])
-                yield _finding("archive", paths[archive.name], damage, archive.checksum)
+            if path := source.local_archives().get(archive.name):
+                yield _finding("archive", path, archive.describe_damage(path), archive.checksum)
         if source.prepared.is_file():
             yield _decoded(PackSource(source.prepared, source.benchmark), "prepared")
     elif isinstance(source, PackSource):
         if source.path.is_file():
             yield _decoded(source, "pack")
     else:
-        yield Finding(f"{source.describe()['location']}, ok")
+        yield f"{source.describe()['location']}, ok", False
 
 
 def _finding(kind: str, path: Path, damage: str | None, good: str) -> Finding:
-    return Finding(f"{kind} {path}: {f'DAMAGED: {damage}' if damage else f'ok, {good}'}", damage is not None)
+    return f"{kind} {path}: {f'DAMAGED: {damage}' if damage else f'ok, {good}'}", damage is not None
 
 
 def _decoded(source: PackSource, kind: str) -> Finding:

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from suite.data.files import check_unpacked
 _Member = tuple[str, Callable[[], bytes]]
 
 
-def iter_members(archive: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def iter_members(archive: Path, is_wanted: Callable[[str], object]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each wanted file of a .zip or a .tar archive (also .tar.gz, .tgz), in its order.
 
     `is_wanted` is called once with the name of each file, such as "folder/name".
@@ -43,13 +43,15 @@ def iter_members(archive: Path, is_wanted: Callable[[str], bool]) -> Iterator[tu
         raise SuiteError(f"{archive}: cannot be read{position}: {reason}") from error
 
 
-def read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """Return the contents of the members called `names`, by name.
+def read_members(
+    archive: Path, names: Sequence[str], is_wanted: Callable[[str], object] = lambda name: False
+) -> dict[str, bytes]:
+    """Return by name the contents of the members called `names`, and of those that `is_wanted` picks besides.
 
     Raises:
-        SuiteError: as `iter_members`, or a member is missing; the text names all that are.
+        SuiteError: as `iter_members`, or one of `names` is missing; the text names all that are.
     """
-    contents = dict(iter_members(archive, frozenset(names).__contains__))
+    contents = dict(iter_members(archive, lambda name: name in names or is_wanted(name)))
     if missing := [name for name in names if name not in contents]:
         raise SuiteError(f"{archive}: lacks {', '.join(missing)}")
     return contents
@@ -64,8 +66,8 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
             member = tarfile.data_filter(entry, str(archive))
             if member.isfile():
                 check_unpacked(size, member.size)
-                content = cast(IO[bytes], tar.extractfile(member))  # None only for what is no file
-                yield str(PurePosixPath(member.name)), content.read
+                # None only for what is no file.
+                yield str(PurePosixPath(member.name)), tar.extractfile(member).read  # type: ignore[union-attr]
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:
@@ -88,9 +90,9 @@ def load_restricted_pickle(data: bytes, name: str) -> object:
     """
     try:
         _check_memo(data)
-        return _ArrayUnpickler(io.BytesIO(data), name).load()
-    except SuiteError:
-        raise
+        return _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
+    except SuiteError as error:
+        raise SuiteError(f"{name}: {error}") from None
     except Exception as error:  # a damaged pickle calls the allowed functions with anything
         raise SuiteError(f"{name}: damaged pickle ({type(error).__name__}: {error})") from error
 
@@ -105,18 +107,12 @@ def _check_memo(data: bytes) -> None:
 class _ArrayUnpickler(pickle.Unpickler):
     """Loads pickles that name nothing but the functions and classes in `_ALLOWED`."""
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        super().__init__(file, encoding="bytes")
-        self._name = name
-
     def find_class(self, module_name: str, global_name: str) -> Any:
-        try:
-            return _ALLOWED[module_name.replace("numpy._core", "numpy.core"), global_name]
-        except KeyError:
-            raise SuiteError(
-                f"{self._name}: refused, the pickle names {module_name}.{global_name}; only numpy arrays, "
-                "bytes and plain values are read"
-            ) from None
+        key = module_name.replace("numpy._core", "numpy.core"), global_name
+        if key not in _ALLOWED:
+            named = f"{module_name}.{global_name}"
+            raise SuiteError(f"refused, the pickle names {named}; only numpy arrays, bytes and plain values are read")
+        return _ALLOWED[key]
 
 
 def _encode_latin1(text: str, encoding: str) -> bytes:

@@ -13,6 +13,7 @@ from suite.data.wav import RATE
 
 VARIANTS = ("mlperf", "paper")
 """The two definitions of MFCCs; see `Mfcc`."""
+_FRAME_MS = 20.0
 
 
 @dataclass(frozen=True)
@@ -147,18 +148,13 @@ class WaveAugmentation:
         # Copies whole clips; a gather of samples takes twice as long.
         return shifted[torch.arange(len(clips), device=clips.device), starts]
 
-    def shift_frames(self, features: Tensor, hop_ms: float = 20.0, *, generator: torch.Generator) -> Tensor:
-        """Shift features (N, C, T, F) of frames `hop_ms` apart in time, by whole frames and up to `shift_ms`.
+    def shift_frames(self, features: Tensor, generator: torch.Generator) -> Tensor:
+        """Shift features (N, C, T, F) of frames 20 ms apart in time, by whole frames and up to `shift_ms`.
 
         The gap is filled by repeating the first or the last frame. For data without waveforms.
-
-        Raises:
-            ValueError: the features have other dimensions, or `hop_ms` is not positive.
         """
-        if features.ndim != 4 or not hop_ms > 0:
-            raise ValueError(f"hop_ms={hop_ms} must be positive, and features (N, C, T, F): {tuple(features.shape)}")
         (draw,) = _draw_uniform(1, len(features), generator)
-        max_shift = int(self.shift_ms / hop_ms + 1e-6)
+        max_shift = int(self.shift_ms / _FRAME_MS + 1e-6)
         if not max_shift:
             return features
         shift = _scale_to_index(draw, 2 * max_shift + 1).to(features.device) - max_shift

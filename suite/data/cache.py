@@ -6,10 +6,9 @@ file is noticed without a checksum of its own.
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,12 +22,11 @@ VERSION = 1
 """To be raised when the decoded form of the same source changes, so that older cached files are not used."""
 
 
-class Splits(NamedTuple):
-    """The three parts of a data set, in the order of `Data`."""
+SPLIT_NAMES = ("train", "validation", "test")
+"""The three parts of a data set, in the order of their numbers in a pack."""
 
-    train: Split
-    validation: Split
-    test: Split
+Splits = Mapping[str, Split]
+"""Name -> part of a data set."""
 
 
 def file_digest(path: Path, kind: str = "sha256") -> str:
@@ -74,7 +72,7 @@ def cached_splits(cache: Path, fingerprint: str, build: Callable[[], Splits]) ->
 
 def _read(path: Path) -> Splits:
     with np.load(path, allow_pickle=False) as file:
-        return Splits(*(_split(file[f"{name}_x"], file[f"{name}_y"]) for name in Splits._fields))
+        return {name: _split(file[f"{name}_x"], file[f"{name}_y"]) for name in SPLIT_NAMES}
 
 
 def _split(x: np.ndarray, y: np.ndarray) -> Split:
@@ -84,6 +82,6 @@ def _split(x: np.ndarray, y: np.ndarray) -> Split:
 
 
 def _write(path: Path, splits: Splits) -> None:
-    arrays = {f"{name}_{key}": getattr(split, key).numpy() for name, split in splits._asdict().items() for key in "xy"}
+    arrays = {f"{name}_{key}": getattr(split, key).numpy() for name, split in splits.items() for key in "xy"}
     with replacing(path) as file:
         np.savez(file, **arrays)

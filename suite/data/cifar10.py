@@ -1,16 +1,15 @@
 """CIFAR-10 as its authors publish it: pickled batches in one archive."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suite import SuiteError
 from suite.data.archives import load_restricted_pickle, read_members
-from suite.data.official import Archive, PackContents
+from suite.data.official import Archive, PackContents, Preparation
 from suite.data.progress import ReportProgress
 from suite.data.splits import stratified_validation
 
@@ -26,29 +25,24 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 VALIDATION_SHARE = 0.1
 PIXELS = 3 * 32 * 32
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
-
 
 @dataclass(frozen=True)
-class Cifar10:
+class Cifar10(Preparation):
     """The official test set; a fixed tenth of each training class is the validation split."""
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "CIFAR-10, 60,000 images of 32 x 32 pixels"
-    licence: ClassVar[str] = "none stated; cite Krizhevsky 2009"
+    version = 1
+    title = "CIFAR-10, 60,000 images of 32 x 32 pixels"
+    licence = "none stated; cite Krizhevsky 2009"
 
-    @property
-    def archives(self) -> tuple[Archive, ...]:
-        """The version for Python, 170 MB."""
-        return (ARCHIVE,)
+    archives = (ARCHIVE,)
 
-    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+    def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
         """Images `x` (N, 3, 32, 32) uint8 in the official order: training batches 1 to 5, then the test batch.
 
         Raises:
             SuiteError: a batch is missing or of another layout; the text names archive and batch.
         """
-        archive = files[ARCHIVE.name]
+        (archive,) = files
         report_progress(f"reading {archive.name}", 0, None)
         contents = read_members(archive, [*TRAIN, TEST])
         # Popped, so that a batch's bytes are freed once its images exist: both have the same size.
@@ -62,7 +56,7 @@ class Cifar10:
         return PackContents({"x": np.concatenate(images), "y": y.astype(np.int16), "split": split}, CLASSES)
 
 
-def _parse(content: bytes, name: str) -> Batch:
+def _parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images (N, 3, 32, 32) and labels (N,) of one pickled batch."""
     batch = load_restricted_pickle(content, name)
     x, y = (batch.get(b"data"), batch.get(b"labels")) if isinstance(batch, dict) else (None, None)

@@ -1,14 +1,14 @@
 """Examples of one's own, from a folder of images, a CSV table or an .npz file, as the arrays of a pack."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps
 
 from suite import SuiteError
@@ -82,10 +82,8 @@ def read_images(folder: Path, size: tuple[int, int] | None, *, crop: bool, grey:
             f"{folder}: images of {len(sizes)} sizes, {len(paths) - count} of {len(paths)} are not "
             f"{common[0]}x{common[1]}; give --size={common[0]}x{common[1]}, and --crop to keep their aspect ratio"
         )
-    classes = tuple(sorted({path.parent.name for path in paths}))
-    y = np.array([classes.index(path.parent.name) for path in paths])
     split = np.array([SPLITS[path.parent.parent.name] for path in paths]) if by_split else None
-    return Examples(np.stack(arrays), y, classes, split)
+    return _labelled(np.stack(arrays), [path.parent.name for path in paths], split)
 
 
 def _pixels(image: Image.Image, size: tuple[int, int] | None, *, crop: bool, grey: bool) -> NDArray[np.uint8]:
@@ -123,7 +121,7 @@ def read_table(path: Path, columns: Columns) -> Examples:
         raise SuiteError(f"{path}: {'; '.join(reasons) or 'no column of features is left'}")
     values = table[features].to_numpy(np.float32)
     if columns.sequence is None:
-        return _labelled(values, table, columns)
+        return _table_examples(values, table, columns)
     lengths = table.groupby(columns.sequence, sort=False).size()
     if lengths.nunique() > 1:
         common = int(lengths.mode().iloc[0])
@@ -136,12 +134,10 @@ def read_table(path: Path, columns: Columns) -> Examples:
         raise SuiteError(f"{path}: {len(several)} sequences have several labels: {_some(map(str, several.index))}")
     order = np.concatenate(list(table.groupby(columns.sequence, sort=False).indices.values()))
     sequences = values[order].reshape(len(lengths), int(lengths.iloc[0]), len(features)).transpose(0, 2, 1)
-    return _labelled(sequences, table.iloc[order[:: int(lengths.iloc[0])]], columns)
+    return _table_examples(sequences, table.iloc[order[:: int(lengths.iloc[0])]], columns)
 
 
-def _labelled(x: NDArray[Any], rows: pd.DataFrame, columns: Columns) -> Examples:
-    labels = rows[columns.label].astype(str).to_numpy()
-    classes, y = np.unique(labels, return_inverse=True)
+def _table_examples(x: NDArray[Any], rows: pd.DataFrame, columns: Columns) -> Examples:
     split = None
     if columns.split is not None:
         names = rows[columns.split].astype(str).str.lower()
@@ -149,7 +145,14 @@ def _labelled(x: NDArray[Any], rows: pd.DataFrame, columns: Columns) -> Examples
             raise SuiteError(f"--split={columns.split}: {_some(unknown)}; expected train, validation and test")
         split = np.array([SPLITS[name] for name in names])
     groups = None if columns.group is None else rows[columns.group].to_numpy()
-    return Examples(np.ascontiguousarray(x), y.astype(np.int64), tuple(map(str, classes)), split, groups)
+    return _labelled(np.ascontiguousarray(x), rows[columns.label].astype(str), split, groups)
+
+
+def _labelled(
+    x: NDArray[Any], labels: ArrayLike, split: NDArray[np.int64] | None, groups: NDArray[Any] | None = None
+) -> Examples:
+    classes, y = np.unique(labels, return_inverse=True)
+    return Examples(x, y.astype(np.int64), tuple(map(str, classes)), split, groups)
 
 
 def read_arrays(path: Path) -> Examples:
@@ -176,14 +179,12 @@ def read_arrays(path: Path) -> Examples:
         raise SuiteError(f"{path}: x must be numbers (N, ...), not {x.dtype} {x.shape}")
     if split is not None and (split.dtype.kind not in "iu" or not np.isin(split, (0, 1, 2)).all()):
         raise SuiteError(f"{path}: split must be 0 for training, 1 for validation, 2 for test")
-    classes, y = np.unique(arrays["y"], return_inverse=True)
-    split = None if split is None else split.astype(np.int64)
     x = x if x.dtype in (np.uint8, np.int16) else x.astype(np.float32)
-    return Examples(x, y.astype(np.int64), tuple(map(str, classes)), split, arrays.get("group"))
+    return _labelled(x, arrays["y"], split, arrays.get("group"))
 
 
-def _some(names: Any) -> str:
+def _some(names: Iterable[str]) -> str:
     """The first names, and how many more."""
-    listed: Sequence[str] = list(names)
+    listed = list(names)
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return ", ".join(listed[:_SHOWN]) + more

@@ -9,8 +9,9 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -79,8 +80,8 @@ class Preparation(Protocol):
     def archives(self) -> tuple[Archive, ...]:
         """The archives that `pack` reads."""
 
-    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
-        """Make the pack's contents of `files`, the verified archives by `Archive.name`; same files, same contents.
+    def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
+        """Make the pack's contents of `files`, the verified archives in the order of `archives`; always the same.
 
         Raises:
             SuiteError: an archive does not hold what is expected; the text names archive and member.
@@ -130,8 +131,8 @@ class OfficialSource:
         Raises:
             SuiteError: neither the prepared pack nor the archives exist, and they may not be downloaded.
         """
-        if not self.download and not self.prepared.is_file():
-            self._require_archives()
+        if not self.prepared.is_file():
+            self._check_archives()
         return self._hash_preparation()
 
     def load(self, cache: Path) -> Data:
@@ -163,13 +164,11 @@ class OfficialSource:
             with _acquire(cache_folder() / f"{self.benchmark}.lock"):
                 if not force and pack.is_file():  # another process has made it in the meantime
                     return pack
-                if not self.download:
-                    self._require_archives()
-                archives = self.preparation.archives
-                files = {archive.name: self._verified_archive(archive, report_progress) for archive in archives}
-                _log_off_terminal(f"{self.benchmark}: preparing {', '.join(files)}, once")
+                self._check_archives()
+                files = [self._verified_archive(archive, report_progress) for archive in self.preparation.archives]
+                _log_off_terminal(f"{self.benchmark}: preparing {', '.join(file.name for file in files)}, once")
                 contents = self.preparation.pack(files, report_progress)
-                _write_pack(pack, contents.arrays, self._meta(contents.classes))
+                self._write_pack(contents)
         except OSError as error:
             raise SuiteError(
                 f"{error.filename or pack}: cannot be written ({error.strerror}); the data is prepared in "
@@ -186,11 +185,21 @@ class OfficialSource:
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode()).hexdigest()
 
-    def _meta(self, classes: Sequence[str]) -> dict[str, Any]:
+    def _write_pack(self, contents: PackContents) -> None:
+        """Write the pack uncompressed, so that reading 1 GB takes a second, not ten; equal contents, equal bytes.
+
+        Only one process may call this at a time: it deletes the temporary files that a killed one has left. The zip's
+        checksums, which are compared on reading, tell a damaged pack.
+        """
+        for leftover in self.prepared.parent.glob(f"{self.prepared.name}*.tmp"):
+            leftover.unlink()
         facts = {"title": self.preparation.title, "licence": self.preparation.licence}
         facts["source"] = ", ".join(archive.url for archive in self.preparation.archives)
-        named = {"classes": list(classes)} if classes else {}
-        return {"format": FORMAT, "benchmark": self.benchmark, **facts, **named}
+        named = {"classes": list(contents.classes)} if contents.classes else {}
+        meta = {"format": FORMAT, "benchmark": self.benchmark, **facts, **named}
+        text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
+        with replacing(self.prepared) as file:
+            np.savez(file, **dict(sorted(contents.arrays.items())), meta=np.array(text))  # type: ignore[arg-type]
 
     def _verified_archive(self, archive: Archive, report_progress: ReportProgress) -> Path:
         """Path of the archive on this machine, downloaded if need be, its checksum verified."""
@@ -205,29 +214,33 @@ class OfficialSource:
                 raise SuiteError(f"{path}: {damage}; delete it, or replace it with that from {archive.url}")
             log.warning("%s: %s; downloaded anew", path, damage)
         with _acquire(cached.with_name(archive.name + ".lock")):
-            self._download(archive, cached, report_progress)
+            if archive.describe_damage(cached) is not None:  # else another process has downloaded it in the meantime
+                self._download(archive, report_progress).replace(cached)
         return cached
 
-    def _download(self, archive: Archive, target: Path, report_progress: ReportProgress) -> None:
-        task = f"downloading {archive.name}"
-        part = target.with_name(archive.name + ".part")
+    def _download(self, archive: Archive, report_progress: ReportProgress) -> Path:
+        """Path of the whole file, its checksum verified."""
         _log_off_terminal(f"{self.benchmark}: downloading {archive}")
-        downloader = ResumableDownload(part, archive.size, lambda done, total: report_progress(task, done, total))
-        pooch.get_logger().setLevel(logging.WARNING)  # its messages would repeat ours
-        for resumed in (part.exists(), False):
-            try:
-                pooch.retrieve(archive.url, archive.checksum, target.name, target.parent, downloader=downloader)
-                return
-            except ValueError as error:  # raised by pooch on a wrong checksum
-                # The part from an earlier call may belong to another version of the file: once more, from the start.
-                if not resumed:
-                    raise self._unavailable([archive], f"downloaded, but damaged ({error})") from error
-            except SuiteError as error:
-                raise self._unavailable([archive], f"cannot be downloaded ({error})") from error
+        part = cache_folder() / f"{archive.name}.part"
+        report_bytes = partial(report_progress, f"downloading {archive.name}")
+        resumed = part.exists()
+        try:
+            ResumableDownload(archive.url, part, archive.size, report_bytes).complete()
+        except SuiteError as error:
+            raise self._unavailable([archive], f"cannot be downloaded ({error})") from error
+        damage = archive.describe_damage(part)
+        if damage is None:
+            return part
+        part.unlink()
+        if resumed:  # the part from an earlier call may belong to another version of the file
+            return self._download(archive, report_progress)
+        raise self._unavailable([archive], f"downloaded, but damaged ({damage})")
 
-    def _require_archives(self) -> None:
+    def _check_archives(self) -> None:
+        """Refuse archives that are missing and may not be downloaded."""
         local = self.local_archives()
-        if missing := [archive for archive in self.preparation.archives if archive.name not in local]:
+        missing = [archive for archive in self.preparation.archives if archive.name not in local]
+        if missing and not self.download:
             raise self._unavailable(missing, "not found, and benchmark.data.download=false")
 
     def _unavailable(self, archives: list[Archive], reason: str) -> SuiteError:
@@ -244,20 +257,6 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("tinyml-nas-suite"))
 
 
-def _write_pack(path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
-    """Write a pack uncompressed, so that reading 1 GB takes a second instead of ten; equal content, equal bytes.
-
-    Only one process may call this at a time: it deletes the temporary files that a killed one has left. The zip's
-    checksums, which are compared on reading, tell a damaged pack.
-    """
-    for leftover in path.parent.glob(f"{path.name}*.tmp"):
-        leftover.unlink()
-    text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
-    content = {name: arrays[name] for name in sorted(arrays)} | {"meta": np.array(text)}
-    with replacing(path) as file:
-        np.savez(file, **content)  # type: ignore[arg-type]
-
-
 def _log_off_terminal(text: str) -> None:
     # On a terminal, the progress bars show it, and a log line would break them.
     if not sys.stderr.isatty():
@@ -267,8 +266,7 @@ def _log_off_terminal(text: str) -> None:
 def _acquire(path: Path) -> AbstractContextManager[object]:
     """The lock file `path`, which one process at a time holds in a `with`; the system releases that of a killed one."""
     lock = FileLock(path)
-    try:
+    with suppress(Timeout):
         return lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s: waiting for another process", path)
-        return lock.acquire()
+    log.info("%s: waiting for another process", path)
+    return lock.acquire()

@@ -16,7 +16,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from PIL import Image
 
 from suite import SuiteError
 from suite.data.base import Data, Split
-from suite.data.cache import Splits, cached_splits, file_digest, format_megabytes
+from suite.data.cache import SPLIT_NAMES, Splits, cached_splits, file_digest, format_megabytes
 from suite.data.files import check_unpacked
 
 FORMAT = "pack-1"
@@ -90,7 +90,7 @@ class PackSource:
             else:
                 splits = _feature_splits(pack, len(classes))
             background = _background(pack) if "background" in pack.files else None
-        return Data(*splits, classes=classes, meta=_text_meta(meta), background=background)
+        return Data(**splits, classes=classes, meta=_text_meta(meta), background=background)
 
     def example_shape(self) -> tuple[int, ...]:
         """Shape of one stored example; reads the header of the array `x` only.
@@ -104,10 +104,9 @@ class PackSource:
             try:
                 with pack.zip.open("x.npy") as member:  # type: ignore[union-attr]
                     np.lib.format.read_magic(member)
-                    shape, _, _ = np.lib.format.read_array_header_1_0(member)
+                    return tuple(np.lib.format.read_array_header_1_0(member)[0][1:])
             except Exception as error:  # zipfile and numpy raise several types on damaged bytes
                 raise ValueError(f"the array 'x' is damaged ({error})") from error
-        return tuple(shape[1:])
 
     @contextmanager
     def _open(self) -> Iterator[NpzFile]:
@@ -130,6 +129,13 @@ class PackSource:
 
     def _error(self, reason: str) -> SuiteError:
         return SuiteError(f"benchmark.data.pack={self.path}: {reason}")
+
+
+def join_images(files: Iterable[bytes]) -> dict[str, NDArray[Any]]:
+    """The arrays `x_encoded` and `x_offsets` of image files, which `PackSource.load` decodes and checks."""
+    contents = list(files)
+    offsets = np.cumsum([0, *map(len, contents)], dtype=np.int64)
+    return {"x_encoded": np.frombuffer(b"".join(contents), np.uint8), "x_offsets": offsets}
 
 
 def _os_reason(error: OSError) -> str:
@@ -201,10 +207,9 @@ def _labels(pack: NpzFile, n_classes: int) -> tuple[NDArray[np.int64], dict[str,
         raise ValueError(f"'y' is {y[index]} in example {index}, but there are {n_classes} classes")
     for index in np.flatnonzero((codes < 0) | (codes > EXTRA))[:1]:
         raise ValueError(f"'split' is {codes[index]} in example {index}, but it can be 0 to {EXTRA}")
-    indices = {name: np.flatnonzero(codes == code) for code, name in enumerate(Splits._fields)}
-    for name, members in indices.items():
-        if not len(members):
-            raise ValueError(f"'split' leaves no example for {name}")
+    indices = {name: np.flatnonzero(codes == code) for code, name in enumerate(SPLIT_NAMES)}
+    if empty := [name for name, members in indices.items() if not len(members)]:
+        raise ValueError(f"'split' leaves no example for {empty[0]}")
     return y, indices
 
 
@@ -220,20 +225,16 @@ def _feature_splits(pack: NpzFile, n_classes: int) -> Splits:
             x = x.astype(np.float32)
         for index in np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[:1]:
             raise ValueError(f"'x' is not finite in example {index}")
-    columns = _columns(pack, len(y))
-    whole = Split(torch.from_numpy(x), torch.from_numpy(y), columns)
-    return Splits(*(whole.take(torch.from_numpy(members)) for members in indices.values()))
+    whole = Split(torch.from_numpy(x), torch.from_numpy(y), _columns(pack, len(y)))
+    return {name: whole.take(torch.from_numpy(members)) for name, members in indices.items()}
 
 
 def _columns(pack: NpzFile, n: int) -> dict[str, torch.Tensor]:
     """The pack's further integers per example (n,), int64."""
-    names = [name for name in pack.files if name not in ("x", "y", "split", "meta", "background")]
-    arrays = {name: _array(pack, name) for name in names}
-    return {
-        name: torch.from_numpy(array.astype(np.int64))
-        for name, array in arrays.items()
-        if array.shape == (n,) and array.dtype.kind in "iu"
-    }
+    others = [name for name in pack.files if name not in ("x", "y", "split", "meta", "background")]
+    arrays = {name: _array(pack, name) for name in others}
+    columns = {name: array for name, array in arrays.items() if array.shape == (n,) and array.dtype.kind in "iu"}
+    return {name: torch.from_numpy(array.astype(np.int64)) for name, array in columns.items()}
 
 
 def _background(pack: NpzFile) -> torch.Tensor:
@@ -256,7 +257,7 @@ def _image_splits(pack: NpzFile, n_classes: int) -> Splits:
     files = [content[start:end].data for start, end in itertools.pairwise(offsets.tolist())]
     shape = _decode(files, int(indices["train"][0])).shape
     check_unpacked(len(content), len(y) * math.prod(shape))
-    return Splits(*(_decoded(files, shape, y, members) for members in indices.values()))
+    return {name: _decoded(files, shape, y, members) for name, members in indices.items()}
 
 
 def _decoded(

@@ -5,16 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from suite import SuiteError
-from suite.data.archives import iter_members
-from suite.data.official import Archive, PackContents
-from suite.data.progress import ReportProgress
+from suite.data.archives import iter_members, read_members
+from suite.data.official import Archive, PackContents, Preparation
+from suite.data.progress import ReportProgress, track
 from suite.data.wav import RATE, read_wav
 
 ARCHIVE = Archive(
@@ -39,7 +39,7 @@ _MAX_PIECE_SAMPLES = 10 * RATE
 
 
 @dataclass(frozen=True)
-class SpeechCommands:
+class SpeechCommands(Preparation):
     """Validation and test clips are those of the official lists, so that each speaker is in one split only.
 
     The class "_unknown_" holds clips of the archive's 25 other words: in every split `unknown` times as many as a word
@@ -51,9 +51,9 @@ class SpeechCommands:
         ValueError: `unknown` or `silence` is not in [0, 25].
     """
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Google Speech Commands v0.02, 12 classes, waveforms of 1 s at 16 kHz"
-    licence: ClassVar[str] = "CC BY 4.0"
+    version = 1
+    title = "Google Speech Commands v0.02, 12 classes, waveforms of 1 s at 16 kHz"
+    licence = "CC BY 4.0"
 
     unknown: float = 1.0
     silence: float = 1.0
@@ -69,20 +69,19 @@ class SpeechCommands:
         """The archive of all clips, lists and recordings, 2.4 GB."""
         return (self.archive,)
 
-    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+    def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
         """Waveforms `x` (N, 16000) int16 by name, then silence; `background` (M, samples) int16 for training.
 
         `speaker` (N,) numbers the archive's speakers in the order of their names; silence has -1. The archive is
         read twice, so that memory holds only the clips in use: 1.5 GB of 3.4 GB.
         """
-        path = files[self.archive.name]
+        (path,) = files
         listed, noise = _list_clips(path, report_progress)
         clips, counts = self._choose_clips(path, listed)
         parts = list(zip(*_cut_recordings(path, noise), strict=True))
-        silence = [_cut_seconds(parts[split], count) for split, count in enumerate(counts)]
         x = np.zeros((len(clips) + sum(counts), _SAMPLES), dtype=np.int16)
         _read_clips(path, list(clips.index), x, report_progress)
-        x[len(clips) :] = np.concatenate(silence)
+        x[len(clips) :] = np.concatenate(list(map(_cut_seconds, parts, counts)))
         labels = [CLASSES.index(word if word in WORDS else UNKNOWN) for word in clips["word"]]
         arrays: dict[str, NDArray[Any]] = {
             "x": x,
@@ -117,17 +116,15 @@ def _list_clips(archive: Path, report_progress: ReportProgress) -> tuple[pd.Data
     """
     splits: dict[str, int] = {}
 
-    def is_wanted(name: str) -> bool:
+    def is_recording(name: str) -> bool:
         if _CLIP.fullmatch(name):
             splits[name] = 0
             if len(splits) % 1000 == 0:
                 report_progress("listing clips", len(splits), None)
-        return name in LISTS or _NOISE.fullmatch(name) is not None
+        return _NOISE.fullmatch(name) is not None
 
-    contents = dict(iter_members(archive, is_wanted))
+    contents = read_members(archive, LISTS, is_recording)
     for split, name in enumerate(LISTS, start=1):
-        if name not in contents:
-            raise SuiteError(f"{archive}: lacks {name}")
         for clip in contents.pop(name).decode("utf-8", errors="replace").split():
             if clip not in splits:
                 raise SuiteError(f"{archive}: lacks {clip}, which {name} lists")
@@ -157,11 +154,10 @@ def _cut_recordings(archive: Path, noise: Mapping[str, bytes]) -> list[list[NDAr
 def _read_clips(archive: Path, clips: Sequence[str], x: NDArray[np.int16], report_progress: ReportProgress) -> None:
     """Fill the first rows of `x`, which are 0, with the clips called `clips`, in their order; longer ones are cut."""
     rows = {name: row for row, name in enumerate(clips)}
-    for done, (name, content) in enumerate(iter_members(archive, rows.__contains__)):
+    members = iter_members(archive, rows.__contains__)
+    for name, content in track(members, "reading clips", len(clips), report_progress):
         clip = read_wav(content, f"{archive}: {name}")[:_SAMPLES]
         x[rows[name], : len(clip)] = clip
-        if done % 500 == 0:
-            report_progress("reading clips", done, len(clips))
 
 
 def _cut_seconds(parts: Sequence[NDArray[np.int16]], count: int) -> NDArray[np.int16]:

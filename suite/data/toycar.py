@@ -1,11 +1,10 @@
 """ToyCar of DCASE 2020 task 2 as its authors publish it: log-mel spectrograms of normal and damaged toy cars."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 from suite import SuiteError
 from suite.data import log_mel
 from suite.data.archives import iter_members
-from suite.data.official import Archive, PackContents
-from suite.data.progress import ReportProgress
+from suite.data.official import Archive, PackContents, Preparation
+from suite.data.progress import ReportProgress, track
 from suite.data.wav import read_wav
 
 DEVELOPMENT = Archive(
@@ -39,44 +38,37 @@ _CLIPS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class ToyCar:
+class ToyCar(Preparation):
     """Training on normal clips of machines 1 to 7, test on the labelled clips of machines 1 to 4, as in MLPerf Tiny.
 
     The validation split is the share `validation` of each machine's training clips, those whose file names have the
     smallest SHA-256; all of them are normal.
-
-    Raises:
-        ValueError: `validation` is not in (0, 0.5].
     """
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "ToyADMOS ToyCar (DCASE 2020 task 2), log-mel spectrograms in dB, 200 frames x 128 bands"
-    licence: ClassVar[str] = "CC BY-NC-SA 4.0"
+    version = 1
+    title = "ToyADMOS ToyCar (DCASE 2020 task 2), log-mel spectrograms in dB, 200 frames x 128 bands"
+    licence = "CC BY-NC-SA 4.0"
 
     validation: float = 0.1
     development: Archive = DEVELOPMENT
     additional: Archive = ADDITIONAL
-
-    def __post_init__(self) -> None:
-        if not 0 < self.validation <= 0.5:
-            raise ValueError(f"validation={self.validation} must lie between 0 and 0.5, without 0")
 
     @property
     def archives(self) -> tuple[Archive, ...]:
         """The development set, and the additional training set with machines 5 to 7."""
         return self.development, self.additional
 
-    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+    def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
         """Spectrograms `x` (N, 200, 128) float16 in dB, by archive and name; `machine` (N,) int8.
 
         Memory holds 32 waveforms at a time.
         """
-        development, additional = files[self.development.name], files[self.additional.name]
+        development, additional = files
         clips = [*_list_clips(development, ("train", "test")), *_list_clips(additional, ("train",))]
         table = pd.concat(clips, ignore_index=True)
         if table["label"][table["split"] == "test"].nunique() < 2:
             raise SuiteError(f"{development}: lacks either normal or anomalous clips in ToyCar/test/")
-        arrays: dict[str, NDArray[Any]] = {
+        arrays = {
             "x": _compute_features(table, report_progress),
             "y": (table["label"] == "anomaly").to_numpy(np.int16),
             "split": self._split(development, table),
@@ -97,12 +89,7 @@ class ToyCar:
 def _list_clips(archive: Path, splits: Sequence[str]) -> Iterator[pd.DataFrame]:
     """Yield the clips of each split by name: label, machine, split, archive and member; there must be some."""
     names: list[str] = []
-
-    def collect(name: str) -> bool:
-        names.append(name)
-        return False
-
-    list(iter_members(archive, collect))  # nothing is wanted, so only the zip's directory is read
+    list(iter_members(archive, names.append))  # nothing is wanted, so only the zip's directory is read
     members = pd.Series(sorted(names), dtype=str)
     for split in splits:
         clips = members.str.extract(f"^{_CLIPS[split]}$").dropna()
@@ -113,12 +100,10 @@ def _list_clips(archive: Path, splits: Sequence[str]) -> Iterator[pd.DataFrame]:
 
 def _compute_features(clips: pd.DataFrame, report_progress: ReportProgress) -> NDArray[np.float16]:
     x = np.empty((len(clips), log_mel.FRAMES, log_mel.BANDS), dtype=np.float16)
-    sounds, done = _read_sounds(clips), 0
+    sounds = track(_read_sounds(clips), "computing spectrograms", len(clips), report_progress)
     while batch := list(islice(sounds, _CLIPS_AT_ONCE)):
-        report_progress("computing spectrograms", done, len(clips))
         rows, waves = zip(*batch, strict=True)
         x[list(rows)] = log_mel.log_mel(torch.from_numpy(np.stack(waves))).half().numpy()
-        done += len(batch)
     return x
 
 

@@ -2,18 +2,17 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from suite import SuiteError
 from suite.data.archives import iter_members
-from suite.data.encoded import EncodedImages
-from suite.data.official import Archive, PackContents
-from suite.data.progress import ReportProgress
+from suite.data.official import Archive, PackContents, Preparation
+from suite.data.pack import join_images
+from suite.data.progress import ReportProgress, track
 
 ARCHIVE = Archive(
     name="vw_coco2014_96.tar.gz",
@@ -23,54 +22,37 @@ ARCHIVE = Archive(
 )
 CLASSES = ("non_person", "person")
 IMAGES = 109_619
-SIZE = 96
 # Does not match "._COCO_...", files that macOS adds to archives.
 _MEMBER = re.compile(r"vw_coco2014_96/(person|non_person)/COCO_[a-z]+2014_(\d{12})\.jpg")
 
 
 @dataclass(frozen=True)
-class VisualWakeWords:
+class VisualWakeWords(Preparation):
     """The archive has no splits: `validation` and `test` are the shares of all photographs in these two splits.
 
     A photograph's split follows from its COCO number alone. Let u in [0, 1) be the first 64 bits of the SHA-256 of the
     number's 12 digits, divided by 2^64: u < `validation` is validation, u < `validation` + `test` is test, all else is
     training.
-
-    Raises:
-        ValueError: a share is not positive, or nothing is left for training.
     """
 
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Visual Wake Words, COCO 2014 at 96 x 96 pixels (MLPerf Tiny)"
-    licence: ClassVar[str] = "COCO annotations CC BY 4.0; images under Flickr's terms of use"
+    version = 1
+    title = "Visual Wake Words, COCO 2014 at 96 x 96 pixels (MLPerf Tiny)"
+    licence = "COCO annotations CC BY 4.0; images under Flickr's terms of use"
+    # Silicon Labs', which mlcommons/tiny 1afd2c9, benchmark/training/visual_wake_words, downloads.
+    archives = (ARCHIVE,)
 
     validation: float = 0.1
     test: float = 0.1
 
-    def __post_init__(self) -> None:
-        if min(self.validation, self.test) <= 0 or self.validation + self.test >= 1:
-            raise ValueError(f"validation={self.validation} and test={self.test} must be positive, their sum below 1")
-
-    @property
-    def archives(self) -> tuple[Archive, ...]:
-        """Silicon Labs' archive, which mlcommons/tiny 1afd2c9, benchmark/training/visual_wake_words, downloads."""
-        return (ARCHIVE,)
-
-    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+    def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
         """The JPEG files unchanged; `group` (N,) is the COCO number of each photograph as text."""
-        archive = files[ARCHIVE.name]
-        images, labels, photographs = EncodedImages(SIZE, SIZE), [], []
-        for member, content in iter_members(archive, lambda name: _MEMBER.fullmatch(name) is not None):
-            images.add(content, archive, member)
-            label, photograph = _MEMBER.fullmatch(member).groups()  # type: ignore[union-attr]
-            labels.append(CLASSES.index(label))
-            photographs.append(photograph)
-            if len(images) % 500 == 0:
-                report_progress("checking images", len(images), IMAGES)
-        if not labels:
+        (archive,) = files
+        images = list(track(iter_members(archive, _MEMBER.fullmatch), "reading images", IMAGES, report_progress))
+        if not images:
             raise SuiteError(f"{archive}: holds no image vw_coco2014_96/person/COCO_train2014_<12 digits>.jpg")
-        arrays = images.arrays() | {
-            "y": np.array(labels, dtype=np.int16),
+        labels, photographs = zip(*(_MEMBER.findall(name)[0] for name, _ in images), strict=True)
+        arrays = join_images(content for _, content in images) | {
+            "y": np.array([CLASSES.index(label) for label in labels], dtype=np.int16),
             "split": np.array([self._split(photograph) for photograph in photographs], dtype=np.uint8),
             "group": np.array(photographs),
         }

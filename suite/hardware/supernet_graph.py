@@ -82,4 +82,4 @@ def trace_supernet(module: nn.Module, input_shape: tuple[int, ...]) -> SupernetG
     paths = [layer.name.removesuffix(".mix") for layer in raw if layer.kind == "choice"]
     if not paths:
         raise SuiteError(f"network {type(module).__name__} holds no layer choice: there is nothing to choose")
-    return SupernetGraph(raw, tuple(Position(path, choices[path].names) for path in paths))
+    return SupernetGraph(raw, tuple(Position(path, tuple(choices[path].branches)) for path in paths))

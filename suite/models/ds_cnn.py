@@ -44,5 +44,4 @@ class DsCnn(nn.Module):
         """Class scores before softmax."""
         y = self.dropout1(F.relu(self.bn(self.stem(x))))
         y = self.dropout2(self.blocks(y))
-        y = self.pool(y).flatten(1)
-        return self.fc(y)  # type: ignore[no-any-return]
+        return self.fc(self.pool(y).flatten(1))  # type: ignore[no-any-return]

@@ -42,16 +42,8 @@ class LayerChoice(nn.Module):
         self.mix = Mix()
         self.active: Sequence[int] = range(len(branches))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The branches' names."""
-        return tuple(self.branches)
-
     def forward(self, x: Tensor) -> Tensor:
         """Input (N, C, ...) -> the branches' output shape."""
         branches = list(self.branches.values())
-        if len(self.active) == 1:
-            result: Tensor = branches[self.active[0]](x)
-            return result
-        mixed: Tensor = self.mix(*(branches[i](x) for i in self.active))
-        return mixed
+        outputs = [branches[i](x) for i in self.active]
+        return outputs[0] if len(outputs) == 1 else self.mix(*outputs)  # type: ignore[no-any-return]

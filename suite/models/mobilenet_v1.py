@@ -59,5 +59,4 @@ class MobileNetV1(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Class scores before softmax."""
         y = F.relu(self.bn(self.stem(x)))
-        y = self.pool(self.blocks(y)).flatten(1)
-        return self.fc(y)  # type: ignore[no-any-return]
+        return self.fc(self.pool(self.blocks(y)).flatten(1))  # type: ignore[no-any-return]

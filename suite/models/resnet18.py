@@ -56,8 +56,7 @@ class ResNet18(nn.Module):
         """Class scores before softmax."""
         y = F.relu(self.bn1(self.stem(x)))
         y = self.layer4(self.layer3(self.layer2(self.layer1(y))))
-        y = self.pool(y).flatten(1)
-        return self.fc(y)  # type: ignore[no-any-return]
+        return self.fc(self.pool(y).flatten(1))  # type: ignore[no-any-return]
 
 
 def _stage(cin: int, cout: int, stride: int) -> nn.Sequential:

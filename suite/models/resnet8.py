@@ -48,5 +48,4 @@ class ResNet8(nn.Module):
         """Class scores before softmax."""
         y = F.relu(self.bn(self.stem(x)))
         y = self.block3(self.block2(self.block1(y)))
-        y = self.pool(y).flatten(1)
-        return self.fc(y)  # type: ignore[no-any-return]
+        return self.fc(self.pool(y).flatten(1))  # type: ignore[no-any-return]

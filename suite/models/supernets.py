@@ -34,21 +34,17 @@ def blocks(
         identity: whether the block may be left out.
         relu: whether a block ends in a ReLU (the one after the depthwise convolution stays in any case).
     """
-    candidates: dict[str, nn.Module] = {
-        f"conv{k}x{k}": nn.Sequential(*_conv(cin, cout, k, stride, bias, relu)) for k in (3, 5)
-    }
-    depthwise = SameConv2d(cin, cin, 3, stride, groups=cin, bias=bias)
-    candidates["separable"] = nn.Sequential(
-        depthwise, nn.BatchNorm2d(cin), nn.ReLU(), *_conv(cin, cout, 1, 1, bias, relu)
+    conv3x3, conv5x5 = (_conv(cin, cout, kernel, stride, bias, relu) for kernel in (3, 5))
+    separable = nn.Sequential(
+        *_conv(cin, cin, 3, stride, bias, relu=True, groups=cin), *_conv(cin, cout, 1, 1, bias, relu)
     )
-    if identity:
-        candidates["identity"] = nn.Identity()
-    return candidates
+    candidates = {"conv3x3": conv3x3, "conv5x5": conv5x5, "separable": separable}
+    return candidates | ({"identity": nn.Identity()} if identity else {})
 
 
-def _conv(cin: int, cout: int, kernel: int, stride: int, bias: bool, relu: bool) -> list[nn.Module]:
-    conv = SameConv2d(cin, cout, kernel, stride, bias=bias)
-    return [conv, nn.BatchNorm2d(cout), *([nn.ReLU()] if relu else [])]
+def _conv(cin: int, cout: int, kernel: int, stride: int, bias: bool, relu: bool, groups: int = 1) -> nn.Sequential:
+    conv = SameConv2d(cin, cout, kernel, stride, groups=groups, bias=bias)
+    return nn.Sequential(conv, nn.BatchNorm2d(cout), *([nn.ReLU()] if relu else []))
 
 
 class _ResidualBlock(nn.Module):
@@ -84,8 +80,7 @@ class ResNet8Choices(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores before softmax."""
-        y = self.pool(self.blocks(self.stem(x))).flatten(1)
-        return self.fc(y)  # type: ignore[no-any-return]
+        return self.fc(self.pool(self.blocks(self.stem(x))).flatten(1))  # type: ignore[no-any-return]
 
 
 class DsCnnChoices(DsCnn):

@@ -56,7 +56,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def server(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     path = write_cifar(tmp_path / "server")
     with serving(path.parent) as server:
-        monkeypatch.setattr(cifar10, "ARCHIVE", described(path, server.url))
+        monkeypatch.setattr(cifar10.Cifar10, "archives", (described(path, server.url),))
         yield server
 
 
@@ -173,7 +173,7 @@ class TestVerify:
         code, out, _ = data("verify")
         (pack,) = kept.glob("*.npz")
         assert code == 0
-        assert f"image_classification: archive {kept / ARCHIVE}: ok, {cifar10.ARCHIVE.checksum}\n" in out
+        assert f"image_classification: archive {kept / ARCHIVE}: ok, {cifar10.Cifar10.archives[0].checksum}\n" in out
         digest = hashlib.sha256(pack.read_bytes()).hexdigest()
         assert re.search(rf"image_classification: prepared {pack}: ok, [\d/]+ examples, sha256:{digest}\n", out)
         assert out.count("digits: bundled with scikit-learn, ok\n") == 1

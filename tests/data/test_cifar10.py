@@ -11,7 +11,6 @@ from PIL import Image
 from toys import archive_of, described
 
 from suite import SuiteError
-from suite.data import cifar10
 from suite.data.cifar10 import CLASSES, Cifar10
 from suite.data.official import OfficialSource
 from suite.data.splits import stratified_validation
@@ -37,7 +36,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def write(content: dict[str, bytes]) -> OfficialSource:
         path = archive_of(tmp_path / "cifar-10-python.tar.gz", content)
-        monkeypatch.setattr(cifar10, "ARCHIVE", described(path))
+        monkeypatch.setattr(Cifar10, "archives", (described(path),))
         return OfficialSource("image_classification", Cifar10(), tmp_path, download=False)
 
     return write

@@ -51,7 +51,7 @@ def contents(members: Members, tmp_path_factory: pytest.TempPathFactory) -> Pack
     """From an archive as the official one is."""
     path = tmp_path_factory.mktemp("official") / "speech.tar.gz"
     archive_of(path, {f"./{name}": content for name, content in members.items()})
-    return SpeechCommands(archive=described(path)).pack({path.name: path}, lambda task, done, total: None)
+    return SpeechCommands(archive=described(path)).pack([path], lambda task, done, total: None)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def packed(tmp_path: Path) -> Callable[..., PackContents]:
     def pack(members: Members, **options: float) -> PackContents:
         path = archive_of(tmp_path / "speech.zip", members)  # which takes less time
         preparation = SpeechCommands(archive=described(path), **options)
-        return preparation.pack({path.name: path}, lambda task, done, total: None)
+        return preparation.pack([path], lambda task, done, total: None)
 
     return pack
 
@@ -285,7 +285,7 @@ def test_a_factor_out_of_range_is_refused_by_name(options):
 
 def test_reports_progress(members, tmp_path):
     path, reports = archive_of(tmp_path / "speech.zip", members), []
-    SpeechCommands(archive=described(path)).pack({path.name: path}, lambda *report: reports.append(report))
+    SpeechCommands(archive=described(path)).pack([path], lambda *report: reports.append(report))
     task, done, total = reports[-1]
     assert task == "reading clips"
     assert 0 <= done < total

@@ -124,9 +124,9 @@ def test_shifted_frames_are_the_frames_elsewhere_with_the_border_repeated(seed, 
         assert any(torch.equal(row, clip[:, times]) for times in shifts)
 
 
-def test_frames_move_as_far_both_ways_as_the_hop_allows():
+def test_frames_of_20_ms_move_as_far_both_ways():
     features = torch.arange(49.0).view(1, 1, 49, 1).expand(500, -1, -1, 1).contiguous()
-    middles = WaveAugmentation(shift_ms=100).shift_frames(features, hop_ms=50, generator=seeded())[:, 0, 24, 0]
+    middles = WaveAugmentation(shift_ms=40).shift_frames(features, generator=seeded())[:, 0, 24, 0]
     assert middles.unique().tolist() == [22, 23, 24, 25, 26]
 
 
@@ -137,11 +137,6 @@ def test_shifting_frames_draws_as_much_for_every_setting():
         WaveAugmentation(shift_ms).shift_frames(torch.zeros(5, 1, 49, 10), generator=generator)
         seen.add(torch.rand(1, generator=generator).item())
     assert len(seen) == 1
-
-
-def test_a_hop_of_nothing_is_refused():
-    with pytest.raises(ValueError, match=r"hop_ms=0 must be positive, and features \(N, C, T, F\)"):
-        WaveAugmentation(100).shift_frames(torch.zeros(5, 1, 49, 10), hop_ms=0, generator=seeded())
 
 
 @pytest.mark.gpu

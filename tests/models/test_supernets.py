@@ -92,9 +92,9 @@ def test_untrained_supernets_run_and_learn_in_all_branches(
 
 def test_identity_is_offered_only_where_shapes_allow() -> None:
     choices = [m for m in MobileNetV1Choices().modules() if isinstance(m, LayerChoice)]
-    assert [i + 2 for i, c in enumerate(choices) if "identity" in c.names] == [4, 6, 8, 9, 10, 11, 12, 14]
+    assert [i + 2 for i, c in enumerate(choices) if "identity" in c.branches] == [4, 6, 8, 9, 10, 11, 12, 14]
     residual = [m for m in ResNet8Choices().modules() if isinstance(m, LayerChoice)]
-    assert ["identity" in c.names for c in residual] == [False, *[False, True] * 3]
+    assert ["identity" in c.branches for c in residual] == [False, *[False, True] * 3]
 
 
 def test_a_supernet_has_no_cost_of_its_own() -> None:

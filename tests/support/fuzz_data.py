@@ -19,7 +19,7 @@ from sounds import wav
 
 from suite import SuiteError
 from suite.data.archives import iter_members, load_restricted_pickle
-from suite.data.cifar10 import ARCHIVE, TEST, TRAIN, Cifar10
+from suite.data.cifar10 import TEST, TRAIN, Cifar10
 from suite.data.pack import PackSource
 from suite.data.wav import read_wav
 from suite.hardware.calibration.tables import PublishedDevices
@@ -141,7 +141,7 @@ def data_archive(folder: Path) -> Fuzz:
             for _ in iter_members(path, lambda _: True):
                 pass
         with suppress(SuiteError):
-            Cifar10().pack({ARCHIVE.name: path}, lambda *_: None)
+            Cifar10().pack([path], lambda *_: None)
 
     tars = st.one_of(damaged(whole), odd_tars, odd_batches)
     zips = st.one_of(odd_zips, damaged(_zip({"a": b"1" * 99, "b/c": b"2"})))

@@ -4,7 +4,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -53,10 +53,10 @@ class Toy:
     archives: tuple[Archive, ...] = ()
     shift: int = 0
 
-    def pack(self, files: Mapping[str, Path], report_progress: ReportProgress) -> PackContents:
+    def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
         report_progress("reading toys", 0, None)
-        pixels = read_members(files["pixels.tar.gz"], ["toys/pixels"])["toys/pixels"]
-        labels = read_members(files["labels.zip"], ["toys/labels"])["toys/labels"]
+        pixels = read_members(files[0], ["toys/pixels"])["toys/pixels"]
+        labels = read_members(files[1], ["toys/labels"])["toys/labels"]
         arrays = {
             "y": np.frombuffer(labels, np.uint8).astype(np.int16),
             "x": np.frombuffer(pixels, np.uint8).reshape(-1, 1, 4, 4) + np.uint8(self.shift),
