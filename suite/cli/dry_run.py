@@ -21,8 +21,6 @@ from suite.records.status import counted
 from suite.records.store import Store
 from suite.report.tables.text import format_quantity
 
-DRY_RUN = "--dry-run"
-
 
 @dataclass
 class _Group:

@@ -63,8 +63,8 @@ class _PhaseBars(Bars):
 class LineProgress(Progress):
     """Where there is no terminal, in a log or a process of a parallel launcher: a line every half minute."""
 
-    def __init__(self, interval_s: float = _LINE_EVERY_S) -> None:
-        self._interval_s, self._told = interval_s, time.monotonic()
+    def __init__(self) -> None:
+        self._last_line_at = time.monotonic()
         self._run = self._phase = ""
         self._epochs = 0
         self._first: tuple[float, float] | None = None
@@ -80,21 +80,14 @@ class LineProgress(Progress):
     def epoch(self, done: float, loss: float, score: float, ratios: Mapping[str, float]) -> None:
         """Log a line, if the last one is long enough ago."""
         now = time.monotonic()
-        self._first = self._first or (now, done)
-        if now - self._told < self._interval_s:
+        started, first = self._first = self._first or (now, done)
+        if now - self._last_line_at < _LINE_EVERY_S:
             return
-        self._told = now
-        figures = _figures(loss, score, ratios)
-        left = self._left(now, done)
+        self._last_line_at = now
+        figures, left = _figures(loss, score, ratios), ""
+        if done > first:  # the pace since the first epoch that was seen; nothing is known of that one's
+            left = f"; {readable_duration((now - started) / (done - first) * (self._epochs - done))} left"
         log.info("%s | %s: epoch %.0f of %d, %s%s", self._run, self._phase, done, self._epochs, figures, left)
-
-    def _left(self, now: float, done: float) -> str:
-        """The rest of the phase at its pace since the first epoch that was seen; nothing is known of that one's."""
-        assert self._first is not None
-        started, first = self._first
-        if done <= first:
-            return ""
-        return f"; {readable_duration((now - started) / (done - first) * (self._epochs - done))} left"
 
 
 def _figures(loss: float, score: float, ratios: Mapping[str, float]) -> str:

@@ -1,5 +1,6 @@
 """`suite run`: Hydra composes, the harness runs."""
 
+import argparse
 import itertools
 import logging
 import os
@@ -14,21 +15,10 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
-from suite.cli import dry_run
+from suite.cli import dry_run, stopping
 from suite.cli.console import output_console, print_error, set_up_logging
 from suite.cli.progress import LineProgress, show_planning, show_progress, sweep_progress
 from suite.cli.show import run_view
-from suite.cli.stopping import (
-    ERROR,
-    FAIL_FAST,
-    end_call,
-    exit_code,
-    is_worker,
-    launching,
-    stopping,
-    take_timeout,
-    worker_of,
-)
 from suite.config.recorded import benchmark_of_job
 from suite.config.sweep import expand, jobs_of, parts
 from suite.deploy.deployment import deploy
@@ -46,12 +36,11 @@ log = logging.getLogger("suite")
 @hydra.main(version_base="1.3", config_path="pkg://suite.config.conf", config_name="config")
 def _hydra_job(job: DictConfig) -> None:
     set_up_logging()  # a parallel launcher's process starts without, and without a display
-    tqdm.set_lock(
-        threading.RLock()
-    )  # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
+    # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
+    tqdm.set_lock(threading.RLock())
     if type(jobs.session.progress) is Progress:
         jobs.session.progress = LineProgress()
-    if is_worker():
+    if stopping.is_worker():
         _work(job)
         return
     jobs.session.has_workers = False
@@ -70,14 +59,14 @@ def _work(job: DictConfig) -> None:
     os.chdir(HydraConfig.get().runtime.cwd)  # where the call was made: Ray's workers begin elsewhere
     root = jobs.store_of(job).root
     try:
-        with worker_of(root):
+        with stopping.worker_of(root):
             _run_and_deploy(job)
     except Interrupted:
         return
     except SuiteError as error:
-        end_call(root, f"{ERROR}{error}")
+        stopping.end_call(root, f"{stopping.ERROR}{error}")
     except jobs.FailFast:
-        end_call(root, FAIL_FAST)
+        stopping.end_call(root, stopping.FAIL_FAST)
 
 
 def _run_and_deploy(job: DictConfig) -> None:
@@ -107,24 +96,27 @@ def _deploy(job: DictConfig, run: FoundRun) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Check the jobs of a call, run them and tell how they ended; the exit code."""
-    arguments, timeout_s = take_timeout(arguments)
-    dry = dry_run.DRY_RUN in arguments
-    calls = parts([argument for argument in arguments if argument != dry_run.DRY_RUN])
-    if dry:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)  # what it does not know is Hydra's
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument(stopping.TIMEOUT, type=stopping.parse_timeout, nargs="?", const="", default=0.0)
+    own, hydras = parser.parse_known_args(arguments)
+    calls = parts(hydras)
+    if own.dry_run:
         return dry_run.main(show_planning(itertools.chain.from_iterable(map(jobs_of, calls))))
     if printed := [sweep for call in calls if (sweep := expand(call, cfg="job")) is not None]:
-        _print_jobs(itertools.chain(*printed))
+        for config in itertools.chain(*printed):  # each a YAML document
+            print("---", OmegaConf.to_yaml(config, resolve=True), sep="\n", end="")
         return 0
     try:
-        with stopping(timeout_s):
+        with stopping.stoppable(own.timeout):
             _run(calls)
     except KeyboardInterrupt as stop:
-        if str(stop).startswith(ERROR):  # a worker's
+        if str(stop).startswith(stopping.ERROR):  # a worker's
             print(stop, file=sys.stderr)
         if str(stop) and jobs.session.status_before:
             log.info(jobs.session.summary()[0])
         log.warning("interrupted: what is finished is kept, the same command continues")
-        return exit_code(str(stop))
+        return stopping.exit_code(str(stop))
     except SystemExit as stop:
         if stop.code and jobs.session.has_workers:
             log.info(jobs.session.summary()[0])
@@ -152,7 +144,7 @@ def _run(calls: Sequence[Sequence[str]]) -> None:
                 sys.argv = ["suite run", *call]
                 _hydra_job()
                 continue
-            with launching() as override:
+            with stopping.launching() as override:
                 first = next((i for i, a in enumerate(call) if "=" in a and a[0] != "-"), len(call))
                 sys.argv = ["suite run", *call[:first], override, *call[first:]]  # beside others, not behind an option
                 _hydra_job()
@@ -175,13 +167,6 @@ def _print_results() -> None:
         records = store.records()
         deployments = read_deployments(store, [record.id for record in records])
         console.print(console_table(report_frame(records, deployments)))
-
-
-def _print_jobs(configs: Iterable[DictConfig]) -> None:
-    """Print each job's configuration, a YAML document a job, its interpolations resolved."""
-    for config in configs:
-        print("---")
-        print(OmegaConf.to_yaml(config, resolve=True), end="")
 
 
 def _with_extras(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
