@@ -1,6 +1,5 @@
 """Progress of `suite run`: runs planned; then bars on a terminal, elsewhere a line every half minute."""
 
-import logging
 import sys
 import threading
 import time
@@ -13,11 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from suite.cli.console import log
 from suite.engine import jobs
 from suite.records.status import readable_duration
 from suite.task.progress import Progress
-
-log = logging.getLogger("suite")
 
 _LINE_EVERY_S = 30.0
 
@@ -124,11 +122,8 @@ def show_planning(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
             yield config
 
 
-_INTERVAL_S = 10.0
-
-
 @contextmanager
-def sweep_progress(interval_s: float = _INTERVAL_S) -> Iterator[None]:
+def sweep_progress(interval_s: float = 10.0) -> Iterator[None]:
     """Log how many runs have ended and how long the rest may take, while other processes work on this call's runs.
 
     A process that does its runs itself says so with each of them, and nothing is logged here.

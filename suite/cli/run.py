@@ -2,11 +2,10 @@
 
 import argparse
 import itertools
-import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -16,10 +15,11 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
 from suite.cli import dry_run, stopping
-from suite.cli.console import output_console, print_error, set_up_logging
+from suite.cli.console import log, output_console, print_error, set_up_logging
 from suite.cli.progress import LineProgress, show_planning, show_progress, sweep_progress
 from suite.cli.show import run_view
-from suite.config.recorded import benchmark_of_job
+from suite.config.plan import build_benchmark
+from suite.config.presets import apply_preset
 from suite.config.sweep import expand, jobs_of, parts
 from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
@@ -29,8 +29,6 @@ from suite.records.deployments import read_deployments
 from suite.task import interruption
 from suite.task.interruption import Interrupted
 from suite.task.progress import Progress
-
-log = logging.getLogger("suite")
 
 
 @hydra.main(version_base="1.3", config_path="pkg://suite.config.conf", config_name="config")
@@ -70,9 +68,7 @@ def _work(job: DictConfig) -> None:
 
 
 def _run_and_deploy(job: DictConfig) -> None:
-    if job.deploy:
-        require_extra("deploy", "deploy=true")  # known before anything is trained
-    record = jobs.run_job(job)
+    record = jobs.run_job(_with_extra(job))
     if job.deploy and record is not None and record.status == "done" and not interruption.requested():
         _deploy(job, FoundRun(jobs.store_of(job), record))
 
@@ -83,15 +79,13 @@ def _deploy(job: DictConfig, run: FoundRun) -> None:
         log.info("%s: deployed before", run.record.id)
         return
     try:
-        deployed = deploy(run, benchmark_of_job(job), deploy_verb.show_progress, trusted=True)
+        benchmark = build_benchmark(apply_preset(job)[0])
+        deployed = deploy(run, benchmark, deploy_verb.show_progress, trusted=True)
     except SuiteError as error:
         log.error("not deployed: %s", error)
         return
-    log.info(
-        "int8: %s %.4f (float %.4f), RAM %s B, file %s B",
-        deployed.score_name, deployed.score, deployed.float_score, f"{deployed.ram.actual:,}",
-        f"{deployed.flash.actual:,}",
-    )  # fmt: skip
+    memory = f"RAM {deployed.ram.actual:,} B, file {deployed.flash.actual:,} B"
+    log.info("int8: %s %.4f (float %.4f), %s", deployed.score_name, deployed.score, deployed.float_score, memory)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -135,7 +129,7 @@ def _run(calls: Sequence[Sequence[str]]) -> None:
     jobs.session = jobs.Session(Progress())
     sweeps = [sweep for call in calls if (sweep := expand(call)) is not None]
     if sweeps:
-        jobs.announce(show_planning(_with_extras(itertools.chain(*sweeps))))
+        jobs.announce(show_planning(map(_with_extra, itertools.chain(*sweeps))))
         if not jobs.session.runs_to_do and not jobs.session.count_not_deployed():
             return  # before Hydra writes its own files: the results may be read-only
     with show_progress() as jobs.session.progress, sweep_progress():
@@ -158,7 +152,7 @@ def _print_results() -> None:
         ((store, run),) = runs
         record = store.read(run)
         if record is not None and record.status == "done":
-            console.print(run_view(record, store, read_deployments(store, [run]).get(run)))
+            console.print(run_view(record, store))
         return
     from suite.report.grouping import report_frame  # takes a second
     from suite.report.tables.console import console_table
@@ -169,9 +163,8 @@ def _print_results() -> None:
         console.print(console_table(report_frame(records, deployments)))
 
 
-def _with_extras(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
-    """The jobs; one that cannot be deployed is refused before it is announced."""
-    for config in configs:
-        if config.deploy:
-            require_extra("deploy", "deploy=true")
-        yield config
+def _with_extra(job: DictConfig) -> DictConfig:
+    """The job, refused before anything is trained if it cannot be deployed and is to be."""
+    if job.deploy:
+        require_extra("deploy", "deploy=true")
+    return job
