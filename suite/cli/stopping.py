@@ -61,12 +61,8 @@ def stoppable(timeout_s: float = 0.0) -> Iterator[None]:
     """
     global _caller
     _caller = (os.getpid(), f"call-{uuid.uuid4().hex}")
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
-        yield
-        return
     os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")  # it aborts on SIGTERM
-    handlers = {signal.SIGTERM: _on_sigterm, signal.SIGUSR1: _on_wake, signal.SIGALRM: _on_alarm}
-    with _handling(handlers):
+    with _handling({signal.SIGTERM: _on_stop, signal.SIGALRM: _on_stop, signal.SIGUSR1: _on_wake}):
         try:
             signal.setitimer(signal.ITIMER_REAL, timeout_s)
             yield
@@ -85,16 +81,12 @@ def stoppable(timeout_s: float = 0.0) -> Iterator[None]:
             interruption.reset()
 
 
-def _on_sigterm(*_: object) -> None:
-    _stop_call(SIGTERM)
-
-
-def _on_alarm(*_: object) -> None:
-    _stop_call(TIMEOUT)
+def _on_stop(number: int, _: object) -> None:
+    _stop_call(SIGTERM if number == signal.SIGTERM else TIMEOUT)
 
 
 def _on_wake(*_: object) -> None:
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signal.signal(signal.SIGTERM, _on_stop)
     if reason := _reason(jobs.session.roots):
         _stop_call(reason)
 
@@ -166,16 +158,13 @@ def end_call(root: Path, reason: str) -> None:
 @contextmanager
 def _watching(roots: Sequence[Path]) -> Iterator[None]:
     """Inside, this process gets SIGUSR1 when its call is ended, or has lost its handler of SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():  # which alone has handlers
-        yield
-        return
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(_LOOK_EVERY_S):
             if interruption.requested():  # a second signal would stop what is about to stop where it is
                 return
-            deaf = not is_worker() and signal.getsignal(signal.SIGTERM) is not _on_sigterm  # Ray puts its own there
+            deaf = not is_worker() and signal.getsignal(signal.SIGTERM) is not _on_stop  # Ray puts its own there
             if deaf or _reason(roots):
                 os.kill(os.getpid(), signal.SIGUSR1)
 
