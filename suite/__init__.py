@@ -15,6 +15,9 @@ class SuiteError(Exception):
 
 
 def did_you_mean(word: str, choices: Sequence[str], prefix: str = "") -> str:
-    """ "Did you mean full?" for "ful", or nothing where no choice is close; `prefix` goes before the choice."""
+    """ " Did you mean full?" for "ful", to follow a sentence; nothing where no choice is close.
+
+    `prefix` goes before the choice.
+    """
     close = difflib.get_close_matches(word, choices, n=1)
-    return f"Did you mean {prefix}{close[0]}?" if close else ""
+    return f" Did you mean {prefix}{close[0]}?" if close else ""

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
-from suite.cli.console import add_experiment_argument, existing_store, verb_parser
+from suite.cli.console import existing_store, experiment_parser
 from suite.records.archiving import archive_experiment
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the experiment's records.zip and print what it holds."""
-    parser = verb_parser(
+    parser = experiment_parser(
         "archive",
         "Write records.zip in an experiment's folder: records, histories, predictions and architectures of all its "
         "runs, without weights and checkpoints. All verbs read it as they read the folders of the runs.",
     )
-    add_experiment_argument(parser)
     parser.add_argument(
         "--remove", action="store_true", help="then remove the runs' folders, weights and checkpoints included"
     )

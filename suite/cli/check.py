@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.cli.console import output_console, verb_parser
+from suite.cli.console import verb_parser
 from suite.engine.contract_checks import run_checks
 
 
@@ -17,9 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("only", nargs="*", help="names to check, all by default")
     options = parser.parse_args(arguments)
     results = run_checks(options.config_dir, options.only, options.method)
-    console = output_console()
-    for result in results:
-        console.print(result.line, highlight=False, markup=False)
+    print("\n".join(result.line for result in results))
     failed = sum(result.verdict == "FAIL" for result in results)
     print(f"{len(results)} checks, {failed} failed")
     return 1 if failed else 0

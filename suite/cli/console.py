@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -36,16 +37,20 @@ def verb_parser(verb: str, description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=f"suite {verb}", description=description)
 
 
-def add_experiment_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the positional argument `experiment`, a folder or a name in results/."""
+def experiment_parser(verb: str, description: str) -> argparse.ArgumentParser:
+    """The argument parser of a `suite VERB` that takes an experiment, its folder or its name in results/."""
+    parser = verb_parser(verb, description)
     parser.add_argument("experiment", nargs="?", default="results/default", help="its folder, or name in results/")
+    return parser
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the positional argument `run`, as `suite.deploy.find_run` takes it, and where it is looked for."""
+def run_parser(verb: str, description: str) -> argparse.ArgumentParser:
+    """The argument parser of a `suite VERB` that takes a run, as `suite.deploy.find_run` does."""
+    parser = verb_parser(verb, description)
     parser.add_argument("run", metavar="RUN", help="a run's folder or id; with --best an experiment")
     parser.add_argument("--best", action="store_true", help="the experiment's best run within its budget (validation)")
     parser.add_argument("--results-dir", type=Path, default=Path("results"), help="the folder of experiments")
+    return parser
 
 
 def existing_store(name: str) -> Store:
@@ -54,16 +59,14 @@ def existing_store(name: str) -> Store:
     Raises:
         SuiteError: nothing is recorded there; the text lists the experiments that are.
     """
-    folder = Path(name)
-    if not _has_records(folder) and _has_records(Path("results") / folder):
-        folder = Path("results") / folder
-    if not _has_records(folder):
-        root = folder.parent if folder.parent != Path() and folder.parent.is_dir() else Path("results")
-        known = experiments(root)
-        hint = did_you_mean(folder.name, known)
-        listed = f"Experiments in {root}: {', '.join(known) or 'none'}"
-        raise SuiteError(" ".join(filter(None, (f"{name}: no records there.", hint, listed))))
-    return Store(folder.resolve().parent, folder.resolve().name)
+    given = Path(name)
+    for folder in (given, Path("results") / given):
+        if _has_records(folder):
+            return Store(folder.resolve().parent, folder.resolve().name)
+    root = given.parent if given.parent != Path() and given.parent.is_dir() else Path("results")
+    known = experiments(root)
+    hint = did_you_mean(given.name, known)
+    raise SuiteError(f"{name}: no records there.{hint} Experiments in {root}: {', '.join(known) or 'none'}")
 
 
 def experiments(root: Path = Path("results")) -> list[str]:
@@ -75,9 +78,20 @@ def _has_records(folder: Path) -> bool:
     return (folder / "runs").is_dir() or (folder / ARCHIVE_NAME).is_file()
 
 
-def split_words(text: str) -> list[str]:
-    """The words of "a, b" without blanks: the type of options that take several values."""
+def add_words_argument(parser: argparse.ArgumentParser, option: str, metavar: str, about: str) -> None:
+    """Add an option that takes several words, "a, b", and may be repeated."""
+    parser.add_argument(option, metavar=metavar, action="extend", type=_split_words, default=[], help=about)
+
+
+def _split_words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def check_choices(option: str, given: Sequence[str], choices: Sequence[str]) -> None:
+    """Refuse what was given to an option and is not among its choices, which the error lists."""
+    if unknown := [name for name in given if name not in choices]:
+        hint = did_you_mean(unknown[0], choices)
+        raise SuiteError(f"{option} {','.join(unknown)}: choices are {', '.join(choices)}.{hint}".rstrip("."))
 
 
 class _OutputConsole(Console):

@@ -1,6 +1,5 @@
 """`suite deploy`: a recorded network as files for a board, and what an interpreter says of it."""
 
-import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from suite.cli.console import add_run_arguments, output_console, verb_parser
+from suite.cli.console import log, output_console, run_parser
 from suite.config.recorded import benchmark_of
 from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
@@ -18,17 +17,14 @@ from suite.deploy.find_run import FoundRun, find_run
 from suite.records.deployment import Deployed
 from suite.records.labels import run_label
 
-log = logging.getLogger("suite")
-
 
 def main(arguments: Sequence[str]) -> int:
     """Deploy one run."""
-    parser = verb_parser(
+    parser = run_parser(
         "deploy",
         "Write RUN/deploy: the network as .pt2, .onnx and int8 .tflite, and a bundle for TensorFlow Lite Micro; "
         "then run it in two interpreters, and compare with what was predicted.",
     )
-    add_run_arguments(parser)
     parser.add_argument("overrides", nargs="*", help="where the data is, such as benchmark.data.pack=FILE")
     parser.add_argument("--config-dir", type=Path, help="a folder with YAML files of your own")
     parser.add_argument("--trusted", action="store_true", help="build a network class that is not the suite's own")
@@ -38,7 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     benchmark = benchmark_of(run.record, options.overrides, options.config_dir)
     deployed = deploy(run, benchmark, show_progress, trusted=options.trusted)
     output_console().print(deployment_table(run, deployed))
-    log.info("%s", micro_line(deployed))
+    micro = deployed.micro
+    same = f"differ by at most {micro.largest_difference}" if micro.largest_difference else "are the same"
+    log.info("outputs of TensorFlow Lite Micro and the reference interpreter %s on %s examples", same, micro.examples)
     log.info("%s", run.folder / "deploy")
     return 0
 
@@ -65,13 +63,6 @@ def deployment_table(run: FoundRun, deployed: Deployed) -> Table:
     table.add_row("arena", *_bytes(arena.limit, arena.predicted, arena.actual), "this host's")
     table.add_row(deployed.score_name, "", f"{deployed.float_score:.4f} (float)", f"{deployed.score:.4f}", "")
     return table
-
-
-def micro_line(deployed: Deployed) -> str:
-    """How far TensorFlow Lite Micro's outputs are from the reference interpreter's."""
-    micro = deployed.micro
-    same = f"differ by at most {micro.largest_difference}" if micro.largest_difference else "are the same"
-    return f"outputs of TensorFlow Lite Micro and the reference interpreter {same} on {micro.examples} examples"
 
 
 def _bytes(*sizes: float | None) -> list[str]:

@@ -83,13 +83,9 @@ def device_view(device: Device, published: PublishedDevices) -> RenderableType:
         parts += map(Text, _summary(comparisons))
     if systems and isinstance(device, CountedKernels):
         parts += [Text(), Text(_COUNTED)]
-    parts += [Text(), Text(_domain(device) if systems else _not_measured(device))]
+    domain = str(getattr(device, "domain", None) or "The model states no domain.")
+    parts += [Text(), Text(domain if systems else _not_measured(device))]
     return Group(*parts)
-
-
-def _domain(device: Device) -> str:
-    domain = getattr(device, "domain", None)
-    return "The model states no domain." if domain is None else str(domain)
 
 
 def _not_measured(device: Device) -> str:
@@ -98,29 +94,22 @@ def _not_measured(device: Device) -> str:
 
 
 def _facts(device: Device) -> Table:
-    table = Table(box=None, padding=(0, 2), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in _fact_rows(device):
-        table.add_row(label, Text(value))
-    return table
-
-
-def _fact_rows(device: Device) -> Iterator[tuple[str, str]]:
     facts = dict(vars(device))
     facts.pop("name")
-    for key in ("board", "software", "source"):
-        if text := facts.pop(key, ""):
-            yield key, str(text)
+    rows = {key: text for key in ("board", "software", "source") if (text := facts.pop(key, ""))}
     for key, label, unit in (
         ("clock_mhz", "clock", "MHz"), ("ram_kib", "RAM", "KiB"), ("flash_kib", "flash", "KiB"),
         ("power_mw", "power", "mW"),
     ):  # fmt: skip
         value = facts.pop(key, None)
-        yield label, "unknown" if value is None else f"{value:g} {unit}"
-    yield "model", type(device).__name__
-    yield from ((key, str(value)) for key, value in facts.items())
-    yield "energy", "power x latency, not measured network by network" if device.power_mw else "none: power unknown"
+        rows[label] = "unknown" if value is None else f"{value:g} {unit}"
+    energy = "power x latency, not measured network by network" if device.power_mw else "none: power unknown"
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, fact in {**rows, "model": type(device).__name__, **facts, "energy": energy}.items():
+        table.add_row(label, Text(str(fact)))
+    return table
 
 
 def _heading(device: Device, system: MeasuredSystem) -> str:

@@ -45,8 +45,11 @@ def fit_and_describe(options: argparse.Namespace, published: PublishedDevices) -
     _check(options)
     like = _kernel_library(options)
     measurements = read_measurements(options.measurements, published)
-    fit = fit_device(measurements, Ratios(like.conv_output, like.depthwise, like.linear), _clock(options, like))
-    device = _device(options, like, fit)
+    clock_mhz = options.clock_mhz or like.clock_mhz
+    if clock_mhz is None:
+        raise SuiteError(f"--clock-mhz is missing, and --like={like.name} has no clock either")
+    fit = fit_device(measurements, Ratios(like.conv_output, like.depthwise, like.linear), clock_mhz)
+    device = _device(options, like, fit, clock_mhz)
     shown = ", the first 9" if len(measurements) > 9 else ""
     count = f"{counted(len(measurements), 'network')}{shown}"
     text = device_yaml(device, f"{device.board}; errors on {count}: {format_errors(list(fit.errors[:9]))}")
@@ -78,14 +81,7 @@ def _kernel_library(options: argparse.Namespace) -> KernelLibrary:
     return known[name]
 
 
-def _clock(options: argparse.Namespace, like: KernelLibrary) -> float:
-    clock: float | None = options.clock_mhz or like.clock_mhz
-    if clock is None:
-        raise SuiteError(f"--clock-mhz is missing, and --like={like.name} has no clock either")
-    return clock
-
-
-def _device(options: argparse.Namespace, like: KernelLibrary, fit: DeviceFit) -> KernelLibrary:
+def _device(options: argparse.Namespace, like: KernelLibrary, fit: DeviceFit, clock_mhz: float) -> KernelLibrary:
     coefficients = fit.coefficients.to_significant_digits()
     values = {
         "name": options.name,
@@ -93,7 +89,7 @@ def _device(options: argparse.Namespace, like: KernelLibrary, fit: DeviceFit) ->
         "software": options.software
         or ("not stated" if fit.ratios_fitted else f"not stated, ratios of {like.software}"),
         "source": f"fitted on {options.measurements.name} by suite device fit",
-        "clock_mhz": _clock(options, like),
+        "clock_mhz": clock_mhz,
         "power_mw": options.power_mw or coefficients.pop("power_mw"),
         "ram_kib": options.ram_kib,
         "flash_kib": options.flash_kib,
@@ -112,8 +108,8 @@ def _describe(
         shown = "-" if math.isnan(left_out) else format_error(left_out)
         yield f"{m.name:<{width}}  {m.latency_ms:11.4g}  {predicted:12.4g}  {format_error(error):>7}  {shown:>10}"
     if len(measurements) > 1:
-        mean = sum(abs(x) for x in fit.left_out) / len(measurements)
-        yield f"mean error {100 * abs(fit.errors).mean():.1f} %, of networks left out {100 * mean:.1f} %"
+        mean, left_out = (100 * abs(errors).mean() for errors in (fit.errors, fit.left_out))
+        yield f"mean error {mean:.1f} %, of networks left out {left_out:.1f} %"
     else:
         yield "one measurement: no network to leave out, so that the error on others is unknown"
     yield _about_ratios(options, like, measurements, fit)
@@ -141,8 +137,6 @@ def _output(options: argparse.Namespace, text: str) -> Iterator[str]:
         return
     write_atomic(options.out, text.encode())
     yield f"written to {options.out}"
-    if options.out.absolute().parent.name == "device":
-        folder = options.out.parent.parent
-        yield f"use it: suite run --config-dir {folder} device={options.name}"
-    else:
-        yield f"use it: move it to MINE/device/, then suite run --config-dir MINE device={options.name}"
+    in_place = options.out.absolute().parent.name == "device"
+    move, folder = ("", options.out.parent.parent) if in_place else ("move it to MINE/device/, then ", "MINE")
+    yield f"use it: {move}suite run --config-dir {folder} device={options.name}"

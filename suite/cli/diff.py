@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -31,10 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         for record in (first, second):
             table.add_column(f"{record.id}\n{PlanNote.of(record).label}", overflow="fold")
         for key, pair in values.items():
-            table.add_row(Text(key), *(Text(_text(value)) for value in pair))
+            texts = (f"{value:.6g}" if isinstance(value, float) else str(value) for value in pair)
+            table.add_row(*map(Text, (key, *texts)))
         console.print(table)
     return 1 if sections["result"] else 0
-
-
-def _text(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

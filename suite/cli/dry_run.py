@@ -1,9 +1,8 @@
 """`suite run --dry-run`: what a call would do, what it lacks and how long it takes; nothing is trained or planned."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from omegaconf import DictConfig
 from rich import box
@@ -15,35 +14,26 @@ from suite import SuiteError
 from suite.cli.console import output_console, print_error
 from suite.config.plan import Plan, make_plan
 from suite.engine.estimate import Estimate
-from suite.engine.jobs import has_ended
+from suite.engine.jobs import has_ended, store_of
 from suite.records.labels import method_label
 from suite.records.status import counted
-from suite.records.store import Store
 from suite.report.tables.text import format_quantity
 
-DRY_RUN = "--dry-run"
-
-
-@dataclass
-class _Group:
-    """Runs that differ in their random seed alone."""
-
-    limits: str
-    seeds: list[int] = field(default_factory=list)
-    left: int = 0
+_COLUMNS = ("benchmark", "preset", "device", "method", "budget", "limits")
+"""What runs of a row have in common; limits are in absolute numbers: "26.4 kB + 3.42 MMAC"."""
 
 
 @dataclass
 class _Jobs:
-    """What a call would do: groups by benchmark, preset, device, method and budget; the reasons why it cannot."""
+    """What a call would do: random seeds, and how many runs are left, by all that `_COLUMNS` name; why it cannot."""
 
-    groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
+    seeds: defaultdict[tuple[str, ...], list[int]] = field(default_factory=lambda: defaultdict(list))
+    left: Counter[tuple[str, ...]] = field(default_factory=Counter)
     ids: set[str] = field(default_factory=set)
     errors: Counter[str] = field(default_factory=Counter)
     estimate: Estimate = field(default_factory=Estimate)
     notes: dict[str, str] = field(default_factory=dict)
     runs: int = 0
-    left: int = 0
 
     def add(self, config: DictConfig) -> None:
         try:
@@ -57,19 +47,18 @@ class _Jobs:
         self.runs += 1
 
     def _add(self, config: DictConfig, plan: Plan) -> None:
-        store = Store(Path(config.results_dir).expanduser(), config.name)
+        store, hardware = store_of(config), plan.task.hardware
         method = method_label(plan.method.name, plan.variant)
-        key = (plan.benchmark.name, plan.preset, plan.task.hardware.device.name, method, plan.budget.label)
-        group = self.groups.setdefault(key, _Group(_limits(plan)))
-        group.seeds.append(plan.task.seed)
+        limits = " + ".join(format_quantity(c.target, hardware.units[c.metric]) for c in plan.budget) or "none"
+        key = (plan.benchmark.name, plan.preset, hardware.device.name, method, plan.budget.label, limits)
+        self.seeds[key].append(plan.task.seed)
         if has_ended(store.read(plan.id), config):
             return
         if note := _note_on_data(plan):
             self.notes[plan.benchmark.name] = note
         else:
             self.estimate.add(plan, store)
-        group.left += 1
-        self.left += 1
+        self.left[key] += 1
 
 
 def main(configs: Iterable[DictConfig]) -> int:
@@ -78,23 +67,23 @@ def main(configs: Iterable[DictConfig]) -> int:
     for config in configs:
         jobs.add(config)
     console = output_console()
-    if jobs.groups:
-        _print_groups(console, jobs)
+    if jobs.seeds:
+        _print_table(console, jobs)
     for error, count in jobs.errors.items():
         print_error(SuiteError(f"{error} ({count} of {jobs.runs} runs)" if jobs.runs > 1 else error))
     return 2 if jobs.errors else 0
 
 
-def _print_groups(console: Console, jobs: _Jobs) -> None:
+def _print_table(console: Console, jobs: _Jobs) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("benchmark", "preset", "device", "method", "budget", "limits", "seeds", "to do"):
+    for column in (*_COLUMNS, "seeds", "to do"):
         table.add_column(column, overflow="fold")
-    for key, group in jobs.groups.items():
-        table.add_row(*map(Text, (*key, group.limits, _seeds(group.seeds), str(group.left))))
+    for key, seeds in jobs.seeds.items():
+        table.add_row(*map(Text, (*key, _seeds(seeds), str(jobs.left[key]))))
     console.print(table)
     trainings = counted(round(jobs.estimate.trainings), "standard training")
     left = f"; {jobs.estimate}, {trainings}" if jobs.estimate.core_seconds else ""
-    console.print(Text(f"{counted(jobs.runs, 'run')} planned, {jobs.left} left to do{left}"))
+    console.print(Text(f"{counted(jobs.runs, 'run')} planned, {jobs.left.total()} left to do{left}"))
     for benchmark, note in jobs.notes.items():
         console.print(Text(f"{benchmark}: {note}; its time is unknown until then"))
 
@@ -106,12 +95,6 @@ def _note_on_data(plan: Plan) -> str:
     if facts.get("present") == "archive":
         return f"the first run prepares its data from {location}"
     return f"the first run downloads its data, {size}, from {location}" if facts.get("present") == "no" else ""
-
-
-def _limits(plan: Plan) -> str:
-    """Limits in absolute numbers: "26.4 kB + 3.42 MMAC"."""
-    units = plan.task.hardware.units
-    return " + ".join(format_quantity(c.target, units[c.metric]) for c in plan.budget) or "none"
 
 
 def _seeds(seeds: list[int]) -> str:

@@ -14,18 +14,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = verb_parser("list", "List benchmarks, methods, devices, presets and experiments.")
     parser.add_argument("--config-dir", type=Path, help="a folder with YAML files of your own")
     options = parser.parse_args(arguments)
-    output_console().print(catalogue_table(options.config_dir))
-    return 0
-
-
-def catalogue_table(config_dir: Path | None = None) -> Table:
-    """For `suite list`."""
     table = Table(box=None, padding=(0, 2))
     for column in ("group", "choice", "what it is"):
         table.add_column(column, no_wrap=column != "what it is")
     previous = ""
-    for entry in catalogue(config_dir):
+    for entry in catalogue(options.config_dir):
         group = entry.group if entry.group != previous else ""
         previous = entry.group
         table.add_row(group, entry.name, entry.about + (" (yours)" if entry.own else ""))
-    return table
+    output_console().print(table)
+    return 0

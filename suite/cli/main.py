@@ -44,10 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"suite {__version__}")
         return 0
     verb = arguments[0]
-    if verb not in VERBS:
-        print_error(SuiteError(f"suite {verb}: no such verb. Choices: {', '.join(VERBS)}"))
-        return 2
     try:
+        if verb not in VERBS:
+            raise SuiteError(f"suite {verb}: no such verb. Choices: {', '.join(VERBS)}")
         # Imported only now: the verbs need torch, pandas or Hydra, none of which `suite --help` should wait for.
         exit_code: int = import_module(f"suite.cli.{verb}").main(arguments[1:])
         sys.stdout.flush()

@@ -1,6 +1,5 @@
 """Progress of `suite run`: runs planned; then bars on a terminal, elsewhere a line every half minute."""
 
-import logging
 import sys
 import threading
 import time
@@ -13,11 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from suite.cli.console import log
 from suite.engine import jobs
 from suite.records.status import readable_duration
 from suite.task.progress import Progress
-
-log = logging.getLogger("suite")
 
 _LINE_EVERY_S = 30.0
 
@@ -63,8 +61,8 @@ class _PhaseBars(Bars):
 class LineProgress(Progress):
     """Where there is no terminal, in a log or a process of a parallel launcher: a line every half minute."""
 
-    def __init__(self, interval_s: float = _LINE_EVERY_S) -> None:
-        self._interval_s, self._told = interval_s, time.monotonic()
+    def __init__(self) -> None:
+        self._last_line_at = time.monotonic()
         self._run = self._phase = ""
         self._epochs = 0
         self._first: tuple[float, float] | None = None
@@ -80,21 +78,14 @@ class LineProgress(Progress):
     def epoch(self, done: float, loss: float, score: float, ratios: Mapping[str, float]) -> None:
         """Log a line, if the last one is long enough ago."""
         now = time.monotonic()
-        self._first = self._first or (now, done)
-        if now - self._told < self._interval_s:
+        started, first = self._first = self._first or (now, done)
+        if now - self._last_line_at < _LINE_EVERY_S:
             return
-        self._told = now
-        figures = _figures(loss, score, ratios)
-        left = self._left(now, done)
+        self._last_line_at = now
+        figures, left = _figures(loss, score, ratios), ""
+        if done > first:  # the pace since the first epoch that was seen; nothing is known of that one's
+            left = f"; {readable_duration((now - started) / (done - first) * (self._epochs - done))} left"
         log.info("%s | %s: epoch %.0f of %d, %s%s", self._run, self._phase, done, self._epochs, figures, left)
-
-    def _left(self, now: float, done: float) -> str:
-        """The rest of the phase at its pace since the first epoch that was seen; nothing is known of that one's."""
-        assert self._first is not None
-        started, first = self._first
-        if done <= first:
-            return ""
-        return f"; {readable_duration((now - started) / (done - first) * (self._epochs - done))} left"
 
 
 def _figures(loss: float, score: float, ratios: Mapping[str, float]) -> str:
@@ -131,11 +122,8 @@ def show_planning(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
             yield config
 
 
-_INTERVAL_S = 10.0
-
-
 @contextmanager
-def sweep_progress(interval_s: float = _INTERVAL_S) -> Iterator[None]:
+def sweep_progress(interval_s: float = 10.0) -> Iterator[None]:
     """Log how many runs have ended and how long the rest may take, while other processes work on this call's runs.
 
     A process that does its runs itself says so with each of them, and nothing is logged here.

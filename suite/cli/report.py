@@ -1,31 +1,22 @@
 """`suite report`: tables, figures and page from records alone."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 
-from suite import SuiteError, did_you_mean
-from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
+from suite.cli.console import add_words_argument, check_choices, existing_store, experiment_parser, output_console
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the report of one experiment and print its main table."""
     from suite.report.figures.catalogue import KINDS
 
-    parser = verb_parser("report", "Write tables, figures and one HTML page from an experiment's records.")
-    add_experiment_argument(parser)
-    several: dict[str, Any] = {"action": "extend", "type": split_words, "default": []}
-    parser.add_argument(
-        "--figure", metavar="KIND", **several, help=f"draw figures of this kind alone: {', '.join(KINDS)}"
-    )
-    parser.add_argument(
-        "--format",
-        metavar="FORMAT",
-        **several,
-        help="csv, md, tex (tables), png, pdf (figures), html (the page); all by default, png and pdf with one of "
-        "--figure, --width and --font",
-    )
+    parser = experiment_parser("report", "Write tables, figures and one HTML page from an experiment's records.")
+    add_words_argument(parser, "--figure", "KIND", f"draw figures of this kind alone: {', '.join(KINDS)}")
+    add_words_argument(
+        parser, "--format", "FORMAT", "csv, md, tex (tables), png, pdf (figures), html (the page); all by default, png "
+        "and pdf with one of --figure, --width and --font",
+    )  # fmt: skip
     parser.add_argument(
         "--width",
         default="",
@@ -45,8 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     from suite.report.tables.findings import find
 
     form = FigureFormat.from_options(options.width, options.font)
-    _check_choices("--figure", options.figure, list(KINDS))
-    _check_choices("--format", options.format, FORMATS)
+    check_choices("--figure", options.figure, list(KINDS))
+    check_choices("--format", options.format, FORMATS)
     figures_alone = bool(options.figure or options.width or options.font)
     formats = options.format or (["png", "pdf"] if figures_alone else FORMATS)
     result = Report.load(existing_store(options.experiment))
@@ -58,10 +49,3 @@ def main(arguments: Sequence[str]) -> int:
             console.print(Text(sentence), soft_wrap=not console.is_terminal)
     print(f"{'page' if written.is_file() else 'written to'}: {written}")
     return 0
-
-
-def _check_choices(option: str, given: Sequence[str], choices: Sequence[str]) -> None:
-    """Refuse what was given to an option and is not among its choices, which the error lists."""
-    if unknown := [name for name in given if name not in choices]:
-        hint = did_you_mean(unknown[0], choices)
-        raise SuiteError(f"{option} {','.join(unknown)}: choices are {', '.join(choices)}. {hint}".rstrip(". "))

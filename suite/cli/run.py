@@ -1,11 +1,11 @@
 """`suite run`: Hydra composes, the harness runs."""
 
+import argparse
 import itertools
-import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -14,22 +14,12 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from suite import SuiteError
 from suite.cli import deploy as deploy_verb
-from suite.cli import dry_run
-from suite.cli.console import output_console, print_error, set_up_logging
+from suite.cli import dry_run, stopping
+from suite.cli.console import log, output_console, print_error, set_up_logging
 from suite.cli.progress import LineProgress, show_planning, show_progress, sweep_progress
 from suite.cli.show import run_view
-from suite.cli.stopping import (
-    ERROR,
-    FAIL_FAST,
-    end_call,
-    exit_code,
-    is_worker,
-    launching,
-    stopping,
-    take_timeout,
-    worker_of,
-)
-from suite.config.recorded import benchmark_of_job
+from suite.config.plan import build_benchmark
+from suite.config.presets import apply_preset
 from suite.config.sweep import expand, jobs_of, parts
 from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
@@ -40,18 +30,15 @@ from suite.task import interruption
 from suite.task.interruption import Interrupted
 from suite.task.progress import Progress
 
-log = logging.getLogger("suite")
-
 
 @hydra.main(version_base="1.3", config_path="pkg://suite.config.conf", config_name="config")
 def _hydra_job(job: DictConfig) -> None:
     set_up_logging()  # a parallel launcher's process starts without, and without a display
-    tqdm.set_lock(
-        threading.RLock()
-    )  # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
+    # torch.fx makes bars; their own lock would outlive an interrupted process, noisily
+    tqdm.set_lock(threading.RLock())
     if type(jobs.session.progress) is Progress:
         jobs.session.progress = LineProgress()
-    if is_worker():
+    if stopping.is_worker():
         _work(job)
         return
     jobs.session.has_workers = False
@@ -70,20 +57,18 @@ def _work(job: DictConfig) -> None:
     os.chdir(HydraConfig.get().runtime.cwd)  # where the call was made: Ray's workers begin elsewhere
     root = jobs.store_of(job).root
     try:
-        with worker_of(root):
+        with stopping.worker_of(root):
             _run_and_deploy(job)
     except Interrupted:
         return
     except SuiteError as error:
-        end_call(root, f"{ERROR}{error}")
+        stopping.end_call(root, f"{stopping.ERROR}{error}")
     except jobs.FailFast:
-        end_call(root, FAIL_FAST)
+        stopping.end_call(root, stopping.FAIL_FAST)
 
 
 def _run_and_deploy(job: DictConfig) -> None:
-    if job.deploy:
-        require_extra("deploy", "deploy=true")  # known before anything is trained
-    record = jobs.run_job(job)
+    record = jobs.run_job(_with_extra(job))
     if job.deploy and record is not None and record.status == "done" and not interruption.requested():
         _deploy(job, FoundRun(jobs.store_of(job), record))
 
@@ -94,37 +79,38 @@ def _deploy(job: DictConfig, run: FoundRun) -> None:
         log.info("%s: deployed before", run.record.id)
         return
     try:
-        deployed = deploy(run, benchmark_of_job(job), deploy_verb.show_progress, trusted=True)
+        benchmark = build_benchmark(apply_preset(job)[0])
+        deployed = deploy(run, benchmark, deploy_verb.show_progress, trusted=True)
     except SuiteError as error:
         log.error("not deployed: %s", error)
         return
-    log.info(
-        "int8: %s %.4f (float %.4f), RAM %s B, file %s B",
-        deployed.score_name, deployed.score, deployed.float_score, f"{deployed.ram.actual:,}",
-        f"{deployed.flash.actual:,}",
-    )  # fmt: skip
+    memory = f"RAM {deployed.ram.actual:,} B, file {deployed.flash.actual:,} B"
+    log.info("int8: %s %.4f (float %.4f), %s", deployed.score_name, deployed.score, deployed.float_score, memory)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Check the jobs of a call, run them and tell how they ended; the exit code."""
-    arguments, timeout_s = take_timeout(arguments)
-    dry = dry_run.DRY_RUN in arguments
-    calls = parts([argument for argument in arguments if argument != dry_run.DRY_RUN])
-    if dry:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)  # what it does not know is Hydra's
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument(stopping.TIMEOUT, type=stopping.parse_timeout, nargs="?", const="", default=0.0)
+    own, hydras = parser.parse_known_args(arguments)
+    calls = parts(hydras)
+    if own.dry_run:
         return dry_run.main(show_planning(itertools.chain.from_iterable(map(jobs_of, calls))))
     if printed := [sweep for call in calls if (sweep := expand(call, cfg="job")) is not None]:
-        _print_jobs(itertools.chain(*printed))
+        for config in itertools.chain(*printed):  # each a YAML document
+            print("---", OmegaConf.to_yaml(config, resolve=True), sep="\n", end="")
         return 0
     try:
-        with stopping(timeout_s):
+        with stopping.stoppable(own.timeout):
             _run(calls)
     except KeyboardInterrupt as stop:
-        if str(stop).startswith(ERROR):  # a worker's
+        if str(stop).startswith(stopping.ERROR):  # a worker's
             print(stop, file=sys.stderr)
         if str(stop) and jobs.session.status_before:
             log.info(jobs.session.summary()[0])
         log.warning("interrupted: what is finished is kept, the same command continues")
-        return exit_code(str(stop))
+        return stopping.exit_code(str(stop))
     except SystemExit as stop:
         if stop.code and jobs.session.has_workers:
             log.info(jobs.session.summary()[0])
@@ -143,7 +129,7 @@ def _run(calls: Sequence[Sequence[str]]) -> None:
     jobs.session = jobs.Session(Progress())
     sweeps = [sweep for call in calls if (sweep := expand(call)) is not None]
     if sweeps:
-        jobs.announce(show_planning(_with_extras(itertools.chain(*sweeps))))
+        jobs.announce(show_planning(map(_with_extra, itertools.chain(*sweeps))))
         if not jobs.session.runs_to_do and not jobs.session.count_not_deployed():
             return  # before Hydra writes its own files: the results may be read-only
     with show_progress() as jobs.session.progress, sweep_progress():
@@ -152,7 +138,7 @@ def _run(calls: Sequence[Sequence[str]]) -> None:
                 sys.argv = ["suite run", *call]
                 _hydra_job()
                 continue
-            with launching() as override:
+            with stopping.launching() as override:
                 first = next((i for i, a in enumerate(call) if "=" in a and a[0] != "-"), len(call))
                 sys.argv = ["suite run", *call[:first], override, *call[first:]]  # beside others, not behind an option
                 _hydra_job()
@@ -166,7 +152,7 @@ def _print_results() -> None:
         ((store, run),) = runs
         record = store.read(run)
         if record is not None and record.status == "done":
-            console.print(run_view(record, store, read_deployments(store, [run]).get(run)))
+            console.print(run_view(record, store))
         return
     from suite.report.grouping import report_frame  # takes a second
     from suite.report.tables.console import console_table
@@ -177,16 +163,8 @@ def _print_results() -> None:
         console.print(console_table(report_frame(records, deployments)))
 
 
-def _print_jobs(configs: Iterable[DictConfig]) -> None:
-    """Print each job's configuration, a YAML document a job, its interpolations resolved."""
-    for config in configs:
-        print("---")
-        print(OmegaConf.to_yaml(config, resolve=True), end="")
-
-
-def _with_extras(configs: Iterable[DictConfig]) -> Iterator[DictConfig]:
-    """The jobs; one that cannot be deployed is refused before it is announced."""
-    for config in configs:
-        if config.deploy:
-            require_extra("deploy", "deploy=true")
-        yield config
+def _with_extra(job: DictConfig) -> DictConfig:
+    """The job, refused before anything is trained if it cannot be deployed and is to be."""
+    if job.deploy:
+        require_extra("deploy", "deploy=true")
+    return job

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from suite.cli.console import add_run_arguments, output_console, verb_parser
+from suite.cli.console import output_console, run_parser
 from suite.deploy.find_run import find_run
 from suite.records.deployment import Deployed
 from suite.records.deployments import read_deployments
@@ -24,11 +24,10 @@ from suite.report.tables.text import format_percent, format_quantity
 
 def main(arguments: Sequence[str]) -> int:
     """Print one run."""
-    parser = verb_parser("show", "Show a finished run: score, costs against limits, widths, and what to do next.")
-    add_run_arguments(parser)
+    parser = run_parser("show", "Show a finished run: score, costs against limits, widths, and what to do next.")
     options = parser.parse_args(arguments)
     store, record = find_run(options.run, options.results_dir, best=options.best)
-    output_console().print(run_view(record, store, read_deployments(store, [record.id]).get(record.id)))
+    output_console().print(run_view(record, store))
     return 0
 
 
@@ -38,12 +37,14 @@ _BAR = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def run_view(record: RunRecord, store: Store, deployed: Deployed | None) -> RenderableType:
+def run_view(record: RunRecord, store: Store) -> RenderableType:
     """The run's label, score and verdict; costs against limits; widths beside the reference network's; what is next."""
+    deployed = read_deployments(store, [record.id]).get(record.id)
+    int8 = f", {deployed.score:.4f} (int8)" if deployed else ""
     label = run_label(record.benchmark, record.method, record.variant, record.budget, record.seed)
     parts: list[RenderableType] = [
         Text(f"{label} | {record.preset}", style="bold"),
-        Text(f"{_scores(record, deployed)}; {describe_fit(record)}"),
+        Text(f"{record.score_name} {record.scores.get('test', math.nan):.4f} (float){int8}; {describe_fit(record)}"),
         _costs(record),
     ]
     if dict(record.widths) != dict(record.reference_widths):
@@ -51,11 +52,6 @@ def run_view(record: RunRecord, store: Store, deployed: Deployed | None) -> Rend
     elif record.widths:
         parts.append(Text("the reference network, at its own widths\n"))
     return Group(*parts, *map(Text, _next_steps(record, store, deployed)))
-
-
-def _scores(record: RunRecord, deployed: Deployed | None) -> str:
-    score = f"{record.score_name} {record.scores.get('test', math.nan):.4f} (float)"
-    return score if deployed is None else f"{score}, {deployed.score:.4f} (int8)"
 
 
 def _costs(record: RunRecord) -> Table:
@@ -81,9 +77,8 @@ def _costs(record: RunRecord) -> Table:
 
 def _in_order(record: RunRecord, store: Store) -> dict[str, int]:
     """The record's widths, which it sorts by name, in the network's order where its architecture tells that."""
-    widths = (read_architecture(store, record.id) or {}).get("widths", {})
-    order = [name for name in widths if name in record.widths]
-    return {name: record.widths[name] for name in dict.fromkeys([*order, *record.widths])}
+    order = (read_architecture(store, record.id) or {}).get("widths", {})
+    return {name: record.widths[name] for name in order if name in record.widths} | dict(record.widths)
 
 
 def _widths(widths: Mapping[str, int], reference: Mapping[str, int]) -> Table:
@@ -103,9 +98,8 @@ def _share(share: float) -> str:
 
 def _bar(share: float) -> str:
     """A bar of `_BAR` characters, full at 1."""
-    eighths = round(8 * _BAR * min(max(share, 0.0), 1.0))
-    bar = "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
-    return bar.ljust(_BAR)
+    full, eighths = divmod(round(8 * _BAR * min(max(share, 0.0), 1.0)), 8)
+    return ("█" * full + _EIGHTHS[eighths]).ljust(_BAR)[:_BAR]
 
 
 def _next_steps(record: RunRecord, store: Store, deployed: Deployed | None) -> list[str]:
@@ -116,14 +110,10 @@ def _next_steps(record: RunRecord, store: Store, deployed: Deployed | None) -> l
     cost = [f"{trainings:.2f} standard trainings"] if trainings is not None else []
     cost += [readable_duration(seconds)] if seconds is not None else []
     weights = folder / "weights.pt"
+    in_results = store.root.resolve() == Path("results").resolve()  # where a command takes the name alone
     return [
         f"cost:     {', '.join(cost) or 'unknown'}",
         f"weights:  {weights if weights.is_file() else 'not here: an archive keeps records alone'}",
-        f"report:   suite report {_named(store)}",
+        f"report:   suite report {store.experiment if in_results else store.folder}",
         *([f"deploy:   suite deploy {record.id}"] if deployed is None and weights.is_file() else []),
     ]
-
-
-def _named(store: Store) -> str:
-    """The experiment as a command names it from here."""
-    return store.experiment if store.root.resolve() == Path("results").resolve() else str(store.folder)

@@ -1,28 +1,21 @@
 """`suite status`: what an experiment has done and what is missing."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from suite import SuiteError
-from suite.cli.console import add_experiment_argument, existing_store, output_console, split_words, verb_parser
+from suite.cli.console import add_words_argument, check_choices, existing_store, experiment_parser, log, output_console
 from suite.records.status import STATES, RunState, forget_plans, readable_duration, run_states, seconds_left, totals
 from suite.records.store import Store
-
-log = logging.getLogger("suite")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print how each run of an experiment stands."""
-    parser = verb_parser("status", "List an experiment's runs: done, running, failed, missing, unreadable.")
-    add_experiment_argument(parser)
-    parser.add_argument(
-        "--only", metavar="STATE", action="extend", type=split_words, default=[], help="runs in these states"
-    )
+    parser = experiment_parser("status", "List an experiment's runs: done, running, failed, missing, unreadable.")
+    add_words_argument(parser, "--only", "STATE", "runs in these states")
     parser.add_argument("--forget", action="store_true", help="remove the plans of runs that never began")
     options = parser.parse_args(arguments)
     console, store = output_console(), existing_store(options.experiment)
@@ -32,27 +25,24 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def status_view(store: Store, only: Iterable[str] = ()) -> RenderableType:
-    """The experiment's runs those in the states `only` if any are named.
+def status_view(store: Store, only: Sequence[str] = ()) -> RenderableType:
+    """The experiment's runs, those in the states `only` if any are named.
 
     Raises:
         SuiteError: `only` has a word that is no state.
     """
-    wanted = set(only)
-    if unknown := wanted - set(STATES):
-        raise SuiteError(f"--only {', '.join(sorted(unknown))}: choices are {', '.join(STATES)}")
+    check_choices("--only", only, STATES)
     states = run_states(store)
     left = seconds_left(states)
-    shown = [s for s in states if not wanted or s.state in wanted]
+    shown = [s for s in states if not only or s.state in only]
     notes = {s.id: _note_with_time_left(s, left) for s in shown}
     title = Text(f"experiment {store.experiment}", style="bold")
     return Group(title, _table(shown, notes), Text(totals(states, left)))
 
 
 def _note_with_time_left(state: RunState, left: Mapping[str, float]) -> str:
-    time_left = (
-        f"about {readable_duration(left[state.id])} left" if state.state == "running" and state.id in left else ""
-    )
+    known = state.state == "running" and state.id in left
+    time_left = f"about {readable_duration(left[state.id])} left" if known else ""
     return ", ".join(filter(None, (state.note, time_left, state.owner)))
 
 

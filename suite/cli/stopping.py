@@ -5,7 +5,6 @@ what a call and its workers share is a file in the results: who ends the call wr
 looks for it once a second.
 """
 
-import argparse
 import os
 import re
 import signal
@@ -41,45 +40,33 @@ def exit_code(reason: str) -> int:
     return 2 if reason.startswith(ERROR) else {TIMEOUT: 124, SIGTERM: 143, FAIL_FAST: 1}.get(reason, 130)
 
 
-def take_timeout(arguments: Sequence[str]) -> tuple[list[str], float | None]:
-    """The arguments without `--timeout 30m` or `--timeout=30m`, and that time in seconds; None where it is not given.
+def parse_timeout(text: str) -> float:
+    """The seconds of `--timeout 30m`.
 
     Raises:
         SuiteError: the time is no positive number with s, m, h or d.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument(TIMEOUT, nargs="?", const="")
-    options, rest = parser.parse_known_args(arguments)
-    if options.timeout is None:
-        return rest, None
-    match = re.fullmatch(r"(\d+\.?\d*)([smhd]?)", options.timeout)
+    match = re.fullmatch(r"(\d+\.?\d*)([smhd]?)", text)
     if match is None or float(match[1]) == 0:
-        raise SuiteError(f"{TIMEOUT} {options.timeout}: a positive number with one of s, m, h, d, such as 30m")
-    return rest, float(match[1]) * _SECONDS[match[2]]
+        raise SuiteError(f"{TIMEOUT} {text}: a positive number with one of s, m, h, d, such as 30m")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 @contextmanager
-def stopping(timeout_s: float | None = None) -> Iterator[None]:
-    """Inside, SIGTERM and the end of `timeout_s` seconds ask this process and its workers to stop.
+def stoppable(timeout_s: float = 0.0) -> Iterator[None]:
+    """Inside, SIGTERM and the end of `timeout_s` seconds, 0 for no end, ask this process and its workers to stop.
 
     Raises:
         Interrupted: that was asked for, at the latest when all workers have stopped.
     """
     global _caller
     _caller = (os.getpid(), f"call-{uuid.uuid4().hex}")
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
-        yield
-        return
     os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")  # it aborts on SIGTERM
-    handlers: dict[signal.Signals, Any] = {signal.SIGTERM: _on_sigterm, signal.SIGUSR1: _on_wake}
-    if timeout_s is not None:
-        handlers[signal.SIGALRM] = lambda *_: _stop_call(TIMEOUT)
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        if timeout_s is not None:
-            signal.setitimer(signal.ITIMER_REAL, timeout_s)
+    with _handling({signal.SIGTERM: _on_stop, signal.SIGALRM: _on_stop, signal.SIGUSR1: _on_wake}):
         try:
+            signal.setitimer(signal.ITIMER_REAL, timeout_s)
             yield
+            interruption.check()
         except SystemExit:  # Hydra's, where a worker was stopped before its first run
             interruption.check()
             raise
@@ -89,27 +76,30 @@ def stopping(timeout_s: float | None = None) -> Iterator[None]:
                 if jobs.session.has_workers:
                     _ask_to_stop("Ctrl-C")
             raise
-        interruption.check()
-    finally:
-        if timeout_s is not None:
+        finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        interruption.reset()
-        _restore(before)
+            interruption.reset()
 
 
-def _on_sigterm(*_: object) -> None:
-    _stop_call(SIGTERM)
+def _on_stop(number: int, _: object) -> None:
+    _stop_call(SIGTERM if number == signal.SIGTERM else TIMEOUT)
 
 
 def _on_wake(*_: object) -> None:
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signal.signal(signal.SIGTERM, _on_stop)
     if reason := _reason(jobs.session.roots):
         _stop_call(reason)
 
 
-def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+@contextmanager
+def _handling(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    """Inside, signals have these handlers."""
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def is_worker() -> bool:
@@ -140,21 +130,16 @@ def worker_of(root: Path) -> Iterator[None]:
         Interrupted: it was asked to stop.
     """
     interruption.reset()
-    handlers: dict[signal.Signals, Any] = {
-        signal.SIGUSR1: lambda *_: interruption.request(_reason([root]) or SIGTERM, at_once=True)
-    }
+    handlers = {signal.SIGUSR1: lambda *_: interruption.request(_reason([root]) or SIGTERM, at_once=True)}
     if "SUBMITIT_EXECUTOR" in os.environ:  # it ignores SIGTERM, which Slurm sends before a job is queued again
         handlers[signal.SIGUSR2] = partial(_on_time_limit, signal.getsignal(signal.SIGUSR2))
     else:
         handlers[signal.SIGTERM] = lambda *_: interruption.request(SIGTERM, at_once=True)
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
+    with _handling(handlers):
         if reason := _reason([root]):
             interruption.request(reason, at_once=True)
         with _watching([root]):
             yield
-    finally:
-        _restore(before)
 
 
 def _on_time_limit(submitits: Any, *signal_and_frame: Any) -> None:
@@ -173,16 +158,13 @@ def end_call(root: Path, reason: str) -> None:
 @contextmanager
 def _watching(roots: Sequence[Path]) -> Iterator[None]:
     """Inside, this process gets SIGUSR1 when its call is ended, or has lost its handler of SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():  # which alone has handlers
-        yield
-        return
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(_LOOK_EVERY_S):
             if interruption.requested():  # a second signal would stop what is about to stop where it is
                 return
-            deaf = not is_worker() and signal.getsignal(signal.SIGTERM) is not _on_sigterm  # Ray puts its own there
+            deaf = not is_worker() and signal.getsignal(signal.SIGTERM) is not _on_stop  # Ray puts its own there
             if deaf or _reason(roots):
                 os.kill(os.getpid(), signal.SIGUSR1)
 

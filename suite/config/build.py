@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Mapping
-from importlib import import_module
+from contextlib import suppress
 from pkgutil import resolve_name
 from typing import Any
 
@@ -74,7 +74,7 @@ def _import(target: str, key: str) -> Any:
         module, _, name = target.rpartition(".")
         hint = did_you_mean(name, [x for x in dir(sys.modules.get(module)) if not x.startswith("_")])
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise SuiteError(f"{setting}={target}: cannot be imported ({reason}). {hint}".strip()) from error
+        raise SuiteError(f"{setting}={target}: cannot be imported ({reason}).{hint}") from error
 
 
 def build_network(node: Any, key: str, *, trusted: bool = True) -> nn.Module:
@@ -113,11 +113,9 @@ MOST_PARAMETERS = 1 << 28
 
 
 def _check_own_network(target: str, key: str) -> None:
-    module, _, name = target.rpartition(".")
-    try:
-        factory = getattr(import_module(module), name, None) if module.startswith("suite.models.") else None
-    except ImportError:
-        factory = None
+    module, factory = target.rpartition(".")[0], None
+    with suppress(ImportError, AttributeError, ValueError):
+        factory = resolve_name(target) if target.startswith("suite.models.") else None
     if not (isinstance(factory, type) and issubclass(factory, nn.Module) and factory.__module__ == module):
         raise SuiteError(
             f"{key}: {target} is not a network of the suite; its code runs only where it is trusted "
@@ -145,9 +143,7 @@ def _convert(factory: Any, name: str, value: Any, key: str) -> Any:
         raise SuiteError(f"{key}.{name}={value}: no such key. Choices: {', '.join(fields)}")
     kind: Any = fields[name].type
     if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise SuiteError(f"{key}.{name}={value}: expected a mapping")
-        return construct(kind, value, f"{key}.{name}")
+        return construct(kind, require_mapping(value, f"{key}.{name}"), f"{key}.{name}")
     if kind not in (str, int, float, bool, str | None, int | None, float | None):
         return value
     node = dataclasses.make_dataclass("Value", [("value", kind)])

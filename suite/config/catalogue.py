@@ -32,10 +32,8 @@ def catalogue(config_dir: Path | None = None) -> list[Entry]:
     """
     if config_dir is not None and not config_dir.is_dir():
         raise SuiteError(f"--config-dir={config_dir}: no such folder")
-    entries: dict[tuple[str, str], Entry] = {}
-    for root, own in ((CONF, False), (config_dir, True)):
-        if root is not None:
-            entries |= {(e.group, e.name): e for e in _read(root, own)}
+    own = [] if config_dir is None else _read(config_dir, own=True)
+    entries = {(entry.group, entry.name): entry for entry in (*_read(CONF, own=False), *own)}
     return [entries[key] for key in sorted(entries, key=lambda k: (GROUPS.index(k[0]), k[1]))]
 
 

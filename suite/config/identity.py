@@ -26,8 +26,6 @@ OWN_PACKAGES = ("suite.", "baselines.")
 CODE_KEY = "_code_"
 """Where a network's identity holds the hashes of its code, beside its settings."""
 
-_ABSENT = object()
-
 
 def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str] = ()) -> dict[str, Any]:
     """The settings of an object that was built from `node`, its class included, without those that are null.
@@ -46,8 +44,7 @@ def typed_settings(instance: Any, node: Mapping[str, Any], ignored: Iterable[str
 
 def settings_of(instance: Any) -> dict[str, Any]:
     """The fields of a dataclass as plain values, without those that are null."""
-    settings: dict[str, Any] = _without_null(_plain_value(instance))
-    return settings
+    return dict(_without_null(_plain_value(instance)))
 
 
 def method_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +62,7 @@ def method_variant(method: Any, node: Mapping[str, Any], space: str) -> dict[str
     differing = {
         key: value
         for key, value in flatten(method_options(method, node)).items()
-        if key.split(".")[0] in default_options and value != default.get(key, _ABSENT)
+        if key.split(".")[0] in default_options and (key, value) not in default.items()
     }
     return differing | ({} if space == "masks" else {"space": space})
 
@@ -105,15 +102,10 @@ def _default_options(method: Any, node: Mapping[str, Any]) -> dict[str, Any]:
         default_node = plain(OmegaConf.load(path))
         if default_node["_target_"] == node["_target_"]:
             return method_options(build(default_node, "method"), default_node)
-    if not dataclasses.is_dataclass(method):
-        return {}
-    defaults = {}
-    for f in dataclasses.fields(method):
-        if f.default is not dataclasses.MISSING:
-            defaults[f.name] = _plain_value(f.default)
-        elif f.default_factory is not dataclasses.MISSING:
-            defaults[f.name] = _plain_value(f.default_factory())
-    return {key: value for key, value in defaults.items() if key != "name"}
+    fields = dataclasses.fields(method) if dataclasses.is_dataclass(method) else ()
+    defaults = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    made = {f.name: f.default_factory() for f in fields if f.default_factory is not dataclasses.MISSING}
+    return {key: _plain_value(value) for key, value in (defaults | made).items() if key != "name"}
 
 
 def _plain_value(value: Any) -> Any:

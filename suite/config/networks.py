@@ -47,19 +47,17 @@ def plan_reference_network(own: Any, benchmark_node: Mapping[str, Any], input_sh
     if not (own or benchmark_network):
         raise SuiteError(f"benchmark {benchmark_node['name']} has no network: give network=MODULE.CLASS, one of yours")
     node = {"_target_": own} if isinstance(own, str) else require_mapping(plain(own), key) if own else benchmark_network
-    network = build_network(node, key)
+    network, setting = build_network(node, key), f"{key}={node['_target_']}"
     try:
         layers = trace(network, shape)
     except SuiteError as error:
-        raise SuiteError(f"{key}={node['_target_']}: {error}") from error
+        raise SuiteError(f"{setting}: {error}") from error
     if own and "_target_" in benchmark_network:
         given = _output_shape(network, shape)
         needed = _output_shape(build_network(benchmark_network, "benchmark.network"), shape)
         if given != needed:
-            raise SuiteError(
-                f"network={node['_target_']}: gives outputs of shape {given}, "
-                f"benchmark {benchmark_node['name']} needs {needed}"
-            )
+            name = benchmark_node["name"]
+            raise SuiteError(f"{setting}: gives outputs of shape {given}, benchmark {name} needs {needed}")
     return PlannedNetwork(lambda: build_network(node, key), network_identity(node, layers.layers), layers)
 
 
@@ -80,14 +78,13 @@ def plan_supernet(
         raise SuiteError(f"space={config.space}: {benchmark_node['name']} has no supernet. Choices: masks")
     shape, key = tuple(input_shape), "benchmark.supernet"
     node = network_node(benchmark_node, shape, "supernet")
+    setting = f"{key}={node.get('_target_')}"
     try:
         graph = trace_supernet(build_network(node, key), shape)
     except SuiteError as error:
-        raise SuiteError(f"{key}={node['_target_']}: {error}") from error
-    if graph.network.output.channels != outputs:
-        raise SuiteError(
-            f"{key}={node['_target_']}: gives {graph.network.output.channels} outputs, the reference network {outputs}"
-        )
+        raise SuiteError(f"{setting}: {error}") from error
+    if (given := graph.network.output.channels) != outputs:
+        raise SuiteError(f"{setting}: gives {given} outputs, the reference network {outputs}")
     return PlannedSupernet(lambda: build_network(node, key), network_identity(node, graph.raw), graph)
 
 

@@ -23,7 +23,7 @@ from suite.config.presets import apply_preset
 from suite.config.recipe_checks import check_recipe
 from suite.hardware.arena import largest_beside_head
 from suite.hardware.costs import HardwareModel
-from suite.records.labels import option_text, run_label
+from suite.records.labels import run_label
 from suite.records.store import content_id
 from suite.space.board import check_board, with_board_limits
 from suite.space.budget import Budget, parse_budget
@@ -74,7 +74,7 @@ def make_plan(config: DictConfig) -> Plan:
         SuiteError: anything in the configuration that cannot work, data that is missing, a budget out of reach.
     """
     benchmark_node, recipe, changed = apply_preset(config)
-    benchmark = _benchmark(benchmark_node)
+    benchmark = build_benchmark(benchmark_node)
     method_node = plain(config.method)
     method: Method = build(method_node, "method")
     hardware = HardwareModel(build(config.device, "device"))
@@ -145,13 +145,17 @@ def _headline(config: DictConfig, own_network: Mapping[str, Any]) -> dict[str, s
     """The claim, its candidate's label completed by a network of one's own, whose hash nobody knows beforehand."""
     headline = {key: str(value) for key, value in plain(config.headline).items() if value is not None}
     if own_network and "network=" not in (name := headline.get("candidate", "network=")):
-        method, _, options = name.removesuffix(")").partition(" (")
-        network = option_text(own_network["network"])
-        headline["candidate"] = f"{method} ({f'{options}, ' if options else ''}network={network})"
+        options = f"{name.removesuffix(')')}, " if name.endswith(")") else f"{name} ("
+        headline["candidate"] = f"{options}network={own_network['network']})"
     return headline
 
 
-def _benchmark(node: Mapping[str, Any]) -> Benchmark:
+def build_benchmark(node: Mapping[str, Any]) -> Benchmark:
+    """The benchmark that a config node describes, with or without networks, recipe and presets.
+
+    Raises:
+        SuiteError: as `build`, or the score of guessing or an example's shape is none.
+    """
     benchmark: Benchmark = build(benchmark_settings(node), "benchmark")
     if not math.isfinite(benchmark.chance):
         raise SuiteError(f"benchmark.chance={benchmark.chance}: must be a number, the score of guessing")
@@ -171,15 +175,13 @@ def _shared_key(
 ) -> dict[str, Any]:
     """What a training of the reference network depends on, besides its length."""
     settings = typed_settings(benchmark, node, ignored=("data", "title"))
-    key = {
+    return {
         "benchmark": {**settings, "version": benchmark.version, "network": network.identity},
         "data": benchmark.source().fingerprint(),
         "recipe": {name: value for name, value in settings_of(recipe).items() if name in _REFERENCE_TRAINING},
         **numerics,
         **({} if supernet is None else {"supernet": supernet.identity}),
     }
-    plain_key: dict[str, Any] = json.loads(json.dumps(key))
-    return plain_key
 
 
 def _space_name(name: str, method: Method) -> str:

@@ -34,16 +34,13 @@ def apply_preset(config: DictConfig) -> tuple[dict[str, Any], Recipe, bool]:
     changes = _drop_none(plain(config.recipe))
     usual, recipe = plain(OmegaConf.merge(base, preset)), plain(OmegaConf.merge(base, preset, changes))
     for part in set(_OF_INPUTS) & set(recipe):
-        _check_known(part, changes.get(part, {}), base.get(part, {}), str(benchmark.get("name")))
+        known = base.get(part, {})
+        if unknown := sorted(set(changes.get(part, {})) - set(known)):
+            choices = f"Choices: {', '.join(known)}" if known else f"It has no {part}"
+            raise SuiteError(f"recipe.{part}.{unknown[0]}: not of benchmark {benchmark.get('name')}. {choices}")
         benchmark[part] = recipe.pop(part)
     changed = set(changes) - ({"dtype"} if usual.get("dtype") == "auto" else set())
     return benchmark, construct(Recipe, recipe, "recipe"), bool(changed)
-
-
-def _check_known(part: str, changes: dict[str, Any], base: dict[str, Any], benchmark: str) -> None:
-    if unknown := sorted(set(changes) - set(base)):
-        choices = f"Choices: {', '.join(base)}" if base else f"It has no {part}"
-        raise SuiteError(f"recipe.{part}.{unknown[0]}: not of benchmark {benchmark}. {choices}")
 
 
 def _drop_none(node: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from suite import SuiteError
 from suite.benchmarks.base import Benchmark, benchmark_settings
-from suite.config.build import build
 from suite.config.identity import typed_settings
+from suite.config.plan import build_benchmark
 from suite.config.presets import apply_preset
 from suite.config.sweep import compose_job
 from suite.records.record import RunRecord
@@ -27,11 +25,10 @@ def benchmark_of(record: RunRecord, overrides: Sequence[str] = (), config_dir: P
     Raises:
         SuiteError: there is no such benchmark here, or its data is not what the run was trained on.
     """
-    where = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
     preset = record.preset.removesuffix(" (changed)")
-    config = compose_job([f"benchmark={record.benchmark}", f"preset={preset}", *overrides, *where])
+    config = compose_job([f"benchmark={record.benchmark}", f"preset={preset}", *overrides], config_dir)
     node = benchmark_settings(apply_preset(config)[0])
-    benchmark: Benchmark = build(node, "benchmark")
+    benchmark = build_benchmark(node)
     _check_settings(record, benchmark, node)
     data, recorded = benchmark.source().fingerprint(), record.config.get("data")
     if data != recorded:
@@ -52,9 +49,3 @@ def _check_settings(record: RunRecord, benchmark: Benchmark, node: Mapping[str, 
             raise SuiteError(
                 f"run {record.id} was made with benchmark.{key}={then.get(key)}, here it is {now.get(key)}: {advice}"
             )
-
-
-def benchmark_of_job(config: DictConfig) -> Benchmark:
-    """The benchmark of a job's configuration."""
-    benchmark: Benchmark = build(benchmark_settings(apply_preset(config)[0]), "benchmark")
-    return benchmark

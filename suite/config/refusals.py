@@ -32,8 +32,7 @@ def explain(error: Exception, overrides: Sequence[str], compose: Callable[[Seque
         group, name = found.groups()
         choices = _CHOICE.findall(text)
         hint = did_you_mean(name, choices)
-        listed = f"Choices: {', '.join(choices)}"
-        return SuiteError(" ".join(filter(None, (f"{group}={name}: no such choice.", hint, listed))))
+        return SuiteError(f"{group}={name}: no such choice.{hint} Choices: {', '.join(choices)}")
     if found := _UNREADABLE.search(text):
         quantity = " (a quantity has no blank before its unit: budget.latency=5ms)" if found[1] in UNITS else ""
         return SuiteError(f"{found[1]}: not of the form KEY=VALUE{quantity}")
@@ -52,10 +51,10 @@ def _no_key(key: str, overrides: Sequence[str], compose: Callable[[Sequence[str]
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
     hint = did_you_mean(leaf, siblings, f"{parent}." if parent else "")
     if not hint and siblings and parent:
-        hint = f"Keys of {parent}: {', '.join(siblings)}"
+        hint = f" Keys of {parent}: {', '.join(siblings)}"
     elif not hint:
-        hint = f"{did_you_mean(key, known)} suite run --help lists all keys".strip()
-    return f"{given}: no such key. {hint}"
+        hint = f"{did_you_mean(key, known)} suite run --help lists all keys"
+    return f"{given}: no such key.{hint}"
 
 
 def known_keys(overrides: Sequence[str], compose: Callable[[Sequence[str]], DictConfig]) -> list[str]:

@@ -46,18 +46,12 @@ def jobs_of(arguments: Sequence[str]) -> Iterator[DictConfig]:
         SuiteError: Hydra refuses a configuration, or a file is no YAML.
     """
     options = get_args_parser().parse_args(list(arguments))
-    sweep = _sweep_jobs(options)
-    return iter([compose_job(_overrides(options))]) if sweep is None else sweep
-
-
-def _overrides(options: Namespace) -> list[str]:
-    own = [f"hydra.searchpath=[file://{options.config_dir}]"] if options.config_dir else []
-    return [*options.overrides, *own]
+    return _sweep_jobs(options) or iter([compose_job(options.overrides, options.config_dir)])
 
 
 def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
     """The jobs of a sweep, composed; None where the call is none."""
-    overrides = _overrides(options)
+    overrides = _with_folder(options.overrides, options.config_dir)
     with _explained(overrides, options.config_dir):
         parsed = OverridesParser.create().parse_overrides(overrides)
         fixed = [o.input_line for o in parsed if not o.is_sweep_override() and o.input_line]
@@ -74,29 +68,33 @@ def _sweep_jobs(options: Namespace) -> Iterator[DictConfig] | None:
 
 def parts(arguments: Sequence[str]) -> list[list[str]]:
     """One call for each experiment where `+experiment=NAME` names a folder of them; else the call as it is."""
-    prefix = "+experiment="
-    named = next((a.removeprefix(prefix) for a in arguments if a.startswith(prefix)), None)
+    options = get_args_parser().parse_args(list(arguments))
+    named = next((o for o in options.overrides if o.startswith("+experiment=")), None)
     if named is None:
         return [list(arguments)]
-    options = get_args_parser().parse_args(list(arguments))
-    roots = [CONF, *([Path(options.config_dir)] if options.config_dir else [])]
-    files = {p.stem for root in roots for p in (root / "experiment" / named).glob("*.yaml")}
+    folder = Path("experiment", named.partition("=")[2])
+    files = {file.stem for root in (CONF, Path(options.config_dir or CONF)) for file in (root / folder).glob("*.yaml")}
     chosen = [f"{named}/{name}" for name in sorted(files)] or [named]
-    return [[f"{prefix}{choice}" if a == prefix + named else a for a in arguments] for choice in chosen]
+    return [[choice if argument == named else argument for argument in arguments] for choice in chosen]
 
 
-def compose_job(overrides: Sequence[str]) -> DictConfig:
-    """One job's configuration, composed as `suite run OVERRIDES` would.
+def compose_job(overrides: Sequence[str], config_dir: str | Path | None = None) -> DictConfig:
+    """One job's configuration, composed as `suite run --config-dir CONFIG_DIR OVERRIDES` would.
 
     Raises:
         SuiteError: Hydra refuses an override, or a group has no such choice.
     """
-    with _explained(overrides):
+    overrides = _with_folder(overrides, config_dir)
+    with _explained(overrides, config_dir):
         return _compose(overrides)
 
 
+def _with_folder(overrides: Sequence[str], config_dir: str | Path | None) -> list[str]:
+    return [*overrides, f"hydra.searchpath=[file://{config_dir}]"] if config_dir else list(overrides)
+
+
 @contextmanager
-def _explained(overrides: Sequence[str], config_dir: str | None = None) -> Iterator[None]:
+def _explained(overrides: Sequence[str], config_dir: str | Path | None) -> Iterator[None]:
     """Turn what Hydra and its files raise into a `SuiteError`."""
     try:
         yield

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from tasks import job
 
 from suite.cli import progress as module
-from suite.cli import run
+from suite.cli import run, stopping
 from suite.cli.progress import LineProgress, TerminalProgress, show_progress
 from suite.engine import jobs
 from suite.task.progress import Progress
@@ -87,7 +87,7 @@ def test_of_one_epoch_no_time_is_told(clock: list[float], caplog: pytest.LogCapt
 
 def test_a_process_of_a_parallel_launcher_tells_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "session", jobs.Session())  # as another process has it
-    monkeypatch.setattr(run, "is_worker", lambda: False)  # else the job would want what the launcher tells Hydra
+    monkeypatch.setattr(stopping, "is_worker", lambda: False)  # else the job would want what the launcher tells Hydra
     seen: list[type] = []
     monkeypatch.setattr(jobs, "run_job", lambda _: seen.append(type(jobs.session.progress)))
     run._hydra_job.__wrapped__(job())

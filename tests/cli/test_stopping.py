@@ -13,7 +13,7 @@ from suite.task.interruption import Interrupted
 
 
 def call_whose_worker_ends_it(root: Path, reason: str) -> None:
-    with stopping.stopping(), stopping.launching() as override:
+    with stopping.stoppable(), stopping.launching() as override:
         with pytest.MonkeyPatch.context() as worker:
             worker.setattr(stopping, "_caller", None)
             worker.setenv(*override.removeprefix("++hydra.job.env_set.").split("="))

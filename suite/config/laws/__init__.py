@@ -5,14 +5,14 @@ The values become part of the configuration, and so of the run's id, as if they 
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from suite import SuiteError
 
 _FOLDER = Path(__file__).parent
 
 
-def read_law(name: str) -> DictConfig:
+def read_law(name: str) -> DictConfig | ListConfig:
     """The values of a law.
 
     Raises:
@@ -21,9 +21,7 @@ def read_law(name: str) -> DictConfig:
     names = sorted(path.stem for path in _FOLDER.glob("*.yaml"))
     if name not in names:
         raise SuiteError(f"law:{name}: no such law. Choices: {', '.join(names)}")
-    law = OmegaConf.load(_FOLDER / f"{name}.yaml")
-    assert isinstance(law, DictConfig)
-    return law
+    return OmegaConf.load(_FOLDER / f"{name}.yaml")
 
 
 OmegaConf.register_new_resolver("law", read_law, replace=True)

@@ -99,5 +99,5 @@ def _parse_font(text: str) -> tuple[str, float | None]:
     if family and family not in installed:
         known = f"STIXGeneral and {FAMILY} always are"
         hint = did_you_mean(family, sorted(installed))
-        raise SuiteError(f"--font {text}: {family} is not installed ({known}). {hint}".rstrip())
+        raise SuiteError(f"--font {text}: {family} is not installed ({known}).{hint}")
     return family or FAMILY, float(size) if size else None
