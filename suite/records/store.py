@@ -147,7 +147,7 @@ class Store:
         content = path.read_bytes() if path.exists() else self.archive.read(run_id, name)
         if content is None or name == "record.json":
             return content
-        record = self._entry(run_id)
+        record = self.entry(run_id)
         if isinstance(record, RunRecord) and record.checksums.get(name, _sha256(content)) != _sha256(content):
             raise DamagedError(f"{path}: damaged: its checksum is not the one in the run's record")
         return content
@@ -179,7 +179,7 @@ class Store:
         Raises:
             RecordError: it cannot be read; the text names the file.
         """
-        entry = self._entry(run_id)
+        entry = self.entry(run_id)
         if isinstance(entry, Broken):
             kind = DamagedRecordError if entry.damaged else RecordError
             raise kind(f"{entry.path}: {entry.reason}")
@@ -217,13 +217,8 @@ class Store:
         """
         return self._collect()[1]
 
-    def entries(self) -> list[RunRecord | Broken]:
-        """Every record file of the experiment by run, as far as it can be read on its own."""
-        entries = (self._entry(run_id) for run_id in self.run_ids())
-        return [entry for entry in entries if entry is not None]
-
     def _collect(self) -> tuple[list[RunRecord], list[Broken]]:
-        entries = self.entries()
+        entries = [self.entry(run_id) for run_id in self.run_ids()]
         readable = [entry for entry in entries if isinstance(entry, RunRecord)]
         outdated = _outdated(readable)
         broken = [entry for entry in entries if isinstance(entry, Broken)]
@@ -234,8 +229,10 @@ class Store:
                 log.warning("%s: left out: %s", entry.path, entry.reason)
         return [record for record in readable if record.id not in outdated], sorted(broken)
 
-    def _entry(self, run_id: str) -> RunRecord | Broken | None:
-        """A run's record, parsed again only where its file has changed; None where it has none."""
+    def entry(self, run_id: str) -> RunRecord | Broken | None:
+        """A run's record as far as it can be read on its own, parsed again only where its file has changed; None where
+        it has none.
+        """
         path = self.run_folder(run_id) / "record.json"
         try:
             now = signature(path) if path.exists() else self.archive.signature()
