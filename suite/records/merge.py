@@ -12,7 +12,7 @@ from filelock import Timeout
 
 from suite import SuiteError
 from suite.data.files import write_atomic
-from suite.records.deployment import DEPLOYMENT
+from suite.records.archive import DEPLOYMENT
 from suite.records.plan_note import PLAN_NOTE
 from suite.records.record import RunRecord
 from suite.records.store import Broken, Store

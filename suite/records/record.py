@@ -132,16 +132,9 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     Raises:
         DamagedRecordError: a part has another kind of value than the suite writes.
     """
-    for name in _NUMBERS:
-        _check(name, raw.get(name) or {}, int, float)
-    for name in _COUNTS:
-        _check(name, raw.get(name) or {}, int)
-    _check("candidates", dict(enumerate(raw.get("candidates", ()))), dict)
-    for name in ("artefacts", "extrapolated"):
-        _check(name, dict(enumerate(raw.get(name, ()))), str)
-    _check("board", raw.get("board") or {}, int, bool, type(None))
-    for name in ("headline", "checksums", "units"):
-        _check(name, raw.get(name) or {}, str)
+    for name, kinds in _VALUES.items():
+        values = raw.get(name) or {}
+        _check(name, values if isinstance(values, dict) else dict(enumerate(values)), *kinds)
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
         _check(name, {part: node[part] for part in parts if part in node}, dict)
@@ -196,7 +189,13 @@ def _kind(hint: Any) -> tuple[type, ...]:
 
 
 _KINDS = {f.name: _kind(f.type) for f in dataclasses.fields(RunRecord)}
-_NUMBERS = ("targets", "scores", "reference_costs", "costs", "violations", "search_violations")
-_COUNTS = ("widths", "reference_widths")
+_VALUES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("targets", "scores", "reference_costs", "costs", "violations", "search_violations"), (int, float)),
+    **dict.fromkeys(("widths", "reference_widths"), (int,)),
+    **dict.fromkeys(("artefacts", "extrapolated", "headline", "checksums", "units"), (str,)),
+    "candidates": (dict,),
+    "board": (int, bool, type(None)),
+}
+"""Field -> the types of its values."""
 _PARTS = {"config": ("benchmark", "recipe"), "meter": ("total", "standard_trainings", "lost", "shared")}
 _REQUIRED = {f.name for f in dataclasses.fields(RunRecord) if f.default is f.default_factory is dataclasses.MISSING}

@@ -235,16 +235,14 @@ class Store:
         """
         path = self.run_folder(run_id) / "record.json"
         try:
-            now = signature(path) if path.exists() else self.archive.signature()
-            if now is None:
-                return None
+            now = signature(path) or signature(self.archive.path)
             cached = self._cache.get(path)
             if cached is not None and cached[0] == now:
                 return cached[1]
             content = self.read_file(run_id, "record.json")
         except OSError as error:
             return Broken(run_id, path, str(error.strerror or error))
-        if content is None:
+        if now is None or content is None:
             return None
         entry = _parse(content, run_id, path)
         self._cache[path] = (now, entry)
