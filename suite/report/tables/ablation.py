@@ -1,5 +1,6 @@
 """The variants of a method against its default, paired by seed."""
 
+import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
@@ -36,9 +37,6 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
             variants = [method for method in methods if method.method == name]
             plain = methods[plain_variant(variants)]
             rows += [compare_runs(budget, methods[variant], plain) for variant in variants if len(variants) > 1]
-    for row in rows:
-        if row["method"] == row["against"]:
-            del row["_by_seed"]
     table = add_tests(rows, [*GROUP, "against", "pairs", *DIFFERENCE_COLUMNS], GROUP[:4])
     scores = ["score_name", "runs", "score", "score_low", "score_high", "int8_score", "int8_low", "int8_high"]
     scores += ["int8_runs", "fits", "board_fits"]
@@ -46,10 +44,9 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     costs = [f"reference_percent/{m}" for m in by_metric(main, "reference_percent") if m in limited]
     effort = ["max_violation", "max_search_violation", *costs, *COST_HEADINGS, "extrapolated"]
     joined = main[[*GROUP, *scores, *effort]].merge(table, on=GROUP)
-    names = [method.method for method in joined["method"]]
-    joined = joined.assign(_name=names, _differs=joined["method"] != joined["against"])
-    blocks = joined.groupby([*GROUP[:4], "_name"], sort=False).ngroup()
-    ordered = joined.assign(_block=blocks).sort_values(["_block", "_differs"], kind="stable", ignore_index=True)
+    names = joined["method"].map(lambda variant: variant.method)
+    blocks = joined.groupby([*GROUP[:4], names.rename("name")], sort=False).ngroup()
+    ordered = joined.iloc[np.lexsort([joined["method"] != joined["against"], blocks])].reset_index(drop=True)
     return ordered[[*GROUP, "against", "pairs", *scores, *DIFFERENCE_COLUMNS, *effort]]
 
 
@@ -63,7 +60,6 @@ def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
     add_violation_columns(out, table)
     for metric in by_metric(table, "reference_percent"):
         cells = [format_percent(v) for v in table[f"reference_percent/{metric}"]]
-        reasons = list(table["extrapolated"])
-        out[f"{metric_label(metric)}, % of reference"] = mark_extrapolated(cells, metric, reasons)
+        out[f"{metric_label(metric)}, % of reference"] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
     add_cost_columns(out, table)
     return out

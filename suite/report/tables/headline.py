@@ -14,9 +14,9 @@ from suite.records.status import counted, run_states
 from suite.records.store import Store
 from suite.report.grouping import GROUP, SETTING, MethodVariant, natural_key
 from suite.report.statistics.intervals import FEWEST_PAIRS, holm_errors
-from suite.report.statistics.noninferiority import MARGIN
+from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.markup import MISSING
-from suite.report.tables.noninferiority import add_reduction_columns, paired_difference_of
+from suite.report.tables.noninferiority import ERRORS, add_reduction_columns
 from suite.report.tables.text import add_fits, format_number, format_percent, format_points, leading_columns
 
 _CANDIDATE, _BUDGET = "headline/candidate", "headline/budget"
@@ -135,7 +135,7 @@ def _verdict(row: dict[str, Any]) -> str:
 
 def _adjusted_row(row: pd.Series, error_low: float, error_high: float) -> dict[str, Any]:
     """A row of the tests with a lower and an upper bound at these errors, and its power at that of the lower one."""
-    test = paired_difference_of(row)
+    test = PairedDifference(*row[ERRORS])
     half = test.half_width(error_low)
     bounds: dict[str, Any] = {"low": test.difference - half, "high": test.difference + test.half_width(error_high)}
     bounds |= {"half_width": half, "power": test.power(error=error_low)}

@@ -19,7 +19,6 @@ from suite.report.tables.text import (
     format_percent,
     format_rows,
     format_significant,
-    int8_score_label,
     leading_columns,
     metric_label,
     score_label,
@@ -59,30 +58,28 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table["meets_target"] = list(map(_meets_target, table["score"], table["quality_target"]))
     counts = ["seeds", "runs", "unfinished", "int8_runs"]
     table[counts] = table[counts].fillna(0).astype(int)
-    fitting = groups["feasible"].sum().reindex(table.index, fill_value=0).astype(int)
-    table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, table["runs"], strict=True)]
-    by_group = groups["board_fits"].agg(_count_board_fits)
-    table["board_fits"] = by_group.reindex(table.index, fill_value="")
+    table["fits"] = groups["feasible"].agg(_count_fits).reindex(table.index).fillna("0/0")
+    table["board_fits"] = groups["board_fits"].agg(_count_board_fits).reindex(table.index, fill_value="")
     for metric in by_metric(df, "relative"):
         table[f"reference_percent/{metric}"] = groups[f"relative/{metric}"].mean() * 100
     for metric in by_metric(df, "target"):
         used = done[f"cost/{metric}"] / done[f"target/{metric}"] * 100
         table[f"target_percent/{metric}"] = used.groupby([done[key] for key in GROUP]).mean()
-    for name in ("max_violation", "max_search_violation"):
-        table[name] = groups[name].max()
-    for name in COST_HEADINGS:
-        table[name] = groups[name].mean()
+    table = table.join(groups[["max_violation", "max_search_violation"]].max())
+    table = table.join(groups[list(COST_HEADINGS)].mean())
     table["extrapolated"] = groups["extrapolated"].agg(join_reasons).reindex(table.index, fill_value="")
     return _sort_by_success(table, groups["feasible"].mean()).reset_index()
 
 
+def _count_fits(fits: pd.Series) -> str:
+    return f"{int(fits.sum())}/{len(fits)}"
+
+
 def _count_board_fits(fits: pd.Series) -> str:
     """The runs whose network fits the board, of those of which that is known."""
-    known = fits[fits.notna()]
-    if known.empty:
-        return "unknown"
+    known = fits.dropna()
     unknown = len(fits) - len(known)
-    return f"{int(known.sum())}/{len(known)}" + (f", {unknown} unknown" if unknown else "")
+    return "unknown" if known.empty else _count_fits(known) + (f", {unknown} unknown" if unknown else "")
 
 
 def intervals_by_group(done: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:
@@ -126,7 +123,7 @@ def add_score_columns(out: pd.DataFrame, table: pd.DataFrame, name: str = "") ->
     """Add to the text `out` the scores of float networks, and of int8 networks where any run was deployed."""
     out[f"{float_score_label(name)} [95%]"] = format_rows(format_interval, table, "score", "score_low", "score_high")
     if table["int8_runs"].any():
-        out[f"{int8_score_label(name)} [95%]"] = _format_int8_scores(table)
+        out[f"int8 test {score_label(name) or 'score'} [95%]"] = _format_int8_scores(table)
 
 
 def add_fit_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
