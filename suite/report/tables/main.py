@@ -1,14 +1,16 @@
 """The main table: scores, costs and violations over seeds, a row per method and budget; and that of other scores."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import astuple
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, natural_key
+from suite.report.grouping import GROUP, SETTING, natural_key
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
@@ -22,6 +24,7 @@ from suite.report.tables.text import (
     leading_columns,
     metric_label,
     score_label,
+    shared_setting,
 )
 
 COST_HEADINGS = {"trainings": "standard trainings", "epochs": "epochs", "cpu_s": "CPU, s"}
@@ -88,6 +91,13 @@ def intervals_by_group(done: pd.DataFrame, column: str, names: Sequence[str]) ->
     index = pd.MultiIndex.from_tuples(intervals, names=GROUP)
     columns = zip(*intervals.values(), strict=True) if intervals else [()] * len(names)
     return pd.DataFrame(dict(zip(names, columns, strict=False)), index=index, dtype=float)
+
+
+def rows_by_budget(table: pd.DataFrame) -> Iterator[tuple[list[str], list[dict[Hashable, Any]]]]:
+    """The rows of each budget in the table's order, after what of setting and budget not all rows share."""
+    keys = [key for key in (*SETTING, "budget") if key not in shared_setting(table)]
+    for values, rows in groupby(table.to_dict("records"), lambda row: [str(row[key]) for key in keys]):
+        yield values, list(rows)
 
 
 def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
