@@ -132,20 +132,18 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     Raises:
         DamagedRecordError: a part has another kind of value than the suite writes.
     """
-    for name, kinds in _VALUES.items():
-        values = raw.get(name) or {}
-        _check(name, values if isinstance(values, dict) else dict(enumerate(values)), *kinds)
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
         _check(name, {part: node[part] for part in parts if part in node}, dict)
     meter = raw.get("meter") or {}
-    for part in ("total", "standard_trainings"):
-        _check(f"meter.{part}", meter.get(part, {}), int, float)
+    nodes = {**raw, **{f"meter.{part}": meter.get(part) for part in _PARTS["meter"]}}
+    for name, kinds in _VALUES.items():
+        values = nodes.get(name) or {}
+        _check(name, values if isinstance(values, dict) else dict(enumerate(values)), *kinds)
     if {"standard_trainings", "standard_macs"} & set(meter):
         _check("meter", {"standard_macs": meter.get("standard_macs")}, int, float)
     _check_positive(raw.get("targets") or {}, meter, raw.get("board") or {})
     shared = meter.get("shared", {})
-    _check("meter.shared", shared, dict)
     for key, usage in shared.items():
         _check(f"meter.shared.{key}", {"macs": usage.get("macs")}, int, float)
         _check(f"meter.shared.{key}", {"artefact": usage.get("artefact")}, str)
@@ -191,11 +189,12 @@ def _kind(hint: Any) -> tuple[type, ...]:
 _KINDS = {f.name: _kind(f.type) for f in dataclasses.fields(RunRecord)}
 _VALUES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("targets", "scores", "reference_costs", "costs", "violations", "search_violations"), (int, float)),
+    **dict.fromkeys(("meter.total", "meter.standard_trainings"), (int, float)),
     **dict.fromkeys(("widths", "reference_widths"), (int,)),
     **dict.fromkeys(("artefacts", "extrapolated", "headline", "checksums", "units"), (str,)),
-    "candidates": (dict,),
+    **dict.fromkeys(("candidates", "meter.shared"), (dict,)),
     "board": (int, bool, type(None)),
 }
-"""Field -> the types of its values."""
+"""Field, or part of one -> the types of its values."""
 _PARTS = {"config": ("benchmark", "recipe"), "meter": ("total", "standard_trainings", "lost", "shared")}
 _REQUIRED = {f.name for f in dataclasses.fields(RunRecord) if f.default is f.default_factory is dataclasses.MISSING}

@@ -187,14 +187,11 @@ class Store:
 
     def read_or_set_aside(self, run_id: str) -> RunRecord | None:
         """As `read`; a damaged record in the run's folder is set aside, so that the run has not ended."""
-        try:
-            return self.read(run_id)
-        except DamagedRecordError as error:
-            path = self.run_folder(run_id) / "record.json"
-            if not path.exists():  # in the archive, where others lie beside it
-                raise
-            set_aside(path, error)
+        entry = self.entry(run_id)
+        if isinstance(entry, Broken) and entry.damaged and entry.path.exists():  # not one in the archive, among others
+            set_aside(entry.path, f"{entry.path}: {entry.reason}")
             return None
+        return self.read(run_id)
 
     def write(self, record: RunRecord, files: Mapping[str, bytes] | None = None) -> None:
         """Write a run's files, name -> content as `encode_run_files` gives them, and `record.json` last, which has

@@ -51,14 +51,6 @@ class MethodRuns:
         return MethodRuns(self.method, self.score_name, *columns)
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """A run's test split: true classes (N,) and, per example, 1.0 where right or the anomaly score (N,)."""
-
-    target: NDArray[np.int16]
-    value: Floats
-
-
 def compare_predictions(store: Store, method: MethodRuns, reference: MethodRuns) -> PairedDifference:
     """Compare the finished runs of two methods by their predictions in `store`, paired by seed.
 
@@ -66,18 +58,20 @@ def compare_predictions(store: Store, method: MethodRuns, reference: MethodRuns)
         IncomparableRunsError: no seed ran on both sides, or there are no predictions of the same examples that give
             the recorded scores back.
     """
-    first, second = (
-        [_read_predictions(store, side, i) for i in range(len(side.ids))] for side in method.paired(reference)
-    )
-    if not first:
+    sides = [[_read_predictions(store, side, i) for i in range(len(side.ids))] for side in method.paired(reference)]
+    if not sides[0]:
         raise IncomparableRunsError("no seed has finished on both sides")
-    if not all(np.array_equal(first[0].target, other.target) for other in (*first, *second)):
+    target, _ = sides[0][0]
+    if not all(np.array_equal(target, other) for side in sides for other, _ in side):
         raise IncomparableRunsError("the predictions are of different examples")
-    return paired_difference(method.score_name, first[0].target, [p.value for p in first], [p.value for p in second])
+    first, second = ([values for _, values in side] for side in sides)
+    return paired_difference(method.score_name, target, first, second)
 
 
-def _read_predictions(store: Store, runs: MethodRuns, i: int) -> Predictions:
-    """A run's predictions, if they give its recorded score back."""
+def _read_predictions(store: Store, runs: MethodRuns, i: int) -> tuple[NDArray[np.int16], Floats]:
+    """True classes of a run's test split (N,) and, per example, 1.0 where it is right or the anomaly score (N,), if
+    they give its recorded score back.
+    """
     try:
         content = store.read_file(runs.ids[i], "predictions.npz")
         with np.load(io.BytesIO(content or b""), allow_pickle=False) as file:
@@ -90,7 +84,7 @@ def _read_predictions(store: Store, runs: MethodRuns, i: int) -> Predictions:
     parts = _score_parts(runs.score_name, target, value)
     if not abs(_mean_of_parts(runs.score_name, target, parts) - runs.scores[i]) < _SCORE_TOLERANCE:
         raise IncomparableRunsError(f"{runs.score_name} cannot be computed from the predictions")
-    return Predictions(target, value)
+    return target, value
 
 
 def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
@@ -118,11 +112,8 @@ def paired_difference(
         IncomparableRunsError: the score is none of accuracy, balanced_accuracy and auc.
     """
     labels = np.asarray(target)
-    parts = [
-        _score_parts(score_name, labels, np.asarray(x, dtype=float))
-        - _score_parts(score_name, labels, np.asarray(y, dtype=float))
-        for x, y in zip(first, second, strict=True)
-    ]
+    sides = ((_score_parts(score_name, labels, np.asarray(run, float)) for run in side) for side in (first, second))
+    parts = [ours - theirs for ours, theirs in zip(*sides, strict=True)]
     n, by_pair = len(parts), [_mean_of_parts(score_name, labels, part) for part in parts]
     spread = float(np.std(by_pair, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     of_mean = _variance_over_examples(score_name, labels, np.mean(parts, axis=0))

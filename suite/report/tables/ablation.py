@@ -46,7 +46,7 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     joined = main[[*GROUP, *scores, *effort]].merge(table, on=GROUP)
     names = joined["method"].map(lambda variant: variant.method)
     blocks = joined.groupby([*GROUP[:4], names.rename("name")], sort=False).ngroup()
-    ordered = joined.iloc[np.lexsort([joined["method"] != joined["against"], blocks])].reset_index(drop=True)
+    ordered = joined.iloc[np.lexsort((joined["method"] != joined["against"], blocks))].reset_index(drop=True)
     return ordered[[*GROUP, "against", "pairs", *scores, *DIFFERENCE_COLUMNS, *effort]]
 
 
@@ -59,7 +59,8 @@ def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
     add_fit_columns(out, table)
     add_violation_columns(out, table)
     for metric in by_metric(table, "reference_percent"):
-        cells = [format_percent(v) for v in table[f"reference_percent/{metric}"]]
-        out[f"{metric_label(metric)}, % of reference"] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
+        shares = zip(table[f"reference_percent/{metric}"], table["extrapolated"], strict=True)
+        cells = [mark_extrapolated(format_percent(share), metric, reasons) for share, reasons in shares]
+        out[f"{metric_label(metric)}, % of reference"] = cells
     add_cost_columns(out, table)
     return out

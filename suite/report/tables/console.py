@@ -11,7 +11,7 @@ from rich.text import Text
 
 from suite.records.verdict import BOARD_UNKNOWN
 from suite.report.tables.extrapolation import extrapolation_note, mark_extrapolated
-from suite.report.tables.main import main_table, rows_by_budget
+from suite.report.tables.main import limit_shares, main_table, rows_by_budget
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import describe_setting, format_interval, format_number, format_percent, shared_setting
 
@@ -49,13 +49,12 @@ def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
 
 
 def _format_row(row: Mapping[Hashable, Any]) -> list[str]:
-    used = {str(key).removeprefix("target_percent/"): v for key, v in row.items() if str(key).startswith("target_")}
+    shares = ((metric, f"{metric} {format_percent(share)}") for metric, share in limit_shares(row).items())
     int8 = f"\nint8 {format_number(row['int8_score'], 3)}" if row["int8_runs"] else ""
     return [
         _format_method(row),
         _break_before("[", format_interval(row["score"], row["score_low"], row["score_high"])) + int8,
-        "\n".join(_format_share(metric, v, row["extrapolated"]) for metric, v in used.items() if math.isfinite(v))
-        or MISSING,
+        "\n".join(mark_extrapolated(text, metric, row["extrapolated"]) for metric, text in shares) or MISSING,
         _format_fits(row),
         _format_violations(row["max_violation"], row["max_search_violation"]),
         format_number(row["trainings"]),
@@ -67,10 +66,6 @@ def _format_method(row: Mapping[Hashable, Any]) -> str:
     failed = f"\n{row['unfinished']} failed" if row["unfinished"] else ""
     lines = _break_before("(", str(row["method"])).replace(", ", ",\n") + failed
     return "  " + lines.replace("\n", "\n  ")
-
-
-def _format_share(metric: str, percent: float, reasons: str) -> str:
-    return mark_extrapolated([f"{metric} {format_percent(percent)}"], metric, [reasons])[0]
 
 
 def _format_violations(returned: float, search: float) -> str:

@@ -47,13 +47,10 @@ def add_tests(rows: list[dict[str, Any]], columns: list[str], block: list[str]) 
     adjusted for the number of tests among rows that agree in the columns `block`, and `different`, whether that is
     below 5 % and there are at least `FEWEST_PAIRS` differences. A row without differences has none of these.
     """
-    enough = []
+    enough = [len(row["_by_seed"]) >= FEWEST_PAIRS for row in rows]
     for row in rows:
         by_seed = row.pop("_by_seed")
-        mean = mean_interval(by_seed)
-        row |= {"difference": mean.mean, "difference_low": mean.low, "difference_high": mean.high}
-        row |= {"p": paired_p(by_seed)}
-        enough.append(len(by_seed) >= FEWEST_PAIRS)
+        row |= mean_interval(by_seed).columns("difference") | {"p": paired_p(by_seed)}
     table = pd.DataFrame(rows, columns=columns)
     table["p_holm"] = table.groupby(block)["p"].transform(holm).astype(float)
     table["different"] = (table["p_holm"] < ERROR) & np.array(enough, dtype=bool)

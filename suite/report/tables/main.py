@@ -1,7 +1,7 @@
 """The main table: scores, costs and violations over seeds, a row per method and budget; and that of other scores."""
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from itertools import groupby
 from typing import Any
@@ -100,6 +100,13 @@ def rows_by_budget(table: pd.DataFrame) -> Iterator[tuple[list[str], list[dict[H
         yield values, list(rows)
 
 
+def limit_shares(row: Mapping[Hashable, Any]) -> dict[str, float]:
+    """Metric -> mean use of its limit in %, of those that the row's budget limits and that are known."""
+    prefix = "target_percent/"
+    shares = {str(key).removeprefix(prefix): share for key, share in row.items() if str(key).startswith(prefix)}
+    return {metric: share for metric, share in shares.items() if math.isfinite(share)}
+
+
 def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     """`main_table` as rounded text under headings with units."""
     names = sorted({str(n) for n in table["score_name"].dropna()} - {""})
@@ -124,8 +131,8 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
             share = table[f"reference_percent/{metric}"]
             used = table[f"target_percent/{metric}"] if metric in limited else [math.nan] * len(table)
             heading = f"{metric_label(metric)}, % of reference" + (" (of target)" if metric in limited else "")
-            cells = [_format_shares(s, u) for s, u in zip(share, used, strict=True)]
-            out[heading] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
+            rows = zip(share, used, table["extrapolated"], strict=True)
+            out[heading] = [mark_extrapolated(_format_shares(s, u), metric, reasons) for s, u, reasons in rows]
     return out
 
 

@@ -101,5 +101,5 @@ def format_noninferiority_table(table: pd.DataFrame) -> pd.DataFrame:
 def add_reduction_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` by how much each row of `table` reduces each cost."""
     for metric in by_metric(table, "reduction_percent"):
-        cells = [format_percent(v) for v in table[f"reduction_percent/{metric}"]]
-        out[f"{metric} reduced, %"] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
+        shares = zip(table[f"reduction_percent/{metric}"], table["extrapolated"], strict=True)
+        out[f"{metric} reduced, %"] = [mark_extrapolated(format_percent(share), metric, why) for share, why in shares]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from suite.report.tables.main import rows_by_budget
+from suite.report.tables.main import limit_shares, rows_by_budget
 from suite.report.tables.markup import MISSING, join_latex, latex_text
 from suite.report.tables.text import format_number, format_percent, format_significant
 
@@ -76,9 +76,7 @@ def _fits(row: _Row) -> str:
 
 def _limits(row: _Row) -> str:
     """Mean use of each limit in %: "99.5 / 91.6", in whole numbers where there are more than two."""
-    prefix = "target_percent/"
-    used = {str(key).removeprefix(prefix): share for key, share in row.items() if str(key).startswith(prefix)}
+    used = limit_shares(row)
     named = [part.split()[0] for part in str(row["budget"]).split(" + ")]
     shares = [used[m] for m in sorted(used, key=lambda m: named.index(m) if m in named else len(named))]
-    finite = [share for share in shares if math.isfinite(share)]
-    return " / ".join(format_percent(share) if len(finite) < 3 else f"{share:.0f}" for share in finite) or "--"
+    return " / ".join(format_percent(share) if len(shares) < 3 else f"{share:.0f}" for share in shares) or "--"

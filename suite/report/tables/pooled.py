@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.grouping import SETTING, natural_key
+from suite.report.grouping import SETTING, sort_by_setting
 from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_difference_columns, add_tests
 from suite.report.tables.text import FITS_BUDGET, leading_columns
 
@@ -27,9 +27,9 @@ def pooled_table(df: pd.DataFrame) -> pd.DataFrame:
     """
     done = df[(df["status"] == "done") & df["score"].notna()]
     rows: list[dict[str, Any]] = []
-    for setting, runs in sorted(done.groupby(SETTING), key=lambda item: [natural_key(str(part)) for part in item[0]]):
+    for setting, runs in done.groupby(SETTING):
         rows += [dict(zip(SETTING, map(str, setting), strict=True)) | row for row in _compare_methods(runs)]
-    return add_tests(rows, _COLUMNS, SETTING)
+    return sort_by_setting(add_tests(rows, _COLUMNS, SETTING), SETTING)
 
 
 def format_pooled_table(table: pd.DataFrame) -> pd.DataFrame:

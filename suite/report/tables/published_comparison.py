@@ -12,6 +12,7 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.records.frame import by_metric
+from suite.records.status import counted
 from suite.report.grouping import GROUP, REFERENCE_METHOD, MethodVariant
 from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
@@ -180,8 +181,7 @@ def _number_sources(table: pd.DataFrame) -> dict[str, int]:
 def format_published_comparison(table: pd.DataFrame) -> pd.DataFrame:
     """`published_comparison` as rounded text; `comparison_footnotes` has the sources by their numbers in brackets."""
     several_devices = table["device"].nunique() > 1
-    several_benchmarks = table["benchmark"].nunique() > 1
-    out = table[["benchmark"]].copy() if several_benchmarks else pd.DataFrame(index=table.index)
+    out = table[["benchmark"] if table["benchmark"].nunique() > 1 else []].copy()
     names = sorted(table["score_name"].unique())
     if len(names) > 1:
         out["score"] = table["score_name"].map(score_label)
@@ -228,6 +228,5 @@ def _format_range(row: Mapping[Hashable, Any], name: str, format_value: Callable
 
 def _format_conditions(row: Mapping[Hashable, Any]) -> str:
     if row["whose"] == "ours":
-        seeds = int(row["seeds"])
-        return f"preset {row['preset']}, {seeds} seed{'s' if seeds > 1 else ''}; data and length below"
+        return f"preset {row['preset']}, {counted(int(row['seeds']), 'seed')}; data and length below"
     return "; ".join(str(row[key]) for key in ("data", "note") if pd.notna(row[key]) and row[key]) or MISSING
