@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from suite.records.store import Store
-from suite.report.grouping import GROUP, Group, MethodVariant
+from suite.report.grouping import GROUP, Group, MethodVariant, projection_of
 from suite.report.statistics.intervals import Floats
 from suite.report.statistics.noninferiority import PairedDifference
 
@@ -25,10 +25,11 @@ class IncomparableRunsError(ValueError):
 @dataclass(frozen=True)
 class MethodRuns:
     """The finished runs of one method at one budget, in the order of `seeds`, each seed once: ids, test scores, and
-    whether they meet every constraint.
+    whether they meet every constraint. `projection` is the option of that name, None where the method has none.
     """
 
     method: MethodVariant
+    projection: str | None
     score_name: str
     seeds: tuple[int, ...]
     ids: tuple[str, ...]
@@ -48,7 +49,7 @@ class MethodRuns:
     def _select_seeds(self, seeds: set[int]) -> "MethodRuns":
         at = [i for i, seed in enumerate(self.seeds) if seed in seeds]
         columns: Any = (tuple(column[i] for i in at) for column in (self.seeds, self.ids, self.scores, self.feasible))
-        return MethodRuns(self.method, self.score_name, *columns)
+        return MethodRuns(self.method, self.projection, self.score_name, *columns)
 
 
 def compare_predictions(store: Store, method: MethodRuns, reference: MethodRuns) -> PairedDifference:
@@ -94,7 +95,8 @@ def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
     groups: Any = done.sort_values([*GROUP, "seed"], kind="stable").groupby(GROUP)
     for key, runs in groups:
         by_seed = (tuple(runs[name].tolist()) for name in ("seed", "id", "score", "feasible"))
-        by_group[key] = MethodRuns(key[-1], runs["score_name"].iloc[0], *by_seed)
+        first = runs.iloc[0]
+        by_group[key] = MethodRuns(key[-1], projection_of(first["options"]), first["score_name"], *by_seed)
     return by_group
 
 

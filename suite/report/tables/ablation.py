@@ -5,21 +5,9 @@ import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.report.grouping import GROUP, plain_variant
-from suite.report.tables.differences import (
-    DIFFERENCE_COLUMNS,
-    add_difference_columns,
-    add_tests,
-    compare_runs,
-    runs_by_budget,
-)
+from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_differences, add_tests, compare_runs, runs_by_budget
 from suite.report.tables.extrapolation import mark_extrapolated
-from suite.report.tables.main import (
-    COST_HEADINGS,
-    add_cost_columns,
-    add_fit_columns,
-    add_score_columns,
-    add_violation_columns,
-)
+from suite.report.tables.main import COST_HEADINGS, add_costs, add_fit_columns, add_scores, add_violations
 from suite.report.tables.text import format_percent, leading_columns, metric_label
 
 
@@ -53,14 +41,14 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
 def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
     """`ablation_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
-    add_score_columns(out, table)
-    add_difference_columns(out, table)
+    add_scores(out, table)
+    add_differences(out, table)
     out["seeds"] = table["pairs"].astype(str)
     add_fit_columns(out, table)
-    add_violation_columns(out, table)
+    add_violations(out, table)
     for metric in by_metric(table, "reference_percent"):
         shares = zip(table[f"reference_percent/{metric}"], table["extrapolated"], strict=True)
         cells = [mark_extrapolated(format_percent(share), metric, reasons) for share, reasons in shares]
         out[f"{metric_label(metric)}, % of reference"] = cells
-    add_cost_columns(out, table)
+    add_costs(out, table)
     return out

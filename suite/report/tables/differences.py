@@ -57,7 +57,7 @@ def add_tests(rows: list[dict[str, Any]], columns: list[str], block: list[str]) 
     return table
 
 
-def add_difference_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_differences(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` the `DIFFERENCE_COLUMNS` of `table`."""
     out["difference, points [95%]"] = format_rows(format_points, table, *DIFFERENCE_COLUMNS[:3])
     tests = zip(table["p_holm"], table["different"], strict=True)

@@ -16,7 +16,7 @@ from suite.report.grouping import GROUP, SETTING, MethodVariant, sort_by_setting
 from suite.report.statistics.intervals import FEWEST_PAIRS, holm_errors
 from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.markup import MISSING
-from suite.report.tables.noninferiority import ERRORS, add_reduction_columns
+from suite.report.tables.noninferiority import ERRORS, add_reductions
 from suite.report.tables.text import add_fits, format_number, format_percent, format_points, leading_columns
 
 _CANDIDATE, _BUDGET = "headline/candidate", "headline/budget"
@@ -140,7 +140,7 @@ def _adjusted_row(row: pd.Series, error_low: float, error_high: float) -> dict[s
 def format_headline_table(table: pd.DataFrame) -> pd.DataFrame:
     """`headline_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table, ("method", "budget", "verdict"))
-    add_reduction_columns(out, table)
+    add_reductions(out, table)
     add_fits(out, table)
     out["float score"] = [format_number(v, 3) for v in table["score"]]
     for column, heading in (("difference", "difference, points"), ("low", "lower bound"), ("high", "upper bound")):

@@ -114,7 +114,7 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     out = leading_columns(table)
     if len(names) > 1:
         out["score"] = [score_label(str(n)) if pd.notna(n) else MISSING for n in table["score_name"]]
-    add_score_columns(out, table, name)
+    add_scores(out, table, name)
     if table["quality_target"].notna().any():
         marks = zip(table["meets_target"], table["quality_target"], strict=True)
         cells = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
@@ -123,8 +123,8 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     out["seeds"] = table["seeds"].astype(str)
     if table["unfinished"].any():
         out["failed"] = table["unfinished"].astype(str)
-    add_violation_columns(out, table)
-    add_cost_columns(out, table)
+    add_violations(out, table)
+    add_costs(out, table)
     limited = by_metric(table, "target_percent")
     for metric in [*limited, *(m for m in by_metric(table, "reference_percent") if m not in limited)]:
         if metric != "weights_full" or metric in limited:
@@ -136,7 +136,7 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def add_score_columns(out: pd.DataFrame, table: pd.DataFrame, name: str = "") -> None:
+def add_scores(out: pd.DataFrame, table: pd.DataFrame, name: str = "") -> None:
     """Add to the text `out` the scores of float networks, and of int8 networks where any run was deployed."""
     out[f"{float_score_label(name)} [95%]"] = format_rows(format_interval, table, "score", "score_low", "score_high")
     if table["int8_runs"].any():
@@ -149,13 +149,13 @@ def add_fit_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     out["fits board"] = [text or MISSING for text in table["board_fits"]]
 
 
-def add_violation_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_violations(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` by how much the networks of each row of `table` exceed a limit."""
     for column, heading in (("max_violation", "largest violation, %"), ("max_search_violation", "search violation, %")):
         out[heading] = [format_percent(100 * v) for v in table[column]]
 
 
-def add_cost_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_costs(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` what a run of each row of `table` costs, in the three units that costs are compared in."""
     for column, heading in COST_HEADINGS.items():
         out[heading] = [format_significant(v) for v in table[column]]

@@ -94,11 +94,11 @@ def format_noninferiority_table(table: pd.DataFrame) -> pd.DataFrame:
     out["p, Holm"] = [format_p(p) for p in table["p_holm"]]
     out["seeds"] = [format_number(v, 0) for v in table["pairs"]]
     out["no bound because"] = table["why"].replace("", MISSING)
-    add_reduction_columns(out, table)
+    add_reductions(out, table)
     return out
 
 
-def add_reduction_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_reductions(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` by how much each row of `table` reduces each cost."""
     for metric in by_metric(table, "reduction_percent"):
         shares = zip(table[f"reduction_percent/{metric}"], table["extrapolated"], strict=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from suite.report.grouping import SETTING, sort_by_setting
-from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_difference_columns, add_tests
+from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_differences, add_tests
 from suite.report.tables.text import FITS_BUDGET, leading_columns
 
 _COLUMNS = [*SETTING, "method", "against", "budgets", "pairs", "clusters", "left_out", *DIFFERENCE_COLUMNS]
@@ -35,7 +35,7 @@ def pooled_table(df: pd.DataFrame) -> pd.DataFrame:
 def format_pooled_table(table: pd.DataFrame) -> pd.DataFrame:
     """`pooled_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table, ("method", "against"))
-    add_difference_columns(out, table)
+    add_differences(out, table)
     for column, heading in (("clusters", "seeds"), ("left_out", "seeds left out"), ("budgets", "budgets")):
         out[heading] = table[column].astype(str)
     out["runs in pairs"] = table["pairs"].astype(str)
