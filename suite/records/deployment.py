@@ -90,9 +90,7 @@ class Deployed:
                 part = raw[name]
                 limit = None if part["limit"] is None else float(part["limit"])
                 values[name] = Compared(limit, int(part["predicted"]), int(part["actual"]))
-            for name in ("score", "float_score"):
-                values[name] = float(values[name])
-            return cls(**values)
+            return cls(**values | {name: float(raw[name]) for name in ("score", "float_score")})
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, RecordError):
                 raise

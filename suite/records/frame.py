@@ -13,6 +13,7 @@ from suite.records.record import METRICS, PHASES, RunRecord
 from suite.records.variants import variants
 from suite.records.verdict import Board, describe_fit
 
+_NAMES = ("id", "experiment", "status", "benchmark", "preset", "budget", "method")
 _NAN = float("nan")
 _FURTHER = "test/"
 _BOARD_COLUMNS = ("arena", "ram_limit", "flash", "flash_limit")
@@ -84,13 +85,7 @@ def by_metric(table: pd.DataFrame, prefix: str) -> list[str]:
 def _facts(record: RunRecord) -> dict[str, Any]:
     settings = {**record.config, **record.environment}
     return {
-        "id": record.id,
-        "experiment": record.experiment,
-        "status": record.status,
-        "benchmark": record.benchmark,
-        "preset": record.preset,
-        "budget": record.budget,
-        "method": record.method,
+        **{name: getattr(record, name) for name in _NAMES},
         "variant": (),
         "options": json.dumps(record.options, sort_keys=True),
         "device": record.device,

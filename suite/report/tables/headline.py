@@ -77,10 +77,9 @@ def headline_table(df: pd.DataFrame, tests: pd.DataFrame, unrecorded: Sequence[P
     rows: list[dict[str, Any]] = []
     by_setting, planned = dict(iter(tests.groupby(SETTING))), planned_runs(df, unrecorded)
     for setting, runs in df.groupby(SETTING):
-        own = by_setting.get(setting, tests.head(0))
-        named = named_candidates(runs)
-        judged = _judge_candidates(own, named, planned) if named else []
-        rows += [dict(zip(SETTING, setting, strict=True)) | row for row in judged]
+        if named := named_candidates(runs):
+            judged = _judge_candidates(by_setting.get(setting, tests.head(0)), named, planned)
+            rows += [dict(zip(SETTING, setting, strict=True)) | row for row in judged]
     columns = [*GROUP, "verdict", "compared", *_NUMBERS, "why", *metrics, "extrapolated"]
     return sort_by_setting(pd.DataFrame(rows, columns=columns), SETTING)
 

@@ -6,11 +6,10 @@ from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, SETTING, natural_key
+from suite.report.grouping import GROUP, SETTING, natural_key, sort_by_setting
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
@@ -71,7 +70,10 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table = table.join(groups[["max_violation", "max_search_violation"]].max())
     table = table.join(groups[list(COST_HEADINGS)].mean())
     table["extrapolated"] = groups["extrapolated"].agg(join_reasons).reindex(table.index, fill_value="")
-    return _sort_by_success(table, groups["feasible"].mean()).reset_index()
+    by_success = table.assign(_fits=groups["feasible"].mean()).sort_values(
+        ["_fits", "score", "method"], ascending=[False, False, True]
+    )
+    return sort_by_setting(by_success.drop(columns="_fits").reset_index(), GROUP[:-1])
 
 
 def _count_fits(fits: pd.Series) -> str:
@@ -178,16 +180,6 @@ def _meets_target(score: float, target: float) -> str:
     return "yes" if score >= target else "no"
 
 
-def _sort_by_success(table: pd.DataFrame, fit_shares: pd.Series) -> pd.DataFrame:
-    """Rows by benchmark, preset, device and budget, there by falling share of runs that fit, score, and method."""
-    budgets = [tuple(natural_key(str(part)) for part in key[:-1]) for key in table.index]
-    methods = [key[-1] for key in table.index]
-    columns = (fit_shares.reindex(table.index), table["score"])
-    share, score = (-column.fillna(-np.inf).to_numpy(dtype=float) for column in columns)
-    order = sorted(range(len(table)), key=lambda i: (budgets[i], share[i], score[i], methods[i]))
-    return table.iloc[order]
-
-
 def score_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     """Test scores other than the main one, in the order of the `main_table`; empty where no run has any.
 
@@ -196,12 +188,11 @@ def score_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     """
     names = sorted(by_metric(df, "score"), key=natural_key)
     done = df[df["status"] == "done"]
-    table = done.groupby(GROUP).size().rename("runs").to_frame()
+    table = main.set_index(GROUP)[["runs"]]
     for name in names:
         columns = [f"score/{name}", f"score_low/{name}", f"score_high/{name}"]
         table = table.join(intervals_by_group(done, f"score/{name}", columns))
-    table = table[table[[f"score/{name}" for name in names]].notna().any(axis=1)]
-    return main[GROUP].merge(table.reset_index(), on=GROUP)
+    return table[table[[f"score/{name}" for name in names]].notna().any(axis=1)].reset_index()
 
 
 def format_score_table(table: pd.DataFrame) -> pd.DataFrame:
