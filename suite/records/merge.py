@@ -63,7 +63,7 @@ class _Run(NamedTuple):
 
     @property
     def completeness(self) -> int:
-        """Finished runs before failed ones before planned ones before those that are not there or broken."""
+        """3 for a finished run, 2 for a failed one, 1 for a planned one, 0 for one that is not there or broken."""
         if isinstance(self.entry, RunRecord):
             return 3 if self.entry.status == "done" else 2
         return int(self.entry is None and PLAN_NOTE in self.store.run_files(self.id))
