@@ -195,6 +195,6 @@ def _epochs(record: RunRecord) -> float:
     return float(epochs * samples * _STEP_COST * reference / record.meter.get("standard_macs", _NAN))
 
 
-def _order(record: RunRecord) -> tuple[object, ...]:
-    r, variant = record, [(key, json.dumps(value, sort_keys=True)) for key, value in sorted(record.variant.items())]
+def _order(r: RunRecord) -> tuple[object, ...]:
+    variant = [(key, json.dumps(value, sort_keys=True)) for key, value in sorted(r.variant.items())]
     return r.benchmark, r.preset, r.device, r.budget, r.method, variant, r.seed, r.id

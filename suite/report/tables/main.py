@@ -70,10 +70,9 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table = table.join(groups[["max_violation", "max_search_violation"]].max())
     table = table.join(groups[list(COST_HEADINGS)].mean())
     table["extrapolated"] = groups["extrapolated"].agg(join_reasons).reindex(table.index, fill_value="")
-    by_success = table.assign(_fits=groups["feasible"].mean()).sort_values(
-        ["_fits", "score", "method"], ascending=[False, False, True]
-    )
-    return sort_by_setting(by_success.drop(columns="_fits").reset_index(), GROUP[:-1])
+    table["_fits"] = groups["feasible"].mean()
+    by_success = table.sort_values(["_fits", "score", "method"], ascending=[False, False, True]).drop(columns="_fits")
+    return sort_by_setting(by_success.reset_index(), GROUP[:-1])
 
 
 def _count_fits(fits: pd.Series) -> str:
