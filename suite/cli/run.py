@@ -25,7 +25,7 @@ from suite.deploy.deployment import deploy
 from suite.deploy.extras import require_extra
 from suite.deploy.find_run import FoundRun
 from suite.engine import jobs
-from suite.records.deployments import read_deployments
+from suite.records.deployment import read_deployments
 from suite.task import interruption
 from suite.task.interruption import Interrupted
 from suite.task.progress import Progress

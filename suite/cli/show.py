@@ -11,8 +11,7 @@ from rich.text import Text
 
 from suite.cli.console import output_console, run_parser
 from suite.deploy.find_run import find_run
-from suite.records.deployment import Deployed
-from suite.records.deployments import read_deployments
+from suite.records.deployment import Deployed, read_deployments
 from suite.records.labels import run_label
 from suite.records.record import RunRecord
 from suite.records.status import readable_duration

@@ -29,7 +29,8 @@ from suite.hardware.arena import Arena
 from suite.hardware.flash import flash_bytes
 from suite.hardware.layers import LayerTable, Network
 from suite.hardware.trace import trace
-from suite.records.deployment import DEPLOYMENT, Compared, Deployed, MicroCheck
+from suite.records.archive import DEPLOYMENT
+from suite.records.deployment import Compared, Deployed, MicroCheck
 from suite.records.labels import run_label
 from suite.records.record import RunRecord
 from suite.task.splits import load_data, subset

@@ -16,7 +16,7 @@ from suite.engine.estimate import Estimate
 from suite.engine.harness import RunningElsewhere, execute
 from suite.engine.preflight import absent_classes_notes, budget_notes
 from suite.records.claims import living_claim, read_claim
-from suite.records.deployments import read_deployments
+from suite.records.deployment import read_deployments
 from suite.records.labels import method_label
 from suite.records.plan_note import PLAN_NOTE, PlanNote
 from suite.records.record import RunRecord

@@ -11,13 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from suite.data.files import DamagedError, check_unpacked, is_file_name, replacing
-from suite.records.deployment import DEPLOYMENT
 
 ARCHIVE_NAME = "records.zip"
-ARCHIVED_FILES = (
-    *("record.json", "history.parquet", "predictions.npz", "architecture.json", "plan.json"),
-    DEPLOYMENT,
-)
+DEPLOYMENT = "deploy.json"
+"""What `suite deploy` measured of a run's int8 network."""
+
+ARCHIVED_FILES = (*("record.json", "history.parquet", "predictions.npz", "architecture.json", "plan.json"), DEPLOYMENT)
 """What an archive holds of a run: not its weights, checkpoints or files for a board."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same records give the same bytes
@@ -33,20 +32,13 @@ class Archive:
 
     path: Path
 
-    def signature(self) -> Signature | None:
-        """What changes when the archive is replaced; None where there is no archive."""
-        try:
-            return signature(self.path)
-        except FileNotFoundError:
-            return None
-
     def files(self) -> Mapping[str, Sequence[str]]:
         """Run id -> names of its files; empty where there is no archive.
 
         Raises:
             SuiteError: the archive is damaged.
         """
-        now = self.signature()
+        now = signature(self.path)
         return {} if now is None else _list(self.path, now)
 
     def read(self, run_id: str, name: str) -> bytes | None:
@@ -55,10 +47,11 @@ class Archive:
         Raises:
             OSError: it is damaged or cannot be read.
         """
-        if name not in self.files().get(run_id, ()):
+        now = signature(self.path)
+        if now is None or name not in _list(self.path, now).get(run_id, ()):
             return None
         try:
-            return _open(self.path, signature(self.path)).read(f"runs/{run_id}/{name}")
+            return _open(self.path, now).read(f"runs/{run_id}/{name}")
         except _DAMAGED as error:
             raise DamagedError(f"{self.path}: runs/{run_id}/{name} is damaged ({error})") from error
 
@@ -73,13 +66,16 @@ class Archive:
             new.comment = _digest(new.infolist())
 
 
-def signature(path: Path) -> Signature:
-    """Modification time, inode and size: what changes when a file is replaced.
+def signature(path: Path) -> Signature | None:
+    """Modification time, inode and size: what changes when a file is replaced; None where there is none.
 
     Raises:
         OSError: the file cannot be looked at.
     """
-    stat = path.stat()
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 

@@ -171,11 +171,10 @@ def living_claim(folder: Path) -> Claim | None:
 
 def _is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
+        with suppress(PermissionError):  # another user's
+            os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):  # a number that no process can have
         return False
-    except PermissionError:  # another user's
-        return True
     return True
 
 

@@ -2,15 +2,18 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from suite.records.archive import DEPLOYMENT
 from suite.records.record import RecordError
-
-DEPLOYMENT = "deploy.json"
+from suite.records.store import Store
 
 SCHEMA = 1
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,28 @@ class Deployed:
                 part = raw[name]
                 limit = None if part["limit"] is None else float(part["limit"])
                 values[name] = Compared(limit, int(part["predicted"]), int(part["actual"]))
-            for name in ("score", "float_score"):
-                values[name] = float(values[name])
-            return cls(**values)
+            return cls(**values | {name: float(raw[name]) for name in ("score", "float_score")})
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, RecordError):
                 raise
             raise RecordError(f"{DEPLOYMENT}: torn, or not written by this suite ({error})") from error
+
+
+def read_deployments(store: Store, run_ids: Iterable[str]) -> dict[str, Deployed]:
+    """Run -> what interpreters said of its int8 network, for the runs that were deployed.
+
+    A `deploy.json` that is torn, of another schema or of another run is named in the log and left out.
+    """
+    deployments = {}
+    for run_id in run_ids:
+        try:
+            content = store.read_file(run_id, DEPLOYMENT)
+            if content is None:
+                continue
+            deployed = Deployed.from_json(content)
+            if deployed.run != run_id:
+                raise RecordError(f"it is of run {deployed.run}, in another's folder")
+            deployments[run_id] = deployed
+        except (OSError, RecordError) as error:
+            log.warning("%s: left out: %s", store.run_folder(run_id) / DEPLOYMENT, error)
+    return deployments

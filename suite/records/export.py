@@ -8,8 +8,7 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.data.files import replacing
-from suite.records.deployment import Deployed
-from suite.records.deployments import read_deployments
+from suite.records.deployment import Deployed, read_deployments
 from suite.records.frame import frame
 from suite.records.record import RunRecord
 from suite.records.store import Store

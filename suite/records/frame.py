@@ -13,12 +13,10 @@ from suite.records.record import METRICS, PHASES, RunRecord
 from suite.records.variants import variants
 from suite.records.verdict import Board, describe_fit
 
-GROUP = ["benchmark", "preset", "device", "budget", "method", "variant"]
-"""The columns that runs must share to be averaged over random seeds."""
-
+_NAMES = ("id", "experiment", "status", "benchmark", "preset", "budget", "method")
 _NAN = float("nan")
 _FURTHER = "test/"
-_BOARD_COLUMNS = (("arena", "ram_limit"), ("flash", "flash_limit"))
+_BOARD_COLUMNS = ("arena", "ram_limit", "flash", "flash_limit")
 _STEP_COST = 3
 """Forward passes that the meter charges for a training step."""
 
@@ -87,13 +85,7 @@ def by_metric(table: pd.DataFrame, prefix: str) -> list[str]:
 def _facts(record: RunRecord) -> dict[str, Any]:
     settings = {**record.config, **record.environment}
     return {
-        "id": record.id,
-        "experiment": record.experiment,
-        "status": record.status,
-        "benchmark": record.benchmark,
-        "preset": record.preset,
-        "budget": record.budget,
-        "method": record.method,
+        **{name: getattr(record, name) for name in _NAMES},
         "variant": (),
         "options": json.dumps(record.options, sort_keys=True),
         "device": record.device,
@@ -135,11 +127,8 @@ def _int8(deployed: Deployed | None) -> dict[str, float]:
 
 def _board(record: RunRecord) -> dict[str, Any]:
     """What the network needs of the board and what that has; why its latency is an extrapolation."""
-    board = Board.of(record.board)
-    numbers: dict[str, float] = {}
-    for (needed, limit), memory in zip(_BOARD_COLUMNS, board.memories, strict=True):
-        numbers |= {f"board/{needed}": _or_nan(memory.needed), f"board/{limit}": _or_nan(memory.limit)}
-    return {"board_fits": board.fits, **numbers, "extrapolated": "; ".join(record.extrapolated)}
+    numbers = {f"board/{name}": _or_nan(record.board.get(name)) for name in _BOARD_COLUMNS}
+    return {"board_fits": Board.of(record.board).fits, **numbers, "extrapolated": "; ".join(record.extrapolated)}
 
 
 def _length(recipe: Mapping[str, Any]) -> str:
@@ -171,29 +160,21 @@ def _metric_columns(record: RunRecord, metrics: Sequence[str], limited: Sequence
             f"unit/{m}": record.units.get(m, ""),
         }
     searched = record.search_violations or {}
-    for m in limited:
-        row[f"target/{m}"] = record.targets.get(m, _NAN)
-        row[f"violation/{m}"] = record.violations.get(m, _NAN)
-        row[f"search_violation/{m}"] = searched.get(m, _NAN)
-    return row
+    limits = {"target": record.targets, "violation": record.violations, "search_violation": searched}
+    return row | {f"{kind}/{m}": values.get(m, _NAN) for m in limited for kind, values in limits.items()}
 
 
 def _artefact_users(records: Sequence[RunRecord]) -> Counter[str]:
-    """Artefact -> number of finished runs that were charged for it, so that the amortised shares add up to
-    one.
-    """
-    users: Counter[str] = Counter()
-    for record in records:
-        if record.status == "done":
-            users.update({str(s["artefact"]) for s in record.meter.get("shared", {}).values()})
-    return users
+    """Artefact -> number of finished runs that were charged for it, so that the amortised shares add up to one."""
+    charges = [record.meter.get("shared", {}).values() for record in records if record.status == "done"]
+    return Counter(artefact for shared in charges for artefact in {s["artefact"] for s in shared})
 
 
 def _effort(record: RunRecord, users: Mapping[str, int]) -> dict[str, float]:
     meter = record.meter
     trainings, total = meter.get("standard_trainings", {}), meter.get("total", {})
     shared = meter.get("shared", {}).values()
-    saved = sum(s["macs"] * (1 - 1 / max(1, users[str(s["artefact"])])) for s in shared)
+    saved = sum(s["macs"] * (1 - 1 / max(1, users[s["artefact"]])) for s in shared)
     full = trainings.get("total", _NAN)
     return {
         "trainings": full,
@@ -214,15 +195,6 @@ def _epochs(record: RunRecord) -> float:
     return float(epochs * samples * _STEP_COST * reference / record.meter.get("standard_macs", _NAN))
 
 
-def _order(record: RunRecord) -> tuple[object, ...]:
-    variant = [(key, json.dumps(value, sort_keys=True)) for key, value in sorted(record.variant.items())]
-    return (
-        record.benchmark,
-        record.preset,
-        record.device,
-        record.budget,
-        record.method,
-        variant,
-        record.seed,
-        record.id,
-    )
+def _order(r: RunRecord) -> tuple[object, ...]:
+    variant = [(key, json.dumps(value, sort_keys=True)) for key, value in sorted(r.variant.items())]
+    return r.benchmark, r.preset, r.device, r.budget, r.method, variant, r.seed, r.id

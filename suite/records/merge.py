@@ -6,14 +6,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import Timeout
 
 from suite import SuiteError
 from suite.data.files import write_atomic
-from suite.records.deployment import DEPLOYMENT
+from suite.records.archive import DEPLOYMENT
 from suite.records.plan_note import PLAN_NOTE
-from suite.records.record import RecordError, RunRecord
+from suite.records.record import RunRecord
 from suite.records.store import Broken, Store
 
 _NOT_RESULTS = (
@@ -38,27 +39,23 @@ class Merged:
     @property
     def line(self) -> str:
         """One line for people."""
-        parts = [f"{self.copied} runs copied"]
-        for count, text in (
-            (self.finished, "of them in place of failed ones"),
-            (self.same, "already there"),
-            (self.planned, "planned but not done"),
-            (self.artefacts, "artefacts copied"),
-            (self.deployments, "deployments copied"),
-            (len(self.left_out), "left out"),
-        ):
-            parts += [f"{count} {text}"] if count else []
-        return ", ".join(parts)
+        counts = {
+            "of them in place of failed ones": self.finished,
+            "already there": self.same,
+            "planned but not done": self.planned,
+            "artefacts copied": self.artefacts,
+            "deployments copied": self.deployments,
+            "left out": len(self.left_out),
+        }
+        return ", ".join([f"{self.copied} runs copied", *(f"{n} {text}" for text, n in counts.items() if n)])
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A run's folder in one of the stores, its record, and why it must be left alone, if it must."""
+class _Run(NamedTuple):
+    """A run in one of the stores, as `Store.entry` has it; a broken one must be left alone."""
 
     store: Store
     id: str
-    record: RunRecord | None
-    broken: str = ""
+    entry: RunRecord | Broken | None
 
     @property
     def file(self) -> Path:
@@ -66,8 +63,10 @@ class _Run:
 
     @property
     def completeness(self) -> int:
-        """Finished runs before failed ones before planned ones."""
-        return 0 if self.record is None else 2 if self.record.status == "done" else 1
+        """3 for a finished run, 2 for a failed one, 1 for a planned one, 0 for one that is not there or broken."""
+        if isinstance(self.entry, RunRecord):
+            return 3 if self.entry.status == "done" else 2
+        return int(self.entry is None and PLAN_NOTE in self.store.run_files(self.id))
 
 
 def merge(into: Store, sources: Sequence[Store]) -> Merged:
@@ -82,14 +81,12 @@ def merge(into: Store, sources: Sequence[Store]) -> Merged:
     Raises:
         SuiteError: two finished records of one run differ in their results; nothing was copied.
     """
-    chosen = {store.folder.resolve(): _runs(store) for store in (into, *sources)}
-    if len(chosen) < 1 + len(sources):
+    stores = (into, *sources)
+    if len({store.folder.resolve() for store in stores}) < len(stores):
         raise SuiteError(f"merge: {into.folder} and the others must be different folders")
-    by_id: dict[str, list[_Run]] = {}
-    for runs in chosen.values():
-        for run in runs:
-            by_id.setdefault(run.id, []).append(run)
-    if conflicts := [conflict for _, runs in sorted(by_id.items()) for conflict in _list_conflicts(runs)]:
+    ids = sorted({run_id for store in stores for run_id in store.run_ids()})
+    runs = [[_Run(store, run_id, store.entry(run_id)) for store in stores] for run_id in ids]
+    if conflicts := [conflict for same in runs for conflict in _list_conflicts(same)]:
         raise SuiteError(
             f"one run with different results: {conflicts[0]}"
             + (f" ({len(conflicts)} such runs in all)" if len(conflicts) > 1 else "")
@@ -97,26 +94,20 @@ def merge(into: Store, sources: Sequence[Store]) -> Merged:
         )
     into.check_writable()
     merged = Merged()
-    for _, runs in sorted(by_id.items()):
-        _join(into, runs, merged)
+    for own, *others in runs:
+        _join(own, others, merged)
     return merged
-
-
-def _runs(store: Store) -> list[_Run]:
-    entries = store.entries()
-    records = {entry.id: entry for entry in entries if isinstance(entry, RunRecord)}
-    broken = {entry.run_id: entry.reason for entry in entries if isinstance(entry, Broken)}
-    return [_Run(store, run_id, records.get(run_id), broken.get(run_id, "")) for run_id in store.run_ids()]
 
 
 def _list_conflicts(runs: Sequence[_Run]) -> list[str]:
     """Differences between finished records of one run, which has one configuration and random seed, as text."""
-    done = [(run, _results(run.record)) for run in runs if run.record is not None and run.completeness == 2]
+    entries = [(run.file, run.entry) for run in runs if isinstance(run.entry, RunRecord)]
+    done = [(file, _results(record)) for file, record in entries if record.status == "done"]
     conflicts = []
-    for run, results in done[1:]:
+    for file, results in done[1:]:
         first, reference = done[0]
         if differing := [name for name in reference if reference[name] != results[name]]:
-            conflicts.append(f"{first.file} and {run.file} differ in {', '.join(differing)}")
+            conflicts.append(f"{first} and {file} differ in {', '.join(differing)}")
     return conflicts
 
 
@@ -127,94 +118,73 @@ def _results(record: RunRecord) -> Mapping[str, str]:
     return {name: json.dumps(value, sort_keys=True) for name, value in fields.items()}
 
 
-def _join(into: Store, runs: Sequence[_Run], merged: Merged) -> None:
-    """Bring one run to `into`, from the best of `runs`."""
-    merged.left_out += [f"{run.file}: {run.broken}" for run in runs if run.broken]
-    own = next((run for run in runs if run.store is into), None)
-    if own is not None and own.broken:  # perhaps of a newer suite: not to be replaced
+def _join(own: _Run, others: Sequence[_Run], merged: Merged) -> None:
+    """Bring a run to the store of `own`, which need not have it, from the best of `others`."""
+    merged.left_out += [f"{run.file}: {run.entry.reason}" for run in (own, *others) if isinstance(run.entry, Broken)]
+    if isinstance(own.entry, Broken):  # perhaps of a newer suite: not to be replaced
         return
-    usable = [run for run in runs if not run.broken]
-    if not usable:
-        return
-    best = max(usable, key=lambda run: run.completeness)  # the first of equals: that of `into` comes first
+    best = max((own, *others), key=lambda run: run.completeness)  # the first of equals
     if best is own:
-        merged.same += sum(run.completeness > 0 for run in usable[1:])
-        _copy_deployment(into, usable, merged)
+        merged.same += sum(run.completeness > 1 for run in others)
+        merged.deployments += _copy_deployment(own, others)
         return
+    into = own.store
     try:
-        with into.lock(into.run_folder(best.id)).acquire(timeout=0):
-            _copy_unless_finished(into, best, merged)
+        with into.lock(into.run_folder(own.id)).acquire(timeout=0):
+            own = _Run(into, own.id, into.entry(own.id))  # it may have finished since the records were compared
+            if isinstance(own.entry, Broken):
+                merged.left_out.append(f"{own.file}: {own.entry.reason}")
+            elif own.completeness == 3:
+                conflicts = _list_conflicts([own, best])
+                merged.left_out += conflicts
+                merged.same += not conflicts
+            else:
+                _copy_run(best, own, merged)
     except Timeout:
-        merged.left_out.append(f"{into.run_folder(best.id)}: it, or what it shares with other runs, is at work there")
+        merged.left_out.append(f"{into.run_folder(own.id)}: it, or what it shares with other runs, is at work there")
 
 
-def _copy_unless_finished(into: Store, run: _Run, merged: Merged) -> None:
-    """Copy the run, whose lock is held, unless it has finished in `into` since the records were compared."""
-    try:
-        own = _Run(into, run.id, into.read(run.id))
-    except RecordError as error:
-        merged.left_out.append(str(error))
+def _copy_run(run: _Run, own: _Run, merged: Merged) -> None:
+    """Copy a run to the store of `own`, whose lock is held."""
+    if not isinstance(run.entry, RunRecord):
+        merged.planned += 1
+        _copy_file(run, PLAN_NOTE, own.store)
         return
-    if own.completeness == 2:
-        conflicts = _list_conflicts([own, run])
-        merged.left_out += conflicts
-        merged.same += not conflicts
-    else:
-        _copy_run(into, run, own, merged)
-
-
-def _copy_run(into: Store, run: _Run, own: _Run, merged: Merged) -> None:
-    target = into.run_folder(run.id)
-    names = run.store.run_files(run.id)
-    if run.record is None:
-        if PLAN_NOTE in names:
-            merged.planned += 1
-            _copy_file(run, PLAN_NOTE, target)
-        return
-    for artefact in _artefacts(run.record):
-        merged.artefacts += _copy_artefact(run.store, into, artefact)
-    for name in names:
-        if name != "record.json":
-            _copy_file(run, name, target)
-    _copy_file(run, "record.json", target)
-    if run.record.status == "done":
-        shutil.rmtree(target / "checkpoints", ignore_errors=True)  # of the failed one: nothing will continue it
+    merged.artefacts += _copy_artefacts(run.entry, run.store, own.store)
+    for name in sorted(run.store.run_files(run.id), key=lambda name: name == "record.json"):
+        _copy_file(run, name, own.store)
+    if run.entry.status == "done":  # nothing will continue a failed one
+        shutil.rmtree(own.store.run_folder(run.id) / "checkpoints", ignore_errors=True)
     merged.copied += 1
-    merged.finished += own.completeness == 1
+    merged.finished += own.completeness == 2
 
 
-def _copy_deployment(into: Store, runs: Sequence[_Run], merged: Merged) -> None:
-    """Bring what interpreters said of a run that is finished in `into`, where another has it and `into` has not."""
-    if runs[0].completeness < 2 or DEPLOYMENT in into.run_files(runs[0].id):
-        return
-    source = next((r for r in runs[1:] if r.completeness == 2 and DEPLOYMENT in r.store.run_files(r.id)), None)
-    if source is not None:
-        _copy_file(source, DEPLOYMENT, into.run_folder(source.id))
-        merged.deployments += 1
+def _copy_deployment(own: _Run, others: Sequence[_Run]) -> bool:
+    """Bring what interpreters said of a finished run, where another has it and `own` has not; whether one had."""
+    deployed = [r for r in (own, *others) if r.completeness == 3 and DEPLOYMENT in r.store.run_files(r.id)]
+    if not deployed or deployed[0] is own:
+        return False
+    _copy_file(deployed[0], DEPLOYMENT, own.store)
+    return True
 
 
-def _copy_file(run: _Run, name: str, target: Path) -> None:
+def _copy_file(run: _Run, name: str, into: Store) -> None:
     content = run.store.read_file(run.id, name)
     if content is not None:
-        write_atomic(target / name, content)
+        write_atomic(into.run_folder(run.id) / name, content)
 
 
-def _artefacts(record: RunRecord) -> list[str]:
-    charged = (str(shared["artefact"]) for shared in record.meter.get("shared", {}).values())
-    return sorted({*record.artefacts, *charged})
-
-
-def _copy_artefact(source: Store, into: Store, artefact: str) -> bool:
-    """Copy what a run shared with others; whether there was anything to copy."""
-    old, new = source.artefact_folder(artefact), into.artefact_folder(artefact)
-    if not old.is_dir() or old.resolve() == new.resolve():
-        return False
-    with into.lock(new).acquire(timeout=0):
-        missing = [path for path in _files(old) if not (new / path.name).exists()]
-        for path in missing:
-            write_atomic(new / path.name, path.read_bytes())
-    return bool(missing)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.endswith((".lock", ".tmp")))
+def _copy_artefacts(record: RunRecord, source: Store, into: Store) -> int:
+    """Copy what a run shared with others; of how many artefacts there was anything to copy."""
+    charged = (shared["artefact"] for shared in record.meter.get("shared", {}).values())
+    copied = 0
+    for artefact in sorted({*record.artefacts, *charged}):
+        new = into.artefact_folder(artefact)
+        files = [path for path in source.artefact_folder(artefact).glob("*") if path.is_file()]
+        whole = [path for path in files if not path.name.endswith((".lock", ".tmp"))]
+        if missing := [path for path in whole if not (new / path.name).exists()]:
+            with into.lock(new).acquire(timeout=0):
+                for path in missing:
+                    write_atomic(new / path.name, path.read_bytes())
+            copied += 1
+    return copied

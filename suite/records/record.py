@@ -132,27 +132,18 @@ def _check_parts(raw: Mapping[str, Any]) -> None:
     Raises:
         DamagedRecordError: a part has another kind of value than the suite writes.
     """
-    for name in _NUMBERS:
-        _check(name, raw.get(name) or {}, int, float)
-    for name in _COUNTS:
-        _check(name, raw.get(name) or {}, int)
-    _check("candidates", dict(enumerate(raw.get("candidates", ()))), dict)
-    for name in ("artefacts", "extrapolated"):
-        _check(name, dict(enumerate(raw.get(name, ()))), str)
-    _check("board", raw.get("board") or {}, int, bool, type(None))
-    for name in ("headline", "checksums", "units"):
-        _check(name, raw.get(name) or {}, str)
     for name, parts in _PARTS.items():
         node = raw.get(name) or {}
         _check(name, {part: node[part] for part in parts if part in node}, dict)
     meter = raw.get("meter") or {}
-    for part in ("total", "standard_trainings"):
-        _check(f"meter.{part}", meter.get(part, {}), int, float)
+    nodes = {**raw, **{f"meter.{part}": meter.get(part) for part in _PARTS["meter"]}}
+    for name, kinds in _VALUES.items():
+        values = nodes.get(name) or {}
+        _check(name, values if isinstance(values, dict) else dict(enumerate(values)), *kinds)
     if {"standard_trainings", "standard_macs"} & set(meter):
         _check("meter", {"standard_macs": meter.get("standard_macs")}, int, float)
     _check_positive(raw.get("targets") or {}, meter, raw.get("board") or {})
     shared = meter.get("shared", {})
-    _check("meter.shared", shared, dict)
     for key, usage in shared.items():
         _check(f"meter.shared.{key}", {"macs": usage.get("macs")}, int, float)
         _check(f"meter.shared.{key}", {"artefact": usage.get("artefact")}, str)
@@ -196,7 +187,14 @@ def _kind(hint: Any) -> tuple[type, ...]:
 
 
 _KINDS = {f.name: _kind(f.type) for f in dataclasses.fields(RunRecord)}
-_NUMBERS = ("targets", "scores", "reference_costs", "costs", "violations", "search_violations")
-_COUNTS = ("widths", "reference_widths")
+_VALUES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("targets", "scores", "reference_costs", "costs", "violations", "search_violations"), (int, float)),
+    **dict.fromkeys(("meter.total", "meter.standard_trainings"), (int, float)),
+    **dict.fromkeys(("widths", "reference_widths"), (int,)),
+    **dict.fromkeys(("artefacts", "extrapolated", "headline", "checksums", "units"), (str,)),
+    **dict.fromkeys(("candidates", "meter.shared"), (dict,)),
+    "board": (int, bool, type(None)),
+}
+"""Field, or part of one -> the types of its values."""
 _PARTS = {"config": ("benchmark", "recipe"), "meter": ("total", "standard_trainings", "lost", "shared")}
 _REQUIRED = {f.name for f in dataclasses.fields(RunRecord) if f.default is f.default_factory is dataclasses.MISSING}

@@ -66,10 +66,8 @@ def run_states(store: Store) -> list[RunState]:
     """
     broken = {entry.run_id: entry.reason for entry in store.broken()}
     records = {record.id: record for record in store.records()}
-    states = [_state(store, run_id, records.get(run_id), broken.get(run_id)) for run_id in store.run_ids()]
-    return sorted(
-        (s for s in states if s is not None), key=lambda s: (s.plan.preset, s.plan.device, s.plan.label, s.id)
-    )
+    states = (_state(store, run_id, records.get(run_id), broken.get(run_id)) for run_id in store.run_ids())
+    return sorted(filter(None, states), key=lambda s: (s.plan.preset, s.plan.device, s.plan.label, s.id))
 
 
 def forget_plans(store: Store) -> int:

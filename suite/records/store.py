@@ -147,7 +147,7 @@ class Store:
         content = path.read_bytes() if path.exists() else self.archive.read(run_id, name)
         if content is None or name == "record.json":
             return content
-        record = self._entry(run_id)
+        record = self.entry(run_id)
         if isinstance(record, RunRecord) and record.checksums.get(name, _sha256(content)) != _sha256(content):
             raise DamagedError(f"{path}: damaged: its checksum is not the one in the run's record")
         return content
@@ -179,7 +179,7 @@ class Store:
         Raises:
             RecordError: it cannot be read; the text names the file.
         """
-        entry = self._entry(run_id)
+        entry = self.entry(run_id)
         if isinstance(entry, Broken):
             kind = DamagedRecordError if entry.damaged else RecordError
             raise kind(f"{entry.path}: {entry.reason}")
@@ -187,14 +187,11 @@ class Store:
 
     def read_or_set_aside(self, run_id: str) -> RunRecord | None:
         """As `read`; a damaged record in the run's folder is set aside, so that the run has not ended."""
-        try:
-            return self.read(run_id)
-        except DamagedRecordError as error:
-            path = self.run_folder(run_id) / "record.json"
-            if not path.exists():  # in the archive, where others lie beside it
-                raise
-            set_aside(path, error)
+        entry = self.entry(run_id)
+        if isinstance(entry, Broken) and entry.damaged and entry.path.exists():  # not one in the archive, among others
+            set_aside(entry.path, f"{entry.path}: {entry.reason}")
             return None
+        return self.read(run_id)
 
     def write(self, record: RunRecord, files: Mapping[str, bytes] | None = None) -> None:
         """Write a run's files, name -> content as `encode_run_files` gives them, and `record.json` last, which has
@@ -217,13 +214,8 @@ class Store:
         """
         return self._collect()[1]
 
-    def entries(self) -> list[RunRecord | Broken]:
-        """Every record file of the experiment by run, as far as it can be read on its own."""
-        entries = (self._entry(run_id) for run_id in self.run_ids())
-        return [entry for entry in entries if entry is not None]
-
     def _collect(self) -> tuple[list[RunRecord], list[Broken]]:
-        entries = self.entries()
+        entries = [self.entry(run_id) for run_id in self.run_ids()]
         readable = [entry for entry in entries if isinstance(entry, RunRecord)]
         outdated = _outdated(readable)
         broken = [entry for entry in entries if isinstance(entry, Broken)]
@@ -234,20 +226,20 @@ class Store:
                 log.warning("%s: left out: %s", entry.path, entry.reason)
         return [record for record in readable if record.id not in outdated], sorted(broken)
 
-    def _entry(self, run_id: str) -> RunRecord | Broken | None:
-        """A run's record, parsed again only where its file has changed; None where it has none."""
+    def entry(self, run_id: str) -> RunRecord | Broken | None:
+        """A run's record as far as it can be read on its own, parsed again only where its file has changed; None where
+        it has none.
+        """
         path = self.run_folder(run_id) / "record.json"
         try:
-            now = signature(path) if path.exists() else self.archive.signature()
-            if now is None:
-                return None
+            now = signature(path) or signature(self.archive.path)
             cached = self._cache.get(path)
             if cached is not None and cached[0] == now:
                 return cached[1]
             content = self.read_file(run_id, "record.json")
         except OSError as error:
             return Broken(run_id, path, str(error.strerror or error))
-        if content is None:
+        if now is None or content is None:
             return None
         entry = _parse(content, run_id, path)
         self._cache[path] = (now, entry)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suite.records.flat import flatten
@@ -11,7 +11,6 @@ from suite.records.labels import option_text
 from suite.records.record import RunRecord
 
 _NUMERICS = ("threads", "compute")
-_UNSET = object()
 _LABEL = 24
 
 
@@ -33,10 +32,11 @@ def variants(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
 
 def flat_texts(config: Mapping[str, Any]) -> dict[str, str]:
     """A nested configuration as dotted key -> value, as JSON unless it is a string."""
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-        for key, value in flatten(config).items()
-    }
+    return {key: _text(value) for key, value in flatten(config).items()}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 
 def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ...]]:
@@ -44,11 +44,14 @@ def _differences(records: Sequence[RunRecord]) -> list[tuple[tuple[str, str], ..
     # Seeds may come from different machines, unless one seed ran on several: then that is what differs.
     once = len({(r.budget, r.seed) for r in records}) == len(records)
     ignored = _NUMERICS if once else ()
-    varying = _varying([r.config for r in records])
-    keys = sorted(k for k in varying if not _is_seed_or_budget(k) and k.rpartition(".")[2] not in ignored)
-    settings = [flat_texts(r.config) for r in records]
-    texts = {key: _texts({flat.get(key, "unset") for flat in settings}) for key in keys}
-    return [tuple((key, texts[key][flat.get(key, "unset")]) for key in keys) for flat in settings]
+    settings = [flatten(r.config) for r in records]
+    keys = sorted({key for flat in settings for key in flat if not _is_seed_or_budget(key)})
+    labels: dict[str, list[str]] = {}
+    for key in keys:
+        values = [flat.get(key, "unset") for flat in settings]
+        if any(value != values[0] for value in values) and key.rpartition(".")[2] not in ignored:
+            labels[key] = _shorten([_text(value) for value in values])
+    return [tuple((key, texts[i]) for key, texts in labels.items()) for i in range(len(records))]
 
 
 def _is_seed_or_budget(key: str) -> bool:
@@ -56,27 +59,10 @@ def _is_seed_or_budget(key: str) -> bool:
     return key == "seed" or key.split(".")[0] in ("budget", "targets")
 
 
-def _texts(values: Iterable[str]) -> dict[str, str]:
-    """Each value in so few characters as a label has room for, and different values differently."""
-    short = {value: value[:_LABEL] for value in values}
-    uses = Counter(short.values())
-    return {
-        value: text if uses[text] == 1 else f"{text}#{hashlib.sha256(value.encode()).hexdigest()[:6]}"
-        for value, text in short.items()
-    }
-
-
-def _varying(configs: Sequence[Mapping[str, Any]], prefix: str = "") -> Iterator[str]:
-    """The dotted keys of `flat_texts` whose values are not the same in all `configs`.
-
-    Equal parts are passed over whole: most settings of an experiment's runs agree.
-    """
-    for key in sorted({key for config in configs for key in config}):
-        values = [config.get(key, _UNSET) for config in configs]
-        if all(value == values[0] for value in values):
-            continue
-        nodes = [value for value in values if isinstance(value, Mapping)]
-        if nodes:
-            yield from _varying([*nodes, *([{}] if len(nodes) < len(values) else [])], f"{prefix}{key}.")
-        if any(value is not _UNSET and not isinstance(value, Mapping) for value in values):
-            yield f"{prefix}{key}"
+def _shorten(texts: Sequence[str]) -> list[str]:
+    """Each text in so few characters as a label has room for, and different texts differently."""
+    uses = Counter(text[:_LABEL] for text in set(texts))
+    return [
+        short if uses[short] == 1 else f"{short}#{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+        for text, short in ((text, text[:_LABEL]) for text in texts)
+    ]

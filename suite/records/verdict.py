@@ -11,8 +11,6 @@ from suite.records.record import RunRecord
 
 BOARD_UNKNOWN = "memory of the board unknown"
 
-FITS = "fits"
-
 
 @dataclass(frozen=True)
 class Memory:
@@ -23,17 +21,9 @@ class Memory:
     limit: int | None
 
     @property
-    def exceeded(self) -> bool:
-        """Whether it is known to be too small."""
-        return self.needed is not None and self.limit is not None and self.needed > self.limit
-
-    @property
-    def known(self) -> bool:
-        """Whether it can be told."""
-        return self.needed is not None and self.limit is not None
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.needed or 0:,} of {self.limit or 0:,} B"
+    def fits(self) -> bool | None:
+        """Whether it holds what the network needs; None where that cannot be told."""
+        return None if self.needed is None or self.limit is None else self.needed <= self.limit
 
 
 @dataclass(frozen=True)
@@ -51,19 +41,18 @@ class Board:
     @property
     def fits(self) -> bool | None:
         """Whether both memories hold the network; None where one is unknown and the other does not decide."""
-        if any(memory.exceeded for memory in self.memories):
-            return False
-        return True if all(memory.known for memory in self.memories) else None
+        fits = [memory.fits for memory in self.memories]
+        return False if False in fits else None if None in fits else True
 
     @property
     def exceeded(self) -> str:
         """The memories that are too small: "RAM 90,112 of 65,536 B"."""
-        return ", ".join(str(memory) for memory in self.memories if memory.exceeded)
+        return ", ".join(f"{m.name} {m.needed:,} of {m.limit:,} B" for m in self.memories if m.fits is False)
 
     @property
     def unknown(self) -> str:
         """Which memory is unknown: "flash of the board unknown"; "" where none is."""
-        missing = [memory.name for memory in self.memories if not memory.known]
+        missing = [memory.name for memory in self.memories if memory.fits is None]
         if not missing:
             return ""
         return BOARD_UNKNOWN if len(missing) == len(self.memories) else f"{missing[0]} of the board unknown"
@@ -86,7 +75,7 @@ def describe_fit(record: RunRecord) -> str:
         return missed + (f", and exceeds the board ({board.exceeded})" if board.fits is False else "")
     if board.fits is False:
         return f"fits the budget, not the board ({board.exceeded})"
-    return FITS if board.fits else f"fits the budget; {board.unknown}"
+    return "fits" if board.fits else f"fits the budget; {board.unknown}"
 
 
 def _bytes(value: object) -> int | None:

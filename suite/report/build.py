@@ -9,8 +9,7 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.data.files import write_atomic
-from suite.records.deployment import Deployed
-from suite.records.deployments import read_deployments
+from suite.records.deployment import Deployed, read_deployments
 from suite.records.export import export_frame
 from suite.records.record import RunRecord
 from suite.records.store import Store

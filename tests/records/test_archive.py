@@ -13,7 +13,7 @@ from suite import SuiteError
 from suite.cli.main import main
 from suite.records.archiving import archive_experiment
 from suite.records.claims import claimed
-from suite.records.deployments import read_deployments
+from suite.records.deployment import read_deployments
 from suite.records.frame import frame
 from suite.records.record import RecordError
 from suite.records.status import run_states

@@ -12,7 +12,7 @@ from synthetic import make_record
 from synthetic_files import deployed
 
 from suite.cli.main import main
-from suite.records.deployments import read_deployments
+from suite.records.deployment import read_deployments
 
 RUN = make_record().id
 

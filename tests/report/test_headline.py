@@ -16,6 +16,7 @@ from suite.report.grouping import report_frame
 from suite.report.statistics.intervals import holm
 from suite.report.statistics.noninferiority import PairedDifference
 from suite.report.tables.headline import format_headline_table, headline_table, unrecorded_plans
+from suite.report.tables.main import main_table
 from suite.report.tables.noninferiority import format_noninferiority_table, noninferiority_table
 from suite.report.tables.text import format_points
 
@@ -38,13 +39,18 @@ def run(store: Store, method: str, wrong: int, share: float = 1.0, seed: int = 0
     return record
 
 
+def against_reference(records: Sequence[RunRecord], store: Store) -> pd.DataFrame:
+    df = report_frame(records)
+    return noninferiority_table(df, main_table(df), store)
+
+
 def headline(records: list[RunRecord], store: Store) -> pd.DataFrame:
     df = report_frame(records)
-    return headline_table(df, noninferiority_table(df, store), unrecorded_plans(store, df["id"]))
+    return headline_table(df, against_reference(records, store), unrecorded_plans(store, df["id"]))
 
 
 def compared(store: Store, *records: RunRecord) -> pd.DataFrame:
-    table = noninferiority_table(report_frame(records), store)
+    table = against_reference(records, store)
     return table.set_index(table["method"].map(str))
 
 
@@ -101,7 +107,7 @@ def test_the_reference_network_is_taken_from_the_same_budget_else_from_any(store
     records = [run(store, "hand_tuned", wrong, budget=b) for wrong, b in zip((500, 400), BUDGETS, strict=True)]
     other = {"weights": "75%"}
     records += [run(store, "duccio", 500, 0.5, budget=b) for b in (*BUDGETS, other)]
-    table = noninferiority_table(report_frame(records), store).set_index("budget")["difference"]
+    table = against_reference(records, store).set_index("budget")["difference"]
     assert table[records[0].budget] == 0
     assert table[records[1].budget] == table["weights 75%"] == pytest.approx(-100 / EXAMPLES)
 
@@ -187,7 +193,7 @@ def test_bounds_and_verdicts_of_several_candidates_agree(store: Store, wrongs: S
     for budget, wrong in zip(BUDGETS, wrongs, strict=True):
         records += seeds_of(store, "duccio", wrong, 0.25, budget=budget)
     table = headline(named(records, "duccio"), store)
-    tests = noninferiority_table(report_frame(records), store)
+    tests = against_reference(records, store)
     shown, refuted = holm(tests["p"]) < 0.05, holm(1 - tests["p"]) < 0.05
     assert (table["verdict"] == "shown").to_list() == (table["low"] > -0.01).to_list() == shown.tolist()
     assert (table["verdict"] == "refuted").to_list() == (table["high"] < -0.01).to_list() == refuted.tolist()
@@ -238,7 +244,7 @@ def test_without_a_candidate_there_is_no_headline(store: Store) -> None:
 
 
 def test_differences_are_written_in_points(store: Store) -> None:
-    df = report_frame([run(store, "hand_tuned", 500), run(store, "duccio", 510, 0.25)])
-    row = format_noninferiority_table(noninferiority_table(df, store)).iloc[0]
+    records = [run(store, "hand_tuned", 500), run(store, "duccio", 510, 0.25)]
+    row = format_noninferiority_table(against_reference(records, store)).iloc[0]
     assert (row["difference, points"], row["lower bound"], row["seeds"]) == ("-0.20", "\u2013", "1")
     assert row["latency reduced, %"] == "75.0"

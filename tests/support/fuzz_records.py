@@ -200,7 +200,7 @@ def predictions(folder: Path) -> Fuzz:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, target=np.arange(9) % 3, predicted=np.arange(9) % 2)
     path = store.run_folder(run) / "predictions.npz"
-    side = MethodRuns(RECORD.method, "accuracy", (0,), (run,), (0.5,), (True,))
+    side = MethodRuns(RECORD.method, None, "accuracy", (0,), (run,), (0.5,), (True,))
 
     def check(content: bytes) -> None:
         path.write_bytes(content)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from suite.records.store import Store
-from suite.report.grouping import GROUP, Group, MethodVariant
+from suite.report.grouping import GROUP, Group, MethodVariant, projection_of
 from suite.report.statistics.intervals import Floats
 from suite.report.statistics.noninferiority import PairedDifference
 
@@ -25,10 +25,11 @@ class IncomparableRunsError(ValueError):
 @dataclass(frozen=True)
 class MethodRuns:
     """The finished runs of one method at one budget, in the order of `seeds`, each seed once: ids, test scores, and
-    whether they meet every constraint.
+    whether they meet every constraint. `projection` is the option of that name, None where the method has none.
     """
 
     method: MethodVariant
+    projection: str | None
     score_name: str
     seeds: tuple[int, ...]
     ids: tuple[str, ...]
@@ -48,15 +49,7 @@ class MethodRuns:
     def _select_seeds(self, seeds: set[int]) -> "MethodRuns":
         at = [i for i, seed in enumerate(self.seeds) if seed in seeds]
         columns: Any = (tuple(column[i] for i in at) for column in (self.seeds, self.ids, self.scores, self.feasible))
-        return MethodRuns(self.method, self.score_name, *columns)
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A run's test split: true classes (N,) and, per example, 1.0 where right or the anomaly score (N,)."""
-
-    target: NDArray[np.int16]
-    value: Floats
+        return MethodRuns(self.method, self.projection, self.score_name, *columns)
 
 
 def compare_predictions(store: Store, method: MethodRuns, reference: MethodRuns) -> PairedDifference:
@@ -66,18 +59,20 @@ def compare_predictions(store: Store, method: MethodRuns, reference: MethodRuns)
         IncomparableRunsError: no seed ran on both sides, or there are no predictions of the same examples that give
             the recorded scores back.
     """
-    first, second = (
-        [_read_predictions(store, side, i) for i in range(len(side.ids))] for side in method.paired(reference)
-    )
-    if not first:
+    sides = [[_read_predictions(store, side, i) for i in range(len(side.ids))] for side in method.paired(reference)]
+    if not sides[0]:
         raise IncomparableRunsError("no seed has finished on both sides")
-    if not all(np.array_equal(first[0].target, other.target) for other in (*first, *second)):
+    target, _ = sides[0][0]
+    if not all(np.array_equal(target, other) for side in sides for other, _ in side):
         raise IncomparableRunsError("the predictions are of different examples")
-    return paired_difference(method.score_name, first[0].target, [p.value for p in first], [p.value for p in second])
+    first, second = ([values for _, values in side] for side in sides)
+    return paired_difference(method.score_name, target, first, second)
 
 
-def _read_predictions(store: Store, runs: MethodRuns, i: int) -> Predictions:
-    """A run's predictions, if they give its recorded score back."""
+def _read_predictions(store: Store, runs: MethodRuns, i: int) -> tuple[NDArray[np.int16], Floats]:
+    """True classes of a run's test split (N,) and, per example, 1.0 where it is right or the anomaly score (N,), if
+    they give its recorded score back.
+    """
     try:
         content = store.read_file(runs.ids[i], "predictions.npz")
         with np.load(io.BytesIO(content or b""), allow_pickle=False) as file:
@@ -90,7 +85,7 @@ def _read_predictions(store: Store, runs: MethodRuns, i: int) -> Predictions:
     parts = _score_parts(runs.score_name, target, value)
     if not abs(_mean_of_parts(runs.score_name, target, parts) - runs.scores[i]) < _SCORE_TOLERANCE:
         raise IncomparableRunsError(f"{runs.score_name} cannot be computed from the predictions")
-    return Predictions(target, value)
+    return target, value
 
 
 def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
@@ -100,7 +95,8 @@ def runs_by_group(df: pd.DataFrame) -> dict[Group, MethodRuns]:
     groups: Any = done.sort_values([*GROUP, "seed"], kind="stable").groupby(GROUP)
     for key, runs in groups:
         by_seed = (tuple(runs[name].tolist()) for name in ("seed", "id", "score", "feasible"))
-        by_group[key] = MethodRuns(key[-1], runs["score_name"].iloc[0], *by_seed)
+        first = runs.iloc[0]
+        by_group[key] = MethodRuns(key[-1], projection_of(first["options"]), first["score_name"], *by_seed)
     return by_group
 
 
@@ -118,11 +114,8 @@ def paired_difference(
         IncomparableRunsError: the score is none of accuracy, balanced_accuracy and auc.
     """
     labels = np.asarray(target)
-    parts = [
-        _score_parts(score_name, labels, np.asarray(x, dtype=float))
-        - _score_parts(score_name, labels, np.asarray(y, dtype=float))
-        for x, y in zip(first, second, strict=True)
-    ]
+    sides = ((_score_parts(score_name, labels, np.asarray(run, float)) for run in side) for side in (first, second))
+    parts = [ours - theirs for ours, theirs in zip(*sides, strict=True)]
     n, by_pair = len(parts), [_mean_of_parts(score_name, labels, part) for part in parts]
     spread = float(np.std(by_pair, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     of_mean = _variance_over_examples(score_name, labels, np.mean(parts, axis=0))

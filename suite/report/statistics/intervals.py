@@ -11,9 +11,6 @@ from scipy.special import stdtr, stdtrit
 ERROR = 0.05
 """Share of all cases in which methods are said to differ though they do not; every table and figure tests at it."""
 
-LEVEL = 1 - ERROR
-"""Share of all cases in which a two-sided interval holds the true value."""
-
 FEWEST_PAIRS = 5
 """Paired seeds below which nothing is claimed: no method is called different, shown or refuted."""
 
@@ -31,6 +28,10 @@ class Interval:
     low: float
     high: float
     n: int
+
+    def columns(self, name: str) -> dict[str, float]:
+        """The columns of a table that hold it: `name`, `name`_low and `name`_high."""
+        return {name: self.mean, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
 def mean_interval(values: Iterable[float]) -> Interval:
@@ -50,7 +51,7 @@ def mean_interval(values: Iterable[float]) -> Interval:
         return Interval(math.nan, math.nan, math.nan, 0)
     if array[-1] - array[0] < NO_SPREAD:
         return Interval(float(array[0]), math.nan, math.nan, n)
-    mean, half = float(array.mean()), t_quantile((1 + LEVEL) / 2, n - 1) * standard_error(array)
+    mean, half = float(array.mean()), t_quantile(1 - ERROR / 2, n - 1) * standard_error(array)
     return Interval(mean, mean - half, mean + half, n)
 
 

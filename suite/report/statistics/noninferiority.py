@@ -36,8 +36,7 @@ class PairedDifference:
         """Why there is no bound, or "" where there is one."""
         if self.pairs < 2:
             return "there is a single seed"
-        no_spread = self.seed_error < NO_SPREAD
-        return "the differences of all seeds agree" if no_spread else ""
+        return "the differences of all seeds agree" if self.seed_error < NO_SPREAD else ""
 
     def half_width(self, error: float = ERROR) -> float:
         """Distance from the difference to its one-sided bound, which new seeds and new test examples pass in a share

@@ -1,7 +1,7 @@
 """How long a training of a benchmark's reference network need be: what twice as many epochs gain on validation."""
 
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,16 +137,15 @@ def training_lengths(df: pd.DataFrame) -> list[TrainingLength]:
     chosen = df[df["recipe_epochs"].notna() & np.array(standard, dtype=bool)]
     chosen = chosen.assign(base_preset=chosen["preset"].map(base_preset), _open=chosen["status"] != "done")
     chosen = chosen.sort_values(["_open", "preset", "id"], kind="stable").drop_duplicates([*_TRAINING, "seed"])
-    networks: dict[tuple[str, str], list[TrainingLength]] = defaultdict(list)
-    groups: dict[Any, Any] = chosen.groupby(_TRAINING).indices
-    for (benchmark, network, base, series, epochs), members in groups.items():
-        runs = chosen.iloc[members]
+    lengths = []
+    groups: Any = chosen.groupby(_TRAINING)
+    for (benchmark, network, base, series, epochs), runs in groups:
         preset, recipe = runs["preset"].iloc[0], runs["recipe"].iloc[0]
         done = runs[runs["status"] == "done"].set_index("seed").sort_index()
-        length = TrainingLength(benchmark, network, base, series, int(epochs), preset, recipe, done)
-        networks[benchmark, network].append(length)
-    lengths = [length for of_network in networks.values() if len(of_network) > 1 for length in of_network]
-    return sorted(lengths, key=lambda x: (natural_key(x.benchmark), x.base_preset, x.recipe, x.series, x.epochs))
+        lengths.append(TrainingLength(benchmark, network, base, series, int(epochs), preset, recipe, done))
+    uses = Counter((length.benchmark, length.network) for length in lengths)
+    several = [length for length in lengths if uses[length.benchmark, length.network] > 1]
+    return sorted(several, key=lambda x: (natural_key(x.benchmark), x.base_preset, x.recipe, x.series, x.epochs))
 
 
 def _is_recipe_length(method: MethodVariant, options: str) -> bool:

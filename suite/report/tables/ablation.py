@@ -1,24 +1,13 @@
 """The variants of a method against its default, paired by seed."""
 
+import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
 from suite.report.grouping import GROUP, plain_variant
-from suite.report.tables.differences import (
-    DIFFERENCE_COLUMNS,
-    add_difference_columns,
-    add_tests,
-    compare_runs,
-    runs_by_budget,
-)
+from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_differences, add_tests, compare_runs, runs_by_budget
 from suite.report.tables.extrapolation import mark_extrapolated
-from suite.report.tables.main import (
-    COST_HEADINGS,
-    add_cost_columns,
-    add_fit_columns,
-    add_score_columns,
-    add_violation_columns,
-)
+from suite.report.tables.main import COST_HEADINGS, add_costs, add_fit_columns, add_scores, add_violations
 from suite.report.tables.text import format_percent, leading_columns, metric_label
 
 
@@ -36,9 +25,6 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
             variants = [method for method in methods if method.method == name]
             plain = methods[plain_variant(variants)]
             rows += [compare_runs(budget, methods[variant], plain) for variant in variants if len(variants) > 1]
-    for row in rows:
-        if row["method"] == row["against"]:
-            del row["_by_seed"]
     table = add_tests(rows, [*GROUP, "against", "pairs", *DIFFERENCE_COLUMNS], GROUP[:4])
     scores = ["score_name", "runs", "score", "score_low", "score_high", "int8_score", "int8_low", "int8_high"]
     scores += ["int8_runs", "fits", "board_fits"]
@@ -46,24 +32,23 @@ def ablation_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     costs = [f"reference_percent/{m}" for m in by_metric(main, "reference_percent") if m in limited]
     effort = ["max_violation", "max_search_violation", *costs, *COST_HEADINGS, "extrapolated"]
     joined = main[[*GROUP, *scores, *effort]].merge(table, on=GROUP)
-    names = [method.method for method in joined["method"]]
-    joined = joined.assign(_name=names, _differs=joined["method"] != joined["against"])
-    blocks = joined.groupby([*GROUP[:4], "_name"], sort=False).ngroup()
-    ordered = joined.assign(_block=blocks).sort_values(["_block", "_differs"], kind="stable", ignore_index=True)
+    names = joined["method"].map(lambda variant: variant.method)
+    blocks = joined.groupby([*GROUP[:4], names.rename("name")], sort=False).ngroup()
+    ordered = joined.iloc[np.lexsort((joined["method"] != joined["against"], blocks))].reset_index(drop=True)
     return ordered[[*GROUP, "against", "pairs", *scores, *DIFFERENCE_COLUMNS, *effort]]
 
 
 def format_ablation_table(table: pd.DataFrame) -> pd.DataFrame:
     """`ablation_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table)
-    add_score_columns(out, table)
-    add_difference_columns(out, table)
+    add_scores(out, table)
+    add_differences(out, table)
     out["seeds"] = table["pairs"].astype(str)
     add_fit_columns(out, table)
-    add_violation_columns(out, table)
+    add_violations(out, table)
     for metric in by_metric(table, "reference_percent"):
-        cells = [format_percent(v) for v in table[f"reference_percent/{metric}"]]
-        reasons = list(table["extrapolated"])
-        out[f"{metric_label(metric)}, % of reference"] = mark_extrapolated(cells, metric, reasons)
-    add_cost_columns(out, table)
+        shares = zip(table[f"reference_percent/{metric}"], table["extrapolated"], strict=True)
+        cells = [mark_extrapolated(format_percent(share), metric, reasons) for share, reasons in shares]
+        out[f"{metric_label(metric)}, % of reference"] = cells
+    add_costs(out, table)
     return out

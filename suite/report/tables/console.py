@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.records.verdict import BOARD_UNKNOWN
-from suite.report.grouping import SETTING
 from suite.report.tables.extrapolation import extrapolation_note, mark_extrapolated
-from suite.report.tables.main import main_table
+from suite.report.tables.main import limit_shares, main_table, rows_by_budget
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import describe_setting, format_interval, format_number, format_percent, shared_setting
 
@@ -33,22 +32,16 @@ def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
     A budget is a row of its own above those of its methods: a column for it would leave too few for the numbers.
     """
     main = main_table(df) if main is None else main
-    shared = shared_setting(main)
-    keys = [key for key in SETTING if key not in shared]
     table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    table.title, table.title_justify = Text(f"{describe_setting(shared)}\n"), "left"
+    table.title, table.title_justify = Text(f"{describe_setting(shared_setting(main))}\n"), "left"
     table.add_column("budget\n  method", no_wrap=True)
     for heading in _NUMBER_HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
-    previous = ""
-    for row in main.to_dict("records"):
-        budget = _break_before("+", "\n".join([*(str(row[key]) for key in keys), str(row["budget"])]))
-        if budget != previous:
-            if previous:
-                table.add_section()
-            table.add_row(Text(budget))
-        table.add_row(*(Text(cell) for cell in _format_row(row)))  # plain: brackets are numbers, not markup
-        previous = budget
+    for headings, rows in rows_by_budget(main):
+        table.add_section()
+        table.add_row(Text(_break_before("+", "\n".join(headings))))
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in _format_row(row)))  # plain: brackets are numbers, not markup
     unknown = f"{_UNKNOWN} {BOARD_UNKNOWN}" if main["board_fits"].str.contains("unknown").any() else ""
     if notes := [note for note in (unknown, extrapolation_note(main)) if note]:
         table.caption, table.caption_justify = Text("\n".join(notes)), "left"
@@ -56,13 +49,12 @@ def console_table(df: pd.DataFrame, main: pd.DataFrame | None = None) -> Table:
 
 
 def _format_row(row: Mapping[Hashable, Any]) -> list[str]:
-    used = {str(key).removeprefix("target_percent/"): v for key, v in row.items() if str(key).startswith("target_")}
+    shares = ((metric, f"{metric} {format_percent(share)}") for metric, share in limit_shares(row).items())
     int8 = f"\nint8 {format_number(row['int8_score'], 3)}" if row["int8_runs"] else ""
     return [
         _format_method(row),
         _break_before("[", format_interval(row["score"], row["score_low"], row["score_high"])) + int8,
-        "\n".join(_format_share(metric, v, row["extrapolated"]) for metric, v in used.items() if math.isfinite(v))
-        or MISSING,
+        "\n".join(mark_extrapolated(text, metric, row["extrapolated"]) for metric, text in shares) or MISSING,
         _format_fits(row),
         _format_violations(row["max_violation"], row["max_search_violation"]),
         format_number(row["trainings"]),
@@ -74,10 +66,6 @@ def _format_method(row: Mapping[Hashable, Any]) -> str:
     failed = f"\n{row['unfinished']} failed" if row["unfinished"] else ""
     lines = _break_before("(", str(row["method"])).replace(", ", ",\n") + failed
     return "  " + lines.replace("\n", "\n  ")
-
-
-def _format_share(metric: str, percent: float, reasons: str) -> str:
-    return mark_extrapolated([f"{metric} {format_percent(percent)}"], metric, [reasons])[0]
 
 
 def _format_violations(returned: float, search: float) -> str:

@@ -35,7 +35,8 @@ def build_tables(df: pd.DataFrame, store: Store, published: Sequence[PublishedNu
 
     `df` is `frame` of the records; `store` has their predictions.
     """
-    main, tests = main_table(df), noninferiority_table(df, store)
+    main = main_table(df)
+    tests = noninferiority_table(df, main, store)
     tables: list[tuple[str, pd.DataFrame, Callable[[pd.DataFrame], pd.DataFrame]]] = [
         ("main", main, format_main_table),
         ("headline", headline_table(df, tests, unrecorded_plans(store, df["id"])), format_headline_table),

@@ -52,8 +52,9 @@ def convergence_table(df: pd.DataFrame) -> pd.DataFrame:
     names = _recipe_names(lengths)
     rows = [
         {
-            **_describe(length, names[length.series], _all_seeds(length.benchmark, lengths)),
+            **_describe(length, lengths),
             **_double(length, lengths),
+            "recipe": names[length.series],
             "shortest": shortest.get(length.series) == length.epochs,
             **_compare_with_paper(length, lengths),
         }
@@ -62,17 +63,17 @@ def convergence_table(df: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _describe(length: TrainingLength, recipe: str, seeds: list[int]) -> dict[str, Any]:
+def _describe(length: TrainingLength, lengths: Sequence[TrainingLength]) -> dict[str, Any]:
     """What is known of one length alone."""
     runs = length.runs
-    score, validation = mean_interval(runs["score"]), mean_interval(runs["validation_score"])
+    seeds = sorted({seed for other in lengths if other.benchmark == length.benchmark for seed in other.runs.index})
     return {
         **{"benchmark": length.benchmark, "preset": length.preset, "epochs": length.epochs},
-        **{"recipe": recipe, "series": length.series, "seeds": len(runs), "by_error": length.by_error},
+        **{"series": length.series, "seeds": len(runs), "by_error": length.by_error},
         "score_name": next(iter(runs["score_name"]), ""),
-        "validation": validation.mean,
+        "validation": mean_interval(runs["validation_score"]).mean,
         "validation_error": standard_error(runs["validation_score"]),
-        **{"score": score.mean, "score_low": score.low, "score_high": score.high},
+        **mean_interval(runs["score"]).columns("score"),
         "scores_by_seed": tuple(float(value) for value in runs["score"].reindex(seeds)),
         "training_samples": runs["training_samples"].mean(),
         "wall_s": runs["wall_s"].mean(),
@@ -87,8 +88,7 @@ def _double(length: TrainingLength, lengths: Sequence[TrainingLength]) -> dict[s
     gain = length.gain(longer)
     converged, pairs = gain.converged, gain.mean.n
     return {
-        **{"double_epochs": longer.epochs, "pairs": pairs, "gain": gain.mean.mean},
-        **{"gain_low": gain.mean.low, "gain_high": gain.mean.high, "gain_error": gain.error},
+        **{"double_epochs": longer.epochs, "pairs": pairs, "gain_error": gain.error, **gain.mean.columns("gain")},
         "converged": "unknown" if converged is None else "yes" if converged else "no",
         "why": f"{counted(pairs, 'paired seed')} of {FEWEST_PAIRS}" if converged is None else "",
     }
@@ -100,10 +100,7 @@ def _compare_with_paper(length: TrainingLength, lengths: Sequence[TrainingLength
     if paper is None:
         return {"against": ""}
     difference = mean_interval((length.runs["score"] - paper.runs["score"]).dropna())
-    return {
-        "against": f"{paper.preset}, {counted(paper.epochs, 'epoch')}",
-        **{"difference": difference.mean, "difference_low": difference.low, "difference_high": difference.high},
-    }
+    return {"against": f"{paper.preset}, {counted(paper.epochs, 'epoch')}", **difference.columns("difference")}
 
 
 def _recipe_names(lengths: Sequence[TrainingLength]) -> dict[str, str]:
@@ -116,22 +113,15 @@ def _recipe_names(lengths: Sequence[TrainingLength]) -> dict[str, str]:
     }
 
 
-def _all_seeds(benchmark: str, lengths: Sequence[TrainingLength]) -> list[int]:
-    return sorted({seed for length in lengths if length.benchmark == benchmark for seed in length.runs.index})
-
-
 def format_convergence_table(table: pd.DataFrame) -> pd.DataFrame:
     """`convergence_table` as rounded text."""
     names = sorted(set(table["score_name"]) - {""})
     out = leading_columns(table, ("epochs", "recipe", "seeds"))
-    validations = zip(table["by_error"], table["validation"], table["validation_error"], strict=True)
-    out["validation \u00b1 s.e."] = [_format_validation(*row) for row in validations]
-    units = ["%" if by_error else "" for by_error in table["by_error"]]
-    unit = "points" + (" or % of the error" if any(units) else "")
-    gains = zip(format_rows(_format_gain, table, "gain", "gain_low", "gain_high"), units, strict=True)
-    out[f"gain by doubling [95%], {unit}"] = [_with_unit(*row) for row in gains]
-    errors = zip(map(format_number, table["gain_error"]), units, strict=True)
-    out["s.e. of gain"] = [_with_unit(*row) for row in errors]
+    out["validation \u00b1 s.e."] = format_rows(_format_validation, table, "by_error", "validation", "validation_error")
+    unit = "points" + (" or % of the error" if table["by_error"].any() else "")
+    gain = format_rows(_format_gain, table, "by_error", "gain", "gain_low", "gain_high")
+    out[f"gain by doubling [95%], {unit}"] = gain
+    out["s.e. of gain"] = format_rows(_format_gain_error, table, "by_error", "gain_error")
     verdicts = zip(table["converged"], table["why"], table["shortest"], strict=True)
     out["converged"] = [_format_verdict(*row) for row in verdicts]
     score = float_score_label(names[0] if len(names) == 1 else "")
@@ -145,21 +135,21 @@ def format_convergence_table(table: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _format_validation(by_error: bool, mean: float, error: float) -> str:
-    """A score with four decimals, or an error, positive, with four digits; and its standard error."""
+def _format_validation(by_error: float, mean: float, error: float) -> str:
+    """A score with four decimals, or, where `by_error` is 1, an error with four digits; and its standard error."""
     if not math.isfinite(mean):
         return MISSING
     value, deviation = (f"error {-mean:.4g}", f"{error:.2g}") if by_error else (f"{mean:.4f}", f"{error:.4f}")
     return f"{value} \u00b1 {deviation}" if math.isfinite(error) else value
 
 
-def _format_gain(gain: float, low: float, high: float) -> str:
-    """A gain in points or %, both of which are hundredths."""
-    return format_points(gain / 100, low / 100, high / 100)
+def _format_gain(by_error: float, gain: float, low: float, high: float) -> str:
+    """A gain in points, or in % of an error where `by_error` is 1; both are hundredths."""
+    return format_points(gain / 100, low / 100, high / 100) + (" %" if by_error and math.isfinite(gain) else "")
 
 
-def _with_unit(number: str, unit: str) -> str:
-    return number if number == MISSING else f"{number} {unit}".strip()
+def _format_gain_error(by_error: float, error: float) -> str:
+    return format_number(error) + (" %" if by_error and math.isfinite(error) else "")
 
 
 def _format_verdict(converged: str, why: str, shortest: bool) -> str:

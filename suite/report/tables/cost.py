@@ -18,10 +18,8 @@ def cost_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     reference network; `epochs` (passes over the training data, in full); `wall_s` and `cpu_s` in seconds, `networks`
     (trained), `lost_macs` (MAC, work repeated after a kill; not in the sums).
     """
-    done = df[df["status"] == "done"].groupby(GROUP)
-    table = done[_COLUMNS].mean()
-    table.insert(0, "runs", done.size())
-    return main[GROUP].merge(table.reset_index(), on=GROUP)
+    means = df[df["status"] == "done"].groupby(GROUP)[_COLUMNS].mean()
+    return main[[*GROUP, "runs"]].merge(means.reset_index(), on=GROUP)
 
 
 def format_cost_table(table: pd.DataFrame) -> pd.DataFrame:

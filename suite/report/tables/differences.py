@@ -26,8 +26,8 @@ def runs_by_budget(df: pd.DataFrame) -> dict[Budget, dict[MethodVariant, MethodR
 
 
 def compare_runs(budget: Budget, method: MethodRuns, other: MethodRuns) -> dict[str, Any]:
-    """A row for `add_tests`, which has the differences over paired seeds in `_by_seed`; `fits` and `against_fits` are
-    the runs of these seeds that meet every constraint ("4/5").
+    """A row for `add_tests`, which has the differences over paired seeds in `_by_seed`, none of a method to itself;
+    `fits` and `against_fits` are the runs of these seeds that meet every constraint ("4/5").
     """
     ours, theirs = method.paired(other)
     row: dict[str, Any] = dict(zip(GROUP, (*budget, method.method), strict=True))
@@ -36,7 +36,7 @@ def compare_runs(budget: Budget, method: MethodRuns, other: MethodRuns) -> dict[
         "pairs": len(ours.seeds),
         "fits": ours.fits,
         "against_fits": theirs.fits,
-        "_by_seed": np.subtract(ours.scores, theirs.scores),
+        "_by_seed": () if method is other else np.subtract(ours.scores, theirs.scores),
     }
 
 
@@ -45,23 +45,19 @@ def add_tests(rows: list[dict[str, Any]], columns: list[str], block: list[str]) 
 
     Columns: `difference` with the bounds of Student's t interval at 95 %, `p` of the two-sided paired t test, `p_holm`
     adjusted for the number of tests among rows that agree in the columns `block`, and `different`, whether that is
-    below 5 % and there are at least `FEWEST_PAIRS` differences. A row without `_by_seed`, as that of the method
-    compared with, has none of these.
+    below 5 % and there are at least `FEWEST_PAIRS` differences. A row without differences has none of these.
     """
-    enough = []
+    enough = [len(row["_by_seed"]) >= FEWEST_PAIRS for row in rows]
     for row in rows:
-        by_seed = row.pop("_by_seed", ())
-        mean = mean_interval(by_seed)
-        row |= {"difference": mean.mean, "difference_low": mean.low, "difference_high": mean.high}
-        row |= {"p": paired_p(by_seed)}
-        enough.append(len(by_seed) >= FEWEST_PAIRS)
+        by_seed = row.pop("_by_seed")
+        row |= mean_interval(by_seed).columns("difference") | {"p": paired_p(by_seed)}
     table = pd.DataFrame(rows, columns=columns)
     table["p_holm"] = table.groupby(block)["p"].transform(holm).astype(float)
     table["different"] = (table["p_holm"] < ERROR) & np.array(enough, dtype=bool)
     return table
 
 
-def add_difference_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_differences(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` the `DIFFERENCE_COLUMNS` of `table`."""
     out["difference, points [95%]"] = format_rows(format_points, table, *DIFFERENCE_COLUMNS[:3])
     tests = zip(table["p_holm"], table["different"], strict=True)

@@ -27,12 +27,9 @@ def is_extrapolated(metric: str, reasons: str) -> bool:
     return bool(reasons) and metric in _MARKED
 
 
-def mark_extrapolated(cells: Sequence[str], metric: str, reasons: Sequence[str]) -> list[str]:
-    """The cells of a metric's column, marked in the rows whose runs are extrapolated."""
-    return [
-        cell + (MARK if is_extrapolated(metric, reason) and cell != MISSING else "")
-        for cell, reason in zip(cells, reasons, strict=True)
-    ]
+def mark_extrapolated(cell: str, metric: str, reasons: str) -> str:
+    """The cell of a metric, marked where it is a number of runs that are extrapolated for these reasons."""
+    return cell + (MARK if is_extrapolated(metric, reasons) and cell != MISSING else "")
 
 
 def cost_label(runs: pd.DataFrame, metric: str) -> str:

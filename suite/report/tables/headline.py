@@ -12,11 +12,11 @@ from suite.records.labels import option_text
 from suite.records.plan_note import PlanNote
 from suite.records.status import counted, run_states
 from suite.records.store import Store
-from suite.report.grouping import GROUP, SETTING, MethodVariant, natural_key
+from suite.report.grouping import GROUP, SETTING, MethodVariant, sort_by_setting
 from suite.report.statistics.intervals import FEWEST_PAIRS, holm_errors
-from suite.report.statistics.noninferiority import MARGIN
+from suite.report.statistics.noninferiority import MARGIN, PairedDifference
 from suite.report.tables.markup import MISSING
-from suite.report.tables.noninferiority import add_reduction_columns, paired_difference_of
+from suite.report.tables.noninferiority import ERRORS, add_reductions
 from suite.report.tables.text import add_fits, format_number, format_percent, format_points, leading_columns
 
 _CANDIDATE, _BUDGET = "headline/candidate", "headline/budget"
@@ -53,12 +53,6 @@ def _group_of(plan: PlanNote) -> tuple[Any, ...]:
     return (plan.benchmark, plan.preset, plan.device, plan.budget, MethodVariant(plan.method, variant))
 
 
-SHOWN = "shown"
-REFUTED = "refuted"
-UNDECIDED = "undecided"
-NOT_RUN = "not yet run"
-_WHY_NOT_RUN = "no run of it has finished, or none of the reference network"
-
 _NUMBERS = ["score", "fits", "against", "difference", "low", "high", "half_width", "pairs", "examples", "power"]
 
 
@@ -82,13 +76,12 @@ def headline_table(df: pd.DataFrame, tests: pd.DataFrame, unrecorded: Sequence[P
     metrics = [f"reduction_percent/{metric}" for metric in by_metric(tests, "reduction_percent")]
     rows: list[dict[str, Any]] = []
     by_setting, planned = dict(iter(tests.groupby(SETTING))), planned_runs(df, unrecorded)
-    settings = sorted(df.groupby(SETTING), key=lambda item: [natural_key(str(part)) for part in item[0]])
-    for setting, runs in settings:
-        own = by_setting.get(setting, tests.head(0))
-        named = named_candidates(runs)
-        judged = _judge_candidates(own, named, planned) if named else []
-        rows += [dict(zip(SETTING, setting, strict=True)) | row for row in judged]
-    return pd.DataFrame(rows, columns=[*GROUP, "verdict", "compared", *_NUMBERS, "why", *metrics, "extrapolated"])
+    for setting, runs in df.groupby(SETTING):
+        if named := named_candidates(runs):
+            judged = _judge_candidates(by_setting.get(setting, tests.head(0)), named, planned)
+            rows += [dict(zip(SETTING, setting, strict=True)) | row for row in judged]
+    columns = [*GROUP, "verdict", "compared", *_NUMBERS, "why", *metrics, "extrapolated"]
+    return sort_by_setting(pd.DataFrame(rows, columns=columns), SETTING)
 
 
 def _judge_candidates(
@@ -106,7 +99,8 @@ def _judge_candidates(
     for (_, row), *errors in zip(candidates.iterrows(), shown, refuted, strict=False):
         adjusted = _adjusted_row(row, *errors) | {"compared": len(p)}
         rows.append(adjusted | {"verdict": _incomplete(row, planned) or _verdict(adjusted)})
-    nothing = {"verdict": NOT_RUN, "fits": "0/0", "why": _WHY_NOT_RUN, "compared": len(p), "extrapolated": ""}
+    why = "no run of it has finished, or none of the reference network"
+    nothing = {"verdict": "not yet run", "fits": "0/0", "why": why, "compared": len(p), "extrapolated": ""}
     return rows + [{"method": method, "budget": budget or "any", **nothing} for method, budget in absent]
 
 
@@ -130,12 +124,12 @@ def _verdict(row: dict[str, Any]) -> str:
         return f"does not fit: {row['fits']}"
     if row["pairs"] < FEWEST_PAIRS:
         return f"tabled, {counted(row['pairs'], 'seed')}"
-    return SHOWN if row["low"] > -MARGIN else REFUTED if row["high"] < -MARGIN else UNDECIDED
+    return "shown" if row["low"] > -MARGIN else "refuted" if row["high"] < -MARGIN else "undecided"
 
 
 def _adjusted_row(row: pd.Series, error_low: float, error_high: float) -> dict[str, Any]:
     """A row of the tests with a lower and an upper bound at these errors, and its power at that of the lower one."""
-    test = paired_difference_of(row)
+    test = PairedDifference(*row[ERRORS])
     half = test.half_width(error_low)
     bounds: dict[str, Any] = {"low": test.difference - half, "high": test.difference + test.half_width(error_high)}
     bounds |= {"half_width": half, "power": test.power(error=error_low)}
@@ -145,7 +139,7 @@ def _adjusted_row(row: pd.Series, error_low: float, error_high: float) -> dict[s
 def format_headline_table(table: pd.DataFrame) -> pd.DataFrame:
     """`headline_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table, ("method", "budget", "verdict"))
-    add_reduction_columns(out, table)
+    add_reductions(out, table)
     add_fits(out, table)
     out["float score"] = [format_number(v, 3) for v in table["score"]]
     for column, heading in (("difference", "difference, points"), ("low", "lower bound"), ("high", "upper bound")):

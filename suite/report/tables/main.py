@@ -1,14 +1,15 @@
 """The main table: scores, costs and violations over seeds, a row per method and budget; and that of other scores."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import astuple
+from itertools import groupby
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from suite.records.frame import by_metric
-from suite.report.grouping import GROUP, natural_key
+from suite.report.grouping import GROUP, SETTING, natural_key, sort_by_setting
 from suite.report.statistics.intervals import mean_interval
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
@@ -19,10 +20,10 @@ from suite.report.tables.text import (
     format_percent,
     format_rows,
     format_significant,
-    int8_score_label,
     leading_columns,
     metric_label,
     score_label,
+    shared_setting,
 )
 
 COST_HEADINGS = {"trainings": "standard trainings", "epochs": "epochs", "cpu_s": "CPU, s"}
@@ -59,30 +60,30 @@ def main_table(df: pd.DataFrame) -> pd.DataFrame:
     table["meets_target"] = list(map(_meets_target, table["score"], table["quality_target"]))
     counts = ["seeds", "runs", "unfinished", "int8_runs"]
     table[counts] = table[counts].fillna(0).astype(int)
-    fitting = groups["feasible"].sum().reindex(table.index, fill_value=0).astype(int)
-    table["fits"] = [f"{fit}/{n}" for fit, n in zip(fitting, table["runs"], strict=True)]
-    by_group = groups["board_fits"].agg(_count_board_fits)
-    table["board_fits"] = by_group.reindex(table.index, fill_value="")
+    table["fits"] = groups["feasible"].agg(_count_fits).reindex(table.index).fillna("0/0")
+    table["board_fits"] = groups["board_fits"].agg(_count_board_fits).reindex(table.index, fill_value="")
     for metric in by_metric(df, "relative"):
         table[f"reference_percent/{metric}"] = groups[f"relative/{metric}"].mean() * 100
     for metric in by_metric(df, "target"):
         used = done[f"cost/{metric}"] / done[f"target/{metric}"] * 100
         table[f"target_percent/{metric}"] = used.groupby([done[key] for key in GROUP]).mean()
-    for name in ("max_violation", "max_search_violation"):
-        table[name] = groups[name].max()
-    for name in COST_HEADINGS:
-        table[name] = groups[name].mean()
+    table = table.join(groups[["max_violation", "max_search_violation"]].max())
+    table = table.join(groups[list(COST_HEADINGS)].mean())
     table["extrapolated"] = groups["extrapolated"].agg(join_reasons).reindex(table.index, fill_value="")
-    return _sort_by_success(table, groups["feasible"].mean()).reset_index()
+    table["_fits"] = groups["feasible"].mean()
+    by_success = table.sort_values(["_fits", "score", "method"], ascending=[False, False, True]).drop(columns="_fits")
+    return sort_by_setting(by_success.reset_index(), GROUP[:-1])
+
+
+def _count_fits(fits: pd.Series) -> str:
+    return f"{int(fits.sum())}/{len(fits)}"
 
 
 def _count_board_fits(fits: pd.Series) -> str:
     """The runs whose network fits the board, of those of which that is known."""
-    known = fits[fits.notna()]
-    if known.empty:
-        return "unknown"
+    known = fits.dropna()
     unknown = len(fits) - len(known)
-    return f"{int(known.sum())}/{len(known)}" + (f", {unknown} unknown" if unknown else "")
+    return "unknown" if known.empty else _count_fits(known) + (f", {unknown} unknown" if unknown else "")
 
 
 def intervals_by_group(done: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:
@@ -93,6 +94,20 @@ def intervals_by_group(done: pd.DataFrame, column: str, names: Sequence[str]) ->
     return pd.DataFrame(dict(zip(names, columns, strict=False)), index=index, dtype=float)
 
 
+def rows_by_budget(table: pd.DataFrame) -> Iterator[tuple[list[str], list[dict[Hashable, Any]]]]:
+    """The rows of each budget in the table's order, after what of setting and budget not all rows share."""
+    keys = [key for key in (*SETTING, "budget") if key not in shared_setting(table)]
+    for values, rows in groupby(table.to_dict("records"), lambda row: [str(row[key]) for key in keys]):
+        yield values, list(rows)
+
+
+def limit_shares(row: Mapping[Hashable, Any]) -> dict[str, float]:
+    """Metric -> mean use of its limit in %, of those that the row's budget limits and that are known."""
+    prefix = "target_percent/"
+    shares = {str(key).removeprefix(prefix): share for key, share in row.items() if str(key).startswith(prefix)}
+    return {metric: share for metric, share in shares.items() if math.isfinite(share)}
+
+
 def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     """`main_table` as rounded text under headings with units."""
     names = sorted({str(n) for n in table["score_name"].dropna()} - {""})
@@ -100,7 +115,7 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     out = leading_columns(table)
     if len(names) > 1:
         out["score"] = [score_label(str(n)) if pd.notna(n) else MISSING for n in table["score_name"]]
-    add_score_columns(out, table, name)
+    add_scores(out, table, name)
     if table["quality_target"].notna().any():
         marks = zip(table["meets_target"], table["quality_target"], strict=True)
         cells = [f"{meets} ({target:g})" if meets else MISSING for meets, target in marks]
@@ -109,24 +124,24 @@ def format_main_table(table: pd.DataFrame) -> pd.DataFrame:
     out["seeds"] = table["seeds"].astype(str)
     if table["unfinished"].any():
         out["failed"] = table["unfinished"].astype(str)
-    add_violation_columns(out, table)
-    add_cost_columns(out, table)
+    add_violations(out, table)
+    add_costs(out, table)
     limited = by_metric(table, "target_percent")
     for metric in [*limited, *(m for m in by_metric(table, "reference_percent") if m not in limited)]:
         if metric != "weights_full" or metric in limited:
             share = table[f"reference_percent/{metric}"]
             used = table[f"target_percent/{metric}"] if metric in limited else [math.nan] * len(table)
             heading = f"{metric_label(metric)}, % of reference" + (" (of target)" if metric in limited else "")
-            cells = [_format_shares(s, u) for s, u in zip(share, used, strict=True)]
-            out[heading] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
+            rows = zip(share, used, table["extrapolated"], strict=True)
+            out[heading] = [mark_extrapolated(_format_shares(s, u), metric, reasons) for s, u, reasons in rows]
     return out
 
 
-def add_score_columns(out: pd.DataFrame, table: pd.DataFrame, name: str = "") -> None:
+def add_scores(out: pd.DataFrame, table: pd.DataFrame, name: str = "") -> None:
     """Add to the text `out` the scores of float networks, and of int8 networks where any run was deployed."""
     out[f"{float_score_label(name)} [95%]"] = format_rows(format_interval, table, "score", "score_low", "score_high")
     if table["int8_runs"].any():
-        out[f"{int8_score_label(name)} [95%]"] = _format_int8_scores(table)
+        out[f"int8 test {score_label(name) or 'score'} [95%]"] = _format_int8_scores(table)
 
 
 def add_fit_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
@@ -135,13 +150,13 @@ def add_fit_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
     out["fits board"] = [text or MISSING for text in table["board_fits"]]
 
 
-def add_violation_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_violations(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` by how much the networks of each row of `table` exceed a limit."""
     for column, heading in (("max_violation", "largest violation, %"), ("max_search_violation", "search violation, %")):
         out[heading] = [format_percent(100 * v) for v in table[column]]
 
 
-def add_cost_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_costs(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` what a run of each row of `table` costs, in the three units that costs are compared in."""
     for column, heading in COST_HEADINGS.items():
         out[heading] = [format_significant(v) for v in table[column]]
@@ -164,16 +179,6 @@ def _meets_target(score: float, target: float) -> str:
     return "yes" if score >= target else "no"
 
 
-def _sort_by_success(table: pd.DataFrame, fit_shares: pd.Series) -> pd.DataFrame:
-    """Rows by benchmark, preset, device and budget, there by falling share of runs that fit, score, and method."""
-    budgets = [tuple(natural_key(str(part)) for part in key[:-1]) for key in table.index]
-    methods = [key[-1] for key in table.index]
-    columns = (fit_shares.reindex(table.index), table["score"])
-    share, score = (-column.fillna(-np.inf).to_numpy(dtype=float) for column in columns)
-    order = sorted(range(len(table)), key=lambda i: (budgets[i], share[i], score[i], methods[i]))
-    return table.iloc[order]
-
-
 def score_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     """Test scores other than the main one, in the order of the `main_table`; empty where no run has any.
 
@@ -182,12 +187,11 @@ def score_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     """
     names = sorted(by_metric(df, "score"), key=natural_key)
     done = df[df["status"] == "done"]
-    table = done.groupby(GROUP).size().rename("runs").to_frame()
+    table = main.set_index(GROUP)[["runs"]]
     for name in names:
         columns = [f"score/{name}", f"score_low/{name}", f"score_high/{name}"]
         table = table.join(intervals_by_group(done, f"score/{name}", columns))
-    table = table[table[[f"score/{name}" for name in names]].notna().any(axis=1)]
-    return main[GROUP].merge(table.reset_index(), on=GROUP)
+    return table[table[[f"score/{name}" for name in names]].notna().any(axis=1)].reset_index()
 
 
 def format_score_table(table: pd.DataFrame) -> pd.DataFrame:

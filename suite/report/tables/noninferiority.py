@@ -11,7 +11,7 @@ from suite.records.store import Store
 from suite.report.grouping import GROUP, REFERENCE_METHOD, SETTING, Group, sort_by_setting
 from suite.report.statistics.comparison import IncomparableRunsError, MethodRuns, compare_predictions, runs_by_group
 from suite.report.statistics.intervals import holm
-from suite.report.statistics.noninferiority import MARGIN, PairedDifference
+from suite.report.statistics.noninferiority import MARGIN
 from suite.report.tables.extrapolation import join_reasons, mark_extrapolated
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import add_fits, format_number, format_p, format_percent, format_points, leading_columns
@@ -23,33 +23,29 @@ ERRORS = ["difference", "seed_error", "example_error", "pairs", "examples"]
 """The columns that are the fields of a `PairedDifference`."""
 
 
-def noninferiority_table(df: pd.DataFrame, store: Store) -> pd.DataFrame:
+def noninferiority_table(df: pd.DataFrame, main: pd.DataFrame, store: Store) -> pd.DataFrame:
     """Each method and budget against the reference network of the same benchmark, preset and device.
 
-    Columns: those of GROUP, `score` (mean over seeds), `fits` ("5/5"), `against` and `against_budget` (the method that
-    trained the reference network, and the budget: the same where it has run there), `difference`, `seed_error`,
-    `example_error`, `pairs` and `examples` (a `PairedDifference`), `low` and `high` (its one-sided 95 % bounds over new
-    seeds and new test examples), `p` (that it is not above minus one point), `p_holm` (adjusted for all rows of the
-    setting), `why` there are no bounds, `reduction_percent/<metric>` (mean cost against the reference network's), and
-    `extrapolated` (why one of the two latencies is, "" where none is).
+    `main` is the `main_table` of `df`. Columns: those of GROUP, `score` (mean over seeds), `fits` ("5/5"), `against`
+    and `against_budget` (the method that trained the reference network, and the budget: the same where it has run
+    there), `difference`, `seed_error`, `example_error`, `pairs` and `examples` (a `PairedDifference`), `low` and `high`
+    (its one-sided 95 % bounds over new seeds and new test examples), `p` (that it is not above minus one point),
+    `p_holm` (adjusted for all rows of the setting), `why` there are no bounds, `reduction_percent/<metric>` (mean cost
+    against the reference network's), and `extrapolated` (why one of the two latencies is, "" where none is).
     """
     groups = runs_by_group(df)
     metrics = [m for m in by_metric(df, "relative") if m in REDUCED_METRICS]
-    done = df[df["status"] == "done"].groupby(GROUP)
-    costs = done[[f"relative/{m}" for m in metrics]].mean().to_dict("index")
-    fitting = done["feasible"].agg(lambda fits: f"{int(fits.sum())}/{len(fits)}").to_dict()
-    reasons = done["extrapolated"].agg(join_reasons).to_dict()
+    means: dict[Any, dict[Any, Any]] = main.set_index(GROUP).to_dict("index")
     rows = []
     for group, runs in groups.items():
         reference = _choose_reference(group, groups)
         if reference is None:
             continue
         row: dict[str, Any] = dict(zip(GROUP, group, strict=True)) | {"score": np.mean(runs.scores)}
-        row["fits"] = fitting[group]
-        row |= {"against_budget": reference[3]} | _compare_with_reference(runs, groups[reference], store)
-        for m in metrics:
-            row[f"reduction_percent/{m}"] = round(100 * (1 - costs[group][f"relative/{m}"]), 9)
-        rows.append(row | {"extrapolated": join_reasons([reasons[group], reasons[reference]])})
+        row |= {"fits": means[group]["fits"], "against_budget": reference[3]}
+        row |= _compare_with_reference(runs, groups[reference], store)
+        row |= {f"reduction_percent/{m}": round(100 - means[group][f"reference_percent/{m}"], 9) for m in metrics}
+        rows.append(row | {"extrapolated": join_reasons(means[key]["extrapolated"] for key in (group, reference))})
     columns = [*GROUP, "score", "fits", "against", "against_budget", *ERRORS, "low", "high", "p", "p_holm", "why"]
     table = pd.DataFrame(rows, columns=[*columns, *(f"reduction_percent/{m}" for m in metrics), "extrapolated"])
     table["p_holm"] = table.groupby(SETTING)["p"].transform(holm).astype(float)
@@ -98,18 +94,12 @@ def format_noninferiority_table(table: pd.DataFrame) -> pd.DataFrame:
     out["p, Holm"] = [format_p(p) for p in table["p_holm"]]
     out["seeds"] = [format_number(v, 0) for v in table["pairs"]]
     out["no bound because"] = table["why"].replace("", MISSING)
-    add_reduction_columns(out, table)
+    add_reductions(out, table)
     return out
 
 
-def add_reduction_columns(out: pd.DataFrame, table: pd.DataFrame) -> None:
+def add_reductions(out: pd.DataFrame, table: pd.DataFrame) -> None:
     """Add to the text `out` by how much each row of `table` reduces each cost."""
     for metric in by_metric(table, "reduction_percent"):
-        cells = [format_percent(v) for v in table[f"reduction_percent/{metric}"]]
-        out[f"{metric} reduced, %"] = mark_extrapolated(cells, metric, list(table["extrapolated"]))
-
-
-def paired_difference_of(row: pd.Series) -> PairedDifference:
-    """The comparison that a row of `noninferiority_table` holds."""
-    difference, seed_error, example_error, pairs, examples = row[ERRORS]
-    return PairedDifference(difference, seed_error, example_error, pairs, examples)
+        shares = zip(table[f"reduction_percent/{metric}"], table["extrapolated"], strict=True)
+        out[f"{metric} reduced, %"] = [mark_extrapolated(format_percent(share), metric, why) for share, why in shares]

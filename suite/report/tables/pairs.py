@@ -6,20 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.grouping import GROUP, PROJECTED_METHOD, PUBLISHED_METHOD, MethodVariant, plain_variant, projection_of
+from suite.report.grouping import GROUP, PROJECTED_METHOD, PUBLISHED_METHOD, MethodVariant, plain_variant
+from suite.report.statistics.comparison import MethodRuns
 from suite.report.statistics.intervals import probability_of_improvement
-from suite.report.tables.differences import (
-    DIFFERENCE_COLUMNS,
-    Budget,
-    add_difference_columns,
-    add_tests,
-    compare_runs,
-    runs_by_budget,
-)
+from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_differences, add_tests, compare_runs, runs_by_budget
 from suite.report.tables.text import FITS_BUDGET, format_number, leading_columns
-
-Projection = str | None
-"""Value of a method's option `projection`; None for a method that has no such option."""
 
 
 def pairs_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
@@ -36,15 +27,13 @@ def pairs_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     is over the methods at one budget), `improvement` (share of all pairs of runs in which the row's method is better),
     `fits` and `against_fits` ("5/5": the runs of these seeds that meet every constraint).
     """
-    projections = _projections(df)
     rows: list[dict[str, Any]] = []
     for budget, methods in runs_by_budget(df).items():
-        comparators = _comparators({method: projections[budget, method] for method in methods})
-        for method, runs in methods.items():
-            against = _choose_comparator(method, projections[budget, method], comparators)
-            if against is None:
+        comparators = _comparators(methods)
+        for runs in methods.values():
+            other = _choose_comparator(runs, comparators)
+            if other is None:
                 continue
-            other = methods[against]
             row = compare_runs(budget, runs, other)
             row |= {"score": np.mean(runs.scores), "against_score": np.mean(other.scores)}
             rows.append(row | {"improvement": probability_of_improvement(runs.scores, other.scores)})
@@ -53,42 +42,33 @@ def pairs_table(df: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
     return main[GROUP].merge(table, on=GROUP)
 
 
-def _projections(df: pd.DataFrame) -> dict[tuple[Budget, MethodVariant], Projection]:
-    """The option `projection` of each method at each budget."""
-    first = df.drop_duplicates(GROUP)
-    rows = zip(first[GROUP].to_numpy().tolist(), first["options"], strict=True)
-    return {(tuple(budget), method): projection_of(options) for (*budget, method), options in rows}
-
-
-def _comparators(projections: Mapping[MethodVariant, Projection]) -> dict[Projection, MethodVariant]:
+def _comparators(methods: Mapping[MethodVariant, MethodRuns]) -> dict[str | None, MethodRuns]:
     """Projection -> DUCCIO with it, the preferred one first, among the methods that ran at one budget.
 
     These are the default of each name, or its variant that is nearest to that, and of `duccio` those that differ from
     it in `projection` alone; all other variants are an ablation's.
     """
-    projected = [method for method in projections if method.method == PROJECTED_METHOD]
-    published = [method for method in projections if method.method == PUBLISHED_METHOD]
+    projected = [method for method in methods if method.method == PROJECTED_METHOD]
+    published = [method for method in methods if method.method == PUBLISHED_METHOD]
     nearest = [plain_variant(projected)] if projected else []
     if published:
         plain = plain_variant(published).without_projection
         alike = [method for method in published if method.without_projection == plain]
-        nearest += sorted(alike, key=lambda m: (projections[m] != "refill", projections[m] != "none"))
-    comparators: dict[Projection, MethodVariant] = {}
+        nearest += sorted(alike, key=lambda m: (methods[m].projection != "refill", methods[m].projection != "none"))
+    comparators: dict[str | None, MethodRuns] = {}
     for method in nearest:
-        comparators.setdefault(projections[method], method)
+        comparators.setdefault(methods[method].projection, methods[method])
     return comparators
 
 
-def _choose_comparator(
-    method: MethodVariant, projection: Projection, comparators: Mapping[Projection, MethodVariant]
-) -> MethodVariant | None:
+def _choose_comparator(runs: MethodRuns, comparators: Mapping[str | None, MethodRuns]) -> MethodRuns | None:
     """What a method is compared with; None where nothing ran, or for a variant of DUCCIO."""
     first = next(iter(comparators.values()), None)
-    if method.method == PROJECTED_METHOD or first is None:
+    if runs.method.method == PROJECTED_METHOD or first is None:
         return None
-    if method.method == PUBLISHED_METHOD:
-        return first if first.method == PROJECTED_METHOD and method == comparators.get("none") else None
-    return first if projection is None else comparators.get(projection, first)
+    if runs.method.method == PUBLISHED_METHOD:
+        return first if first.method.method == PROJECTED_METHOD and runs is comparators.get("none") else None
+    return first if runs.projection is None else comparators.get(runs.projection, first)
 
 
 def format_pairs_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +77,7 @@ def format_pairs_table(table: pd.DataFrame) -> pd.DataFrame:
     out["against"] = table["against"].astype(str)
     scores = zip(table["score"], table["against_score"], strict=True)
     out["float scores"] = [f"{format_number(ours, 3)}, {format_number(theirs, 3)}" for ours, theirs in scores]
-    add_difference_columns(out, table)
+    add_differences(out, table)
     out["chance to be better"] = [format_number(chance) for chance in table["improvement"]]
     out["seeds"] = table["pairs"].astype(str)
     out[FITS_BUDGET], out[f"against {FITS_BUDGET}"] = table["fits"], table["against_fits"]

@@ -2,15 +2,14 @@
 
 import math
 import textwrap
-from collections.abc import Hashable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from suite.report.grouping import SETTING
+from suite.report.tables.main import limit_shares, rows_by_budget
 from suite.report.tables.markup import MISSING, join_latex, latex_text
-from suite.report.tables.text import format_number, format_percent, format_significant, shared_setting
+from suite.report.tables.text import format_number, format_percent, format_significant
 
 COLUMN_POINTS = 252.0
 """Width of an IEEE column in points, 3.5 inches of 72 points."""
@@ -38,8 +37,8 @@ def to_paper_latex(main: pd.DataFrame, note: str = "", foot: Sequence[str] = ())
         r"\toprule",
         " & ".join(HEADS) + r" \\",
     ]
-    for heading, rows in _by_budget(main):
-        lines += [r"\midrule", *_across(heading, r"\textit")]
+    for headings, rows in rows_by_budget(main):
+        lines += [r"\midrule", *_across(", ".join(headings), r"\textit")]
         best = _best_score(rows)
         for row in rows:
             options = ", ".join(f"{option}={value}" for option, value in row["method"].variant)
@@ -62,14 +61,6 @@ def _cells(row: _Row, bold: bool) -> list[str]:
     return [latex_text(row["method"].method), score, _fits(row), _limits(row), cost]
 
 
-def _by_budget(main: pd.DataFrame) -> Iterator[tuple[str, list[_Row]]]:
-    """The rows of each budget in the table's order, under what of setting and budget not all rows share."""
-    shared = shared_setting(main)
-    keys = [*(key for key in SETTING if key not in shared), "budget"]
-    for values, rows in groupby(main.to_dict("records"), lambda row: [str(row[key]) for key in keys]):
-        yield ", ".join(values), list(rows)
-
-
 def _best_score(rows: Sequence[_Row]) -> float:
     """The largest mean score of the rows of which every run fits; NaN where none does."""
     fitting = [row["score"] for row in rows if row["runs"] and row["fits"] == f"{row['runs']}/{row['runs']}"]
@@ -85,9 +76,7 @@ def _fits(row: _Row) -> str:
 
 def _limits(row: _Row) -> str:
     """Mean use of each limit in %: "99.5 / 91.6", in whole numbers where there are more than two."""
-    prefix = "target_percent/"
-    used = {str(key).removeprefix(prefix): share for key, share in row.items() if str(key).startswith(prefix)}
+    used = limit_shares(row)
     named = [part.split()[0] for part in str(row["budget"]).split(" + ")]
     shares = [used[m] for m in sorted(used, key=lambda m: named.index(m) if m in named else len(named))]
-    finite = [share for share in shares if math.isfinite(share)]
-    return " / ".join(format_percent(share) if len(finite) < 3 else f"{share:.0f}" for share in finite) or "--"
+    return " / ".join(format_percent(share) if len(shares) < 3 else f"{share:.0f}" for share in shares) or "--"

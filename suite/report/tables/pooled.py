@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from suite.report.grouping import SETTING, natural_key
-from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_difference_columns, add_tests
+from suite.report.grouping import SETTING, sort_by_setting
+from suite.report.tables.differences import DIFFERENCE_COLUMNS, add_differences, add_tests
 from suite.report.tables.text import FITS_BUDGET, leading_columns
 
 _COLUMNS = [*SETTING, "method", "against", "budgets", "pairs", "clusters", "left_out", *DIFFERENCE_COLUMNS]
@@ -27,15 +27,15 @@ def pooled_table(df: pd.DataFrame) -> pd.DataFrame:
     """
     done = df[(df["status"] == "done") & df["score"].notna()]
     rows: list[dict[str, Any]] = []
-    for setting, runs in sorted(done.groupby(SETTING), key=lambda item: [natural_key(str(part)) for part in item[0]]):
+    for setting, runs in done.groupby(SETTING):
         rows += [dict(zip(SETTING, map(str, setting), strict=True)) | row for row in _compare_methods(runs)]
-    return add_tests(rows, _COLUMNS, SETTING)
+    return sort_by_setting(add_tests(rows, _COLUMNS, SETTING), SETTING)
 
 
 def format_pooled_table(table: pd.DataFrame) -> pd.DataFrame:
     """`pooled_table` as rounded text; differences of scores in points (hundredths)."""
     out = leading_columns(table, ("method", "against"))
-    add_difference_columns(out, table)
+    add_differences(out, table)
     for column, heading in (("clusters", "seeds"), ("left_out", "seeds left out"), ("budgets", "budgets")):
         out[heading] = table[column].astype(str)
     out["runs in pairs"] = table["pairs"].astype(str)

@@ -12,27 +12,22 @@ import pandas as pd
 
 from suite import SuiteError
 from suite.records.frame import by_metric
+from suite.records.status import counted
 from suite.report.grouping import GROUP, REFERENCE_METHOD, MethodVariant
 from suite.report.tables.main import main_table
 from suite.report.tables.markup import MISSING
 from suite.report.tables.text import format_interval, format_quantity, format_rows, score_label
 
-UNITS = {
-    "B": ("B", 1.0),
+UNITS = {unit: (unit, 1.0) for unit in ("B", "parameters", "MAC", "cycles", "samples", "epochs")} | {
     "kB": ("B", 1024.0),
-    "parameters": ("parameters", 1.0),
     "kparameters": ("parameters", 1e3),
     "Mparameters": ("parameters", 1e6),
-    "MAC": ("MAC", 1.0),
     "MMAC": ("MAC", 1e6),
-    "cycles": ("cycles", 1.0),
     "Mcycles": ("cycles", 1e6),
     "ms": ("s", 1e-3),
     "GOP/s": ("OP/s", 1e9),
     "fraction": ("", 1.0),
     "ratio": ("", 1.0),
-    "samples": ("samples", 1.0),
-    "epochs": ("epochs", 1.0),
 }
 """Unit of a file -> the unit that numbers are compared in, and its factor."""
 
@@ -56,7 +51,6 @@ class PublishedNumber:
     source: str
     reliability: str
     notes: tuple[str, ...]
-    channels: tuple[int, ...] = ()
 
 
 def load_published_numbers(results: Path) -> list[PublishedNumber]:
@@ -80,10 +74,9 @@ def _parse_row(raw: Mapping[str, str]) -> PublishedNumber:
     unit, factor = UNITS[raw["unit"]]
     # Rounded: 11.28 million is 11,280,000, not 11,279,999.999999998.
     numbers = {n: round(float(raw[n]) * factor, 9) if raw[n] else math.nan for n in ("value", "low", "high")}
-    channels = tuple(int(c) for c in (raw.get("channels") or "").split())
     notes = tuple(filter(None, (raw["note"] or "").split("; ")))
     texts: dict[str, Any] = {n: raw[n] for n in ("benchmark", "item", "metric", "data", "source", "reliability")}
-    return PublishedNumber(unit=unit, notes=notes, channels=channels, **{**texts, **numbers})
+    return PublishedNumber(unit=unit, notes=notes, **{**texts, **numbers})
 
 
 _COLUMNS = [
@@ -188,8 +181,7 @@ def _number_sources(table: pd.DataFrame) -> dict[str, int]:
 def format_published_comparison(table: pd.DataFrame) -> pd.DataFrame:
     """`published_comparison` as rounded text; `comparison_footnotes` has the sources by their numbers in brackets."""
     several_devices = table["device"].nunique() > 1
-    several_benchmarks = table["benchmark"].nunique() > 1
-    out = table[["benchmark"]].copy() if several_benchmarks else pd.DataFrame(index=table.index)
+    out = table[["benchmark"] if table["benchmark"].nunique() > 1 else []].copy()
     names = sorted(table["score_name"].unique())
     if len(names) > 1:
         out["score"] = table["score_name"].map(score_label)
@@ -236,6 +228,5 @@ def _format_range(row: Mapping[Hashable, Any], name: str, format_value: Callable
 
 def _format_conditions(row: Mapping[Hashable, Any]) -> str:
     if row["whose"] == "ours":
-        seeds = int(row["seeds"])
-        return f"preset {row['preset']}, {seeds} seed{'s' if seeds > 1 else ''}; data and length below"
+        return f"preset {row['preset']}, {counted(int(row['seeds']), 'seed')}; data and length below"
     return "; ".join(str(row[key]) for key in ("data", "note") if pd.notna(row[key]) and row[key]) or MISSING

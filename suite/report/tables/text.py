@@ -93,11 +93,6 @@ def float_score_label(name: str = "") -> str:
     return f"float test {score_label(name) or 'score'}"
 
 
-def int8_score_label(name: str = "") -> str:
-    """The test score of the int8 networks that `suite deploy` made."""
-    return f"int8 test {score_label(name) or 'score'}"
-
-
 def metric_label(metric: str) -> str:
     """A metric as people read it; energy is not measured, but the board's power times the latency."""
     return "energy (power x latency)" if metric == "energy" else metric
