@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
@@ -14,7 +13,6 @@ from suite.report.figures.pages import MOST_LINES, FigurePage, RenderedFigure, i
 from suite.report.figures.panels import (
     GREY_STYLE,
     add_budget_title,
-    add_legend,
     add_panels,
     fits_budget_and_board,
     legend_mark,
@@ -60,12 +58,10 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             add_budget_title(ax, row.budget, page.format)
             _set_limits(ax)
             ax.set_xlabel("standard trainings")
-            sns.despine(ax=ax)
         axes[0].set_ylabel(f"best validation {score_label(str(page.runs['selection_name'].iloc[0])) or 'score'}")
     entries: dict[str, Artist] = {str(m): legend_mark(page.method_styles[m], 6) for m in page.methods}
     entries["hollow: some runs miss the budget or the board"] = legend_mark(GREY_STYLE, 6, hollow=True)
-    add_legend(figure, entries)
-    return page.render(KIND, figure, page.seed_limit_note())
+    return page.render(KIND, figure, entries, page.seed_limit_note())
 
 
 def _set_limits(ax: Axes) -> None:

@@ -3,6 +3,7 @@
 Each is drawn only when asked for: `plan_figures` lists them, `PlannedFigure.draw` makes one.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -66,7 +67,7 @@ def plan_figures(
             for page in split(whole, store):
                 name = page.file_name(kind)
                 if name in planned:  # of a device called my-board beside one called my_board
-                    name += f"_{page.setting_digest}"
+                    name += f"_{hashlib.sha256(repr((page.setting, page.number)).encode()).hexdigest()[:6]}"
                 planned[name] = PlannedFigure(kind, name, page.number, partial(_draw_page, draw, page, store, name))
     if omitted := sorted(planned.values(), key=lambda figure: figure.number)[MOST_FIGURES:]:
         listed = ", ".join(figure.name for figure in omitted)

@@ -1,19 +1,20 @@
 """Which runs share a figure: one benchmark, preset and device, and as many budgets as a page has room for."""
 
-import hashlib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
+from matplotlib.artist import Artist
 
 from suite.records.frame import by_metric
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
-from suite.report.figures.style import MethodStyle, StyledFigure, freeze_layout, method_styles
+from suite.report.figures.panels import add_legend
+from suite.report.figures.style import MethodStyle, StyledFigure, method_styles
 from suite.report.grouping import REFERENCE_METHOD, SETTING, MethodVariant, natural_key, plain_variant
 from suite.report.tables.notes import VALUES
 
@@ -133,14 +134,15 @@ class FigurePage:
         words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.setting))).strip("_")
         return words + (f"_{self.number}" if self.number > 1 else "")
 
-    @property
-    def setting_digest(self) -> str:
-        """Six hex digits that stand for setting and page number."""
-        return hashlib.sha256(repr((self.setting, self.number)).encode()).hexdigest()[:6]
-
-    def render(self, kind: str, figure: StyledFigure, *notes: str) -> RenderedFigure:
-        """Lay the figure out, and name it after what it shows and where it belongs; `notes` end its caption."""
-        freeze_layout(figure)
+    def render(self, kind: str, figure: StyledFigure, legend: Mapping[str, Artist], *notes: str) -> RenderedFigure:
+        """Add a legend (label -> artist) if there is any, lay the figure out, and name it after what it shows and where
+        it belongs; `notes` end its caption.
+        """
+        if legend:
+            add_legend(figure, legend)
+        # Once and for all: every file of the figure then has the same layout, and costs no further one.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         text = _TEXTS[kind]
         caption = " ".join(filter(None, [text["caption"].format(**VALUES), *notes]))
         return RenderedFigure(self.file_name(kind), text["heading"], self.setting, self.number, caption, figure)
