@@ -60,8 +60,8 @@ def read_counts(path: Path) -> list[CountedLayer]:
 
 
 def _read_row(row: dict[str, str]) -> CountedLayer:
-    in_size, size = _pair(row, "in_h", "in_w"), _pair(row, "out_h", "out_w")
-    kernel, stride = _pair(row, "kernel_h", "kernel_w"), _pair(row, "stride_h", "stride_w")
+    pairs = [(int(row[f"{name}_h"]), int(row[f"{name}_w"])) for name in ("in", "out", "kernel", "stride")]
+    in_size, size, kernel, stride = pairs
     vertical, horizontal = (same_padding(in_size[i], kernel[i], stride[i]) for i in (0, 1))
     layer = Layer(
         name=row["kernel_path"],
@@ -76,10 +76,6 @@ def _read_row(row: dict[str, str]) -> CountedLayer:
         padding=vertical + horizontal if row["pad"] == "same" else (0, 0, 0, 0),
     )
     return CountedLayer(layer, _PATHS[row["kernel_path"]], int(row["instructions"]))
-
-
-def _pair(row: dict[str, str], vertical: str, horizontal: str) -> tuple[int, int]:
-    return int(row[vertical]), int(row[horizontal])
 
 
 def split_rows(rows: Sequence[CountedLayer], path: str) -> tuple[list[CountedLayer], list[CountedLayer]]:
