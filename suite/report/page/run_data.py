@@ -203,7 +203,7 @@ def describe_network(content: bytes, _: RunRecord) -> dict[str, Any]:
         reference = {str(node["name"]): _costs(node) for node in architecture.get("reference_operators", [])}
         # The name of the input is that of an argument.
         labels = {name: "input" if kind == "input" else name for name, kind, _ in nodes}
-        buffers = [
+        buffers: list[dict[str, Any]] = [
             {"layer": labels.get(str(b["layer"]), str(b["layer"])), **{key: int(b[key]) for key in _BUFFER_NUMBERS}}
             for b in architecture["memory"]
         ]
