@@ -46,11 +46,6 @@ def convolution_geometry(module: nn.Conv1d | nn.Conv2d, name: str, in_size: Size
     return Geometry(kernel, stride, padding, dilation)
 
 
-def is_depthwise(module: nn.Conv1d | nn.Conv2d) -> bool:
-    """Whether each channel is convolved on its own."""
-    return 1 < module.groups == module.in_channels == module.out_channels
-
-
 def check_nearest(node: fx.Node, module: nn.Module | None, in_size: Size, out_size: Size) -> None:
     """Refuse an upsampling that is not each value repeated a whole number of times.
 

@@ -101,17 +101,9 @@ def _absorbed_pads(layers: Sequence[Layer]) -> set[str]:
 def _pad_before(layer: Layer) -> Layer:
     top, bottom, left, right = layer.padding
     height, width = layer.in_size
-    return Layer(
-        name=f"{layer.name}.pad",
-        kind="pad",
-        inputs=layer.inputs,
-        channels=layer.in_channels,
-        size=(height + top + bottom, width + left + right),
-        in_channels=layer.in_channels,
-        in_size=layer.in_size,
-        padding=layer.padding,
-        branch=layer.branch,
-    )
+    size = (height + top + bottom, width + left + right)
+    pad = Layer(f"{layer.name}.pad", "pad", layer.inputs, layer.in_channels, size, layer.in_channels, layer.in_size)
+    return replace(pad, padding=layer.padding, branch=layer.branch)
 
 
 def _is_same(layer: Layer) -> bool:

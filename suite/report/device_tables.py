@@ -87,7 +87,7 @@ def _mlperf_row(c: Comparison) -> dict[str, object]:
 def _rounded(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Errors, which are fractions, in per cent with one decimal, predicted latencies with five significant digits."""
     frame = pd.DataFrame(rows)
-    for column in frame:
+    for column in map(str, frame.columns):
         if column.endswith(_ERRORS):
             frame[column] = frame[column].map(lambda error: round(100 * error, 1) + 0.0)  # no minus before a zero
         elif column.endswith(" ms") and column != "measured ms":
@@ -145,9 +145,8 @@ def _other_board_row(c: Comparison, counted_ms: float) -> dict[str, object]:
 def _summaries(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> Iterator[str]:
     for name, milliseconds in predicted.items():
         summary = summarise(milliseconds, measured)
-        errors = ", ".join(
-            f"{key} {100 * getattr(summary, key):.1f} %" for key in ("mean", "median", "largest", "bias")
-        )
+        keys = ("mean", "median", "largest", "bias")
+        errors = ", ".join(f"{key} {100 * getattr(summary, key):.1f} %" for key in keys)
         ranks = f"Spearman {summary.spearman:.4f}, Kendall {summary.kendall:.4f}"
         yield f"{name}, {summary.networks} networks: {errors}, {ranks}"
 

@@ -68,7 +68,7 @@ def _set_limits(ax: Axes) -> None:
     """From no cost on, and up from the lowest of marks and curves, of these in the second half of their cost."""
     heights = [y[-1 - len(y) // 2 :] for y in (np.asarray(line.get_ydata(), dtype=float) for line in ax.lines)]
     ax.set_xlim(left=0)
-    ax.set_ylim(*padded_limits(np.concatenate(heights).tolist(), 0.12, 0.005))
+    ax.set_ylim(*padded_limits(np.concatenate(heights), 0.12, 0.005))
 
 
 def _draw_method(ax: Axes, page: FigurePage, method: MethodVariant, runs: pd.DataFrame, store: Store) -> None:

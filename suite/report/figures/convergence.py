@@ -39,9 +39,8 @@ def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of the benchmarks whose reference network was trained for several lengths."""
     benchmarks = list(dict.fromkeys(length.benchmark for length in _validated_lengths(page)))
     most = MOST_LINES * page.format.panels
-    for number, first in enumerate(range(0, len(benchmarks), most), 1):
-        shown = page.runs["benchmark"].isin(benchmarks[first : first + most])
-        yield replace(page, number=number, runs=page.runs[shown])
+    for number, shown in enumerate(in_lines(benchmarks, most), 1):
+        yield replace(page, number=number, runs=page.runs[page.runs["benchmark"].isin(shown)])
 
 
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
@@ -88,7 +87,7 @@ def _draw_panel(ax: Axes, lengths: Sequence[TrainingLength], styles: Mapping[str
     for paper in {paper.series: paper for length in lengths if (paper := length.paper(lengths))}.values():
         ax.axhline(_mean_score(paper), color=_PAPER_STYLE.colour, **_PAPER_LINE)
     scores = np.concatenate([_scores(length) for length in lengths])
-    ax.set_ylim(*padded_limits(scores.tolist(), 0.15, 0.005 * float(scores.max())))
+    ax.set_ylim(*padded_limits(scores, 0.15, 0.005 * float(scores.max())))
     first = lengths[0]
     name = next(iter(first.runs["selection_name"]), "")
     ax.set_ylabel("validation error (lower is better)" if by_error else f"validation {score_label(name)}")

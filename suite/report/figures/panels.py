@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.style import INK_COLOUR, NEUTRAL_COLOUR, MethodStyle, StyledFigure
@@ -78,7 +79,7 @@ def add_budget_title(ax: Axes, budget: str, form: FigureFormat) -> None:
     ax.set_title(textwrap.fill(f"budget: {budget}", form.characters(0.5 if form.narrow else 0.62)))
 
 
-def padded_limits(values: Sequence[float], share: float, least: float) -> tuple[float, float]:
+def padded_limits(values: ArrayLike, share: float, least: float) -> tuple[float, float]:
     """Limits around the finite values, wider by `share` of their range, or by `least` where that is more."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]

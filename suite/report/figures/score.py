@@ -117,12 +117,10 @@ def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow, metric: str, publish
     for method in row.methods:
         _draw_method(ax, runs[runs["method"] == method], metric, page.method_styles[method])
     ax.plot(published[:, 0], published[:, 1], zorder=2, **_PUBLISHED_MARK)
-    heights = [*runs["score"], *published[:, 1]]
     for value, line in ((page.quality_target, _QUALITY_TARGET_LINE), (page.reference_score, REFERENCE_LINE)):
         if np.isfinite(value):
             ax.axhline(value, **line)
-            heights.append(value)
-    ax.set_ylim(*padded_limits(heights, 0.12, 0.005))
+    ax.set_ylim(*padded_limits(ax.dataLim.intervaly, 0.12, 0.005))
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -127,50 +126,43 @@ def _shade_phases(ax: Axes, epochs: pd.DataFrame) -> None:
     ax.set_xlim(0, segments["end"].max() + 0.5)
 
 
-def _draw_lines(ax: Axes, epochs: pd.DataFrame, column: str, **options: Any) -> list[float]:
-    """A column of every seed, with a gap between segments; all values that are drawn."""
-    if column not in epochs:
-        return []
-    for _, part in epochs.groupby("run", sort=False):
-        ax.plot(part["x"], part[column].astype(float), marker=".", markersize=2.5, **options)
-    values = epochs[column].to_numpy(dtype=float)
-    return [float(value) for value in values[np.isfinite(values)]]
+def _draw_lines(ax: Axes, epochs: pd.DataFrame, column: str, **options: Any) -> None:
+    """A column of every seed, if any has a value there, with a gap between segments."""
+    if column in epochs and epochs[column].notna().any():
+        for _, part in epochs.groupby("run", sort=False):
+            ax.plot(part["x"], part[column].astype(float), marker=".", markersize=2.5, **options)
 
 
-def _draw_per_metric(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame, prefix: str) -> list[float]:
-    """Lines of `prefix/metric` for every seed; all values that are drawn."""
-    drawn: list[float] = []
+def _draw_per_metric(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame, prefix: str) -> None:
+    """Lines of `prefix/metric` for every seed."""
     for metric in by_metric(entry.runs, "target"):
-        options = METRIC_LINE_STYLES[metric] | {"linewidth": 1.1, "alpha": 0.85}
-        drawn += _draw_lines(ax, epochs, f"{prefix}/{metric}", **options)
-    return drawn
+        _draw_lines(ax, epochs, f"{prefix}/{metric}", linewidth=1.1, alpha=0.85, **METRIC_LINE_STYLES[metric])
 
 
 def _draw_costs(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame) -> None:
-    drawn = [1.0, *_draw_per_metric(ax, entry, epochs, "cost")]
+    _draw_per_metric(ax, entry, epochs, "cost")
     returned = entry.runs[entry.runs["id"].isin(epochs["run"])]
     for metric in by_metric(entry.runs, "target"):
         final = returned[f"cost/{metric}"] / returned[f"target/{metric}"]
-        mark = METRIC_LINE_STYLES[metric] | _RETURNED_MARK
-        ax.plot([epochs["x"].max() + 0.5] * len(final), final, **mark)
-        drawn += final.tolist()
+        ax.plot([epochs["x"].max() + 0.5] * len(final), final, **(METRIC_LINE_STYLES[metric] | _RETURNED_MARK))
     ax.axhline(1, color=LIMIT_COLOUR, linewidth=1.2, zorder=1.5)
-    positive = [value for value in drawn if value > 0]
-    if max(positive) > 3 * min(positive):
+    least, most = ax.dataLim.minposy, ax.dataLim.ymax
+    if most > 3 * least:
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
-        ax.set_ylim(min(positive) / 1.25, max(positive) * 1.25)
+        ax.set_ylim(least / 1.25, most * 1.25)
     else:
-        ax.set_ylim(*padded_limits(drawn, 0.1, 0.05))
+        ax.set_ylim(*padded_limits(ax.dataLim.intervaly, 0.1, 0.05))
 
 
 def _draw_strengths(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame) -> None:
-    drawn = _draw_per_metric(ax, entry, epochs, "strength")
-    if not drawn:
+    _draw_per_metric(ax, entry, epochs, "strength")
+    if ax.lines:
+        ax.set_ylim(0, 1.1 * max(ax.dataLim.ymax, 1e-12))
+    else:
         _write_no_data(ax, "none in this method")
-    ax.set_ylim(0, 1.1 * max([*drawn, 1e-12]))
 
 
 def _write_no_data(ax: Axes, why: str) -> None:
@@ -179,13 +171,13 @@ def _write_no_data(ax: Axes, why: str) -> None:
 
 
 def _draw_scores(ax: Axes, epochs: pd.DataFrame) -> None:
-    drawn = _draw_lines(ax, epochs, "score", color=INK_COLOUR, linewidth=1.0, alpha=0.75)
-    if not drawn:
+    _draw_lines(ax, epochs, "score", color=INK_COLOUR, linewidth=1.0, alpha=0.75)
+    if not ax.lines:
         _write_no_data(ax, "none recorded")
         return
-    middle, best = float(np.median(drawn)), max(drawn)
-    seen = [value for value in drawn if value >= middle - _DEEPEST_SCORE * (best - middle)]
-    ax.set_ylim(*padded_limits(seen, 0.08, 0.005))
+    scores = epochs["score"].astype(float)
+    middle, best = scores.median(), scores.max()
+    ax.set_ylim(*padded_limits(scores[scores >= middle - _DEEPEST_SCORE * (best - middle)], 0.08, 0.005))
 
 
 def _legend_entries(page: FigurePage) -> dict[str, Artist]:
