@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from suite import SuiteError
 from suite.hardware.calibration.measurements import MeasuredSystem, Measurement, latencies_ms
 from suite.hardware.calibration.ratios import Ratios, fit_ratios, fit_scale
 
@@ -34,15 +33,8 @@ def fit_coefficients(system: MeasuredSystem, systems: Sequence[MeasuredSystem]) 
 
 
 def library_ratios(systems: Sequence[MeasuredSystem]) -> Ratios:
-    """The ratios of a kernel library, from those of its systems that coefficients are fitted on.
-
-    Raises:
-        SuiteError: there is none.
-    """
-    fitted = [system.networks for system in systems if system.fitted]
-    if not fitted:
-        raise SuiteError("no system of this kernel library was measured: its ratios cannot be fitted")
-    return fit_ratios(fitted)
+    """The ratios of a kernel library, from those of its systems that coefficients are fitted on."""
+    return fit_ratios([system.networks for system in systems if system.fitted])
 
 
 def other_systems(system: MeasuredSystem, systems: Sequence[MeasuredSystem]) -> list[MeasuredSystem]:

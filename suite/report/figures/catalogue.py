@@ -12,16 +12,9 @@ from functools import partial
 import pandas as pd
 
 from suite.records.store import Store
-from suite.report.figures import (
-    best_so_far,
-    convergence,
-    forest,
-    score,
-    trajectories,
-    widths,
-)
+from suite.report.figures import best_so_far, convergence, forest, score, trajectories, widths
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
-from suite.report.figures.pages import FigurePage, RenderedFigure, page_of_experiment, pages_by_setting
+from suite.report.figures.pages import FigurePage, RenderedFigure, whole_pages
 from suite.report.figures.style import drawing_style
 
 log = logging.getLogger(__name__)
@@ -60,7 +53,7 @@ def plan_figures(
     At most `MOST_FIGURES`: the first page of each comes before any second one; what is left out is logged.
     """
     planned: dict[str, PlannedFigure] = {}
-    for whole in (page_of_experiment(df, form), *pages_by_setting(df, form)):
+    for whole in whole_pages(df, form):
         for kind, (split, draw) in KINDS.items():
             if (kinds and kind not in kinds) or (kind == convergence.KIND) == bool(whole.setting):
                 continue

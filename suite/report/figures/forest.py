@@ -1,7 +1,7 @@
 """The lead figure: each method at each budget in one line, with its score, its fits, its use of limits, its cost."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,12 +115,11 @@ def _marks(page: FigurePage) -> dict[MethodVariant, tuple[MethodStyle, bool]]:
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """A line of three panels per budget."""
     figure, panels = _new_figure(page)
-    marks = _marks(page)
     for row, (score, limits, cost) in zip(page.rows, panels, strict=True):
         runs = page.runs_at(row.budget)
         by_method = [runs[runs["method"] == method] for method in row.methods]
         limited = by_metric(runs, "target")
-        _draw_scores(score, page, row, by_method, marks)
+        _draw_scores(score, page, row, by_method)
         _draw_limits(limits, by_method, limited)
         _draw_costs(cost, by_method, epochs=not _is_short(page.format))
         add_budget_title(score, row.budget, page.format)
@@ -157,13 +156,8 @@ def _line_height(page: FigurePage) -> float:
     return 0.3 + 0.12 * max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in page.methods)
 
 
-def _draw_scores(
-    ax: Axes,
-    page: FigurePage,
-    row: BudgetRow,
-    by_method: Sequence[pd.DataFrame],
-    marks: Mapping[MethodVariant, tuple[MethodStyle, bool]],
-) -> None:
+def _draw_scores(ax: Axes, page: FigurePage, row: BudgetRow, by_method: Sequence[pd.DataFrame]) -> None:
+    marks = _marks(page)
     for line, (method, own) in enumerate(zip(row.methods, by_method, strict=True)):
         (style, hollow), score = marks[method], mean_interval(own["score"])
         if np.isfinite(score.low):
@@ -210,14 +204,13 @@ def _draw_costs(ax: Axes, by_method: Sequence[pd.DataFrame], *, epochs: bool) ->
 
 def _share_axes(page: FigurePage, panels: Sequence[Sequence[Axes]]) -> None:
     """The same limits for all panels of a column; intervals far wider than the scores lie apart are cut."""
-    scores = page.runs["score"].to_numpy(dtype=float)
-    low, high = padded_limits([*scores, page.reference_score], 0.35, 0.005)
-    used = [float(np.nanmax(line.get_xdata())) for _, ax, _ in panels for line in ax.lines]
-    least = [float(np.nanmin(line.get_xdata())) for _, ax, _ in panels for line in ax.lines]
+    low, high = padded_limits([*page.runs["score"], page.reference_score], 0.35, 0.005)
+    least = min(ax.dataLim.xmin for _, ax, _ in panels)
+    most = max(ax.dataLim.xmax for _, ax, _ in panels)
     longest = float(page.runs.groupby(["budget", "method"])["trainings"].mean().max())
     for score, limits, cost in panels:
         score.set_xlim(low, high)
-        _set_limit_axis(limits, min(least), max(used), _TICKS[_is_short(page.format)])
+        _set_limit_axis(limits, least, most, _TICKS[_is_short(page.format)])
         cost.set_xlim(0, 1.9 * longest if longest > 0 else 1)
         for ax in (score, limits, cost):
             ax.set_ylim(len(score.get_yticks()) - 0.4, -0.6)

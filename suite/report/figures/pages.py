@@ -4,7 +4,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -56,7 +56,7 @@ class RenderedFigure:
     """A figure with its file name (without suffix), a heading, and a caption that says what is drawn.
 
     Its runs are from one `setting` (benchmark, preset, device), or from all where that is empty; `number` counts the
-    pages of a figure that needs several, from 1.
+    pages of a figure that needs several, from 1. `content` has its files by suffix once they are made.
     """
 
     name: str
@@ -65,6 +65,7 @@ class RenderedFigure:
     number: int
     caption: str
     figure: StyledFigure
+    content: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -148,10 +149,13 @@ class FigurePage:
         return RenderedFigure(self.file_name(kind), text["heading"], self.setting, self.number, caption, figure)
 
 
-def pages_by_setting(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:
-    """One page per benchmark, preset and device, with all budgets; a method looks the same on all."""
+def whole_pages(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:
+    """A page without rows of all finished runs, then one per benchmark, preset and device, with all budgets; a method
+    looks the same on all.
+    """
     done = df[(df["status"] == "done") & df["score"].notna()]
     styles = method_styles(df["method"])
+    yield FigurePage((), 1, done, (), styles, form)
     for setting, runs in sorted(done.groupby(SETTING)):
         benchmark, preset, device = map(str, setting)
         budgets = sorted(runs["budget"].unique(), key=natural_key)
@@ -160,20 +164,11 @@ def pages_by_setting(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePag
         yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, form, reference_score)
 
 
-def page_of_experiment(df: pd.DataFrame, form: FigureFormat) -> FigurePage:
-    """One page without rows, of all finished runs."""
-    done = df[(df["status"] == "done") & df["score"].notna()]
-    return FigurePage((), 1, done, (), method_styles(df["method"]), form)
-
-
 def _budget_row(budget: str, runs: pd.DataFrame) -> BudgetRow:
     """As in `main_table`, the methods that fit most often come first, then those of higher mean score."""
     means = runs.assign(feasible=runs["feasible"].astype(float)).groupby("method")[["feasible", "score"]].mean()
-    return BudgetRow(
-        budget,
-        _axis_metrics(runs),
-        tuple(means.sort_values(["feasible", "score"], ascending=False, kind="stable").index),
-    )
+    ordered = means.sort_values(["feasible", "score"], ascending=False, kind="stable")
+    return BudgetRow(budget, _axis_metrics(runs), tuple(ordered.index))
 
 
 def _mean_reference_score(runs: pd.DataFrame) -> float:

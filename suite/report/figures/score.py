@@ -141,13 +141,12 @@ def _set_cost_axis(ax: Axes, runs: pd.DataFrame, metric: str, published: np.ndar
     costs = [*runs[f"relative/{metric}"] * 100, *published]
     reference, unit = runs[f"reference/{metric}"].median(), str(runs[f"unit/{metric}"].iloc[0])
     label = f"{cost_label(runs, metric)}, % of the reference's {format_quantity(reference, unit)}"
-    if metric not in by_metric(runs, "target"):
-        ax.set_xlabel(label)
-        return
-    target = runs[f"target/{metric}"].median()
-    limit = target / reference * 100
-    low, high = padded_limits([*costs, limit], 0.08, 0.06 * limit)
-    ax.set_xlim(max(0.0, low), high)
-    ax.axvspan(limit, high, facecolor=OVER_BUDGET_COLOUR, edgecolor="#C4C4C4", hatch="////", linewidth=0, zorder=0)
-    ax.axvline(limit, color=LIMIT_COLOUR, linewidth=1.0, zorder=2)
-    ax.set_xlabel(f"{label}\nbudget {format_quantity(target, unit)}")
+    if metric in by_metric(runs, "target"):
+        target = runs[f"target/{metric}"].median()
+        limit = target / reference * 100
+        low, high = padded_limits([*costs, limit], 0.08, 0.06 * limit)
+        ax.set_xlim(max(0.0, low), high)
+        ax.axvspan(limit, high, facecolor=OVER_BUDGET_COLOUR, edgecolor="#C4C4C4", hatch="////", linewidth=0, zorder=0)
+        ax.axvline(limit, color=LIMIT_COLOUR, linewidth=1.0, zorder=2)
+        label += f"\nbudget {format_quantity(target, unit)}"
+    ax.set_xlabel(label)

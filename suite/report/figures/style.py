@@ -63,10 +63,8 @@ def method_styles(methods: Iterable[MethodVariant]) -> dict[MethodVariant, Metho
     The first variant of a known method (its default, if that ran) has the method's style; others have free ones.
     """
     ordered = sorted(set(methods))
-    numbers: dict[MethodVariant, int] = {}
-    for method in ordered:
-        if method.method in KNOWN_METHODS and KNOWN_METHODS.index(method.method) not in numbers.values():
-            numbers[method] = KNOWN_METHODS.index(method.method)
+    first = {method.method: method for method in reversed(ordered)}
+    numbers = {m: KNOWN_METHODS.index(m.method) for m in sorted(first.values()) if m.method in KNOWN_METHODS}
     free = (i for i in count() if i not in set(numbers.values()))
     numbers |= dict(zip((method for method in ordered if method not in numbers), free, strict=False))
     return {method: numbered_style(i) for method, i in numbers.items()}

@@ -41,8 +41,6 @@ TRIAL_STATE = "trial_state"
 _DEEPEST_SCORE = 20
 """Scores further below the median than so many times its distance to the best are not shown."""
 
-_LABELS = ("cost / target", "strength x target")
-
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
     """Pages of the methods whose histories have the costs of budgeted metrics along one training."""
@@ -58,7 +56,8 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     figure = new_figure(0.9 + 1.5 * lines, page.format)
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     panels = in_lines(axes, 3)
-    labels = (*_LABELS, f"validation\n{score_label(str(page.runs['selection_name'].iloc[0])) or 'score'}")
+    score = score_label(str(page.runs["selection_name"].iloc[0])) or "score"
+    labels = ("cost / target", "strength x target", f"validation\n{score}")
     for (entry, epochs), line in zip(shown, panels, strict=True):
         _draw_costs(line[0], entry, epochs)
         _draw_strengths(line[1], entry, epochs)
