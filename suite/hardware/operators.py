@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from suite import SuiteError
 from suite.hardware.layers import WEIGHTED, Layer, Padding
-from suite.models.same_conv import same_padding
+from suite.models.same_conv import same_padding_2d
 
 NO_PADDING: Padding = (0, 0, 0, 0)
 _CONVOLUTIONS = ("conv", "depthwise")
@@ -108,13 +108,8 @@ def _pad_before(layer: Layer) -> Layer:
 
 def _is_same(layer: Layer) -> bool:
     """Whether a convolution's padding is TensorFlow's "same"; a pool's is always written as an operator."""
-    if layer.kind not in _CONVOLUTIONS:
-        return False
-    vertical, horizontal = (
-        same_padding(layer.in_size[axis], layer.kernel[axis], layer.stride[axis], layer.dilation[axis])
-        for axis in (0, 1)
-    )
-    return layer.padding == vertical + horizontal
+    same = same_padding_2d(layer.in_size, layer.kernel, layer.stride, layer.dilation)
+    return layer.kind in _CONVOLUTIONS and layer.padding == same
 
 
 def _readers(layers: Sequence[Layer]) -> dict[str, list[Layer]]:

@@ -18,7 +18,7 @@ from scipy.optimize import nnls
 from suite import SuiteError
 from suite.hardware.instruction_terms import SYMBOLS, symbol_values
 from suite.hardware.layers import Kind, Layer, LayerTable
-from suite.models.same_conv import same_padding
+from suite.models.same_conv import same_padding_2d
 
 TERMS: Mapping[str, tuple[str, ...]] = {
     "conv": (
@@ -98,7 +98,6 @@ def read_counts(path: Path) -> list[CountedLayer]:
 def _read_row(row: dict[str, str]) -> CountedLayer:
     pairs = [(int(row[f"{name}_h"]), int(row[f"{name}_w"])) for name in ("in", "out", "kernel", "stride")]
     in_size, size, kernel, stride = pairs
-    vertical, horizontal = (same_padding(in_size[i], kernel[i], stride[i]) for i in (0, 1))
     layer = Layer(
         name=row["kernel_path"],
         kind=_KINDS[row["kind"]],
@@ -109,7 +108,7 @@ def _read_row(row: dict[str, str]) -> CountedLayer:
         in_size=in_size,
         kernel=kernel,
         stride=stride,
-        padding=vertical + horizontal if row["pad"] == "same" else (0, 0, 0, 0),
+        padding=same_padding_2d(in_size, kernel, stride) if row["pad"] == "same" else (0, 0, 0, 0),
     )
     return CountedLayer(layer, _PATHS[row["kernel_path"]], int(row["instructions"]))
 

@@ -42,6 +42,11 @@ _MEAN_ALPHA = 0.45
 _QUALITY_TARGET_LINE: dict[str, Any] = {"color": "#882255", "linestyle": (0, (5, 3)), "linewidth": 1.3, "zorder": 1}
 """The line of a quality target: dashed and coloured, where a budget's limit is solid and grey."""
 
+_CROSSES = (
+    "Crosses are published networks that cost no more than the reference network, a parameter counted as a "
+    "byte; their data and training differ from ours as the table of published numbers says."
+)
+
 _PUBLISHED_MARK: dict[str, Any] = {
     "marker": "+",
     "markersize": 7,
@@ -69,14 +74,8 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             _draw_panel(ax, page, row, metric, published.get(metric, np.empty((0, 2))))
         line[0].set_ylabel(float_score_label(page.runs["score_name"].iloc[0]))
         add_budget_title(line[0], row.budget, page.format)
-    notes = [page.reference_note()]
-    if np.isfinite(page.quality_target):
-        notes.insert(0, "The dashed line is MLPerf Tiny's quality target.")
-    if crosses:
-        notes.append(
-            "Crosses are published networks that cost no more than the reference network, a parameter counted as a "
-            "byte; their data and training differ from ours as the table of published numbers says."
-        )
+    target = "The dashed line is MLPerf Tiny's quality target." if np.isfinite(page.quality_target) else ""
+    notes = (target, page.reference_note(), _CROSSES if crosses else "")
     return page.render(KIND, figure, _legend_entries(page, crosses), *notes)
 
 
