@@ -15,7 +15,7 @@ from suite.hardware.geometry import (
     Geometry,
     check_nearest,
     convolution_geometry,
-    is_adaptive,
+    operation_name,
     pad_geometry,
     pool_geometry,
 )
@@ -152,9 +152,9 @@ class _Reader:
         if module is None and node.target in ("mean", torch.mean) and _is_global_mean(node):
             return "mean"
         if kind is None:
-            described = f"operation {_operation(node, module)} ({node.name})"
+            described = f"operation {operation_name(node, module)} ({node.name})"
             if module is not None:
-                described = f"layer {node.target} ({_operation(node, module)})"
+                described = f"layer {node.target} ({operation_name(node, module)})"
             elif node.op == "call_method":
                 described = f"method .{node.target}() ({node.name})"
             raise SuiteError(f"{described} has no cost model. Known: {', '.join(known_operations())}")
@@ -173,7 +173,8 @@ class _Reader:
             geometry = convolution_geometry(module, name, in_size)
         elif kind in _POOLS:
             geometry = pool_geometry(node, module, in_size, size)
-            if kind == "average_pool" and geometry.kernel == in_size and is_adaptive(node, module):
+            adaptive = operation_name(node, module).lower().startswith("adaptive")
+            if kind == "average_pool" and adaptive and geometry.kernel == in_size:
                 kind = "mean"  # as the converter writes it
         elif kind == "pad":
             geometry = pad_geometry(node, module)
@@ -194,7 +195,7 @@ class _Reader:
 
     def _check_axes(self, node: fx.Node, name: str, kind: str) -> None:
         """Refuse what works along other axes than (N, C, positions...): it would mix channels, or examples."""
-        operation = _operation(node, self._module(node))
+        operation = operation_name(node, self._module(node))
         if kind in (*WEIGHTED, *_POOLS):
             given = count_axes(node.all_input_nodes[0])
             if given != _AXES.get(operation[-2:], given):
@@ -235,11 +236,6 @@ class _Reader:
         if len(paths) > 1:
             raise SuiteError(f"layer choice {paths[-1]} stands within {paths[0]}: nested choices have no cost model")
         return paths[0] if paths else None
-
-
-def _operation(node: fx.Node, module: nn.Module | None) -> str:
-    """The name of what a node calls: a module's class, a function, or a method."""
-    return type(module).__name__ if module is not None else str(getattr(node.target, "__name__", node.target))
 
 
 def _output_shape(node: fx.Node) -> tuple[int, tuple[int, int]]:

@@ -107,19 +107,17 @@ class Report:
                 files[f"{name}.tex"] = to_paper_latex(raw, heading, paper_notes(raw)) if name == "main" else latex
         return {name: content.encode() for name, content in files.items()}
 
-    def _write_figures(
-        self, formats: Sequence[str], figures: Sequence[str], form: FigureFormat
-    ) -> list[RenderedFigure]:
+    def _write_figures(self, formats: Sequence[str], kinds: Sequence[str], form: FigureFormat) -> list[RenderedFigure]:
         """Draw the figures, as PNG for a page too, and write those that are asked for as files."""
-        planned = plan_figures(self.df, self.store, form, figures)
-        if missing := set(figures) - {figure.kind for figure in planned}:
+        planned = plan_figures(self.df, self.store, form, kinds)
+        if missing := set(kinds) - {figure.kind for figure in planned}:
             raise SuiteError(f"--figure {','.join(sorted(missing))}: these records have no data for it")
         needed = {*formats, "png"} if _PAGE in formats else formats
         drawn = draw_figures(planned, [name for name in _FIGURES if name in needed])
         written = [name for name in _FIGURES if name in formats]
         folder = self.store.folder / "report" / "figures"
         _write_files(folder, {f"{f.name}.{suffix}": f.content[suffix] for f in drawn for suffix in written})
-        if written and not figures:
+        if written and not kinds:
             _remove_others(folder, _FIGURES, {figure.name for figure in planned})
         return drawn
 

@@ -165,10 +165,15 @@ def whole_pages(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:
 
 
 def _budget_row(budget: str, runs: pd.DataFrame) -> BudgetRow:
-    """As in `main_table`, the methods that fit most often come first, then those of higher mean score."""
+    """As in `main_table`, the methods that fit most often come first, then those of higher mean score.
+
+    Metrics are the budgeted ones, or where nothing was budgeted the first two that were measured, one of them of
+    weights.
+    """
+    measured = [metric for metric in by_metric(runs, "relative") if metric not in ("weights_full", "flash")]
     means = runs.assign(feasible=runs["feasible"].astype(float)).groupby("method")[["feasible", "score"]].mean()
     ordered = means.sort_values(["feasible", "score"], ascending=False, kind="stable")
-    return BudgetRow(budget, _axis_metrics(runs), tuple(ordered.index))
+    return BudgetRow(budget, tuple(by_metric(runs, "target") or measured[:2]), tuple(ordered.index))
 
 
 def _mean_reference_score(runs: pd.DataFrame) -> float:
@@ -179,12 +184,6 @@ def _mean_reference_score(runs: pd.DataFrame) -> float:
     if not trained:
         return math.nan
     return float(runs.loc[runs["method"] == plain_variant(trained), "score"].mean())
-
-
-def _axis_metrics(runs: pd.DataFrame) -> tuple[str, ...]:
-    """The budgeted metrics, or where nothing was budgeted the first two that were measured, one of them of weights."""
-    measured = [metric for metric in by_metric(runs, "relative") if metric not in ("weights_full", "flash")]
-    return tuple(by_metric(runs, "target")) or tuple(measured[:2])
 
 
 def split_rows(
