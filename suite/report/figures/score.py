@@ -119,7 +119,7 @@ def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow, metric: str, publish
     for value, line in ((page.quality_target, _QUALITY_TARGET_LINE), (page.reference_score, REFERENCE_LINE)):
         if np.isfinite(value):
             ax.axhline(value, **line)
-    ax.set_ylim(*padded_limits(ax.dataLim.intervaly, 0.12, 0.005))
+    ax.set_ylim(*padded_limits([*runs["score"], *ax.dataLim.intervaly], 0.12, 0.005))
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
