@@ -152,11 +152,11 @@ def penalised_metrics(task: Task, budget: Budget) -> list[str]:
     Raises:
         ValueError: there is none.
     """
-    metrics = sorted(set(budget.targets) & set(task.hardware.differentiable))
+    metrics = sorted(set(budget.targets) & set(task.hardware.units))
     if not metrics:
         raise ValueError(
             f"budget={budget.label}: unconstrained_dnas needs a limit on a differentiable metric. Choices: "
-            + ", ".join(task.hardware.differentiable)
+            + ", ".join(task.hardware.units)
         )
     return metrics
 

@@ -82,7 +82,8 @@ def _kernel_library(options: argparse.Namespace) -> KernelLibrary:
 
 
 def _device(options: argparse.Namespace, like: KernelLibrary, fit: DeviceFit, clock_mhz: float) -> KernelLibrary:
-    coefficients = fit.coefficients.to_significant_digits()
+    # Five significant digits, for devices of any speed.
+    coefficients = {key: float(f"{value:.5g}") for key, value in fit.coefficients.items()}
     values = {
         "name": options.name,
         "board": options.board or options.name,
@@ -90,7 +91,7 @@ def _device(options: argparse.Namespace, like: KernelLibrary, fit: DeviceFit, cl
         or ("not stated" if fit.ratios_fitted else f"not stated, ratios of {like.software}"),
         "source": f"fitted on {options.measurements.name} by suite device fit",
         "clock_mhz": clock_mhz,
-        "power_mw": options.power_mw or coefficients.pop("power_mw"),
+        "power_mw": options.power_mw or coefficients.pop("power_mw", None),
         "ram_kib": options.ram_kib,
         "flash_kib": options.flash_kib,
     }

@@ -111,7 +111,7 @@ class Duccio:
 
 def penalised_targets(task: Task, budget: Budget) -> dict[str, float]:
     """The targets of the metrics that have a differentiable form."""
-    return {m: t for m, t in budget.targets.items() if m in task.hardware.differentiable}
+    return {m: t for m, t in budget.targets.items() if m in task.hardware.units}
 
 
 def _last_costs(searched: Fit, task: Task) -> dict[str, float]:

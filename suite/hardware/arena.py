@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from suite.hardware.layers import WEIGHTED, Kind, Layer, Network
-from suite.hardware.ram import Buffer, activation_buffers, align, allocations, peak_bytes
+from suite.hardware.ram import Buffer, activation_buffers, align, peak_bytes
 
 _INTERPRETER = 700
 _OPERATOR: Mapping[Kind, int] = {"conv": 250, "depthwise": 270, "linear": 300, "mean": 430, "flatten": 450}
@@ -42,12 +42,8 @@ class Arena:
         """The arena of a traced network."""
         buffers = activation_buffers(network)
         head = peak_bytes(buffers)
-        operation = {a.layer: a.first for a in allocations(network)}
-        scratch = [
-            Buffer(size, operation[layer.name], operation[layer.name])
-            for layer in network.operators
-            if (size := scratch_bytes(layer))
-        ]
+        operations = enumerate(network.operators, 1)  # operation 0 writes the input
+        scratch = [Buffer(size, step, step) for step, layer in operations if (size := scratch_bytes(layer))]
         tail = _INTERPRETER + sum(_tail_bytes(layer) for layer in network.operators)
         return cls(head, peak_bytes([*buffers, *scratch]) - head, tail)
 

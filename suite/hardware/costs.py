@@ -30,17 +30,15 @@ class HardwareModel:
 
     @property
     def units(self) -> dict[str, str]:
-        """Metric -> unit, in the order of tables; energy only where the board's power was measured."""
+        """Metric -> unit, in the order of tables; energy only where the board's power was measured.
+
+        All of them have a relaxed form and can stand in a loss.
+        """
         units = {"weights": "B", "weights_full": "B", "flash": "B", "macs": "MAC", "ram": "B"}
         units["latency"] = "s" if self.device.clock_mhz else "cycles"
         if self.device.clock_mhz and self.device.power_mw:
             units["energy"] = "J"
         return units
-
-    @property
-    def differentiable(self) -> tuple[str, ...]:
-        """The metrics that have a relaxed form and can stand in a loss: all of them."""
-        return tuple(self.units)
 
     @property
     def additive(self) -> tuple[str, ...]:

@@ -39,7 +39,12 @@ class Domain:
 
     def reasons(self, network: Network) -> Iterator[str]:
         """Why a network lies outside, a phrase a reason."""
-        yield from _size_reasons(network)
+        table = LayerTable.of(network.operators)
+        total = float(macs(table, table.cin, table.cout).sum())
+        if total < SMALLEST_MACS:
+            yield f"{total:,.0f} MACs are fewer than {SMALLEST_MACS:,.0f}"
+        if total > LARGEST_MACS:
+            yield f"{total:,.0f} MACs are more than {LARGEST_MACS:,.0f}"
         for kind in sorted({layer.kind for layer in network.operators} - self.kinds):
             yield f"operators of kind {kind} were never measured"
         if any(layer.groups > 1 for layer in network.weighted):
@@ -65,15 +70,6 @@ def extrapolation(device: object, network: Network) -> tuple[str, ...]:
     """
     domain: Domain | None = getattr(device, "domain", None)
     return () if domain is None else tuple(domain.reasons(network))
-
-
-def _size_reasons(network: Network) -> Iterator[str]:
-    table = LayerTable.of(network.operators)
-    total = float(macs(table, table.cin, table.cout).sum())
-    if total < SMALLEST_MACS:
-        yield f"{total:,.0f} MACs are fewer than {SMALLEST_MACS:,.0f}"
-    if total > LARGEST_MACS:
-        yield f"{total:,.0f} MACs are more than {LARGEST_MACS:,.0f}"
 
 
 def _is_along_a_sequence(layer: Layer) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, where
 
-from suite.hardware.layers import KINDS, Kind, LayerTable
+from suite.hardware.layers import KINDS, Kind, LayerTable, ceil_div
 from suite.hardware.weights import BIAS_BYTES, weight_bytes
 
 BUFFER_ALIGNMENT = 16
@@ -62,6 +62,4 @@ def flash_bytes(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
 
 
 def _round_up(x: Tensor, n: int) -> Tensor:
-    if not x.is_floating_point():
-        return torch.div(x + (n - 1), n, rounding_mode="floor") * n
-    return torch.ceil(x.detach() / n) * n + (x - x.detach())
+    return n * ceil_div(x, n)

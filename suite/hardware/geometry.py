@@ -23,6 +23,11 @@ class Geometry:
     dilation: Size = (1, 1)
 
 
+def operation_name(node: fx.Node, module: nn.Module | None) -> str:
+    """The name of what a node calls: a module's class, a function, or a method."""
+    return type(module).__name__ if module is not None else str(getattr(node.target, "__name__", node.target))
+
+
 def convolution_geometry(module: nn.Conv1d | nn.Conv2d, name: str, in_size: Size) -> Geometry:
     """Of the convolution at path `name` for an input of `in_size`; a sequence has height 1.
 
@@ -46,11 +51,6 @@ def convolution_geometry(module: nn.Conv1d | nn.Conv2d, name: str, in_size: Size
     return Geometry(kernel, stride, padding, dilation)
 
 
-def is_depthwise(module: nn.Conv1d | nn.Conv2d) -> bool:
-    """Whether each channel is convolved on its own."""
-    return 1 < module.groups == module.in_channels == module.out_channels
-
-
 def check_nearest(node: fx.Node, module: nn.Module | None, in_size: Size, out_size: Size) -> None:
     """Refuse an upsampling that is not each value repeated a whole number of times.
 
@@ -72,7 +72,7 @@ def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_si
     Raises:
         SuiteError: its windows would differ in size, or are computed in `forward`.
     """
-    if is_adaptive(node, module) or node.target == "mean" or getattr(node.target, "__name__", "") == "mean":
+    if operation_name(node, module).lower().startswith(("adaptive", "mean")):
         kernel = (in_size[0] // out_size[0], in_size[1] // out_size[1])
         if any(given % wanted for given, wanted in zip(in_size, out_size, strict=True)):
             raise SuiteError(
@@ -96,12 +96,6 @@ def pool_geometry(node: fx.Node, module: nn.Module | None, in_size: Size, out_si
     stride = _pair(value("stride", 2, None) or kernel)
     vertical, horizontal = _pair(value("padding", 3, 0), fill=0)
     return Geometry(kernel, stride, (vertical, vertical, horizontal, horizontal))
-
-
-def is_adaptive(node: fx.Node, module: nn.Module | None) -> bool:
-    """Whether a pool chooses its window by the size of its output."""
-    name = type(module).__name__ if module is not None else str(getattr(node.target, "__name__", ""))
-    return name.lower().startswith("adaptive")
 
 
 def pad_geometry(node: fx.Node, module: nn.Module | None) -> Geometry:

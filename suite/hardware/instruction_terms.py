@@ -62,10 +62,8 @@ def symbol_values(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
 
     Values of symbols that have no meaning for a layer's kind are arbitrary.
     """
-    geometry = _geometry_values(table)
-    taps, pixels = geometry[:, _GEOMETRY.index("T")], geometry[:, _GEOMETRY.index("P")]
-    channels = _channel_values(cin.double(), cout.double(), taps, pixels)
-    return torch.cat([geometry, channels, (channels.detach() > 0).double()], 1)
+    channels = _channel_values(table, cin.double(), cout.double())
+    return torch.cat([_geometry_values(table), channels, (channels.detach() > 0).double()], 1)
 
 
 @once_a_table
@@ -105,21 +103,16 @@ def _taps_inside(table: LayerTable) -> Tensor:
     return ((end - start.clamp(min=0)).clamp(min=0) * (position < size)).sum(2)
 
 
-def _channel_values(cin: Tensor, cout: Tensor, taps: Tensor, pixels: Tensor) -> Tensor:
+def _channel_values(table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
     """Columns of `_CHANNELS`."""
-    window = taps * cin
-    in_fours = torch.stack([cin, window, pixels * cin], 1)
+    window = table.kernel_area * cin
+    in_fours = torch.stack([cin, window, table.area * cin], 1)
     left_over = _left_over(in_fours, 4)
     unaligned = (left_over[:, 0] > 0) * (cin.detach() - 3).clamp(0, 6)
-    others = [
-        cout,
-        _groups(cout, 2),
-        _left_over(cout, 2),
-        _groups(window, 16),
-        _groups(_left_over(window, 16), 4),
-        unaligned,
-    ]
-    return torch.cat([in_fours, _groups(in_fours, 4), left_over, torch.stack(others, 1)], 1)
+    outputs = [cout, _groups(cout, 2), _left_over(cout, 2)]
+    in_sixteens = [_groups(window, 16), _groups(_left_over(window, 16), 4)]
+    others = torch.stack([*outputs, *in_sixteens, unaligned], 1)
+    return torch.cat([in_fours, _groups(in_fours, 4), left_over, others], 1)
 
 
 def _groups(x: Tensor, n: int) -> Tensor:

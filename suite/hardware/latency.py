@@ -8,11 +8,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor, where
 
 from suite.hardware.domain import Domain
-from suite.hardware.layers import LayerTable
+from suite.hardware.layers import LayerTable, ceil_div
 from suite.hardware.macs import macs
 
 
@@ -116,20 +115,10 @@ class Gap8(Device):
     def layer_cycles(self, table: LayerTable, cin: Tensor, cout: Tensor) -> Tensor:
         """Cycles of each layer, shape (L,); float64 where the counts are relaxed, int64 otherwise."""
         area, kernel = table.area, table.kernel_area
-        tiles = _ceil_div(table.size[:, 0], 2) * _ceil_div(table.size[:, 1], 8)
-        quads = self._ceil(cout, 4)
-        conv = tiles * (2 * kernel * cin + quads * (15 + 14 * self._ceil(kernel * cin, 4)))
+        slope = 1.0 if self.ceil_slope == "unit" else None
+        tiles = ceil_div(table.size[:, 0], 2) * ceil_div(table.size[:, 1], 8)
+        quads = ceil_div(cout, 4, slope)
+        conv = tiles * (2 * kernel * cin + quads * (15 + 14 * ceil_div(kernel * cin, 4, slope)))
         depthwise = 4 * quads * area * kernel
-        linear = self._ceil(cin, 2) * quads
+        linear = ceil_div(cin, 2, slope) * quads
         return where(table.depthwise, depthwise, where(table.linear, linear, where(table.conv, conv, 0)))
-
-    def _ceil(self, x: Tensor, n: int) -> Tensor:
-        if not x.is_floating_point():
-            return _ceil_div(x, n)
-        value = torch.ceil(x.detach() / n)
-        slope = 1.0 if self.ceil_slope == "unit" else 1.0 / n
-        return value + slope * (x - x.detach())
-
-
-def _ceil_div(x: Tensor, n: int) -> Tensor:
-    return torch.div(x + (n - 1), n, rounding_mode="floor")

@@ -102,6 +102,13 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """Every kind; a table numbers them by their place here."""
 
 
+def ceil_div(x: Tensor, n: int, slope: float | None = None) -> Tensor:
+    """ceil(x / n), exact; of relaxed counts with gradient `slope`, 1 / n unless given: the ceiling's own on average."""
+    if not x.is_floating_point():
+        return torch.div(x + (n - 1), n, rounding_mode="floor")
+    return torch.ceil(x.detach() / n) + (1 / n if slope is None else slope) * (x - x.detach())
+
+
 @dataclass(frozen=True, eq=False)
 class LayerTable:
     """Parts of a network as int64 columns: the kind of each, as an index of `KINDS`, and its geometry.

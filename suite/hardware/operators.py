@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from suite import SuiteError
 from suite.hardware.layers import WEIGHTED, Layer, Padding
-from suite.models.same_conv import same_padding
+from suite.models.same_conv import same_padding_2d
 
 NO_PADDING: Padding = (0, 0, 0, 0)
 _CONVOLUTIONS = ("conv", "depthwise")
@@ -101,28 +101,15 @@ def _absorbed_pads(layers: Sequence[Layer]) -> set[str]:
 def _pad_before(layer: Layer) -> Layer:
     top, bottom, left, right = layer.padding
     height, width = layer.in_size
-    return Layer(
-        name=f"{layer.name}.pad",
-        kind="pad",
-        inputs=layer.inputs,
-        channels=layer.in_channels,
-        size=(height + top + bottom, width + left + right),
-        in_channels=layer.in_channels,
-        in_size=layer.in_size,
-        padding=layer.padding,
-        branch=layer.branch,
-    )
+    size = (height + top + bottom, width + left + right)
+    pad = Layer(f"{layer.name}.pad", "pad", layer.inputs, layer.in_channels, size, layer.in_channels, layer.in_size)
+    return replace(pad, padding=layer.padding, branch=layer.branch)
 
 
 def _is_same(layer: Layer) -> bool:
     """Whether a convolution's padding is TensorFlow's "same"; a pool's is always written as an operator."""
-    if layer.kind not in _CONVOLUTIONS:
-        return False
-    vertical, horizontal = (
-        same_padding(layer.in_size[axis], layer.kernel[axis], layer.stride[axis], layer.dilation[axis])
-        for axis in (0, 1)
-    )
-    return layer.padding == vertical + horizontal
+    same = same_padding_2d(layer.in_size, layer.kernel, layer.stride, layer.dilation)
+    return layer.kind in _CONVOLUTIONS and layer.padding == same
 
 
 def _readers(layers: Sequence[Layer]) -> dict[str, list[Layer]]:

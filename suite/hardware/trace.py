@@ -15,8 +15,7 @@ from suite.hardware.geometry import (
     Geometry,
     check_nearest,
     convolution_geometry,
-    is_adaptive,
-    is_depthwise,
+    operation_name,
     pad_geometry,
     pool_geometry,
 )
@@ -112,15 +111,19 @@ class _Reader:
 
     def read(self) -> tuple[Layer, ...]:
         for node in self.graph.nodes:
-            if node.op == "output":
-                self._read_output(node)
-            else:
+            if node.op != "output":
                 self._read_node(node)
+            elif not isinstance(node.args[0], fx.Node):
+                raise SuiteError("the network must return one tensor")
+            else:
+                name = self.alias[node.args[0]]
+                # The last layer is the output by definition; anything traced after it would be dead code.
+                self.layers[name] = self.layers.pop(name)
         return tuple(self.layers.values())
 
     def _read_node(self, node: fx.Node) -> None:
-        if node.op != "placeholder" and _is_about_a_shape(node):
-            return
+        if node.op in ("call_method", "call_function") and "tensor_meta" not in node.meta:
+            return  # it gives sizes instead of a tensor, such as x.size(0) or x.shape[0]
         kind = self._kind_of(node)
         tensors = _concatenated(node) if kind == "concat" else [n for n in node.all_input_nodes if n in self.alias]
         sources = tuple(self.alias[n] for n in tensors)
@@ -144,14 +147,14 @@ class _Reader:
             return "input"
         module = self._module(node)
         kind = kind_of(node, module)
-        if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d) and is_depthwise(module):
-            return "depthwise"
+        if kind == "conv" and isinstance(module, nn.Conv1d | nn.Conv2d):
+            return "depthwise" if 1 < module.groups == module.in_channels == module.out_channels else "conv"
         if module is None and node.target in ("mean", torch.mean) and _is_global_mean(node):
             return "mean"
         if kind is None:
-            described = f"operation {_operation(node, module)} ({node.name})"
+            described = f"operation {operation_name(node, module)} ({node.name})"
             if module is not None:
-                described = f"layer {node.target} ({_operation(node, module)})"
+                described = f"layer {node.target} ({operation_name(node, module)})"
             elif node.op == "call_method":
                 described = f"method .{node.target}() ({node.name})"
             raise SuiteError(f"{described} has no cost model. Known: {', '.join(known_operations())}")
@@ -170,7 +173,8 @@ class _Reader:
             geometry = convolution_geometry(module, name, in_size)
         elif kind in _POOLS:
             geometry = pool_geometry(node, module, in_size, size)
-            if kind == "average_pool" and geometry.kernel == in_size and is_adaptive(node, module):
+            adaptive = operation_name(node, module).lower().startswith("adaptive")
+            if kind == "average_pool" and adaptive and geometry.kernel == in_size:
                 kind = "mean"  # as the converter writes it
         elif kind == "pad":
             geometry = pad_geometry(node, module)
@@ -191,7 +195,7 @@ class _Reader:
 
     def _check_axes(self, node: fx.Node, name: str, kind: str) -> None:
         """Refuse what works along other axes than (N, C, positions...): it would mix channels, or examples."""
-        operation = _operation(node, self._module(node))
+        operation = operation_name(node, self._module(node))
         if kind in (*WEIGHTED, *_POOLS):
             given = count_axes(node.all_input_nodes[0])
             if given != _AXES.get(operation[-2:], given):
@@ -232,24 +236,6 @@ class _Reader:
         if len(paths) > 1:
             raise SuiteError(f"layer choice {paths[-1]} stands within {paths[0]}: nested choices have no cost model")
         return paths[0] if paths else None
-
-    def _read_output(self, node: fx.Node) -> None:
-        result = node.args[0]
-        if not isinstance(result, fx.Node):
-            raise SuiteError("the network must return one tensor")
-        name = self.alias[result]
-        # The last layer is the output by definition; anything traced after it would be dead code.
-        self.layers[name] = self.layers.pop(name)
-
-
-def _operation(node: fx.Node, module: nn.Module | None) -> str:
-    """The name of what a node calls: a module's class, a function, or a method."""
-    return type(module).__name__ if module is not None else str(getattr(node.target, "__name__", node.target))
-
-
-def _is_about_a_shape(node: fx.Node) -> bool:
-    """Whether an operation gives sizes instead of a tensor, such as x.size(0) or x.shape[0]."""
-    return node.op in ("call_method", "call_function") and "tensor_meta" not in node.meta
 
 
 def _output_shape(node: fx.Node) -> tuple[int, tuple[int, int]]:

@@ -4,6 +4,8 @@ PyTorch pads on both sides alike, so that a convolution of stride 2 sees other p
 operator of its own with a buffer of its own before it. MLPerf Tiny's networks are TensorFlow's.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +20,14 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tupl
     """
     total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
     return total // 2, total - total // 2
+
+
+def same_padding_2d(
+    size: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int] = (1, 1)
+) -> tuple[int, int, int, int]:
+    """Zeros (top, bottom, left, right) by `same_padding` of both axes; each argument is (vertical, horizontal)."""
+    vertical, horizontal = (same_padding(*axis) for axis in zip(size, kernel, stride, dilation, strict=True))
+    return vertical + horizontal
 
 
 class SameConv2d(nn.Conv2d):
@@ -38,8 +48,7 @@ class SameConv2d(nn.Conv2d):
 
     def padding_for(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Zeros (top, bottom, left, right) around a map of this size."""
-        vertical = same_padding(height, self.kernel_size[0], self.stride[0], self.dilation[0])
-        return vertical + same_padding(width, self.kernel_size[1], self.stride[1], self.dilation[1])
+        return same_padding_2d((height, width), self.kernel_size, self.stride, self.dilation)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         top, bottom, left, right = self.padding_for(*input.shape[-2:])

@@ -14,8 +14,9 @@ from suite.records.export import export_frame
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.catalogue import plan_figures
-from suite.report.figures.drawing import ENCODERS, EncodedFigure, draw_figures
+from suite.report.figures.drawing import ENCODERS, draw_figures
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
+from suite.report.figures.pages import RenderedFigure
 from suite.report.grouping import report_frame
 from suite.report.page.page import render_page
 from suite.report.tables.contents import Tables, build_tables
@@ -83,7 +84,11 @@ class Report:
             _write_files(folder / "tables", self._encode_tables(formats))
             _remove_others(folder / "tables", _TABLES, {"runs", *self.tables})
         drawn = self._write_figures(formats, figures, form) if {*_FIGURES, _PAGE} & set(formats) else []
-        return self._write_page(drawn, folder) if _PAGE in formats else folder
+        if _PAGE not in formats:
+            return folder
+        page = render_page(self.records, self.df, drawn, self.published, self.store, self.tables)
+        write_atomic(folder / "index.html", page.encode())
+        return folder / "index.html"
 
     def _encode_tables(self, formats: Sequence[str]) -> dict[str, bytes]:
         """File name -> content, `runs.csv` with all runs among them."""
@@ -101,25 +106,19 @@ class Report:
                 files[f"{name}.tex"] = to_paper_latex(raw, heading, paper_notes(raw)) if name == "main" else latex
         return {name: content.encode() for name, content in files.items()}
 
-    def _write_figures(self, formats: Sequence[str], figures: Sequence[str], form: FigureFormat) -> list[EncodedFigure]:
+    def _write_figures(self, formats: Sequence[str], kinds: Sequence[str], form: FigureFormat) -> list[RenderedFigure]:
         """Draw the figures, as PNG for a page too, and write those that are asked for as files."""
-        planned = plan_figures(self.df, self.store, form, figures)
-        if missing := set(figures) - {figure.kind for figure in planned}:
+        planned = plan_figures(self.df, self.store, form, kinds)
+        if missing := set(kinds) - {figure.kind for figure in planned}:
             raise SuiteError(f"--figure {','.join(sorted(missing))}: these records have no data for it")
+        needed = {*formats, "png"} if _PAGE in formats else formats
+        drawn = draw_figures(planned, [name for name in _FIGURES if name in needed])
         written = [name for name in _FIGURES if name in formats]
-        for_page = ["png"] if _PAGE in formats else []
-        drawn = draw_figures(planned, [name for name in _FIGURES if name in (*written, *for_page)])
         folder = self.store.folder / "report" / "figures"
-        _write_files(folder, {f"{f.name}.{suffix}": content[suffix] for f, content in drawn for suffix in written})
-        if written and not figures:
+        _write_files(folder, {f"{f.name}.{suffix}": f.content[suffix] for f in drawn for suffix in written})
+        if written and not kinds:
             _remove_others(folder, _FIGURES, {figure.name for figure in planned})
         return drawn
-
-    def _write_page(self, drawn: Sequence[EncodedFigure], folder: Path) -> Path:
-        images = [(figure, content["png"]) for figure, content in drawn]
-        text = render_page(self.records, self.df, images, self.published, self.store, self.tables)
-        write_atomic(folder / "index.html", text.encode())
-        return folder / "index.html"
 
 
 def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -4,22 +4,21 @@ They are made from the published measurements and the devices' files alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from suite.data.files import write_atomic
-from suite.hardware.calibration.instruction_cycles import with_cycles_of
 from suite.hardware.calibration.measurements import MeasuredSystem, latencies_ms
 from suite.hardware.calibration.tables import PublishedDevices
-from suite.hardware.calibration.validation import Comparison, compare, predict_ms, summarise
+from suite.hardware.calibration.validation import Comparison, compare, predict_ms, summarise, with_cycles_of
 from suite.hardware.counted_kernels import CountedKernels
 from suite.hardware.latency import Device
 from suite.report.tables.markup import MISSING, to_csv, to_markdown
 
-_SIGNED = ("error %", "left out %", "MACs error %", "energy error %", "formula error %", "counted error %")
-"""Columns of errors, predicted / measured - 1."""
+_ERRORS = ("error %", "left out %")
+"""How columns of errors end, predicted / measured - 1."""
 
 _LAW = "cortex_m7_cmsisnn"
 """The device whose counted instructions predict the networks of the board that nothing was fitted on."""
@@ -36,7 +35,7 @@ class DeviceTable:
 
     def write(self, folder: Path) -> None:
         """Write `<name>.csv` and `<name>.md`."""
-        text = self.frame.apply(lambda column: column.map(_signed_cell if column.name in _SIGNED else _cell))
+        text = self.frame.apply(lambda column: column.map(_signed_cell if column.name.endswith(_ERRORS) else _cell))
         write_atomic(folder / f"{self.name}.csv", to_csv(self.frame).encode())
         note = f"{self.about} Written by `suite device tables`."
         write_atomic(folder / f"{self.name}.md", to_markdown(text, note, self.foot).encode())
@@ -54,7 +53,8 @@ def device_tables(devices: Mapping[str, Device], published: PublishedDevices) ->
 def _mlperf_tiny(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]) -> DeviceTable:
     """Every device that one of the systems with MLPerf Tiny's networks is for: measured, predicted, errors."""
     rows, foot = [], []
-    for name, system in _measured_devices(devices, systems):
+    measured = [(name, s) for s in systems if s.fitted for name in (*s.devices, *s.checks) if name in devices]
+    for name, system in sorted(measured, key=lambda pair: pair[0]):
         comparisons = compare(devices[name], system, systems)
         rows += [{"device": name, **_mlperf_row(comparison)} for comparison in comparisons]
         foot.append(f"{name}: {_mean_errors(comparisons)}")
@@ -67,22 +67,32 @@ def _mlperf_tiny(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem
         "the networks as TensorFlow's converter wrote them (exporter: tensorflow). cortex_m7_cmsisnn is not here: the "
         "networks that it takes its cycles from cannot check it, and no others with its kernels were found."
     )
-    return DeviceTable("mlperf_tiny", pd.DataFrame(rows), about, tuple(foot))
+    return DeviceTable("mlperf_tiny", _rounded(rows), about, tuple(foot))
 
 
 def _mlperf_row(c: Comparison) -> dict[str, object]:
-    energy_error = c.predicted_uj / c.measured_uj - 1 if c.predicted_uj and c.measured_uj else None
     return {
         "network": c.network,
         "MACs": int(c.macs),
         "measured ms": c.measured_ms,
-        "predicted ms": _significant(c.predicted_ms),
-        "error %": _per_cent(c.error),
-        "left out %": None if c.leave_one_out is None else _per_cent(c.leave_one_out),
-        "MACs error %": _per_cent(c.macs_only),
+        "predicted ms": c.predicted_ms,
+        "error %": c.error,
+        "left out %": c.leave_one_out,
+        "MACs error %": c.macs_only,
         "measured uJ": c.measured_uj,
-        "energy error %": None if energy_error is None else _per_cent(energy_error),
+        "energy error %": c.predicted_uj / c.measured_uj - 1 if c.predicted_uj and c.measured_uj else None,
     }
+
+
+def _rounded(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Errors, which are fractions, in per cent with one decimal, predicted latencies with five significant digits."""
+    frame = pd.DataFrame(rows)
+    for column in map(str, frame.columns):
+        if column.endswith(_ERRORS):
+            frame[column] = frame[column].map(lambda error: round(100 * error, 1) + 0.0)  # no minus before a zero
+        elif column.endswith(" ms") and column != "measured ms":
+            frame[column] = frame[column].map(lambda value: float(f"{value:.5g}"))
+    return frame
 
 
 def _mean_errors(comparisons: Sequence[Comparison]) -> str:
@@ -90,16 +100,6 @@ def _mean_errors(comparisons: Sequence[Comparison]) -> str:
     left_out = [abs(c.leave_one_out) for c in comparisons if c.leave_one_out is not None]
     text = f"left out {100 * sum(left_out) / len(left_out):.1f} %" if left_out else "nothing fitted"
     return f"mean error {100 * mean:.1f} %, {text}"
-
-
-def _measured_devices(
-    devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]
-) -> list[tuple[str, MeasuredSystem]]:
-    """Names of devices with the systems of MLPerf Tiny that they are fitted or checked on, by name."""
-    tiny = [s for s in systems if s.fitted]
-    return sorted(
-        ((name, s) for s in tiny for name in (*s.devices, *s.checks) if name in devices), key=lambda item: item[0]
-    )
 
 
 def _other_board(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem]) -> DeviceTable:
@@ -126,9 +126,7 @@ def _other_board(devices: Mapping[str, Device], systems: Sequence[MeasuredSystem
         "counted": counted_ms,
         "MACs": [c.measured_ms * (1 + c.macs_only) for c in comparisons],
     }
-    return DeviceTable(
-        "stm32h747", pd.DataFrame(rows), about, tuple(_summaries(predicted, latencies_ms(system.networks)))
-    )
+    return DeviceTable("stm32h747", _rounded(rows), about, tuple(_summaries(predicted, latencies_ms(system.networks))))
 
 
 def _other_board_row(c: Comparison, counted_ms: float) -> dict[str, object]:
@@ -136,31 +134,21 @@ def _other_board_row(c: Comparison, counted_ms: float) -> dict[str, object]:
         "network": c.network,
         "MACs": int(c.macs),
         "measured ms": c.measured_ms,
-        "formula ms": _significant(c.predicted_ms),
-        "formula error %": _per_cent(c.error),
-        "counted ms": _significant(counted_ms),
-        "counted error %": _per_cent(counted_ms / c.measured_ms - 1),
-        "MACs error %": _per_cent(c.macs_only),
+        "formula ms": c.predicted_ms,
+        "formula error %": c.error,
+        "counted ms": counted_ms,
+        "counted error %": counted_ms / c.measured_ms - 1,
+        "MACs error %": c.macs_only,
     }
 
 
 def _summaries(predicted: Mapping[str, Sequence[float]], measured: Sequence[float]) -> Iterator[str]:
     for name, milliseconds in predicted.items():
         summary = summarise(milliseconds, measured)
-        values = asdict(summary)
-        errors = ", ".join(f"{key} {100 * values[key]:.1f} %" for key in ("mean", "median", "largest", "bias"))
+        keys = ("mean", "median", "largest", "bias")
+        errors = ", ".join(f"{key} {100 * getattr(summary, key):.1f} %" for key in keys)
         ranks = f"Spearman {summary.spearman:.4f}, Kendall {summary.kendall:.4f}"
         yield f"{name}, {summary.networks} networks: {errors}, {ranks}"
-
-
-def _per_cent(fraction: float) -> float:
-    """A fraction in per cent with one decimal."""
-    return round(100 * fraction, 1) + 0.0  # no minus before a zero
-
-
-def _significant(value: float) -> float:
-    """A number with five significant digits."""
-    return float(f"{value:.5g}")
 
 
 def _signed_cell(value: float) -> str:

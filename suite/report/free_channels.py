@@ -5,6 +5,7 @@ channel, so that what a search with it leaves closed is counted too, at the late
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 import torch
@@ -53,16 +54,16 @@ def free_channels_table(devices: Mapping[str, Device]) -> DeviceTable:
     """Sums over random masks, by benchmark, budget, share of channels that the masks keep, and latency model."""
     device = devices[_DEVICE]
     frame = pd.DataFrame(row for name in _NETWORKS for shares in _BUDGETS for row in _rows(name, shares, device))
-    return DeviceTable("free_channels", frame, _answer(frame), (*_totals(frame), *_DEFINITIONS))
+    sums = frame.groupby(["benchmark", "budget", "latency as"], sort=False)[list(_COUNTS)].sum().to_dict("index")
+    return DeviceTable("free_channels", frame, _answer(sums), (*_totals(sums), *_DEFINITIONS))
 
 
-def _answer(frame: pd.DataFrame) -> str:
+def _answer(sums: Mapping[Any, Any]) -> str:
     """What the steps of the kernels are worth to a search, at the first of the budgets."""
     budget = _label(_BUDGETS[0])
     free, spare = [], []
     for name in _NETWORKS:
-        rows = frame[(frame["benchmark"] == name) & (frame["budget"] == budget)]
-        counted, macs = (rows.loc[rows["latency as"] == latency, list(_COUNTS)].sum() for latency in (_DEVICE, _MACS))
+        counted, macs = (sums[name, budget, latency] for latency in (_DEVICE, _MACS))
         free.append(f"{counted['free in latency']:,} of {counted['given back']:,} on {name}")
         spare.append(f"{macs['spare']:,} beyond {macs['channels']:,} on {name}")
     return (
@@ -151,12 +152,11 @@ def _macs_device(device: Device) -> KernelLibrary:
     )
 
 
-def _totals(frame: pd.DataFrame) -> Iterator[str]:
+def _totals(sums: Mapping[Any, Any]) -> Iterator[str]:
     """A line for each benchmark, budget and latency model."""
-    keys = ["benchmark", "budget", "latency as"]
-    for sums in frame.groupby(keys, sort=False)[list(_COUNTS)].sum().reset_index().to_dict("records"):
+    for (benchmark, budget, latency), counts in sums.items():
         yield (
-            f"{sums['benchmark']}, {sums['budget']}, latency as {sums['latency as']}: {sums['free in latency']:,} of "
-            f"{sums['given back']:,} channels given back free in latency, {sums['faster']:,} of them faster, "
-            f"{sums['free in all']:,} free in all; {sums['spare']:,} spare beyond {sums['channels']:,}"
+            f"{benchmark}, {budget}, latency as {latency}: {counts['free in latency']:,} of "
+            f"{counts['given back']:,} channels given back free in latency, {counts['faster']:,} of them faster, "
+            f"{counts['free in all']:,} free in all; {counts['spare']:,} spare beyond {counts['channels']:,}"
         )

@@ -20,7 +20,7 @@ from suite.engine.candidates import EvaluatedCandidate, choose_candidate
 from suite.engine.harness import RunningElsewhere, execute
 from suite.records.record import RunRecord
 from suite.records.store import Store
-from suite.report.run_network import RunNetwork
+from suite.report.page.run_data import describe_network
 from suite.space.budget import Budget, Constraint
 from suite.task.meter import Meter
 from suite.task.progress import Progress
@@ -79,11 +79,11 @@ def test_a_record_holds_what_the_harness_measured(tmp_path: Path) -> None:
     assert {p.name for p in folder.iterdir()} >= {
         "record.json", "history.parquet", "predictions.npz", "architecture.json", "weights.pt"
     }  # fmt: skip
-    network = RunNetwork.parse(json.loads((folder / "architecture.json").read_text()))
-    assert network is not None
-    assert network.peak == record.costs["ram"] == record.board["head"]
-    assert sum(operator.flash for operator in network.operators) == record.costs["flash"]
-    assert sum(o.flash for o in network.reference.values()) == record.reference_costs["flash"]
+    content = (folder / "architecture.json").read_bytes()
+    assert describe_network(content, record)["network"]["peak"] == record.costs["ram"] == record.board["head"]
+    architecture = json.loads(content)
+    assert sum(node["flash"] for node in architecture["operators"]) == record.costs["flash"]
+    assert sum(node["flash"] for node in architecture["reference_operators"]) == record.reference_costs["flash"]
     history = pd.read_parquet(folder / "history.parquet")
     assert history.phase.unique().tolist() == ["warmup", "search", "finetune"]
     assert not (folder / "checkpoints").exists()

@@ -16,7 +16,7 @@ from suite.models.mobilenet_v1 import MobileNetV1
 from suite.models.resnet8 import ResNet8
 
 MEASURED = ("nucleo_l4r5zi", "cortex_m4_cmsisnn")
-LAYERS = PUBLISHED_DEVICES.mlperf_tiny_layers | PUBLISHED_DEVICES.stm32h747_layers
+LAYERS = PUBLISHED_DEVICES.layers("mlperf_tiny") | PUBLISHED_DEVICES.layers("stm32h747")
 
 
 def _reasons(name: str, network: nn.Module, shape: tuple[int, ...]) -> tuple[str, ...]:

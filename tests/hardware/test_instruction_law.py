@@ -8,7 +8,7 @@ import torch
 from checkout import PUBLISHED
 from devices import device
 
-from suite.hardware.calibration.instruction_counts import CountedLayer, read_counts, split_rows
+from suite.hardware.calibration.instruction_fit import CountedLayer, read_counts, split_rows
 from suite.hardware.counted_kernels import CountedKernels
 from suite.hardware.instruction_law import NO_PATH, PATHS, InstructionLaw, kernel_paths
 from suite.hardware.instruction_terms import SYMBOLS, symbol_values

@@ -195,7 +195,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
         exact = hardware.exact(exported)
         assert exact["weights"] < REFERENCES[name].weights
         assert space.exact(masked.widths()) == exact
-        for metric, cost in space.relaxed(masked.counts, hardware.differentiable).items():
+        for metric, cost in space.relaxed(masked.counts, hardware.units).items():
             assert math.isclose(cost.item(), exact[metric], rel_tol=1e-12), metric
 
 

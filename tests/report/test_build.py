@@ -23,7 +23,8 @@ from suite.records.archiving import archive_experiment
 from suite.records.store import Store, encode_run_files
 from suite.report.build import FORMATS, Report
 from suite.report.figures.catalogue import PlannedFigure, plan_figures
-from suite.report.figures.drawing import EncodedFigure, draw_figures
+from suite.report.figures.drawing import draw_figures
+from suite.report.figures.pages import RenderedFigure
 
 HISTORY = pd.DataFrame(
     [
@@ -93,7 +94,7 @@ def test_one_kind_of_figure_is_drawn_without_the_others(store: Store, monkeypatc
     drawn: list[str] = []
     original = suite.report.build.draw_figures
 
-    def draw(figures: Sequence[PlannedFigure], formats: Sequence[str]) -> list[EncodedFigure]:
+    def draw(figures: Sequence[PlannedFigure], formats: Sequence[str]) -> list[RenderedFigure]:
         drawn.extend(figure.kind for figure in figures)
         return original(figures, formats)
 
@@ -152,10 +153,10 @@ def test_two_processes_give_the_bytes_of_one(built: Store, monkeypatch: pytest.M
     report = Report.load(built)
     found = plan_figures(report.df, built)[:2]
     monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", len(found))
-    alone = [(d.figure.name, d.figure.caption, d.content) for d in draw_figures(found, ("png",))]
+    alone = [(d.name, d.caption, d.content) for d in draw_figures(found, ("png",))]
     monkeypatch.setattr(suite.report.figures.drawing, "MOST_IN_ONE_PROCESS", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    assert [(d.figure.name, d.figure.caption, d.content) for d in draw_figures(found, ("png",))] == alone
+    assert [(d.name, d.caption, d.content) for d in draw_figures(found, ("png",))] == alone
 
 
 def fail() -> None:

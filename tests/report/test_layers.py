@@ -9,7 +9,6 @@ LAYERS = (
     "device_tables",
     "page",
     "figures",
-    "run_network",
     "tables",
     "statistics",
     "grouping",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from page_text import data_of, fill, page_of, pair
 from synthetic import BUDGETS, board, make_failure, make_record, make_records, with_chance, write_plan
-from synthetic_files import deployed, picture, white_png
+from synthetic_files import deployed, picture
 
 from suite import SuiteError
 from suite.records.store import Store
@@ -244,7 +244,7 @@ def test_fronts_over_several_seeds_and_budgets_stand_in_their_benchmarks_block()
 
 def test_a_figure_stands_in_its_benchmarks_block_and_says_only_what_none_before_has_said() -> None:
     captions = {"digits": "What a mark is. Of three.", "words": "What a mark is. Of four."}
-    figures = [(picture(f"forest_{b}", caption, b), white_png()) for b, caption in captions.items()]
+    figures = [picture(f"forest_{b}", caption, b) for b, caption in captions.items()]
     records = [make_record(benchmark=b, seed=s) for b in captions for s in (0, 1)]
     page = render_page(records, report_frame(records), figures, [], Store(Path("none"), "example"))
     second = page[page.index('<h2 id="words"') :]

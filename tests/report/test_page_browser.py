@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from browser import Browser
 from synthetic import board, make_failure, make_record, make_records, write_plan
-from synthetic_files import ARCHITECTURE, NETWORK_NODES, REFERENCE_WIDTHS, deployed, picture, short_history, white_png
+from synthetic_files import ARCHITECTURE, NETWORK_NODES, REFERENCE_WIDTHS, deployed, picture, short_history
 
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
@@ -29,7 +29,7 @@ def write_page(folder: Path, records: list[RunRecord]) -> Path:
     page = store.folder / "report" / "index.html"
     page.parent.mkdir()
     df = report_frame(records, {FIRST.id: deployed(FIRST.id)})
-    page.write_text(render_page(records, df, [(picture(), white_png())], [], store))
+    page.write_text(render_page(records, df, [picture()], [], store))
     return page
 
 

@@ -22,7 +22,7 @@ VIEWS = [(width, dark) for width in (390, 1280) for dark in (False, True)]
 LAYOUT = (Path(__file__).parent / "layout.js").read_text()
 
 
-def recorded_figures() -> list[tuple[RenderedFigure, bytes]]:
+def recorded_figures() -> list[RenderedFigure]:
     """Some recorded pictures, two of each benchmark and one of both."""
     folder = ROOT / "results" / RECORDED / "report" / "figures"
     paths = sorted(
@@ -33,8 +33,8 @@ def recorded_figures() -> list[tuple[RenderedFigure, bytes]]:
         names = re.search("keyword_spotting|visual_wake_words|several_benchmarks", path.stem)
         assert names is not None
         setting = (names[0].replace("several_benchmarks", "several benchmarks"), "brief", "nucleo_l4r5zi")
-        figure = RenderedFigure(path.stem, path.stem, setting, 1, "What is drawn.", StyledFigure())
-        found.append((figure, path.read_bytes()))
+        content = {"png": path.read_bytes()}
+        found.append(RenderedFigure(path.stem, path.stem, setting, 1, "What is drawn.", StyledFigure(), content))
     return found
 
 

@@ -15,7 +15,7 @@ PUBLISHED_DEVICES = PublishedDevices(PUBLISHED / "devices")
 @cache
 def layer_lists() -> dict[str, tuple[Layer, ...]]:
     """Weighted layers of ic01, kws01, vww01, ad01, and of vww01_live: vww01 without its filters of zeros."""
-    return PUBLISHED_DEVICES.mlperf_tiny_layers
+    return PUBLISHED_DEVICES.layers("mlperf_tiny")
 
 
 def total_cost(hardware: HardwareModel, layers: Sequence[Layer], metric: str) -> float:

@@ -30,8 +30,9 @@ def short_history() -> pd.DataFrame:
 
 
 def picture(name: str = "score_digits", caption: str = "What is drawn.", benchmark: str = "digits") -> RenderedFigure:
-    """The texts of a figure of one benchmark."""
-    return RenderedFigure(name, "Score against cost", (benchmark, "paper", "gap8"), 1, caption, StyledFigure())
+    """A figure of one benchmark, white all over."""
+    setting, content = (benchmark, "paper", "gap8"), {"png": white_png()}
+    return RenderedFigure(name, "Score against cost", setting, 1, caption, StyledFigure(), content)
 
 
 def white_png(width: int = 2160, height: int = 1200) -> bytes:

@@ -9,8 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from suite import SuiteError
-from suite.hardware.calibration.measurements import MeasuredSystem, Measurement
-from suite.hardware.calibration.work import Work
+from suite.hardware.calibration.measurements import MeasuredSystem, Measurement, Work
 from suite.hardware.layers import Layer
 
 PUBLISHED_DEVICES = Path(__file__).parents[3] / "results" / "published" / "devices"
@@ -37,16 +36,6 @@ class PublishedDevices:
         tiny = self._systems("mlperf_tiny", by, fitted=True)
         return (*tiny, *self._systems("stm32h747", ("library",), fitted=False))
 
-    @cached_property
-    def mlperf_tiny_layers(self) -> dict[str, tuple[Layer, ...]]:
-        """Layers of ic01, kws01, vww01, ad01, and of vww01_live: vww01 without its filters of zeros."""
-        return self._layers("mlperf_tiny_layers.csv")
-
-    @cached_property
-    def stm32h747_layers(self) -> dict[str, tuple[Layer, ...]]:
-        """Layers of the networks measured on the STM32H747I-DISCO."""
-        return self._layers("stm32h747_layers.csv")
-
     def rows(self, name: str) -> list[dict[str, str]]:
         """The rows of one table.
 
@@ -65,14 +54,17 @@ class PublishedDevices:
 
     def _systems(self, name: str, by: Sequence[str], *, fitted: bool) -> list[MeasuredSystem]:
         """The systems of one table: neighbouring rows that agree in the columns `by`."""
-        rows, layers = self.rows(f"{name}.csv"), self._layers(f"{name}_layers.csv")
+        rows, layers = self.rows(f"{name}.csv"), self.layers(name)
         with _named(self.folder / f"{name}.csv"):
             groups = groupby(rows, key=lambda row: [row[column] for column in by])
             return [_system(list(group), layers, fitted=fitted) for _, group in groups]
 
-    def _layers(self, name: str) -> dict[str, tuple[Layer, ...]]:
-        rows = self.rows(name)
-        with _named(self.folder / name):
+    def layers(self, name: str) -> dict[str, tuple[Layer, ...]]:
+        """Layers of each network: "mlperf_tiny" has ic01, kws01, vww01, ad01, and vww01_live (vww01 without its filters
+        of zeros), "stm32h747" those measured on the STM32H747I-DISCO.
+        """
+        rows = self.rows(f"{name}_layers.csv")
+        with _named(self.folder / f"{name}_layers.csv"):
             groups = groupby(rows, key=lambda row: row["network"])
             return {network: tuple(_layer(row, index) for index, row in enumerate(group)) for network, group in groups}
 

@@ -5,16 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suite.hardware.calibration.coefficients import Coefficients
+from suite.hardware.calibration.coefficients import exact_coefficients
 from suite.hardware.calibration.measurements import Measurement, latencies_ms
-from suite.hardware.calibration.ratios import (
-    Floats,
-    Ratios,
-    errors,
-    fit_ratios,
-    fit_scale,
-    leave_one_out_errors,
-)
+from suite.hardware.calibration.ratios import Floats, Ratios, errors, fit_ratios, fit_scale, leave_one_out_errors
 
 ROWS_FOR_RATIOS = 6
 """Twice the three unknowns (scale and two ratios): with MLPerf Tiny's four networks, one alone fixes a ratio."""
@@ -24,11 +17,12 @@ ROWS_FOR_RATIOS = 6
 class DeviceFit:
     """A fitted device: `errors` of each row as a fraction, `left_out` when the fit did not see the row.
 
+    coefficients: as of `exact_coefficients`.
     ratios_fitted: whether the ratios come from the measurements, not from another device.
     left_out_fitted_ratios: mean absolute left-out error with ratios from the measurements; None with too few rows.
     """
 
-    coefficients: Coefficients
+    coefficients: dict[str, float]
     ratios_fitted: bool
     errors: Floats
     left_out: Floats
@@ -52,7 +46,7 @@ def fit_device(measurements: Sequence[Measurement], given: Ratios, clock_mhz: fl
             ratios, left_out = fit_ratios([measurements], given.conv_output), refitted
     equivalents = ratios.equivalent_macs(measurements)
     return DeviceFit(
-        coefficients=Coefficients.of(ratios, measurements, clock_mhz),
+        coefficients=exact_coefficients(ratios, measurements, clock_mhz),
         ratios_fitted=ratios is not given,
         errors=errors(fit_scale(equivalents, latencies) * equivalents, latencies),
         left_out=left_out,

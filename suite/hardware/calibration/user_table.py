@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from suite import SuiteError
-from suite.hardware.calibration.measurements import Measurement
+from suite.hardware.calibration.measurements import Measurement, Work
 from suite.hardware.calibration.tables import ALIASES, PublishedDevices
-from suite.hardware.calibration.work import Work
 from suite.hardware.layers import WEIGHTED, Layer
 
 WORK_COLUMNS = ("macs_conv", "conv_outputs", "macs_depthwise", "macs_linear")
@@ -82,7 +81,7 @@ def _number(where: str, column: str, text: str, *, zero_allowed: bool = False) -
 
 
 def _layers(where: str, network: str, published: PublishedDevices) -> Sequence[Layer]:
-    known = published.mlperf_tiny_layers
+    known = published.layers("mlperf_tiny")
     if (name := ALIASES.get(network, network)) in known:
         return known[name]
     path = Path(network)

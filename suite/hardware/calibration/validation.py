@@ -74,7 +74,9 @@ def compare(device: Device, system: MeasuredSystem, systems: Sequence[MeasuredSy
     is_check = device.name in system.checks
     fitted_on = [s for s in systems if is_check and device.name in s.devices]
     left_out = None if is_check else _left_out(device, system, systems)
-    macs_only = _macs_at_rate_of(fitted_on[0], system) if fitted_on else _macs_left_out(system)
+    macs = [n.work.macs for n in system.networks]
+    latencies = latencies_ms(system.networks)
+    macs_only = _macs_at_rate_of(fitted_on[0], system) if fitted_on else leave_one_out_errors(macs, latencies)
     return [
         Comparison(
             network=network.name,
@@ -100,15 +102,22 @@ def _left_out(device: Device, system: MeasuredSystem, systems: Sequence[Measured
     return leave_one_out_errors(cycles, latencies_ms(system.networks))
 
 
-def _macs_left_out(system: MeasuredSystem) -> Floats:
-    return leave_one_out_errors([n.work.macs for n in system.networks], latencies_ms(system.networks))
-
-
 def _macs_at_rate_of(reference: MeasuredSystem, system: MeasuredSystem) -> Floats:
     """Errors of MACs at the reference's cycles a MAC, in the geometric mean over its networks."""
     rate = fit_scale([n.work.macs for n in reference.networks], latencies_ms(reference.networks))
     scale = rate * reference.clock_mhz / system.clock_mhz
     return errors([scale * n.work.macs for n in system.networks], latencies_ms(system.networks))
+
+
+def with_cycles_of(device: CountedKernels, system: MeasuredSystem) -> CountedKernels:
+    """The device with one constant of `system` and no other: cycles of an instruction, reading weights costs nothing.
+
+    The constant is the geometric mean over the networks of measured cycles / instructions.
+    """
+    instructions = replace(device, cycles_per_instruction=1.0, weight_read=0.0)
+    counts = [network_cycles(instructions, network.layers) for network in system.networks]
+    cycles = 1e3 * system.clock_mhz * fit_scale(counts, latencies_ms(system.networks))
+    return replace(instructions, cycles_per_instruction=cycles)
 
 
 def summarise(predicted: Sequence[float], measured: Sequence[float]) -> Summary:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
@@ -14,7 +13,6 @@ from suite.report.figures.pages import MOST_LINES, FigurePage, RenderedFigure, i
 from suite.report.figures.panels import (
     GREY_STYLE,
     add_budget_title,
-    add_legend,
     add_panels,
     fits_budget_and_board,
     legend_mark,
@@ -60,19 +58,17 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             add_budget_title(ax, row.budget, page.format)
             _set_limits(ax)
             ax.set_xlabel("standard trainings")
-            sns.despine(ax=ax)
         axes[0].set_ylabel(f"best validation {score_label(str(page.runs['selection_name'].iloc[0])) or 'score'}")
     entries: dict[str, Artist] = {str(m): legend_mark(page.method_styles[m], 6) for m in page.methods}
     entries["hollow: some runs miss the budget or the board"] = legend_mark(GREY_STYLE, 6, hollow=True)
-    add_legend(figure, entries)
-    return page.render(KIND, figure, page.seed_limit_note())
+    return page.render(KIND, figure, entries, page.seed_limit_note())
 
 
 def _set_limits(ax: Axes) -> None:
     """From no cost on, and up from the lowest of marks and curves, of these in the second half of their cost."""
     heights = [y[-1 - len(y) // 2 :] for y in (np.asarray(line.get_ydata(), dtype=float) for line in ax.lines)]
     ax.set_xlim(left=0)
-    ax.set_ylim(*padded_limits(np.concatenate(heights).tolist(), 0.12, 0.005))
+    ax.set_ylim(*padded_limits(np.concatenate(heights), 0.12, 0.005))
 
 
 def _draw_method(ax: Axes, page: FigurePage, method: MethodVariant, runs: pd.DataFrame, store: Store) -> None:

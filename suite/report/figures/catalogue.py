@@ -3,6 +3,7 @@
 Each is drawn only when asked for: `plan_figures` lists them, `PlannedFigure.draw` makes one.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -11,16 +12,9 @@ from functools import partial
 import pandas as pd
 
 from suite.records.store import Store
-from suite.report.figures import (
-    best_so_far,
-    convergence,
-    forest,
-    score,
-    trajectories,
-    widths,
-)
+from suite.report.figures import best_so_far, convergence, forest, score, trajectories, widths
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
-from suite.report.figures.pages import FigurePage, RenderedFigure, page_of_experiment, pages_by_setting
+from suite.report.figures.pages import FigurePage, RenderedFigure, whole_pages
 from suite.report.figures.style import drawing_style
 
 log = logging.getLogger(__name__)
@@ -59,14 +53,14 @@ def plan_figures(
     At most `MOST_FIGURES`: the first page of each comes before any second one; what is left out is logged.
     """
     planned: dict[str, PlannedFigure] = {}
-    for whole in (page_of_experiment(df, form), *pages_by_setting(df, form)):
+    for whole in whole_pages(df, form):
         for kind, (split, draw) in KINDS.items():
             if (kinds and kind not in kinds) or (kind == convergence.KIND) == bool(whole.setting):
                 continue
             for page in split(whole, store):
                 name = page.file_name(kind)
                 if name in planned:  # of a device called my-board beside one called my_board
-                    name += f"_{page.setting_digest}"
+                    name += f"_{hashlib.sha256(repr((page.setting, page.number)).encode()).hexdigest()[:6]}"
                 planned[name] = PlannedFigure(kind, name, page.number, partial(_draw_page, draw, page, store, name))
     if omitted := sorted(planned.values(), key=lambda figure: figure.number)[MOST_FIGURES:]:
         listed = ", ".join(figure.name for figure in omitted)

@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -14,7 +13,7 @@ from matplotlib.ticker import NullLocator
 
 from suite.records.store import Store
 from suite.report.figures.pages import MOST_LINES, FigurePage, RenderedFigure, in_lines
-from suite.report.figures.panels import GREY_STYLE, add_legend, add_panels, legend_mark, marker_options, padded_limits
+from suite.report.figures.panels import GREY_STYLE, add_panels, legend_mark, marker_options, padded_limits
 from suite.report.figures.style import LIMIT_COLOUR, MethodStyle, new_figure, numbered_style
 from suite.report.statistics.intervals import Floats, mean_interval
 from suite.report.statistics.training_lengths import PAPER_PRESET, TrainingLength, shortest_converged, training_lengths
@@ -40,9 +39,8 @@ def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of the benchmarks whose reference network was trained for several lengths."""
     benchmarks = list(dict.fromkeys(length.benchmark for length in _validated_lengths(page)))
     most = MOST_LINES * page.format.panels
-    for number, first in enumerate(range(0, len(benchmarks), most), 1):
-        shown = page.runs["benchmark"].isin(benchmarks[first : first + most])
-        yield replace(page, number=number, runs=page.runs[shown])
+    for number, shown in enumerate(in_lines(benchmarks, most), 1):
+        yield replace(page, number=number, runs=page.runs[page.runs["benchmark"].isin(shown)])
 
 
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
@@ -62,8 +60,7 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
         entries[f"preset {preset}"] = legend_mark(style, 6, color=style.colour, **dashes)
     entries["one seed"] = legend_mark(GREY_STYLE, 2.5)
     entries["shortest converged length"] = Line2D([], [], color=GREY_STYLE.colour, **_SHORTEST_LINE)
-    add_legend(figure, entries)
-    return page.render(KIND, figure)
+    return page.render(KIND, figure, entries)
 
 
 def _validated_lengths(page: FigurePage) -> list[TrainingLength]:
@@ -90,12 +87,11 @@ def _draw_panel(ax: Axes, lengths: Sequence[TrainingLength], styles: Mapping[str
     for paper in {paper.series: paper for length in lengths if (paper := length.paper(lengths))}.values():
         ax.axhline(_mean_score(paper), color=_PAPER_STYLE.colour, **_PAPER_LINE)
     scores = np.concatenate([_scores(length) for length in lengths])
-    ax.set_ylim(*padded_limits(scores.tolist(), 0.15, 0.005 * float(scores.max())))
+    ax.set_ylim(*padded_limits(scores, 0.15, 0.005 * float(scores.max())))
     first = lengths[0]
     name = next(iter(first.runs["selection_name"]), "")
     ax.set_ylabel("validation error (lower is better)" if by_error else f"validation {score_label(name)}")
-    ax.set_title(first.benchmark, loc="left", fontweight="bold")
-    sns.despine(ax=ax)
+    ax.set_title(first.benchmark)
 
 
 def _draw_recipe(ax: Axes, recipe: Sequence[TrainingLength], style: MethodStyle) -> None:

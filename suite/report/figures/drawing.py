@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -52,15 +51,10 @@ MOST_IN_ONE_PROCESS = 4
 """Figures up to which a second process is not worth its start."""
 
 
-class EncodedFigure(NamedTuple):
-    """A figure's name, title and caption, with an empty figure, and its bytes by format."""
-
-    figure: RenderedFigure
-    content: Mapping[str, bytes]
-
-
-def draw_figures(planned: Sequence[PlannedFigure], formats: Sequence[str]) -> list[EncodedFigure]:
-    """Draw figures in every one of `formats`, in their order; the bytes do not depend on the number of processes."""
+def draw_figures(planned: Sequence[PlannedFigure], formats: Sequence[str]) -> list[RenderedFigure]:
+    """The figures in their order, each with its bytes in every one of `formats` and nothing else of what was drawn; the
+    bytes do not depend on the number of processes.
+    """
     draw = partial(_draw_figure, formats=formats)
     # Only a fork starts at once with all that was imported; elsewhere it is not to be had, or not safe.
     if len(planned) <= MOST_IN_ONE_PROCESS or sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
@@ -69,8 +63,8 @@ def draw_figures(planned: Sequence[PlannedFigure], formats: Sequence[str]) -> li
         return pool.map(draw, planned, chunksize=1)
 
 
-def _draw_figure(planned: PlannedFigure, formats: Sequence[str]) -> EncodedFigure:
+def _draw_figure(planned: PlannedFigure, formats: Sequence[str]) -> RenderedFigure:
     rendered = planned.draw()
     content = {name: ENCODERS[name](rendered.figure) for name in formats}
     # What was drawn is in the files; its artists would only fill memory, and slow the way between processes.
-    return EncodedFigure(dataclasses.replace(rendered, figure=StyledFigure()), content)
+    return dataclasses.replace(rendered, figure=StyledFigure(), content=content)

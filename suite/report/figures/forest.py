@@ -1,12 +1,11 @@
 """The lead figure: each method at each budget in one line, with its score, its fits, its use of limits, its cost."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -20,10 +19,9 @@ from suite.report.figures.pages import BudgetRow, FigurePage, RenderedFigure, in
 from suite.report.figures.panels import (
     GREY_STYLE,
     NAME_WIDTH,
+    REFERENCE_LINE,
     TEXT_BACKGROUND,
     add_budget_title,
-    add_legend,
-    label_methods,
     legend_mark,
     marker_options,
     padded_limits,
@@ -89,8 +87,6 @@ begins in widths of the panel.
 
 _BAR_EDGE: dict[str, Any] = {"edgecolor": INK_COLOUR, "linewidth": 0.5}
 
-_REFERENCE_LINE: dict[str, Any] = {"color": INK_COLOUR, "linestyle": (0, (1, 1.5)), "linewidth": 1.3, "zorder": 1}
-
 
 def split(page: FigurePage, _: Store) -> Iterator[FigurePage]:
     """Pages of all budgets; of a budget with more methods than a page has room for, as many lines as fit."""
@@ -119,13 +115,11 @@ def _marks(page: FigurePage) -> dict[MethodVariant, tuple[MethodStyle, bool]]:
 def draw(page: FigurePage, _: Store) -> RenderedFigure:
     """A line of three panels per budget."""
     figure, panels = _new_figure(page)
-    marks = _marks(page)
-    metrics = _limited_metrics(page)
     for row, (score, limits, cost) in zip(page.rows, panels, strict=True):
         runs = page.runs_at(row.budget)
         by_method = [runs[runs["method"] == method] for method in row.methods]
-        limited = [metric for metric in metrics if metric in by_metric(runs, "target")]
-        _draw_scores(score, page, row, by_method, marks)
+        limited = by_metric(runs, "target")
+        _draw_scores(score, page, row, by_method)
         _draw_limits(limits, by_method, limited)
         _draw_costs(cost, by_method, epochs=not _is_short(page.format))
         add_budget_title(score, row.budget, page.format)
@@ -134,9 +128,8 @@ def draw(page: FigurePage, _: Store) -> RenderedFigure:
     lines = panels[0][0].get_title(loc="left").count("\n") + 1
     for ax, (heading, x) in zip(panels[0][1:], _HEADINGS[_is_short(page.format)], strict=True):
         # Above the line of the budget, which may be longer than its panel.
-        ax.set_title(heading, loc="left", x=x, pad=6 + _TITLE_LINE * lines * page.format.font_size)
-    add_legend(figure, _legend_entries(page, metrics))
-    return page.render(KIND, figure, page.reference_note())
+        ax.set_title(heading, fontweight="normal", x=x, pad=6 + _TITLE_LINE * lines * page.format.font_size)
+    return page.render(KIND, figure, _legend_entries(page), page.reference_note())
 
 
 def _new_figure(page: FigurePage) -> tuple[StyledFigure, list[list[Axes]]]:
@@ -153,14 +146,9 @@ def _is_short(form: FigureFormat) -> bool:
     return form.width / form.scale < _HEADINGS_FROM
 
 
-def _limited_metrics(page: FigurePage) -> list[str]:
-    return [metric for metric in METRIC_LINE_STYLES if metric in by_metric(page.runs, "target")]
-
-
 def _frame(page: FigurePage) -> float:
     """Inches of all but the budgets, at the usual size of type."""
-    entries = len(_legend_entries(page, _limited_metrics(page)))
-    return _FRAME + _LEGEND_LINE * math.ceil(entries / (2 if page.format.narrow else 3))
+    return _FRAME + _LEGEND_LINE * math.ceil(len(_legend_entries(page)) / (2 if page.format.narrow else 3))
 
 
 def _line_height(page: FigurePage) -> float:
@@ -168,13 +156,8 @@ def _line_height(page: FigurePage) -> float:
     return 0.3 + 0.12 * max(wrap_label(str(method), NAME_WIDTH).count("\n") for method in page.methods)
 
 
-def _draw_scores(
-    ax: Axes,
-    page: FigurePage,
-    row: BudgetRow,
-    by_method: Sequence[pd.DataFrame],
-    marks: Mapping[MethodVariant, tuple[MethodStyle, bool]],
-) -> None:
+def _draw_scores(ax: Axes, page: FigurePage, row: BudgetRow, by_method: Sequence[pd.DataFrame]) -> None:
+    marks = _marks(page)
     for line, (method, own) in enumerate(zip(row.methods, by_method, strict=True)):
         (style, hollow), score = marks[method], mean_interval(own["score"])
         if np.isfinite(score.low):
@@ -182,9 +165,8 @@ def _draw_scores(
         ax.plot(own["score"], [line + _SEED_OFFSET] * len(own), ".", color=style.colour, markersize=4, zorder=3)
         ax.plot(score.mean, line, **marker_options(style, 7 * page.format.scale, hollow, zorder=4))
     if np.isfinite(page.reference_score):
-        ax.axvline(page.reference_score, **_REFERENCE_LINE)
-    label_methods(ax, row.methods)
-    sns.despine(ax=ax, left=True)
+        ax.axvline(page.reference_score, **REFERENCE_LINE)
+    ax.set_yticks(range(len(row.methods)), [wrap_label(str(method), NAME_WIDTH) for method in row.methods])
 
 
 def _draw_limits(ax: Axes, by_method: Sequence[pd.DataFrame], limited: Sequence[str]) -> None:
@@ -195,8 +177,6 @@ def _draw_limits(ax: Axes, by_method: Sequence[pd.DataFrame], limited: Sequence[
             used = 100 * (own[f"cost/{metric}"] / own[f"target/{metric}"]).mean()
             ax.plot(used, line + place, **_LIMIT_MARKERS[metric])
     ax.set_yticks(range(len(by_method)), [_describe_fits(own, bool(limited)) for own in by_method])
-    ax.tick_params(axis="y", length=0)
-    sns.despine(ax=ax, left=True)
 
 
 def _describe_fits(own: pd.DataFrame, limited: bool) -> str:
@@ -218,26 +198,24 @@ def _draw_costs(ax: Axes, by_method: Sequence[pd.DataFrame], *, epochs: bool) ->
             passes = float(own["epochs"].mean()) if epochs else math.nan
             text = format_significant(total) + (f" ({format_significant(passes)})" if np.isfinite(passes) else "")
             ax.annotate(text, (total, line), (4, 0), textcoords="offset points", va="center", bbox=TEXT_BACKGROUND)
-    ax.set_yticks(range(len(by_method)), [""] * len(by_method))
-    ax.tick_params(axis="y", length=0)
+    ax.set_yticks([])
     ax.axvline(0, color=INK_COLOUR, linewidth=0.8)
-    ax.grid(axis="y", visible=False)
-    sns.despine(ax=ax, left=True)
 
 
 def _share_axes(page: FigurePage, panels: Sequence[Sequence[Axes]]) -> None:
     """The same limits for all panels of a column; intervals far wider than the scores lie apart are cut."""
-    scores = page.runs["score"].to_numpy(dtype=float)
-    low, high = padded_limits([*scores, page.reference_score], 0.35, 0.005)
-    used = [float(np.nanmax(line.get_xdata())) for _, ax, _ in panels for line in ax.lines]
-    least = [float(np.nanmin(line.get_xdata())) for _, ax, _ in panels for line in ax.lines]
+    low, high = padded_limits([*page.runs["score"], page.reference_score], 0.35, 0.005)
+    least = min(ax.dataLim.xmin for _, ax, _ in panels)
+    most = max(ax.dataLim.xmax for _, ax, _ in panels)
     longest = float(page.runs.groupby(["budget", "method"])["trainings"].mean().max())
     for score, limits, cost in panels:
         score.set_xlim(low, high)
-        _set_limit_axis(limits, min(least), max(used), _TICKS[_is_short(page.format)])
+        _set_limit_axis(limits, least, most, _TICKS[_is_short(page.format)])
         cost.set_xlim(0, 1.9 * longest if longest > 0 else 1)
         for ax in (score, limits, cost):
-            ax.set_ylim(*score.get_ylim())
+            ax.set_ylim(len(score.get_yticks()) - 0.4, -0.6)
+            ax.tick_params(axis="y", length=0)
+            ax.spines["left"].set_visible(False)
 
 
 def _set_limit_axis(ax: Axes, least: float, most: float, numbers: Sequence[int]) -> None:
@@ -253,15 +231,16 @@ def _set_limit_axis(ax: Axes, least: float, most: float, numbers: Sequence[int])
     ax.set_xlim(low, high)
 
 
-def _legend_entries(page: FigurePage, metrics: Sequence[str]) -> dict[str, Artist]:
+def _legend_entries(page: FigurePage) -> dict[str, Artist]:
     """The legend: label -> artist."""
+    limited = by_metric(page.runs, "target")
     entries: dict[str, Artist] = {
         "one seed": Line2D([], [], color=GREY_STYLE.colour, marker=".", markersize=4, linestyle="none"),
         "mean, 95 % interval": legend_mark(GREY_STYLE, 7, linestyle="-", color=GREY_STYLE.colour),
         "hollow: projection=none": legend_mark(GREY_STYLE, 7, hollow=True),
     }
-    entries |= {f"limit used: {metric_label(metric)}": Line2D([], [], **_LIMIT_MARKERS[metric]) for metric in metrics}
+    entries |= {f"limit used: {metric_label(metric)}": Line2D([], [], **_LIMIT_MARKERS[metric]) for metric in limited}
     if np.isfinite(page.reference_score):
-        entries["reference network"] = Line2D([], [], **_REFERENCE_LINE)
+        entries["reference network"] = Line2D([], [], **REFERENCE_LINE)
     phases = [phase for phase in PHASES if (page.runs[f"trainings/{phase}"] > 0).any()]
     return entries | {PHASE_LABELS[phase]: Patch(facecolor=PHASE_COLOURS[phase], **_BAR_EDGE) for phase in phases}

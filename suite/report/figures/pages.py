@@ -1,19 +1,20 @@
 """Which runs share a figure: one benchmark, preset and device, and as many budgets as a page has room for."""
 
-import hashlib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
+from matplotlib.artist import Artist
 
 from suite.records.frame import by_metric
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
-from suite.report.figures.style import MethodStyle, StyledFigure, freeze_layout, method_styles
+from suite.report.figures.panels import add_legend
+from suite.report.figures.style import MethodStyle, StyledFigure, method_styles
 from suite.report.grouping import REFERENCE_METHOD, SETTING, MethodVariant, natural_key, plain_variant
 from suite.report.tables.notes import VALUES
 
@@ -55,7 +56,7 @@ class RenderedFigure:
     """A figure with its file name (without suffix), a heading, and a caption that says what is drawn.
 
     Its runs are from one `setting` (benchmark, preset, device), or from all where that is empty; `number` counts the
-    pages of a figure that needs several, from 1.
+    pages of a figure that needs several, from 1. `content` has its files by suffix once they are made.
     """
 
     name: str
@@ -64,6 +65,7 @@ class RenderedFigure:
     number: int
     caption: str
     figure: StyledFigure
+    content: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -133,23 +135,27 @@ class FigurePage:
         words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((kind, *self.setting))).strip("_")
         return words + (f"_{self.number}" if self.number > 1 else "")
 
-    @property
-    def setting_digest(self) -> str:
-        """Six hex digits that stand for setting and page number."""
-        return hashlib.sha256(repr((self.setting, self.number)).encode()).hexdigest()[:6]
-
-    def render(self, kind: str, figure: StyledFigure, *notes: str) -> RenderedFigure:
-        """Lay the figure out, and name it after what it shows and where it belongs; `notes` end its caption."""
-        freeze_layout(figure)
+    def render(self, kind: str, figure: StyledFigure, legend: Mapping[str, Artist], *notes: str) -> RenderedFigure:
+        """Add a legend (label -> artist) if there is any, lay the figure out, and name it after what it shows and where
+        it belongs; `notes` end its caption.
+        """
+        if legend:
+            add_legend(figure, legend)
+        # Once and for all: every file of the figure then has the same layout, and costs no further one.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         text = _TEXTS[kind]
         caption = " ".join(filter(None, [text["caption"].format(**VALUES), *notes]))
         return RenderedFigure(self.file_name(kind), text["heading"], self.setting, self.number, caption, figure)
 
 
-def pages_by_setting(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:
-    """One page per benchmark, preset and device, with all budgets; a method looks the same on all."""
+def whole_pages(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePage]:
+    """A page without rows of all finished runs, then one per benchmark, preset and device, with all budgets; a method
+    looks the same on all.
+    """
     done = df[(df["status"] == "done") & df["score"].notna()]
     styles = method_styles(df["method"])
+    yield FigurePage((), 1, done, (), styles, form)
     for setting, runs in sorted(done.groupby(SETTING)):
         benchmark, preset, device = map(str, setting)
         budgets = sorted(runs["budget"].unique(), key=natural_key)
@@ -158,20 +164,16 @@ def pages_by_setting(df: pd.DataFrame, form: FigureFormat) -> Iterator[FigurePag
         yield FigurePage((benchmark, preset, device), 1, runs, rows, styles, form, reference_score)
 
 
-def page_of_experiment(df: pd.DataFrame, form: FigureFormat) -> FigurePage:
-    """One page without rows, of all finished runs."""
-    done = df[(df["status"] == "done") & df["score"].notna()]
-    return FigurePage((), 1, done, (), method_styles(df["method"]), form)
-
-
 def _budget_row(budget: str, runs: pd.DataFrame) -> BudgetRow:
-    """As in `main_table`, the methods that fit most often come first, then those of higher mean score."""
+    """As in `main_table`, the methods that fit most often come first, then those of higher mean score.
+
+    Metrics are the budgeted ones, or where nothing was budgeted the first two that were measured, one of them of
+    weights.
+    """
+    measured = [metric for metric in by_metric(runs, "relative") if metric not in ("weights_full", "flash")]
     means = runs.assign(feasible=runs["feasible"].astype(float)).groupby("method")[["feasible", "score"]].mean()
-    return BudgetRow(
-        budget,
-        _axis_metrics(runs),
-        tuple(means.sort_values(["feasible", "score"], ascending=False, kind="stable").index),
-    )
+    ordered = means.sort_values(["feasible", "score"], ascending=False, kind="stable")
+    return BudgetRow(budget, tuple(by_metric(runs, "target") or measured[:2]), tuple(ordered.index))
 
 
 def _mean_reference_score(runs: pd.DataFrame) -> float:
@@ -182,12 +184,6 @@ def _mean_reference_score(runs: pd.DataFrame) -> float:
     if not trained:
         return math.nan
     return float(runs.loc[runs["method"] == plain_variant(trained), "score"].mean())
-
-
-def _axis_metrics(runs: pd.DataFrame) -> tuple[str, ...]:
-    """The budgeted metrics, or where nothing was budgeted the first two that were measured, one of them of weights."""
-    measured = [metric for metric in by_metric(runs, "relative") if metric not in ("weights_full", "flash")]
-    return tuple(by_metric(runs, "target")) or tuple(measured[:2])
 
 
 def split_rows(

@@ -10,13 +10,16 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from suite.report.figures.format import FigureFormat
-from suite.report.figures.style import NEUTRAL_COLOUR, MethodStyle, StyledFigure
-from suite.report.grouping import MethodVariant
+from suite.report.figures.style import INK_COLOUR, NEUTRAL_COLOUR, MethodStyle, StyledFigure
 
 GREY_STYLE = MethodStyle(NEUTRAL_COLOUR, "o")
 """The style of a legend's marks that stand for no method in particular."""
+
+REFERENCE_LINE: dict[str, Any] = {"color": INK_COLOUR, "linestyle": (0, (1, 1.5)), "linewidth": 1.3, "zorder": 1}
+"""The line of the reference network's score."""
 
 TEXT_BACKGROUND: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 """Behind a number, so that no grid line crosses it."""
@@ -68,39 +71,18 @@ def marker_options(style: MethodStyle, size: float, hollow: bool = False, **more
 
 def fits_budget_and_board(runs: pd.DataFrame) -> pd.Series:
     """Which runs are within their budget and not known to exceed the board, bool (N,)."""
-    exceeds = runs["board_fits"].map(lambda fits: fits is False).astype(bool)
-    return runs["feasible"].astype(bool) & ~exceeds
+    return runs["feasible"].astype(bool) & runs["board_fits"].ne(False)
 
 
 def add_budget_title(ax: Axes, budget: str, form: FigureFormat) -> None:
     """The budget above the first panel of a line."""
-    ax.set_title(
-        textwrap.fill(f"budget: {budget}", form.characters(0.5 if form.narrow else 0.62)), loc="left", fontweight="bold"
-    )
+    ax.set_title(textwrap.fill(f"budget: {budget}", form.characters(0.5 if form.narrow else 0.62)))
 
 
-def label_methods(ax: Axes, methods: Sequence[MethodVariant]) -> None:
-    """One line per method, the first on top, its name in lines of `NAME_WIDTH` characters."""
-    ax.set_yticks(range(len(methods)), [wrap_label(str(method), NAME_WIDTH) for method in methods])
-    ax.set_ylim(len(methods) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-
-
-def padded_limits(values: Sequence[float], share: float, least: float) -> tuple[float, float]:
+def padded_limits(values: ArrayLike, share: float, least: float) -> tuple[float, float]:
     """Limits around the finite values, wider by `share` of their range, or by `least` where that is more."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     low, high = float(finite.min()), float(finite.max())
     pad = max(share * (high - low), least)
     return low - pad, high + pad
-
-
-def add_cell_text(
-    ax: Axes, position: tuple[int, int], text: str, below: str, colour: str, size: str = "medium"
-) -> None:
-    """Text in line i, column j of a map, and under it, where there is any, more in small type."""
-    at = (position[1] + 0.5, position[0] + 0.5)
-    common: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "color": colour}
-    ax.annotate(text, at, (0, 5 if below else 0), fontsize=size, **common)
-    if below:
-        ax.annotate(below, at, (0, -6), fontsize="small", **common)

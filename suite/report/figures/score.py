@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -19,8 +18,8 @@ from suite.records.store import Store
 from suite.report.figures.pages import MOST_LINES, BudgetRow, FigurePage, RenderedFigure, in_lines, split_rows
 from suite.report.figures.panels import (
     GREY_STYLE,
+    REFERENCE_LINE,
     add_budget_title,
-    add_legend,
     add_panels,
     fits_budget_and_board,
     legend_mark,
@@ -40,10 +39,13 @@ MOST_METHODS = 6
 _MEAN_ALPHA = 0.45
 """Opacity of a mean's mark, under which the seeds on top of it stay visible."""
 
-_QUALITY_TARGET_LINE: dict[str, Any] = {"color": "#882255", "linestyle": (0, (5, 3)), "linewidth": 1.3}
+_QUALITY_TARGET_LINE: dict[str, Any] = {"color": "#882255", "linestyle": (0, (5, 3)), "linewidth": 1.3, "zorder": 1}
 """The line of a quality target: dashed and coloured, where a budget's limit is solid and grey."""
 
-_REFERENCE_LINE: dict[str, Any] = {"color": INK_COLOUR, "linestyle": (0, (1, 1.5)), "linewidth": 1.3}
+_CROSSES = (
+    "Crosses are published networks that cost no more than the reference network, a parameter counted as a "
+    "byte; their data and training differ from ours as the table of published numbers says."
+)
 
 _PUBLISHED_MARK: dict[str, Any] = {
     "marker": "+",
@@ -72,16 +74,9 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             _draw_panel(ax, page, row, metric, published.get(metric, np.empty((0, 2))))
         line[0].set_ylabel(float_score_label(page.runs["score_name"].iloc[0]))
         add_budget_title(line[0], row.budget, page.format)
-    notes = [page.reference_note()]
-    if np.isfinite(page.quality_target):
-        notes.insert(0, "The dashed line is MLPerf Tiny's quality target.")
-    if crosses:
-        notes.append(
-            "Crosses are published networks that cost no more than the reference network, a parameter counted as a "
-            "byte; their data and training differ from ours as the table of published numbers says."
-        )
-    add_legend(figure, _legend_entries(page, crosses))
-    return page.render(KIND, figure, *notes)
+    target = "The dashed line is MLPerf Tiny's quality target." if np.isfinite(page.quality_target) else ""
+    notes = (target, page.reference_note(), _CROSSES if crosses else "")
+    return page.render(KIND, figure, _legend_entries(page, crosses), *notes)
 
 
 def _legend_entries(page: FigurePage, published: bool) -> dict[str, Artist]:
@@ -95,7 +90,7 @@ def _legend_entries(page: FigurePage, published: bool) -> dict[str, Artist]:
     if np.isfinite(page.quality_target):
         entries[f"MLPerf Tiny's target, {page.quality_target:g}"] = Line2D([], [], **_QUALITY_TARGET_LINE)
     if np.isfinite(page.reference_score):
-        entries["reference network"] = Line2D([], [], **_REFERENCE_LINE)
+        entries["reference network"] = Line2D([], [], **REFERENCE_LINE)
     if published:
         entries["published networks"] = Line2D([], [], **_PUBLISHED_MARK)
     return entries
@@ -121,14 +116,11 @@ def _draw_panel(ax: Axes, page: FigurePage, row: BudgetRow, metric: str, publish
     for method in row.methods:
         _draw_method(ax, runs[runs["method"] == method], metric, page.method_styles[method])
     ax.plot(published[:, 0], published[:, 1], zorder=2, **_PUBLISHED_MARK)
-    heights = [*runs["score"], *published[:, 1]]
-    for value, line in ((page.quality_target, _QUALITY_TARGET_LINE), (page.reference_score, _REFERENCE_LINE)):
+    for value, line in ((page.quality_target, _QUALITY_TARGET_LINE), (page.reference_score, REFERENCE_LINE)):
         if np.isfinite(value):
-            ax.axhline(value, zorder=1, **line)
-            heights.append(value)
-    ax.set_ylim(*padded_limits(heights, 0.12, 0.005))
+            ax.axhline(value, **line)
+    ax.set_ylim(*padded_limits([*runs["score"], *ax.dataLim.intervaly], 0.12, 0.005))
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    sns.despine(ax=ax)
 
 
 def _draw_method(ax: Axes, own: pd.DataFrame, metric: str, style: MethodStyle) -> None:
@@ -148,13 +140,12 @@ def _set_cost_axis(ax: Axes, runs: pd.DataFrame, metric: str, published: np.ndar
     costs = [*runs[f"relative/{metric}"] * 100, *published]
     reference, unit = runs[f"reference/{metric}"].median(), str(runs[f"unit/{metric}"].iloc[0])
     label = f"{cost_label(runs, metric)}, % of the reference's {format_quantity(reference, unit)}"
-    if metric not in by_metric(runs, "target"):
-        ax.set_xlabel(label)
-        return
-    target = runs[f"target/{metric}"].median()
-    limit = target / reference * 100
-    low, high = padded_limits([*costs, limit], 0.08, 0.06 * limit)
-    ax.set_xlim(max(0.0, low), high)
-    ax.axvspan(limit, high, facecolor=OVER_BUDGET_COLOUR, edgecolor="#C4C4C4", hatch="////", linewidth=0, zorder=0)
-    ax.axvline(limit, color=LIMIT_COLOUR, linewidth=1.0, zorder=2)
-    ax.set_xlabel(f"{label}\nbudget {format_quantity(target, unit)}")
+    if metric in by_metric(runs, "target"):
+        target = runs[f"target/{metric}"].median()
+        limit = target / reference * 100
+        low, high = padded_limits([*costs, limit], 0.08, 0.06 * limit)
+        ax.set_xlim(max(0.0, low), high)
+        ax.axvspan(limit, high, facecolor=OVER_BUDGET_COLOUR, edgecolor="#C4C4C4", hatch="////", linewidth=0, zorder=0)
+        ax.axvline(limit, color=LIMIT_COLOUR, linewidth=1.0, zorder=2)
+        label += f"\nbudget {format_quantity(target, unit)}"
+    ax.set_xlabel(label)

@@ -9,7 +9,6 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.style
 import seaborn as sns
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from suite.report.figures.format import DEFAULT_FORMAT, FigureFormat
@@ -24,14 +23,14 @@ NEUTRAL_COLOUR = "#777777"
 PHASE_COLOURS = {"warmup": "#00204D", "search": "#5F6B7A", "finetune": "#B9AC70", "evaluation": "#FFE945"}
 """Four steps of cividis: apart in hue for the colour-blind, in lightness for a grey print."""
 
-METRIC_LINE_STYLES: dict[str, tuple[str, Any]] = {
-    "weights": ("#000000", "-"),
-    "weights_full": ("#882255", (0, (1, 1))),
-    "flash": ("#E69F00", (0, (8, 2, 2, 2))),
-    "macs": ("#0072B2", (0, (1, 1))),
-    "ram": ("#009E73", (0, (6, 1.5, 1, 1.5))),
-    "latency": ("#D55E00", (0, (4, 1.5))),
-    "energy": ("#CC79A7", (0, (3, 1, 1, 1, 1, 1))),
+METRIC_LINE_STYLES: dict[str, dict[str, Any]] = {
+    "weights": {"color": "#000000", "linestyle": "-"},
+    "weights_full": {"color": "#882255", "linestyle": (0, (1, 1))},
+    "flash": {"color": "#E69F00", "linestyle": (0, (8, 2, 2, 2))},
+    "macs": {"color": "#0072B2", "linestyle": (0, (1, 1))},
+    "ram": {"color": "#009E73", "linestyle": (0, (6, 1.5, 1, 1.5))},
+    "latency": {"color": "#D55E00", "linestyle": (0, (4, 1.5))},
+    "energy": {"color": "#CC79A7", "linestyle": (0, (3, 1, 1, 1, 1, 1))},
 }
 """Colour and dashes of a metric's line, where a line stands for a metric."""
 
@@ -64,10 +63,8 @@ def method_styles(methods: Iterable[MethodVariant]) -> dict[MethodVariant, Metho
     The first variant of a known method (its default, if that ran) has the method's style; others have free ones.
     """
     ordered = sorted(set(methods))
-    numbers: dict[MethodVariant, int] = {}
-    for method in ordered:
-        if method.method in KNOWN_METHODS and KNOWN_METHODS.index(method.method) not in numbers.values():
-            numbers[method] = KNOWN_METHODS.index(method.method)
+    first = {method.method: method for method in reversed(ordered)}
+    numbers = {m: KNOWN_METHODS.index(m.method) for m in sorted(first.values()) if m.method in KNOWN_METHODS}
     free = (i for i in count() if i not in set(numbers.values()))
     numbers |= dict(zip((method for method in ordered if method not in numbers), free, strict=False))
     return {method: numbered_style(i) for method, i in numbers.items()}
@@ -104,6 +101,10 @@ def drawing_style(form: FigureFormat) -> Iterator[None]:
         "axes.grid": True,
         "axes.axisbelow": True,
         "axes.edgecolor": INK_COLOUR,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlelocation": "left",
+        "axes.titleweight": "bold",
         "text.color": INK_COLOUR,
         "grid.color": "#D8D8D8",
         "grid.linewidth": 0.6,
@@ -119,12 +120,4 @@ def new_figure(height: float, form: FigureFormat) -> StyledFigure:
     """An empty figure outside pyplot's global state, for a content that is `height` inches high in the usual type."""
     figure = StyledFigure(figsize=(form.width, height * form.scale), dpi=DPI, layout="constrained")
     figure.format = form
-    FigureCanvasAgg(figure)
     return figure
-
-
-def freeze_layout(figure: StyledFigure) -> None:
-    """Lay the figure out once and for all: every file of it then has the same layout, and costs no further one."""
-    with drawing_style(figure.format):
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -18,7 +16,7 @@ from suite.records.frame import by_metric, in_order
 from suite.records.store import Store
 from suite.report.figures.format import FigureFormat
 from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, in_lines, split_by_methods
-from suite.report.figures.panels import GREY_STYLE, add_legend, padded_limits
+from suite.report.figures.panels import GREY_STYLE, padded_limits
 from suite.report.figures.run_files import read_history
 from suite.report.figures.style import INK_COLOUR, LIMIT_COLOUR, METRIC_LINE_STYLES, PHASE_COLOURS, new_figure
 from suite.report.tables.text import PHASE_LABELS, metric_label, score_label
@@ -28,7 +26,10 @@ KIND = "trajectories"
 _LINES_PER_PAGE = 4
 """Methods and budgets of one page, three panels each."""
 
-_RETURNED_MARK: dict[str, Any] = {"marker": "D", "markersize": 4, "linestyle": "none", "zorder": 5, "clip_on": False}
+_RETURNED_MARK: dict[str, Any] = {
+    **{"marker": "D", "markersize": 4, "markerfacecolor": "white"},
+    **{"linestyle": "none", "zorder": 5, "clip_on": False},
+}
 
 _PHASES = ("warmup", "search", "finetune")
 
@@ -39,8 +40,6 @@ TRIAL_STATE = "trial_state"
 
 _DEEPEST_SCORE = 20
 """Scores further below the median than so many times its distance to the best are not shown."""
-
-_LABELS = ("cost / target", "strength x target")
 
 
 def split(page: FigurePage, store: Store) -> Iterator[FigurePage]:
@@ -57,7 +56,8 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     figure = new_figure(0.9 + 1.5 * lines, page.format)
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     panels = in_lines(axes, 3)
-    labels = (*_LABELS, f"validation\n{score_label(str(page.runs['selection_name'].iloc[0])) or 'score'}")
+    score = score_label(str(page.runs["selection_name"].iloc[0])) or "score"
+    labels = ("cost / target", "strength x target", f"validation\n{score}")
     for (entry, epochs), line in zip(shown, panels, strict=True):
         _draw_costs(line[0], entry, epochs)
         _draw_strengths(line[1], entry, epochs)
@@ -66,12 +66,10 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
             _shade_phases(ax, epochs)
             ax.set_ylabel(label)
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            sns.despine(ax=ax)
         _add_line_title(line, f"{entry.method}, budget: {entry.row.budget}", page.format)
     for ax in axes[-columns:]:
         ax.set_xlabel("epoch")
-    add_legend(figure, _legend_entries(page))
-    return page.render(KIND, figure, page.seed_limit_note())
+    return page.render(KIND, figure, _legend_entries(page), page.seed_limit_note())
 
 
 def _add_line_title(line: Sequence[Axes], text: str, form: FigureFormat) -> None:
@@ -91,12 +89,7 @@ def _epochs_with_costs(store: Store, entry: MethodEntry, run: str) -> pd.DataFra
     epochs = read_history(store, run)
     if epochs is None or epochs.empty or not {"phase", "epoch"} <= set(epochs) or TRIAL_STATE in epochs:
         return None
-    return epochs if any(f"cost/{metric}" in epochs for metric in _limited_metrics(entry)) else None
-
-
-def _limited_metrics(entry: MethodEntry) -> list[str]:
-    """The budgeted metrics: where nothing is limited a row has others."""
-    return [m for m in entry.row.metrics if m in by_metric(entry.runs, "target")]
+    return epochs if any(f"cost/{metric}" in epochs for metric in by_metric(entry.runs, "target")) else None
 
 
 def _read_epochs(entry: MethodEntry, store: Store) -> pd.DataFrame:
@@ -110,7 +103,7 @@ def _read_epochs(entry: MethodEntry, store: Store) -> pd.DataFrame:
     for _, run in entry.runs.iterrows():
         if (epochs := _epochs_with_costs(store, entry, str(run["id"]))) is not None:
             cuts = ((epochs["phase"] != epochs["phase"].shift()) | (epochs["epoch"].diff() != 1)).cumsum()
-            targets = {metric: run[f"target/{metric}"] for metric in _limited_metrics(entry)}
+            targets = {metric: run[f"target/{metric}"] for metric in by_metric(entry.runs, "target")}
             factors = {f"cost/{m}": target**-1 for m, target in targets.items()}
             factors |= {f"strength/{m}": target for m, target in targets.items()}
             scaled = {name: epochs[name].astype(float) * factor for name, factor in factors.items() if name in epochs}
@@ -132,51 +125,43 @@ def _shade_phases(ax: Axes, epochs: pd.DataFrame) -> None:
     ax.set_xlim(0, segments["end"].max() + 0.5)
 
 
-def _draw_lines(ax: Axes, epochs: pd.DataFrame, column: str, **options: Any) -> list[float]:
-    """A column of every seed, with a gap between segments; all values that are drawn."""
-    if column not in epochs:
-        return []
-    for _, part in epochs.groupby("run", sort=False):
-        ax.plot(part["x"], part[column].astype(float), marker=".", markersize=2.5, **options)
-    values = epochs[column].to_numpy(dtype=float)
-    return [float(value) for value in values[np.isfinite(values)]]
+def _draw_lines(ax: Axes, epochs: pd.DataFrame, column: str, **options: Any) -> None:
+    """A column of every seed, if any has a value there, with a gap between segments."""
+    if column in epochs and epochs[column].notna().any():
+        for _, part in epochs.groupby("run", sort=False):
+            ax.plot(part["x"], part[column].astype(float), marker=".", markersize=2.5, **options)
 
 
-def _draw_per_metric(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame, prefix: str) -> list[float]:
-    """Lines of `prefix/metric` for every seed; all values that are drawn."""
-    drawn: list[float] = []
-    for metric in _limited_metrics(entry):
-        colour, dashes = METRIC_LINE_STYLES[metric]
-        options = {"color": colour, "linestyle": dashes, "linewidth": 1.1, "alpha": 0.85}
-        drawn += _draw_lines(ax, epochs, f"{prefix}/{metric}", **options)
-    return drawn
+def _draw_per_metric(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame, prefix: str) -> None:
+    """Lines of `prefix/metric` for every seed."""
+    for metric in by_metric(entry.runs, "target"):
+        _draw_lines(ax, epochs, f"{prefix}/{metric}", linewidth=1.1, alpha=0.85, **METRIC_LINE_STYLES[metric])
 
 
 def _draw_costs(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame) -> None:
-    drawn = [1.0, *_draw_per_metric(ax, entry, epochs, "cost")]
+    _draw_per_metric(ax, entry, epochs, "cost")
     returned = entry.runs[entry.runs["id"].isin(epochs["run"])]
-    for metric in _limited_metrics(entry):
+    for metric in by_metric(entry.runs, "target"):
         final = returned[f"cost/{metric}"] / returned[f"target/{metric}"]
-        mark = {"color": METRIC_LINE_STYLES[metric][0], "markerfacecolor": "white", **_RETURNED_MARK}
-        ax.plot([epochs["x"].max() + 0.5] * len(final), final, **mark)
-        drawn += final.tolist()
+        ax.plot([epochs["x"].max() + 0.5] * len(final), final, **(METRIC_LINE_STYLES[metric] | _RETURNED_MARK))
     ax.axhline(1, color=LIMIT_COLOUR, linewidth=1.2, zorder=1.5)
-    positive = [value for value in drawn if value > 0]
-    if max(positive) > 3 * min(positive):
+    least, most = ax.dataLim.minposy, ax.dataLim.ymax
+    if most > 3 * least:
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
-        ax.set_ylim(min(positive) / 1.25, max(positive) * 1.25)
+        ax.set_ylim(least / 1.25, most * 1.25)
     else:
-        ax.set_ylim(*padded_limits(drawn, 0.1, 0.05))
+        ax.set_ylim(*padded_limits(ax.dataLim.intervaly, 0.1, 0.05))
 
 
 def _draw_strengths(ax: Axes, entry: MethodEntry, epochs: pd.DataFrame) -> None:
-    drawn = _draw_per_metric(ax, entry, epochs, "strength")
-    if not drawn:
+    _draw_per_metric(ax, entry, epochs, "strength")
+    if ax.lines:
+        ax.set_ylim(0, 1.1 * max(ax.dataLim.ymax, 1e-12))
+    else:
         _write_no_data(ax, "none in this method")
-    ax.set_ylim(0, 1.1 * max([*drawn, 1e-12]))
 
 
 def _write_no_data(ax: Axes, why: str) -> None:
@@ -185,22 +170,21 @@ def _write_no_data(ax: Axes, why: str) -> None:
 
 
 def _draw_scores(ax: Axes, epochs: pd.DataFrame) -> None:
-    drawn = _draw_lines(ax, epochs, "score", color=INK_COLOUR, linewidth=1.0, alpha=0.75)
-    if not drawn:
+    _draw_lines(ax, epochs, "score", color=INK_COLOUR, linewidth=1.0, alpha=0.75)
+    if not ax.lines:
         _write_no_data(ax, "none recorded")
         return
-    middle, best = float(np.median(drawn)), max(drawn)
-    seen = [value for value in drawn if value >= middle - _DEEPEST_SCORE * (best - middle)]
-    ax.set_ylim(*padded_limits(seen, 0.08, 0.005))
+    scores = epochs["score"].astype(float)
+    middle, best = scores.median(), scores.max()
+    ax.set_ylim(*padded_limits(scores[scores >= middle - _DEEPEST_SCORE * (best - middle)], 0.08, 0.005))
 
 
 def _legend_entries(page: FigurePage) -> dict[str, Artist]:
     """The legend, label -> artist: metrics, the returned network, phases."""
     entries: dict[str, Artist] = {}
     for metric in in_order(metric for row in page.rows for metric in row.metrics):
-        colour, dashes = METRIC_LINE_STYLES[metric]
-        entries[metric_label(metric)] = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4)
-    entries["returned network"] = Line2D([], [], color=GREY_STYLE.colour, markerfacecolor="white", **_RETURNED_MARK)
+        entries[metric_label(metric)] = Line2D([], [], linewidth=1.4, **METRIC_LINE_STYLES[metric])
+    entries["returned network"] = Line2D([], [], color=GREY_STYLE.colour, **_RETURNED_MARK)
     for phase in _PHASES:
         shade = {"facecolor": PHASE_COLOURS[phase], "alpha": _PHASE_SHADE["alpha"]}
         entries[PHASE_LABELS[phase]] = Patch(edgecolor="#BBBBBB", **shade)

@@ -1,6 +1,7 @@
 """Which share of each channel group's width the returned networks keep."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from suite.records.record import RunRecord
 from suite.records.store import Store
 from suite.report.figures.pages import FigurePage, MethodEntry, RenderedFigure, split_by_methods
-from suite.report.figures.panels import NAME_WIDTH, add_budget_title, add_cell_text, wrap_label
+from suite.report.figures.panels import NAME_WIDTH, add_budget_title, wrap_label
 from suite.report.figures.run_files import read_architecture, read_record
 from suite.report.figures.style import INK_COLOUR, new_figure
 from suite.report.grouping import natural_key
@@ -58,7 +59,7 @@ def draw(page: FigurePage, store: Store) -> RenderedFigure:
     panels[-1].set_xlabel("channel group, from input to output")
     if room < _MEAN_CELL:
         figure.colorbar(panels[0].collections[0], ax=panels, label="% kept", aspect=30)
-    return page.render(KIND, figure, page.seed_limit_note())
+    return page.render(KIND, figure, {}, page.seed_limit_note())
 
 
 def _group_ticks(names: Sequence[str], widths: Mapping[str, int], room: float) -> tuple[list[str], float, int]:
@@ -103,7 +104,9 @@ def _draw_panel(ax: Axes, shown: Sequence[MethodEntry], names: list[str], store:
     ax.tick_params(axis="both", length=0, rotation=0)
     for (i, j), value in np.ndenumerate(mean):
         if np.isfinite(value) and room >= _MEAN_CELL:
-            spread = ""
-            if high[i, j] - low[i, j] >= 0.5 and room >= _RANGE_CELL:
-                spread = f"{low[i, j]:.0f}\u2013{high[i, j]:.0f}"
-            add_cell_text(ax, (i, j), f"{value:.0f}", spread, "white" if value >= _DARK_FROM else INK_COLOUR)
+            ranged = high[i, j] - low[i, j] >= 0.5 and room >= _RANGE_CELL
+            text: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center"}
+            text |= {"xy": (j + 0.5, i + 0.5), "color": "white" if value >= _DARK_FROM else INK_COLOUR}
+            ax.annotate(f"{value:.0f}", xytext=(0, 5 if ranged else 0), **text)
+            if ranged:
+                ax.annotate(f"{low[i, j]:.0f}\u2013{high[i, j]:.0f}", xytext=(0, -6), fontsize="small", **text)

@@ -68,20 +68,16 @@ class EmbeddedImage(NamedTuple):
     width: int
     height: int
 
-    @property
-    def benchmark(self) -> str:
-        """The benchmark that it is of, "" for all of them."""
-        return self.figure.setting[0] if self.figure.setting else ""
 
-
-def embed_images(figures: Iterable[tuple[RenderedFigure, bytes]]) -> list[EmbeddedImage]:
+def embed_images(figures: Iterable[RenderedFigure]) -> list[EmbeddedImage]:
     """The figures in order; of a caption only the sentences that no earlier figure with the same heading has."""
     said: dict[str, set[str]] = defaultdict(set)
     images = []
-    for figure, png in figures:
+    for figure in figures:
         sentences = re.split(r"(?<=\.) ", figure.caption)
         caption = " ".join(s for s in sentences if s not in said[figure.heading])
         said[figure.heading].update(sentences)
+        png = figure.content["png"]
         # The size stands in the PNG's first chunk; with it the page does not jump while images load.
         width, height = struct.unpack(">II", png[16:24])
         images.append(EmbeddedImage(figure, caption, base64.b64encode(png).decode(), width, height))
@@ -126,7 +122,7 @@ def build_blocks(df: pd.DataFrame, tables: Tables, images: Sequence[EmbeddedImag
         title, sections = benchmark or "all benchmarks", list(_sections(tables, benchmark))
         first = [section for section in sections if section.name in _ABOVE_FIGURES]
         further = [section for section in sections if section.name not in _ABOVE_FIGURES]
-        shown = [image for image in images if image.benchmark == benchmark]
+        shown = [image for image in images if image.figure.setting[:1] == ((benchmark,) if benchmark else ())]
         several = len({image.figure.setting for image in shown}) > 1
         lead = _lead(df, benchmark) if benchmark else ""
         blocks.append(Block(title.replace(" ", "-"), title, lead, first, shown, several, further))

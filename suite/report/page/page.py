@@ -28,12 +28,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def render_page(
     records: Sequence[RunRecord],
     df: pd.DataFrame,
-    figures: Iterable[tuple[RenderedFigure, bytes]],
+    figures: Iterable[RenderedFigure],
     published: Sequence[PublishedNumber],
     store: Store,
     tables: Tables | None = None,
 ) -> str:
-    """The page for `records`, whose frame is `df`, with `figures` as pairs of texts and PNG.
+    """The page for `records`, whose frame is `df`, with the PNG of `figures`.
 
     Predictions, histories, architectures and runs without a record are read from `store`; `tables` are its
     `build_tables` where these are at hand. The page of a single run is about that run alone, without tables and

@@ -4,7 +4,6 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,6 @@ from suite.records.variants import flat_texts
 from suite.report.figures.run_files import ARCHITECTURE, HISTORY
 from suite.report.figures.style import method_styles
 from suite.report.grouping import GROUP, MethodVariant
-from suite.report.run_network import Operator, RunNetwork
 from suite.report.tables.text import PHASE_LABELS, metric_label
 
 MOST_DETAILED_RUNS = 400
@@ -34,6 +32,10 @@ _EXACT_BELOW = 1e7
 """Whole numbers below are kept as they are: bytes of a board are compared to the last one."""
 # These stand in the run's configuration and environment.
 _OMITTED_COLUMNS = {"experiment", "options", "threads", "dtype", "length"}
+
+_BUFFER_NUMBERS = ("offset", "bytes", "first", "last")
+_ALIGNMENT = 16
+"""Buffers of the arena begin at multiples of so many bytes."""
 
 Column = list[Any] | dict[str, Any]
 """Values over runs: themselves, {"all": value}, or {"of": distinct values, "at": an index into these per run}."""
@@ -193,19 +195,29 @@ def describe_network(content: bytes, _: RunRecord) -> dict[str, Any]:
     Raises:
         ValueError or TypeError: the file is torn.
     """
-    network = RunNetwork.parse(json.loads(content))
-    if network is None:
+    architecture = json.loads(content)
+    if not {"operators", "memory"} <= set(architecture):
         return {}
-    operators = []
-    for operator in network.operators:
-        node: dict[str, Any] = {"name": operator.label, "kind": operator.kind, **_costs(operator)}
-        if (reference := network.reference.get(operator.name)) is not None:
-            node["reference"] = _costs(reference)
-        operators.append(node)
-    labels = {operator.name: operator.label for operator in network.operators}
-    buffers = [asdict(buffer) | {"layer": labels.get(buffer.layer, buffer.layer)} for buffer in network.buffers]
-    return {"network": {"peak": network.peak, "operators": operators, "buffers": buffers}}
+    try:
+        nodes = [(str(node["name"]), str(node["kind"]), _costs(node)) for node in architecture["operators"]]
+        reference = {str(node["name"]): _costs(node) for node in architecture.get("reference_operators", [])}
+        # The name of the input is that of an argument.
+        labels = {name: "input" if kind == "input" else name for name, kind, _ in nodes}
+        buffers: list[dict[str, Any]] = [
+            {"layer": labels.get(str(b["layer"]), str(b["layer"])), **{key: int(b[key]) for key in _BUFFER_NUMBERS}}
+            for b in architecture["memory"]
+        ]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"memory or operators are torn ({error!r})") from error
+    if any(not 0 <= b["first"] <= b["last"] < len(nodes) or min(b["offset"], b["bytes"]) < 0 for b in buffers):
+        raise ValueError("memory names operators that are not there")
+    operators = [
+        {"name": labels[name], "kind": kind, **costs} | ({"reference": reference[name]} if name in reference else {})
+        for name, kind, costs in nodes
+    ]
+    peak = max((b["offset"] + -(-b["bytes"] // _ALIGNMENT) * _ALIGNMENT for b in buffers), default=0)
+    return {"network": {"peak": peak, "operators": operators, "buffers": buffers}}
 
 
-def _costs(operator: Operator) -> dict[str, float]:
-    return {name: float(f"{getattr(operator, name):.{_DIGITS}g}") for name in ("weights", "flash", "latency")}
+def _costs(node: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(f"{float(node[name]):.{_DIGITS}g}") for name in ("weights", "flash", "latency")}

@@ -9,8 +9,15 @@ import yaml
 from checkout import PUBLISHED, ROOT
 
 from suite import SuiteError
-from suite.hardware.calibration.instruction_counts import CountedLayer, read_counts, split_rows
-from suite.hardware.calibration.instruction_fit import TERMS, PathFit, fit_law, format_law
+from suite.hardware.calibration.instruction_fit import (
+    TERMS,
+    CountedLayer,
+    PathFit,
+    fit_law,
+    format_law,
+    read_counts,
+    split_rows,
+)
 from suite.hardware.instruction_law import PATHS
 
 COUNTS = PUBLISHED / "devices" / "cmsisnn_counts.csv"

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.hardware.calibration.measurements import Measurement
+from suite.hardware.calibration.measurements import Measurement, Work
 from suite.hardware.calibration.ratios import Ratios, fit_ratios, fit_scale, leave_one_out_errors
-from suite.hardware.calibration.work import Work
 
 WORKS = [
     Work(12_500_992, 86_016, 0, 640),

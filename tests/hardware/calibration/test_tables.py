@@ -9,8 +9,8 @@ import pytest
 from mlperf_tiny import PUBLISHED_DEVICES
 
 from suite import SuiteError
+from suite.hardware.calibration.measurements import Work
 from suite.hardware.calibration.tables import ALIASES, PublishedDevices
-from suite.hardware.calibration.work import Work
 from suite.hardware.layers import WEIGHTED, Layer
 from suite.hardware.trace import trace
 from suite.models.autoencoder import Autoencoder
@@ -28,12 +28,12 @@ def _macs(layers: tuple[Layer, ...], *, pointwise: bool) -> float:
 
 def test_all_24_networks_of_the_h747_are_there() -> None:
     assert len(H747) == 24
-    assert PUBLISHED_DEVICES.stm32h747_layers.keys() == H747.keys()
+    assert PUBLISHED_DEVICES.layers("stm32h747").keys() == H747.keys()
 
 
 @pytest.mark.parametrize("network", H747)
 def test_a_reconstructed_network_has_the_macs_by_kind_and_the_layers_of_the_measured_file(network: str) -> None:
-    layers, row = PUBLISHED_DEVICES.stm32h747_layers[network], H747[network]
+    layers, row = PUBLISHED_DEVICES.layers("stm32h747")[network], H747[network]
     work = Work.of(layers)
     assert sum(layer.kind in WEIGHTED for layer in layers) == int(row["n_layers"])
     assert _macs(layers, pointwise=False) == int(row["macs_conv"])
@@ -64,7 +64,7 @@ def test_sizes_in_a_layer_list_follow_from_kernel_stride_and_padding(table: str)
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_alias_names_the_suites_own_network(alias: str, network, shape: tuple[int, ...]) -> None:
-    layers = PUBLISHED_DEVICES.mlperf_tiny_layers[ALIASES[alias]]
+    layers = PUBLISHED_DEVICES.layers("mlperf_tiny")[ALIASES[alias]]
     assert Work.of(layers) == Work.of(trace(network, shape).weighted)
 
 

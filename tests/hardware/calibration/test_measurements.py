@@ -1,6 +1,6 @@
 """Work of layer lists, on layers whose MACs are known by hand."""
 
-from suite.hardware.calibration.work import Work
+from suite.hardware.calibration.measurements import Work
 from suite.hardware.layers import Layer
 
 CONV = Layer("c", "conv", (), 8, (4, 6), 3, kernel=(3, 3))

@@ -1,5 +1,6 @@
 """Memory plan and operators as architecture.json holds them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,21 @@ from synthetic_files import ARCHITECTURE, NETWORK_NODES
 
 from suite.records.store import Store, encode_run_files
 from suite.report.grouping import report_frame
-from suite.report.page.run_data import collect_run_data
-from suite.report.run_network import RunNetwork
+from suite.report.page import run_data
+from suite.report.page.run_data import collect_run_data, describe_network
+
+
+def _describe(architecture: dict[str, Any]) -> dict[str, Any]:
+    return describe_network(json.dumps(architecture).encode(), make_record())
 
 
 def test_nodes_are_read_and_the_peak_is_the_highest_end() -> None:
-    network = RunNetwork.parse(NETWORK_NODES)
-    assert network is not None
-    assert network.peak == 512
-    assert [operator.label for operator in network.operators] == ["input", "stem", "pool", "fc"]
-    assert RunNetwork.parse(ARCHITECTURE) is None
+    network = _describe(NETWORK_NODES)["network"]
+    assert network["peak"] == 512
+    assert [operator["name"] for operator in network["operators"]] == ["input", "stem", "pool", "fc"]
+    assert [buffer["layer"] for buffer in network["buffers"]] == ["input", "stem", "pool", "fc"]
+    assert [operator["name"] for operator in network["operators"] if "reference" in operator] == ["stem", "fc"]
+    assert _describe(ARCHITECTURE) == {}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ def test_nodes_are_read_and_the_peak_is_the_highest_end() -> None:
 )
 def test_torn_nodes_do_not_cost_the_page(nodes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="memory"):
-        RunNetwork.parse(NETWORK_NODES | nodes)
+        _describe(NETWORK_NODES | nodes)
     store, record = Store(tmp_path, "example"), make_record()
     store.write(record, encode_run_files(architecture=ARCHITECTURE | NETWORK_NODES | nodes))
     detail = collect_run_data([record], report_frame([record]), store)["details"]["0"]
@@ -45,7 +51,5 @@ def test_torn_nodes_do_not_cost_the_page(nodes: dict[str, Any], tmp_path: Path) 
 
 
 def test_reports_read_networks_without_torch() -> None:
-    import suite.report.run_network as module
-
-    assert "torch" not in vars(module)
-    assert "suite.hardware" not in Path(str(module.__file__)).read_text()
+    assert "torch" not in vars(run_data)
+    assert "suite.hardware" not in Path(str(run_data.__file__)).read_text()
