@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.dnas.choice_search import match_groups
 from suite.hardware.supernet_graph import Position, Selection
 from suite.hardware.trace import trace
 from suite.space.branches import select_branches
@@ -54,10 +53,8 @@ class Subnetwork:
 
     def project(self, trained: nn.Module, budget: Budget, projection: str) -> ProjectedNetwork:
         """`trained`, the network after a training, projected: what refill gives back has the larger one's weights."""
-        network, groups = self.space.network, self.space.groups
-        whole = paste_channels(self.whole, trained.cpu(), network, groups, self.open_channels)
-        importance = channel_importance(whole, network, groups)
-        return project_network(whole, self.space, budget, projection, importance, self.open_channels)
+        whole = paste_channels(self.whole, trained.cpu(), self.space.network, self.space.groups, self.open_channels)
+        return project_network(whole, self.space, budget, projection, self.open_channels)
 
 
 @dataclass(frozen=True)
@@ -200,9 +197,7 @@ class ChoiceDomain(Domain):
         space = WidthSpace(trace(network, self.task.input_shape), self.task.hardware)
         if not self.space.masked:
             return Subnetwork(network, space, space.groups.open_all())
-        widths = list(space.full)
-        for group, in_supernet in match_groups(space, self.space, architecture.selection).items():
-            widths[group] = architecture.widths[in_supernet]
+        widths = [architecture.widths[group] for group in self.space.groups_of_selection(architecture.selection)]
         return Subnetwork(network, space, _open_first(_sort_channels(network, space), widths))
 
     def smallest(self, budget: Budget) -> Architecture:

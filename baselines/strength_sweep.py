@@ -14,11 +14,12 @@ from typing import Any
 
 from suite.dnas.branch_mixing import ChoiceRule
 from suite.dnas.masks import MaskedNetwork
-from suite.dnas.one_shot import Discretised, discretise, finetune, initial_costs, search, wrap
+from suite.dnas.one_shot import discretise, finetune, initial_costs, search, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.records.store import content_id
 from suite.records.tensors import load_intact, save_tensors
 from suite.space.budget import Budget
+from suite.space.projection import ProjectedNetwork
 from suite.task.cost_limit import (
     Lengths,
     epoch_macs,
@@ -171,7 +172,7 @@ class Sweep:
         return penalty
 
     def _finetune(
-        self, task: Task, meter: Meter, strength: float, result: Discretised,
+        self, task: Task, meter: Meter, strength: float, result: ProjectedNetwork,
         spent: Mapping[str, Any], share: float | None,
     ) -> dict[str, Any]:  # fmt: skip
         costs = task.hardware.measure(result.network, task.input_shape)

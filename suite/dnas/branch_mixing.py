@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
-from suite.space.branches import select_branches
 from suite.space.groups import Groups
 from suite.task.checks import check_choice
 
@@ -133,8 +132,8 @@ class BranchSampler(nn.Module):
 class MixedNetwork(MaskedNetwork):
     """A network with layer choices under search, with or without masks on its channel groups.
 
-    `network` is changed in place. `branch_macs` are the forward MACs outside the choices, and those of each branch;
-    `macs` are the forward MACs of an example in the last pass.
+    `network` is changed in place. `branch_macs` are the forward MACs outside the choices, and those of each branch, at
+    the widths that are computed; `macs` are the forward MACs of an example in the last pass.
     """
 
     def __init__(
@@ -148,12 +147,8 @@ class MixedNetwork(MaskedNetwork):
         super().__init__(network, supernet_graph.network, groups)
         self.supernet_graph = supernet_graph
         self.sampler = BranchSampler(supernet_graph.positions, rule)
-        self.set_branch_macs(branch_macs)
+        self.branch_macs = branch_macs
         self.macs = self._sum_macs([range(n) for n in self.sampler.sizes])
-
-    def set_branch_macs(self, branch_macs: tuple[float, list[list[float]]]) -> None:
-        """Set the forward MACs outside the choices, and of each branch, at the widths that are computed."""
-        self._fixed_macs, self._branch_macs = branch_macs
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's output with the branches of this step."""
@@ -175,9 +170,5 @@ class MixedNetwork(MaskedNetwork):
         return self._sum_macs([torch.nonzero(position).flatten().tolist() for position in alive])
 
     def _sum_macs(self, active: Sequence[Sequence[int]]) -> float:
-        active_macs = (macs[k] for branches, macs in zip(active, self._branch_macs, strict=True) for k in branches)
-        return self._fixed_macs + sum(active_macs)
-
-    def copy_selection(self, selection: Selection) -> nn.Module:
-        """A copy of the full-width network of these branches, without masks and choices."""
-        return select_branches(self.copy_plain(), self.supernet_graph, selection)
+        fixed, branch_macs = self.branch_macs
+        return fixed + sum(macs[k] for branches, macs in zip(active, branch_macs, strict=True) for k in branches)
