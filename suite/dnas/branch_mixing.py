@@ -17,7 +17,7 @@ from suite.dnas.masks import MaskedNetwork
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
 from suite.space.groups import Groups
-from suite.task.checks import check_choice
+from suite.task.checks import check_choice, check_positive
 
 SAMPLING = ("gumbel_hard", "gumbel_soft", "softmax")
 OPTIMISATION = ("alternating", "joint")
@@ -49,10 +49,9 @@ class ChoiceRule:
     def __post_init__(self) -> None:
         check_choice("choices.sampling", self.sampling, SAMPLING)
         check_choice("choices.optimisation", self.optimisation, OPTIMISATION)
-        for key in ("temperature", "lr"):
-            value = getattr(self, key)
-            if value is not None and not value > 0:
-                raise ValueError(f"choices.{key}={value}: must be positive")
+        check_positive("choices.temperature", self.temperature)
+        if self.lr is not None:
+            check_positive("choices.lr", self.lr)
         for key in ("decay", "icv"):
             if not getattr(self, key) >= 0:
                 raise ValueError(f"choices.{key}={getattr(self, key)}: must not be negative")
@@ -96,27 +95,23 @@ class BranchSampler(nn.Module):
         In training as `rule.sampling` says. With hard sampling all branches are computed only where the logits need
         their gradient. In evaluation the likeliest branch, or with `softmax` the mixture.
         """
-        mixture = self.rule.sampling == "softmax"
-        if not self.training and not mixture:
+        if not self.training and self.rule.sampling != "softmax":
             return [([k], None) for k in self.selection()]
-        logits = self.logits.masked_fill(~self.alive, -math.inf)
-        samples: list[tuple[list[int], Tensor | None]] = []
-        positions = zip(torch.split(logits, self.sizes), torch.split(self.alive, self.sizes), strict=True)
-        for position_logits, alive in positions:
-            active = torch.nonzero(alive).flatten().tolist()
-            if len(active) == 1:
-                samples.append((active, None))
-                continue
-            active_logits = position_logits[alive]
-            if mixture:
-                weights = F.softmax(active_logits / self.temperature, 0)
-            else:
-                weights = F.gumbel_softmax(active_logits, self.temperature, self.rule.sampling == "gumbel_hard")
-            if self.rule.sampling == "gumbel_hard" and not weights.requires_grad:
-                samples.append(([active[int(weights.argmax())]], None))
-            else:
-                samples.append((active, weights))
-        return samples
+        positions = zip(torch.split(self.logits, self.sizes), torch.split(self.alive, self.sizes), strict=True)
+        return [self._sample_one(logits[alive], alive.nonzero().flatten().tolist()) for logits, alive in positions]
+
+    def _sample_one(self, logits: Tensor, active: list[int]) -> tuple[list[int], Tensor | None]:
+        """Of one position: `logits` are those of its `active` branches."""
+        if len(active) == 1:
+            return active, None
+        is_hard = self.rule.sampling == "gumbel_hard"
+        if self.rule.sampling == "softmax":
+            weights = F.softmax(logits / self.temperature, 0)
+        else:
+            weights = F.gumbel_softmax(logits, self.temperature, is_hard)
+        if is_hard and not weights.requires_grad:
+            return [active[int(weights.argmax())]], None
+        return active, weights
 
     @torch.no_grad()
     def drop_unlikely(self) -> None:

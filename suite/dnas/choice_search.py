@@ -34,7 +34,7 @@ class ChoiceObjective(PenaltyObjective):
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """Masks and logits."""
-        yield self.mask_parameters()
+        yield from super().parameter_groups()
         sampler, lr = self.masked.sampler, 10 * self.task.recipe.mask_lr
         yield {"params": [sampler.logits], "lr": sampler.rule.lr or lr, "weight_decay": 0.0}
 
