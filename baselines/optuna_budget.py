@@ -35,7 +35,8 @@ class TrialBudget:
             return True
         costliest = sorted([*earlier_final_macs, final_macs], reverse=True)[: self.finetune_best]
         reserved = sum(self._finetuning_macs(m) for m in costliest)
-        return self._trial_macs(macs) + reserved <= macs_left(self.task, self.meter, self.cost_limit)
+        trial = self.trial_epochs * epoch_macs(self.task, macs)
+        return trial + reserved <= macs_left(self.task, self.meter, self.cost_limit)
 
     def affordable_finetuning(self, macs: Sequence[float]) -> int:
         """Epochs that each of the best networks, of these forward MACs, can be fine-tuned for, at most as planned."""
@@ -51,10 +52,7 @@ class TrialBudget:
             return math.inf
         reserved = self.finetune_best * self._finetuning_macs(macs)
         left = macs_left(self.task, self.meter, self.cost_limit) - reserved
-        return max(0.0, left // self._trial_macs(macs))
-
-    def _trial_macs(self, macs: float) -> float:
-        return self.trial_epochs * epoch_macs(self.task, macs)
+        return max(0.0, left // (self.trial_epochs * epoch_macs(self.task, macs)))
 
     def _finetuning_macs(self, macs: float) -> float:
         """Of fine-tuning one network, the harness's own pass over the validation data included."""

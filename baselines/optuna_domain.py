@@ -1,15 +1,12 @@
 """What Optuna's samplers choose from, and the network that a choice stands for: widths, branches, or both."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from suite.dnas.choice_search import match_groups
 from suite.hardware.supernet_graph import Position, Selection
 from suite.hardware.trace import trace
 from suite.space.branches import select_branches
@@ -54,10 +51,8 @@ class Subnetwork:
 
     def project(self, trained: nn.Module, budget: Budget, projection: str) -> ProjectedNetwork:
         """`trained`, the network after a training, projected: what refill gives back has the larger one's weights."""
-        network, groups = self.space.network, self.space.groups
-        whole = paste_channels(self.whole, trained.cpu(), network, groups, self.open_channels)
-        importance = channel_importance(whole, network, groups)
-        return project_network(whole, self.space, budget, projection, importance, self.open_channels)
+        whole = paste_channels(self.whole, trained.cpu(), self.space.network, self.space.groups, self.open_channels)
+        return project_network(whole, self.space, budget, projection, self.open_channels)
 
 
 @dataclass(frozen=True)
@@ -73,11 +68,6 @@ class WidthLevels:
         groups = zip(self.groups.names, self.groups.sizes, self.groups.frozen, strict=True)
         return {name: even_widths(size, self.levels) for name, size, frozen in groups if not frozen}
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of widths to choose from, by the group's name."""
-        return {name: len(widths) for name, widths in self.choices.items()}
-
     def widths(self, levels: Mapping[str, int]) -> Widths:
         """The width of each group; frozen ones keep their full size."""
         return tuple(
@@ -92,10 +82,11 @@ def even_widths(size: int, levels: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Domain(ABC):
+class Domain:
     """A search space as samplers see it: integer parameters, each with so many levels, counted from 0.
 
-    Example: {"stem": 2, "block1.conv1": 7} are the levels that stand for 5 channels in the stem and 16 in block1.conv1.
+    Here one parameter a channel group: the widths of the reference network. Example: {"stem": 2, "block1.conv1": 7} are
+    the levels that stand for 5 channels in the stem and 16 in block1.conv1.
 
     levels: widths of the channel groups. positions: the layer choices, whose levels are their branches.
     """
@@ -107,7 +98,8 @@ class Domain(ABC):
     @property
     def level_counts(self) -> dict[str, int]:
         """Number of levels of each parameter, by its name."""
-        return {p.name: len(p.branches) for p in self.positions} | self.levels.counts
+        branches = {p.name: len(p.branches) for p in self.positions}
+        return branches | {name: len(widths) for name, widths in self.levels.choices.items()}
 
     def decode(self, levels: Mapping[str, int]) -> Architecture:
         """The architecture that these levels stand for."""
@@ -115,65 +107,33 @@ class Domain(ABC):
 
     def describe(self, architecture: Architecture) -> dict[str, Any]:
         """Branches and searched widths by name, as a trial's attributes hold them."""
-        groups = self.levels.groups
-        widths = zip(groups.names, architecture.widths, groups.frozen, strict=True)
         choices = {"choices": self.branch_names(architecture)} if self.positions else {}
-        return choices | {"widths": {name: width for name, width, frozen in widths if not frozen}}
+        return choices | {"widths": self.levels.groups.named(architecture.widths)}
 
     def branch_names(self, architecture: Architecture) -> dict[str, str]:
         """The chosen branch at each position; empty where there are no layer choices."""
         return {p.name: p.branches[k] for p, k in zip(self.positions, architecture.selection, strict=True)}
-
-    @abstractmethod
-    def exact_costs(self, architecture: Architecture) -> dict[str, float]:
-        """Exact costs, by metric."""
-
-    @abstractmethod
-    def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> Subnetwork:
-        """The network on the CPU, with weights from `warmed_up` (its most important channels).
-
-        Where that is None, weights are initialised from the random stream that `label` names.
-        """
-
-    @abstractmethod
-    def smallest(self, budget: Budget) -> Architecture:
-        """An architecture that meets every budget that planning has accepted."""
-
-    @abstractmethod
-    def largest_fitting(self, budget: Budget) -> Architecture:
-        """A large architecture that meets the budget: an upper guess of what one trial costs."""
-
-
-def domain_of(task: Task, levels: int) -> Domain:
-    """The domain of a task's search space, with up to `levels` widths a channel group."""
-    if task.choices is None:
-        return WidthDomain(task, WidthLevels(task.space.groups, levels))
-    return ChoiceDomain(task, WidthLevels(task.choices.groups, levels), task.choices.positions)
-
-
-class WidthDomain(Domain):
-    """Widths of the reference network: one parameter a channel group."""
 
     def exact_costs(self, architecture: Architecture) -> dict[str, float]:
         """Exact costs, by metric."""
         return self.task.space.exact(architecture.widths)
 
     def subnetwork(self, architecture: Architecture, label: str, warmed_up: nn.Module | None) -> Subnetwork:
-        """Of the warmed-up reference network without its least important channels, or of a newly initialised one."""
+        """The network on the CPU, with weights from `warmed_up` (its most important channels).
+
+        Where that is None, weights are initialised from the random stream that `label` names.
+        """
         space = self.task.space
-        whole = self.task.new_network(label) if warmed_up is None else warmed_up
-        in_order = [torch.arange(size) for size in space.full]
-        orders = in_order if warmed_up is None else _sort_channels(warmed_up, space)
-        return Subnetwork(whole, space, _open_first(orders, architecture.widths))
+        if warmed_up is None:
+            return Subnetwork(self.task.new_network(label), space, space.groups.open_first(architecture.widths))
+        return Subnetwork(warmed_up, space, _open_most_important(warmed_up, space, architecture.widths))
 
     def smallest(self, budget: Budget) -> Architecture:
-        """The widths that showed planning that the budget can be met: mostly one channel in each group."""
-        widths = self.task.space.find_fitting(budget)
-        assert widths is not None
-        return Architecture(widths)
+        """An architecture that meets a budget that planning has accepted: mostly one channel in each group."""
+        return Architecture(self.task.space.fitting_widths(budget))
 
     def largest_fitting(self, budget: Budget) -> Architecture:
-        """The reference network thinned by one factor, the largest that meets the budget."""
+        """A large architecture that meets the budget, an upper guess of what one trial costs: evenly thinned."""
         return Architecture(largest_scaled_widths(self.task.space, budget))
 
 
@@ -198,12 +158,8 @@ class ChoiceDomain(Domain):
         supernet = self.task.new_supernet(label) if warmed_up is None else warmed_up
         network = select_branches(supernet, self.space.supernet_graph, architecture.selection)
         space = WidthSpace(trace(network, self.task.input_shape), self.task.hardware)
-        if not self.space.masked:
-            return Subnetwork(network, space, space.groups.open_all())
-        widths = list(space.full)
-        for group, in_supernet in match_groups(space, self.space, architecture.selection).items():
-            widths[group] = architecture.widths[in_supernet]
-        return Subnetwork(network, space, _open_first(_sort_channels(network, space), widths))
+        widths = [architecture.widths[group] for group in self.space.groups_of_selection(architecture.selection)]
+        return Subnetwork(network, space, _open_most_important(network, space, widths))
 
     def smallest(self, budget: Budget) -> Architecture:
         """Branches that meet the budget at few channels; planning has checked that there are some."""
@@ -220,15 +176,15 @@ class ChoiceDomain(Domain):
         return self.smallest(budget) if selection is None else Architecture(self.space.full, selection)
 
 
-def _sort_channels(network: nn.Module, space: WidthSpace) -> list[Tensor]:
-    """Channel indices of each group, the most important first."""
+def domain_of(task: Task, levels: int) -> Domain:
+    """The domain of a task's search space, with up to `levels` widths a channel group."""
+    if task.choices is None:
+        return Domain(task, WidthLevels(task.space.groups, levels))
+    return ChoiceDomain(task, WidthLevels(task.choices.groups, levels), task.choices.positions)
+
+
+def _open_most_important(network: nn.Module, space: WidthSpace, widths: Sequence[int]) -> list[Tensor]:
+    """Masks of the most important channels of each group, as many as `widths` says."""
     importance = channel_importance(network, space.network, space.groups)
-    return [torch.argsort(values, descending=True, stable=True) for values in importance]
-
-
-def _open_first(orders: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
-    """The first channels of each group in the order given, as many as `widths` says, as masks."""
-    open_channels = [torch.zeros(len(order), dtype=torch.bool) for order in orders]
-    for mask, order, width in zip(open_channels, orders, widths, strict=True):
-        mask[order[:width]] = True
-    return open_channels
+    ranks = [values.argsort(descending=True, stable=True).argsort() for values in importance]
+    return [rank < width for rank, width in zip(ranks, widths, strict=True)]

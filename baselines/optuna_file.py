@@ -122,19 +122,15 @@ class StudyFile:
 
 def _find_damage(path: Path) -> str | None:
     """What is wrong with the file, None where it is as it was written."""
-    file = None
     try:
         with closing(sqlite3.connect(path)) as connection:
             (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if state != "ok":
             return str(state)
-        file = StudyFile(path, [])
-        file.finished_trials()
+        with closing(StudyFile(path, [])) as file:
+            file.finished_trials()
     except Exception as error:  # sqlite3, SQLAlchemy and Optuna raise a dozen types on damaged bytes
         return str(error) or type(error).__name__
-    finally:
-        if file is not None:
-            file.close()
     return None
 
 

@@ -31,7 +31,7 @@ from suite.space.budget import Budget
 from suite.space.projection import check_projection
 from suite.task.checks import check_choice
 from suite.task.cost_limit import Lengths, check_cost_limit, lengths_within
-from suite.task.meter import Meter, Usage
+from suite.task.meter import Meter
 from suite.task.reference_training import TrainedReference, train_reference
 from suite.task.task import SearchResult, Task, stream_seed
 
@@ -134,7 +134,8 @@ class OptunaSearch:
                 file=file,
                 snapshot=lambda: {"meter": meter.state(), "lost": dict(vars(meter.lost))},
             )
-            _restore_meter(meter, loop.trials)
+            if loop.trials:  # what had been spent when the last of them ended, warm-up included
+                meter.restore(loop.trials[-1].user_attrs["meter"], loop.trials[-1].user_attrs["lost"])
             while not self._is_over(loop.trials):
                 with meter.phase("search"):
                     loop.run_trial(evaluator.evaluate)
@@ -180,10 +181,3 @@ def _idle_reason(trials: Sequence[FrozenTrial]) -> str:
     return f"none of the last {len(trials)} networks was trained ({counts})" + (
         f"; over its limit: {limits}" if limits else ""
     )
-
-
-def _restore_meter(meter: Meter, trials: Sequence[FrozenTrial]) -> None:
-    """Set the meter to what had been spent when the last of the trials ended, warm-up included."""
-    if trials:
-        meter.restore(trials[-1].user_attrs["meter"])
-        meter.lost = Usage(**trials[-1].user_attrs["lost"])

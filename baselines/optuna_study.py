@@ -111,17 +111,13 @@ class StudyLoop:
         An Exception in `evaluate` makes a failed trial. What is no Exception, such as Ctrl-C, leaves no trial behind.
         """
         start = time.perf_counter()
-        finished = self.trials
-        trial = self._ask(len(finished))
+        earlier = self.trials
+        trial = self._ask(len(earlier))
         first = self._first_trials.get(self._key(trial.params))
         if first is None:
-            result = _evaluate_safely(evaluate, Proposal(len(finished), trial.params, finished))
+            result = _evaluate_safely(evaluate, Proposal(len(earlier), trial.params, earlier))
         else:
             result = _repeat_result(first)
-        return self._log_result(trial, result, start)
-
-    def _log_result(self, trial: Trial, result: TrialResult, start: float) -> FrozenTrial:
-        """Tell the sampler the result and store the trial; `start` is when it began, by `time.perf_counter`."""
         for name, value in result.constraints.items():
             trial.set_constraint(name, value)
         milliseconds = 1e3 * (time.perf_counter() - start)

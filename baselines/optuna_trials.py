@@ -46,13 +46,10 @@ class TrialEvaluator:
     projection: str = "none"
 
     def __post_init__(self) -> None:
-        self._chance_score = self._score_untrained_network()
-
-    def _score_untrained_network(self) -> float:
-        """Validation score of the smallest network, untrained: about that of guessing, whatever the score's scale."""
+        # Of the smallest network, untrained: about the score of guessing, whatever the score's scale.
         smallest = self.domain.smallest(self.budget)
         network = to_device(self.domain.subnetwork(smallest, "guessing", None).build(), self.task.compute)
-        return evaluate(self.task, network, self.task.validation, self.meter, self._macs(smallest))
+        self._chance_score = evaluate(self.task, network, self.task.validation, self.meter, self._macs(smallest))
 
     def evaluate(self, proposal: Proposal) -> TrialResult:
         """Compute exact costs, and train the network if it meets the budget and the limit can pay for it.

@@ -52,7 +52,8 @@ class PruneToBudget(FixedLength):
         lengths = self._lengths(task)
         warmup = train_reference(task, meter, lengths.warmup)
         importance = rank_channels(self.importance, task, warmup.network.cpu(), meter, "gates")
-        pruned = project_network(warmup.network.cpu(), task.space, budget, thinning(self.projection), importance)
+        projection = thinning(self.projection)
+        pruned = project_network(warmup.network.cpu(), task.space, budget, projection, importance=importance)
         network = pruned.network
         epochs = lengths.finetune
         if self.cost_limit is not None:

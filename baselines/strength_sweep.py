@@ -7,29 +7,21 @@ budget, but for `projection=none`, where they are shared, too.
 import copy
 import logging
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, ClassVar
 
 from suite.dnas.branch_mixing import ChoiceRule
-from suite.dnas.masks import MaskedNetwork
-from suite.dnas.one_shot import Discretised, discretise, finetune, initial_costs, search, wrap
+from suite.dnas.one_shot import discretise, finetune, initial_costs, search, wrap
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.records.store import content_id
-from suite.records.tensors import load_intact, save_tensors
 from suite.space.budget import Budget
-from suite.task.cost_limit import (
-    Lengths,
-    epoch_macs,
-    epochs_within,
-    largest_macs,
-    search_epoch_macs,
-    validation_macs,
-)
+from suite.space.projection import ProjectedNetwork
+from suite.task.cost_limit import Lengths, epoch_macs, epochs_within, largest_macs, search_epoch_macs, validation_macs
 from suite.task.meter import Meter
-from suite.task.reference_training import TrainedReference
-from suite.task.task import Candidate, Task, Workspace
+from suite.task.reference_training import TrainedReference, shared_result
+from suite.task.task import Candidate, Task
 from suite.task.training import Diverged
 
 log = logging.getLogger(__name__)
@@ -49,14 +41,15 @@ class SweepPoint:
 
 
 @dataclass(frozen=True)
-class SweepSettings:
-    """The options of the method that decide what a point becomes; see `UnconstrainedDnas`."""
+class SweepOptions:
+    """The options of `UnconstrainedDnas` that decide what a point becomes; see there."""
 
-    version: int
-    schedule: str
-    compaction: bool
-    choices: ChoiceRule
-    projection: str
+    version: ClassVar[int]
+
+    schedule: str = "ramp"
+    compaction: bool = True
+    projection: str = "none"
+    choices: ChoiceRule = field(default_factory=ChoiceRule)
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,7 @@ class Sweep:
     warmup: TrainedReference
     metrics: Sequence[str]
     lengths: Lengths
-    settings: SweepSettings
+    options: SweepOptions
 
     @property
     def largest_point_macs(self) -> float:
@@ -84,54 +77,50 @@ class Sweep:
         None where a training diverged.
         """
         search_id = content_id(self._search_identity(strength))
-        searched = self._shared(search_id, meter, lambda task, own: self._search(task, own, strength))
-        meter.add_shared(f"sweep search {strength:g}", search_id, _used(searched["meter"]))
-        if _has_diverged(searched, strength):
+        searched = self._shared("search", search_id, meter, strength, partial(self._search, strength=strength))
+        if searched is None:
             return None
-        wrapped = self._wrap()
+        wrapped = wrap(self.task, copy.deepcopy(self.warmup.network), self.options.choices)
         wrapped.load_state_dict(searched["network"])
-        result = discretise(self.task, wrapped, self.budget, self.settings.projection)
+        result = discretise(self.task, wrapped, self.budget, self.options.projection)
         point_id = content_id(self._point_identity(search_id, share))
-        tuned = self._shared(
-            point_id, meter, lambda task, own: self._finetune(task, own, strength, result, searched["meter"], share)
-        )
-        meter.add_shared(f"sweep point {strength:g}", point_id, _used(tuned["meter"]))
-        if _has_diverged(tuned, strength):
+        tune = partial(self._finetune, strength=strength, result=result, spent=searched["meter"], share=share)
+        tuned = self._shared("point", point_id, meter, strength, tune)
+        if tuned is None:
             return None
         result.network.cpu().load_state_dict(tuned["network"])
         candidate = Candidate(result.network, f"strength {strength:g}", result.choices)
         history = [*searched["rows"], *tuned["rows"]]
         return SweepPoint(candidate, tuned["costs"]["macs"], history, [search_id, point_id])
 
-    def _shared(self, artefact: str, meter: Meter, make: Callable[[Task, Meter], dict[str, Any]]) -> dict[str, Any]:
-        """A shared result with the state of the meter it was charged to, made now unless another run has made it."""
-        workspace = self.task.workspace
-        path = workspace.store.artefact_folder(artefact) / "point.pt"
-        with workspace.store.lock(path.parent):
-            state = load_intact(path)
-            if state is None:
-                own = Workspace(path.parent, workspace.store, workspace.checkpoint_seconds)
-                spent = Meter(self.task.standard_macs, self.task.compute)
-                try:
-                    state = make(replace(self.task, workspace=own), spent)
-                except Diverged as error:  # what it cost was spent, and another try would end in the same way
-                    state = {"diverged": str(error)}
-                meter.lost.add(spent.lost)
-                state["meter"] = spent.state()
-                save_tensors(path, state)
-                shutil.rmtree(path.parent / "checkpoints", ignore_errors=True)
+    def _shared(
+        self, kind: str, artefact: str, meter: Meter, strength: float, make: Callable[[Task, Meter], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """A shared result with the state of the meter it was charged to, charged to `meter`; None where it diverged."""
+
+        def make_or_diverge(task: Task, own_meter: Meter) -> dict[str, Any]:
+            try:
+                return make(task, own_meter)
+            except Diverged as error:  # what it cost was spent, and another try would end in the same way
+                return {"diverged": str(error)}
+
+        state = shared_result(self.task, meter, artefact, "point.pt", make_or_diverge)
+        meter.add_shared(f"sweep {kind} {strength:g}", artefact, state["meter"])
+        if reason := state.get("diverged"):
+            log.warning("strength %g: %s", strength, reason)
+            return None
         return state
 
     def _search_identity(self, strength: float) -> dict[str, Any]:
         """Everything that a search's result depends on, which its artefact's id hashes; no target is among it."""
         task, device = self.task, self.task.hardware.device
-        choices = None if task.choices is None else [asdict(self.settings.choices), task.choices.masked]
+        choices = None if task.choices is None else [asdict(self.options.choices), task.choices.masked]
         return {
             "kind": "sweep search",
-            "version": self.settings.version,
+            "version": self.options.version,
             "strength": strength,
-            "schedule": self.settings.schedule,
-            "compaction": self.settings.compaction,
+            "schedule": self.options.schedule,
+            "compaction": self.options.compaction,
             "choices": choices,
             "metrics": list(self.metrics),
             "length": self.lengths.search,
@@ -143,35 +132,32 @@ class Sweep:
 
     def _point_identity(self, search: str, share: float | None) -> dict[str, Any]:
         """The same of a fine-tuned point; targets are among it where the network is projected onto them."""
-        projected = self.settings.projection != "none"
+        projected = self.options.projection != "none"
         return {
             "kind": "sweep point",
             "search": search,
-            "projection": [self.settings.projection, self.budget.targets] if projected else None,
+            "projection": [self.options.projection, self.budget.targets] if projected else None,
             "length": self.lengths.finetune,
             "share": share,
         }
 
-    def _wrap(self) -> MaskedNetwork:
-        return wrap(self.task, copy.deepcopy(self.warmup.network), self.settings.choices)
-
     def _search(self, task: Task, meter: Meter, strength: float) -> dict[str, Any]:
-        wrapped = self._wrap()
+        wrapped = wrap(task, copy.deepcopy(self.warmup.network), self.options.choices)
         penalty = self._penalty(strength)
         searched = search(
             task, wrapped, penalty, Budget(), meter,
-            feasible_first=False, compaction=self.settings.compaction, label=f"search-{strength:g}",
+            feasible_first=False, compaction=self.options.compaction, label=f"search-{strength:g}",
         )  # fmt: skip
         return {"network": wrapped.cpu().state_dict(), "rows": searched.rows}
 
     def _penalty(self, strength: float) -> Penalty:
-        rule = PenaltyRule("objective", self.settings.schedule, strength)
+        rule = PenaltyRule("objective", self.options.schedule, strength)
         penalty = Penalty(rule, dict.fromkeys(self.metrics, math.inf), self.lengths.search)
         penalty.start(self.warmup.loss, initial_costs(self.task))
         return penalty
 
     def _finetune(
-        self, task: Task, meter: Meter, strength: float, result: Discretised,
+        self, task: Task, meter: Meter, strength: float, result: ProjectedNetwork,
         spent: Mapping[str, Any], share: float | None,
     ) -> dict[str, Any]:  # fmt: skip
         costs = task.hardware.measure(result.network, task.input_shape)
@@ -184,14 +170,3 @@ class Sweep:
         tuned = finetune(task, network, meter, epochs, label=f"finetune-{strength:g}", macs=costs["macs"])
         rows = [row | result.free_channels.columns for row in tuned.rows]
         return {"network": network.cpu().state_dict(), "costs": costs, "rows": rows}
-
-
-def _has_diverged(state: Mapping[str, Any], strength: float) -> bool:
-    if reason := state.get("diverged"):
-        log.warning("strength %g: %s", strength, reason)
-    return reason is not None
-
-
-def _used(meter_state: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """The phases of a meter's state in which anything was spent."""
-    return {phase: dict(usage) for phase, usage in meter_state.items() if any(usage.values())}

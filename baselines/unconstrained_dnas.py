@@ -17,15 +17,14 @@ the constrained search uses at either end.
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from baselines.strength_sweep import Sweep, SweepPoint, SweepSettings
-from suite.dnas.branch_mixing import ChoiceRule
+from baselines.strength_sweep import Sweep, SweepOptions, SweepPoint
 from suite.dnas.penalty import SCHEDULES
 from suite.space.budget import Budget
 from suite.space.projection import check_projection
-from suite.task.checks import check_choice
+from suite.task.checks import check_choice, check_positive
 from suite.task.cost_limit import (
     Lengths,
     check_cost_limit,
@@ -45,7 +44,7 @@ _GRID = 9
 
 
 @dataclass(frozen=True)
-class UnconstrainedDnas:
+class UnconstrainedDnas(SweepOptions):
     """A sweep of mask searches with lambda x cost in the loss.
 
     strengths: how many, from 10^-decades to 10^decades in equal steps of the exponent, three digits each. null: 9, and
@@ -66,11 +65,7 @@ class UnconstrainedDnas:
     name: str = "unconstrained_dnas"
     strengths: int | None = None
     decades: float = 1.5
-    schedule: str = "ramp"
     fewest: int = 2
-    compaction: bool = True
-    projection: str = "none"
-    choices: ChoiceRule = field(default_factory=ChoiceRule)
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
@@ -79,8 +74,7 @@ class UnconstrainedDnas:
             value = getattr(self, name)
             if not (value is None and name == "strengths") and not (isinstance(value, int) and value >= 1):
                 raise ValueError(f"method.{name}={getattr(self, name)}: must be at least 1")
-        if not (math.isfinite(self.decades) and self.decades > 0):
-            raise ValueError(f"method.decades={self.decades}: must be positive")
+        check_positive("method.decades", self.decades)
         check_cost_limit(self.cost_limit)
         check_projection(self.projection)
 
@@ -113,8 +107,7 @@ class UnconstrainedDnas:
         warmup = warm_up(task, meter, lengths.warmup)
         # what thin networks save goes into their fine-tuning, up to the recipe's length
         longest = replace(lengths, finetune=Lengths.of(task.recipe).finetune)
-        settings = SweepSettings(self.version, self.schedule, self.compaction, self.choices, self.projection)
-        sweep = Sweep(task, budget, warmup, metrics, longest, settings)
+        sweep = Sweep(task, budget, warmup, metrics, longest, self)
         expected = expected_macs(task, lengths)
         points: list[SweepPoint] = []
         for strength in self._candidates():

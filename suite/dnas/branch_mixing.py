@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from suite.dnas.masks import MaskedNetwork
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.models.layer_choice import LayerChoice
-from suite.space.branches import select_branches
 from suite.space.groups import Groups
-from suite.task.checks import check_choice
+from suite.task.checks import check_choice, check_positive
 
 SAMPLING = ("gumbel_hard", "gumbel_soft", "softmax")
 OPTIMISATION = ("alternating", "joint")
@@ -50,10 +49,9 @@ class ChoiceRule:
     def __post_init__(self) -> None:
         check_choice("choices.sampling", self.sampling, SAMPLING)
         check_choice("choices.optimisation", self.optimisation, OPTIMISATION)
-        for key in ("temperature", "lr"):
-            value = getattr(self, key)
-            if value is not None and not value > 0:
-                raise ValueError(f"choices.{key}={value}: must be positive")
+        check_positive("choices.temperature", self.temperature)
+        if self.lr is not None:
+            check_positive("choices.lr", self.lr)
         for key in ("decay", "icv"):
             if not getattr(self, key) >= 0:
                 raise ValueError(f"choices.{key}={getattr(self, key)}: must not be negative")
@@ -97,27 +95,23 @@ class BranchSampler(nn.Module):
         In training as `rule.sampling` says. With hard sampling all branches are computed only where the logits need
         their gradient. In evaluation the likeliest branch, or with `softmax` the mixture.
         """
-        mixture = self.rule.sampling == "softmax"
-        if not self.training and not mixture:
+        if not self.training and self.rule.sampling != "softmax":
             return [([k], None) for k in self.selection()]
-        logits = self.logits.masked_fill(~self.alive, -math.inf)
-        samples: list[tuple[list[int], Tensor | None]] = []
-        positions = zip(torch.split(logits, self.sizes), torch.split(self.alive, self.sizes), strict=True)
-        for position_logits, alive in positions:
-            active = torch.nonzero(alive).flatten().tolist()
-            if len(active) == 1:
-                samples.append((active, None))
-                continue
-            active_logits = position_logits[alive]
-            if mixture:
-                weights = F.softmax(active_logits / self.temperature, 0)
-            else:
-                weights = F.gumbel_softmax(active_logits, self.temperature, self.rule.sampling == "gumbel_hard")
-            if self.rule.sampling == "gumbel_hard" and not weights.requires_grad:
-                samples.append(([active[int(weights.argmax())]], None))
-            else:
-                samples.append((active, weights))
-        return samples
+        positions = zip(torch.split(self.logits, self.sizes), torch.split(self.alive, self.sizes), strict=True)
+        return [self._sample_one(logits[alive], alive.nonzero().flatten().tolist()) for logits, alive in positions]
+
+    def _sample_one(self, logits: Tensor, active: list[int]) -> tuple[list[int], Tensor | None]:
+        """Of one position: `logits` are those of its `active` branches."""
+        if len(active) == 1:
+            return active, None
+        is_hard = self.rule.sampling == "gumbel_hard"
+        if self.rule.sampling == "softmax":
+            weights = F.softmax(logits / self.temperature, 0)
+        else:
+            weights = F.gumbel_softmax(logits, self.temperature, is_hard)
+        if is_hard and not weights.requires_grad:
+            return [active[int(weights.argmax())]], None
+        return active, weights
 
     @torch.no_grad()
     def drop_unlikely(self) -> None:
@@ -133,8 +127,8 @@ class BranchSampler(nn.Module):
 class MixedNetwork(MaskedNetwork):
     """A network with layer choices under search, with or without masks on its channel groups.
 
-    `network` is changed in place. `branch_macs` are the forward MACs outside the choices, and those of each branch;
-    `macs` are the forward MACs of an example in the last pass.
+    `network` is changed in place. `branch_macs` are the forward MACs outside the choices, and those of each branch, at
+    the widths that are computed; `macs` are the forward MACs of an example in the last pass.
     """
 
     def __init__(
@@ -148,12 +142,8 @@ class MixedNetwork(MaskedNetwork):
         super().__init__(network, supernet_graph.network, groups)
         self.supernet_graph = supernet_graph
         self.sampler = BranchSampler(supernet_graph.positions, rule)
-        self.set_branch_macs(branch_macs)
+        self.branch_macs = branch_macs
         self.macs = self._sum_macs([range(n) for n in self.sampler.sizes])
-
-    def set_branch_macs(self, branch_macs: tuple[float, list[list[float]]]) -> None:
-        """Set the forward MACs outside the choices, and of each branch, at the widths that are computed."""
-        self._fixed_macs, self._branch_macs = branch_macs
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's output with the branches of this step."""
@@ -175,9 +165,5 @@ class MixedNetwork(MaskedNetwork):
         return self._sum_macs([torch.nonzero(position).flatten().tolist() for position in alive])
 
     def _sum_macs(self, active: Sequence[Sequence[int]]) -> float:
-        active_macs = (macs[k] for branches, macs in zip(active, self._branch_macs, strict=True) for k in branches)
-        return self._fixed_macs + sum(active_macs)
-
-    def copy_selection(self, selection: Selection) -> nn.Module:
-        """A copy of the full-width network of these branches, without masks and choices."""
-        return select_branches(self.copy_plain(), self.supernet_graph, selection)
+        fixed, branch_macs = self.branch_macs
+        return fixed + sum(macs[k] for branches, macs in zip(active, branch_macs, strict=True) for k in branches)

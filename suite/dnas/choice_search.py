@@ -1,23 +1,19 @@
 """Search over layer choices: its objective, its checkpoint rule, and the plain network that it ends with."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from suite.dnas.branch_mixing import MixedNetwork
 from suite.dnas.objective import PenaltyObjective
-from suite.hardware.supernet_graph import Selection
 from suite.hardware.trace import trace
+from suite.space.branches import select_branches
 from suite.space.budget import Budget
 from suite.space.choice_space import ChoiceSpace
-from suite.space.groups import Widths
-from suite.space.importance import channel_importance
-from suite.space.projection import project
-from suite.space.refill import FreeChannels
-from suite.space.slicing import slice_channels
+from suite.space.projection import ProjectedNetwork, project_network
 from suite.space.width_space import WidthSpace
 
 _NEVER = -1e9
@@ -38,7 +34,7 @@ class ChoiceObjective(PenaltyObjective):
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """Masks and logits."""
-        yield self.mask_parameters()
+        yield from super().parameter_groups()
         sampler, lr = self.masked.sampler, 10 * self.task.recipe.mask_lr
         yield {"params": [sampler.logits], "lr": sampler.rule.lr or lr, "weight_decay": 0.0}
 
@@ -87,63 +83,29 @@ class ChoiceObjective(PenaltyObjective):
         self.masked.requires_grad_(True)  # nothing stays frozen for the next pass or fine-tuning
         self.masked.sampler.drop_unlikely()
         if self.compaction and self.masked.compact(optimiser):
-            self.masked.set_branch_macs(self.space.branch_costs("macs", self.masked.computed_widths))
-
-
-@dataclass(frozen=True)
-class DiscretisedChoices:
-    """The plain network that a search ends with, its branches, and which channels refill gave back at no cost."""
-
-    network: nn.Module
-    selection: Selection
-    free_channels: FreeChannels = field(default_factory=FreeChannels)
+            self.masked.branch_macs = self.space.branch_costs("macs", self.masked.computed_widths)
 
 
 def discretise_choices(
     space: ChoiceSpace, budget: Budget, mixed: MixedNetwork, projection: str, shape: tuple[int, ...]
-) -> DiscretisedChoices:
+) -> ProjectedNetwork:
     """The plain network of the likeliest branches; with a projection, of the likeliest ones that fit.
 
     Where masks are searched too, channels are removed first, and branches replaced only where that is not enough.
     """
     selection, floor = mixed.sampler.selection(), None
     if projection != "none" and not space.can_meet(selection, budget):
-        selection, floor = find_likeliest_fit(space, budget, mixed)
-    network = mixed.copy_selection(selection)
+        log_probabilities = [p.log().clamp(min=_NEVER).tolist() for p in mixed.sampler.probabilities()]
+        fitting = space.find_fitting(log_probabilities, budget)
+        assert fitting is not None, f"no selection of branches meets the budget ({budget.label})"
+        selection, floor = fitting
+    network = select_branches(mixed.copy_plain(), space.supernet_graph, selection)
+    choices = space.named(selection)
     if not space.masked:
-        return DiscretisedChoices(network, selection)
-    own = WidthSpace(trace(network, shape), space.hardware)
-    masks = mixed.masks.open_channels()
-    open_channels, own_floor = own.groups.open_all(), list(own.full)
-    for group, in_space in match_groups(own, space, selection).items():
-        open_channels[group] = masks[in_space].cpu()
-        if floor is not None:
-            own_floor[group] = floor[in_space]
-    importance = channel_importance(network, own.network, own.groups)
-    known_to_fit = None if floor is None else tuple(own_floor)
-    projected = project(own, budget, open_channels, importance, projection, known_to_fit)
-    thinned = slice_channels(network, own.network, own.groups, projected.open_channels)
-    return DiscretisedChoices(thinned, selection, projected.free_channels)
-
-
-def match_groups(own: WidthSpace, space: ChoiceSpace, selection: Selection) -> dict[int, int]:
-    """For the channel groups of a selection's own network, the groups of the supernet that they belong to.
-
-    A layer has another name in each; both list their layers in order of execution.
-    """
-    in_supernet = space.supernet_graph.select(selection).weighted
-    pairs = zip(own.network.weighted, in_supernet, strict=True)
-    return {own.groups.of[layer.name]: space.groups.of[counterpart.name] for layer, counterpart in pairs}
-
-
-def find_likeliest_fit(space: ChoiceSpace, budget: Budget, mixed: MixedNetwork) -> tuple[Selection, Widths]:
-    """The selection with the largest product of probabilities that fits at few channels, and these widths.
-
-    Raises:
-        RuntimeError: there is none, though `ChoiceSpace.check_reachable` accepted the budget.
-    """
-    log_probabilities = [p.log().clamp(min=_NEVER).tolist() for p in mixed.sampler.probabilities()]
-    fitting = space.find_fitting(log_probabilities, budget)
-    if fitting is None:
-        raise RuntimeError(f"no selection of branches meets the budget ({budget.label})")
-    return fitting
+        return ProjectedNetwork(network, choices=choices)
+    own, masks = WidthSpace(trace(network, shape), space.hardware), mixed.masks.open_channels()
+    groups = space.groups_of_selection(selection)
+    open_channels = [masks[group].cpu() for group in groups]
+    known_to_fit = None if floor is None else tuple(floor[group] for group in groups)
+    projected = project_network(network, own, budget, projection, open_channels, floor=known_to_fit)
+    return replace(projected, choices=choices)

@@ -27,15 +27,13 @@ class CostGradients:
 
         Slopes are (metrics, sum of sizes) float64, 0 where a channel cannot close.
         """
-        if is_open is not self._is_open:
-            self._is_open = is_open
-            self._recompute(masks, is_open)
-        return self._costs, self._slopes
-
-    def _recompute(self, masks: Masks, is_open: Tensor) -> None:
+        if is_open is self._is_open:
+            return self._costs, self._slopes
+        self._is_open = is_open
         counts = masks.counts(is_open.double()).requires_grad_()
         costs = self.space.relaxed(counts, self.metrics)
         self._costs = {metric: float(cost.detach()) for metric, cost in costs.items()}
         group_of, free = masks.group_of.cpu(), ~masks.locked.cpu()
         slopes = [torch.autograd.grad(costs[m], counts, retain_graph=True)[0][group_of] * free for m in self.metrics]
         self._slopes = torch.stack(slopes) if slopes else torch.zeros(0, len(free), dtype=torch.float64)
+        return self._costs, self._slopes

@@ -7,7 +7,7 @@ feasible checkpoint is taken, and where none is feasible, the least violating on
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from suite.dnas.branch_mixing import ChoiceRule
 from suite.dnas.one_shot import discretise, finetune, initial_costs, search, wrap
@@ -19,7 +19,6 @@ from suite.task.meter import Meter
 from suite.task.reference_training import warm_up
 from suite.task.task import Candidate, SearchResult, Task
 from suite.task.thin_start import check_start, thin_start
-from suite.task.training import Fit
 
 CHECKPOINTS = ("late", "feasible")
 
@@ -98,10 +97,11 @@ class Duccio:
         network, limit = result.network, self.cost_limit
         epochs = lengths.finetune if limit is None else epochs_within(task, meter, network, task.recipe.finetune, limit)
         tuned = finetune(task, network, meter, epochs)
+        last_row = searched.rows[-1]
         return SearchResult(
             candidates=[Candidate(network, choices=result.choices)],
             history=[*warm.history, *searched.rows, *(row | result.free_channels.columns for row in tuned.rows)],
-            search_costs=_last_costs(searched, task),
+            search_costs={metric: last_row[f"cost/{metric}"] for metric in task.hardware.units},
             artefacts=[warm.artefact],
         )
 
@@ -112,9 +112,3 @@ class Duccio:
 def penalised_targets(task: Task, budget: Budget) -> dict[str, float]:
     """The targets of the metrics that have a differentiable form."""
     return {m: t for m, t in budget.targets.items() if m in task.hardware.units}
-
-
-def _last_costs(searched: Fit, task: Task) -> dict[str, float]:
-    """Exact costs at the end of the last search epoch."""
-    last = searched.rows[-1]
-    return {metric: cast(float, last[f"cost/{metric}"]) for metric in task.hardware.units}

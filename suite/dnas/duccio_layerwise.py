@@ -14,7 +14,7 @@ by layer.
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -24,13 +24,12 @@ from suite.dnas.duccio import Duccio
 from suite.dnas.layer_targets import LayerSpace, LayerTargets, count_layers_over
 from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import MaskObjective, search_phase
-from suite.dnas.one_shot import finetune
+from suite.dnas.one_shot import discretise, finetune
 from suite.dnas.penalty import Penalty, PenaltyRule
 from suite.hardware.trace import trace
 from suite.space.budget import Budget
-from suite.space.groups import count_open
-from suite.space.importance import channel_importance
-from suite.space.projection import check_projection, project
+from suite.space.projection import check_projection
+from suite.task.checks import is_positive
 from suite.task.cost_limit import Lengths
 from suite.task.meter import Meter
 from suite.task.reference_training import strength_loss, train_reference
@@ -38,9 +37,6 @@ from suite.task.task import Candidate, SearchResult, Task
 from suite.task.training import fit
 
 log = logging.getLogger(__name__)
-
-_LEVELS = (44_000, 400_000)
-_TOLERANCE = 0.3
 
 
 @dataclass(frozen=True)
@@ -62,12 +58,12 @@ class DuccioLayerwise:
 
     name: str = "duccio_layerwise"
     penalty: PenaltyRule = field(default_factory=PenaltyRule)
-    levels: Sequence[float] = _LEVELS
-    tolerance: float = _TOLERANCE
+    levels: Sequence[float] = (44_000, 400_000)
+    tolerance: float = 0.3
     projection: str = "refill"
 
     def __post_init__(self) -> None:
-        numbers = all(isinstance(x, int | float) and not isinstance(x, bool) and x > 0 for x in self.levels)
+        numbers = all(map(is_positive, self.levels))
         if not (numbers and self.levels and list(self.levels) == sorted(set(self.levels))):
             raise ValueError(f"method.levels={list(self.levels)}: positive numbers of bytes, smallest first")
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
@@ -88,15 +84,13 @@ class DuccioLayerwise:
         layer_targets = LayerTargets.of(space, self.levels, self.tolerance)
         out_of_reach = ", ".join(layer_targets.out_of_reach)
         columns = {**count_layers_over(space.reference_costs, self.levels), "layers_out_of_reach": out_of_reach}
-        history = _add_to_last_training(first.history, columns)
+        last = first.history[-1]["label"]  # of the training that the network comes from
+        history = [{**row, **columns} if row["label"] == last else dict(row) for row in first.history]
         if out_of_reach:
             log.warning("no width brings these layers to their memory level: %s", out_of_reach)
         if layer_targets.targets:
-            refinement = Refinement(
-                self, replace(task, space=space), layer_targets.add_to(budget), layer_targets, meter
-            )
             loss = strength_loss(task, network, float(history[-1]["loss"]), meter, space.reference_costs["macs"])
-            network, rows = refinement.run(network, loss=loss)
+            network, rows = self._refine(replace(task, space=space), network, loss, budget, layer_targets, meter)
             history += rows
         return replace(first, candidates=[Candidate(network)], history=history)
 
@@ -107,52 +101,37 @@ class DuccioLayerwise:
         warm = train_reference(task, meter, Lengths.of(task.recipe).warmup)
         return SearchResult([Candidate(warm.network)], warm.history, artefacts=[warm.artefact])
 
+    def _refine(
+        self, task: Task, network: nn.Module, loss: float, budget: Budget, layer_targets: LayerTargets, meter: Meter
+    ) -> tuple[nn.Module, list[dict[str, Any]]]:
+        """The second search: the refined, fine-tuned network and its history.
 
-@dataclass(frozen=True)
-class Refinement:
-    """The second search, of a network whose `LayerSpace` is `task.space`.
-
-    `budget` holds the constraints of the whole network and those of single layers, `layer_targets` the latter alone.
-    """
-
-    method: DuccioLayerwise
-    task: Task
-    budget: Budget
-    layer_targets: LayerTargets
-    meter: Meter
-
-    def run(self, network: nn.Module, *, loss: float) -> tuple[nn.Module, list[dict[str, Any]]]:
-        """The refined, fine-tuned network and its history; `loss` is the network's training loss, L of Eq. 13."""
-        task, space, lengths = self.task, self.task.space, Lengths.of(self.task.recipe)
+        Args:
+            task: its space is the `LayerSpace` of `network`.
+            network: what is refined.
+            loss: its training loss, L of Eq. 13.
+            budget: the limits of the whole network.
+            layer_targets: those of single layers.
+            meter: is charged.
+        """
+        space, lengths, budget = task.space, Lengths.of(task.recipe), layer_targets.add_to(budget)
         masked = MaskedNetwork(network, space.network, space.groups)
+        rule = replace(self.penalty, strength=self.penalty.multiple_of("layers"))
+        penalty = Penalty(rule, layer_targets.targets, lengths.search)
+        penalty.start(loss, space.reference_costs)
         objective = _LayerObjective(
-            task, masked, self._penalty(lengths.search, loss), self.budget,
-            feasible_first=self.method.projection != "none", compaction=True, levels=self.method.levels,
+            task, masked, penalty, budget,
+            feasible_first=self.projection != "none", compaction=True, levels=self.levels,
         )  # fmt: skip
         phase = search_phase(task.recipe, lengths.search, "refine")
-        searched = fit(task, masked, self.meter, phase, objective=objective, macs=space.reference_costs["macs"])
-        thinned, costs = self._discretise(masked.cpu())
-        tuned = finetune(task, thinned, self.meter, lengths.finetune, label="refine-finetune", macs=costs["macs"])
-        columns = count_layers_over(costs, self.method.levels)
+        searched = fit(task, masked, meter, phase, objective=objective, macs=space.reference_costs["macs"])
+        # Masks only remove channels, so that the first search's constraints still hold; but for RAM, whose plan may get
+        # worse.
+        thinned = discretise(task, masked, budget, self.projection).network
+        costs = LayerSpace(trace(thinned, task.input_shape), task.hardware).reference_costs
+        tuned = finetune(task, thinned, meter, lengths.finetune, label="refine-finetune", macs=costs["macs"])
+        columns = count_layers_over(costs, self.levels)
         return thinned, [*searched.rows, *(row | columns for row in tuned.rows)]
-
-    def _penalty(self, epochs: int, loss: float) -> Penalty:
-        rule = replace(self.method.penalty, strength=self.method.penalty.multiple_of("layers"))
-        penalty = Penalty(rule, self.layer_targets.targets, epochs)
-        penalty.start(loss, self.task.space.reference_costs)
-        return penalty
-
-    def _discretise(self, masked: MaskedNetwork) -> tuple[nn.Module, dict[str, float]]:
-        """The plain network and its exact costs, each layer's memory included.
-
-        Masks only remove channels, so that the first search's constraints still hold; but for RAM, whose plan may get
-        worse.
-        """
-        space = self.task.space
-        importance = channel_importance(masked.copy_plain(), space.network, space.groups)
-        masks = masked.masks.open_channels()
-        channels = project(space, self.budget, masks, importance, self.method.projection).open_channels
-        return masked.export(channels), space.exact(count_open(channels))
 
 
 @dataclass(eq=False)
@@ -175,9 +154,3 @@ class _LayerObjective(MaskObjective):
         columns |= {metric: costs[metric] for metric in targets}
         columns |= {f"strength/{metric}": self.cost_penalty.strength(metric, epoch) for metric in targets}
         return columns | count_layers_over(costs, self.levels)
-
-
-def _add_to_last_training(history: Sequence[Mapping[str, Any]], columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The history with `columns` added to the epochs of its last training."""
-    last = history[-1]["label"]
-    return [{**row, **columns} if row["label"] == last else dict(row) for row in history]

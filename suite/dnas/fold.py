@@ -46,23 +46,17 @@ class _Fold(torch.autograd.Function):
         return slope, None, None, None, *(None if g is None else part for g, part in zip(grads, parts, strict=True))
 
 
-class _MaskedVectors:
-    """The masked vectors of the present forward pass, shared by the wrapped modules of one network."""
-
-    def __init__(self) -> None:
-        self.vectors: Sequence[Tensor] = ()
-
-
 class MaskedModule(nn.Module):
     """Batch norm, or a convolution or linear layer without one, whose scale and shift theta multiplies.
 
     The scale of a layer multiplies the rows of its weight. Batch norm has running statistics and a momentum: `trace`
-    refuses others. `first` is where the vectors of this module begin in `masked`.
+    refuses others. `masked` are the masked vectors of the present forward pass, one list for all modules of a network;
+    `first` is where those of this module begin.
     """
 
     ones: Tensor
 
-    def __init__(self, inner: _BatchNorm | _Weighted, masked: _MaskedVectors, first: int) -> None:
+    def __init__(self, inner: _BatchNorm | _Weighted, masked: list[Tensor], first: int) -> None:
         super().__init__()
         self.inner, self.masked, self.first = inner, masked, first
         like = cast(Tensor, inner.running_var) if isinstance(inner, _BatchNorm) else inner.weight
@@ -75,8 +69,8 @@ class MaskedModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """As the inner module, zero in closed channels."""
-        inner, scale = self.inner, self.masked.vectors[self.first]
-        bias = None if inner.bias is None else self.masked.vectors[self.first + 1]
+        inner, scale = self.inner, self.masked[self.first]
+        bias = None if inner.bias is None else self.masked[self.first + 1]
         if isinstance(inner, _BatchNorm):
             mean, var, momentum = inner.running_mean, inner.running_var, cast(float, inner.momentum)
             return F.batch_norm(x, mean, var, scale, bias, self.training, momentum, inner.eps)
@@ -102,7 +96,7 @@ class FoldedNetwork:
     def __init__(self, network: nn.Module, layers: Network, groups: Groups, present: Sequence[Tensor]) -> None:
         self.network, self.present = network, list(present)
         self.widths = tuple(count_open(present))
-        self._masked = _MaskedVectors()
+        self._masked: list[Tensor] = []
         self._vectors: list[Tensor] = []
         self._is_open: Tensor | None = None
         self._theta = torch.zeros(0)
@@ -128,9 +122,9 @@ class FoldedNetwork:
         if self._vectors:
             if is_open is not self._is_open:
                 self._is_open, self._theta = is_open, is_open[self._index].to(alpha.dtype)
-            self._masked.vectors = _Fold.apply(alpha, locked, self._index, self._theta, *self._vectors)  # type: ignore[no-untyped-call]
+            self._masked[:] = _Fold.apply(alpha, locked, self._index, self._theta, *self._vectors)  # type: ignore[no-untyped-call]
         result: Tensor = self.network(x)
-        self._masked.vectors = ()  # a module that holds part of a graph cannot be copied
+        self._masked.clear()  # a module that holds part of a graph cannot be copied
         return result
 
     def forget_tensors(self) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from suite.hardware.layer_memory import LayerMemory, choose_memory_level
@@ -25,31 +24,20 @@ class LayerSpace(WidthSpace):
     def _memory(self) -> LayerMemory:
         return LayerMemory.of(self.network)
 
-    def _bytes(self, counts: Tensor) -> Tensor:
-        cin, cout = self.layer_features(counts)
-        return self._memory.bytes(cin[self._memory.rows], cout[self._memory.rows])
+    @property
+    def metrics(self) -> Sequence[str]:
+        """The device's metrics, and the memory of each layer."""
+        return [*super().metrics, *(f"{_PREFIX}{name}" for name in self._memory.names)]
 
     def layer_bytes(self, widths: Sequence[int]) -> dict[str, float]:
         """The memory of each weighted layer at these widths."""
-        sizes: list[int] = self._bytes(torch.tensor(widths)).tolist()
-        return {f"{_PREFIX}{name}": float(size) for name, size in zip(self._memory.names, sizes, strict=True)}
+        return self.exact(widths, self.metrics[len(self.hardware.units) :])
 
-    def exact(self, widths: Sequence[int], metrics: Iterable[str] | None = None) -> dict[str, float]:
-        """Exact costs, every metric and each layer's memory, or only `metrics`, at these widths (one per group)."""
-        memory = self.layer_bytes(widths)
-        if metrics is None:
-            return super().exact(widths) | memory
-        metrics = list(metrics)
-        costs = super().exact(widths, [metric for metric in metrics if metric not in memory]) | memory
-        return {metric: costs[metric] for metric in metrics}
-
-    def relaxed(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
-        """Differentiable costs (0-d float64 tensors) from channel counts (G,) that carry gradients."""
-        metrics = list(metrics)
-        costs = super().relaxed(counts, [metric for metric in metrics if not metric.startswith(_PREFIX)])
-        sizes = self._bytes(counts.double())
-        costs |= {f"{_PREFIX}{name}": size for name, size in zip(self._memory.names, sizes, strict=True)}
-        return {metric: costs[metric] for metric in metrics}
+    def _costs(self, counts: Tensor, metrics: Iterable[str]) -> dict[str, Tensor]:
+        costs = super()._costs(counts, [metric for metric in metrics if not metric.startswith(_PREFIX)])
+        cin, cout = self.layer_features(counts)
+        sizes = self._memory.bytes(cin[self._memory.rows], cout[self._memory.rows])
+        return costs | {f"{_PREFIX}{name}": size for name, size in zip(self._memory.names, sizes, strict=True)}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from suite.dnas.compaction import has_no_task_gradient, shrink_network, transfer
 from suite.dnas.fold import FoldedNetwork
 from suite.hardware.layers import Network
 from suite.space.groups import Groups, count_open
-from suite.space.slicing import slice_channels
 
 THRESHOLD = 0.5
 
@@ -86,9 +85,9 @@ class MaskedNetwork(nn.Module):
     """A plain network with masks on every channel group that is not frozen.
 
     `network`, which is changed in place, is what a pass computes and what is trained: the whole network at first; after
-    `compact` without the channels that are closed. State dicts, `copy_plain()` and `export()` always contain the whole
-    network; loading a state dict or moving to another device ends the compaction. `last_open` are the open channels of
-    the last pass, as `Masks.is_open` gives them.
+    `compact` without the channels that are closed. State dicts and `copy_plain()` always contain the whole network;
+    loading a state dict or moving to another device ends the compaction. `last_open` are the open channels of the last
+    pass, as `Masks.is_open` gives them.
     """
 
     def __init__(self, network: nn.Module, layers: Network, groups: Groups) -> None:
@@ -150,6 +149,7 @@ class MaskedNetwork(nn.Module):
         """Compute the whole network again; an optimiser that was given to `compact` does not train its parameters."""
         self._write_back()
         self._set_computed(self._whole, {})
+        self._whole.forget_tensors()
 
     def _set_computed(self, folded: FoldedNetwork, indices: dict[str, Tensor]) -> None:
         self.network = folded.network.train(self.training)
@@ -170,11 +170,9 @@ class MaskedNetwork(nn.Module):
 
     def _before_loading(self, state: Mapping[str, Any], *_: Any) -> None:
         self.expand()
-        self._whole.forget_tensors()
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         self.expand()
-        self._whole.forget_tensors()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
@@ -182,11 +180,3 @@ class MaskedNetwork(nn.Module):
         """A copy of the full network without masks."""
         self._write_back()
         return self._whole.copy_unwrapped().train(self.training)
-
-    def export(self, open_channels: list[Tensor] | None = None) -> nn.Module:
-        """The plain network of the given channels (None: of the open ones), batch-norm statistics included.
-
-        Of the open channels it computes the same function as the masked network.
-        """
-        channels = open_channels or self.masks.open_channels()
-        return slice_channels(self.copy_plain(), self.layers, self.groups, channels)

@@ -60,9 +60,9 @@ class PenaltyObjective(Objective, ABC):
         closes_for_good = stays_closed(recipe.search.optimiser, recipe.mask_lr)
         self.compaction = self.compaction and closes_for_good and not self.cost_penalty.rule.can_reopen
 
-    def mask_parameters(self) -> dict[str, Any]:
-        """The masks' parameter group: a learning rate of their own, no weight decay."""
-        return {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
+    def parameter_groups(self) -> Iterable[dict[str, Any]]:
+        """The masks, with a learning rate of their own and no weight decay."""
+        yield {"params": [self.masked.masks.alpha], "lr": self.task.recipe.mask_lr, "weight_decay": 0.0}
 
     @abstractmethod
     def costs(self) -> dict[str, float]:
@@ -108,10 +108,6 @@ class MaskObjective(PenaltyObjective):
             log.info("no compaction: %s could open closed channels again", why)
         elif wanted and (names := self.masked.uncompactable_groups):
             log.info("no compaction in %s: the task can reopen their channels", ", ".join(names))
-
-    def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """The masks."""
-        yield self.mask_parameters()
 
     def penalty(self, epoch: float) -> Tensor | None:
         """The penalty on the relaxed costs; its gradient comes from `CostGradients`, not from autograd."""

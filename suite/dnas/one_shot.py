@@ -1,7 +1,6 @@
 """The network under search, over masks, layer choices or both: wrapped, searched, made plain again, fine-tuned."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from torch import nn
 
@@ -11,23 +10,12 @@ from suite.dnas.masks import MaskedNetwork
 from suite.dnas.objective import MaskObjective, search_phase
 from suite.dnas.penalty import Penalty
 from suite.space.budget import Budget
-from suite.space.importance import channel_importance
-from suite.space.projection import project_network
-from suite.space.refill import FreeChannels
+from suite.space.projection import ProjectedNetwork, project_network
 from suite.task.cost_limit import searched_macs
 from suite.task.evaluation import to_device
 from suite.task.meter import Meter
 from suite.task.task import Task
 from suite.task.training import Fit, Phase, fit
-
-
-@dataclass(frozen=True)
-class Discretised:
-    """The plain network that a search ends with, its branch at each position, and which channels came free of cost."""
-
-    network: nn.Module
-    choices: Mapping[str, str] = field(default_factory=dict)
-    free_channels: FreeChannels = field(default_factory=FreeChannels)
 
 
 def wrap(task: Task, network: nn.Module, rule: ChoiceRule) -> MaskedNetwork:
@@ -62,17 +50,13 @@ def search(
     return fit(task, wrapped, meter, phase, objective=objective, macs=searched_macs(task))
 
 
-def discretise(task: Task, wrapped: MaskedNetwork, budget: Budget, projection: str) -> Discretised:
+def discretise(task: Task, wrapped: MaskedNetwork, budget: Budget, projection: str) -> ProjectedNetwork:
     """The plain network on the CPU that a search ends with, after a projection (see `suite.space.projection`)."""
     wrapped = wrapped.cpu()
     if isinstance(wrapped, MixedNetwork):
         assert task.choices is not None
-        fitting = discretise_choices(task.choices, budget, wrapped, projection, task.input_shape)
-        return Discretised(fitting.network, task.choices.named(fitting.selection), fitting.free_channels)
-    space, whole = task.space, wrapped.copy_plain()
-    importance = channel_importance(whole, space.network, space.groups)
-    result = project_network(whole, space, budget, projection, importance, wrapped.masks.open_channels())
-    return Discretised(result.network, free_channels=result.free_channels)
+        return discretise_choices(task.choices, budget, wrapped, projection, task.input_shape)
+    return project_network(wrapped.copy_plain(), task.space, budget, projection, wrapped.masks.open_channels())
 
 
 def finetune(

@@ -10,7 +10,6 @@ The scripts of the paper (eml-eda/multi-constraint-nas, commit 915520f, source_s
 for a benchmark and metric lambda_i (C_i(reference) - T_i) is the same number at all targets.
 """
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from suite.records.record import METRICS
-from suite.task.checks import check_choice
+from suite.task.checks import check_choice, is_positive
 
 SHAPES = ("hinge", "abs", "objective")
 SCHEDULES = ("ramp", "constant")
@@ -28,10 +27,6 @@ _LIMITS = (*METRICS, "layers")
 _START = 0.01
 _LEAST_EXCESS = 0.1
 """The smallest denominator of Eq. 13 for a constraint that is first violated during the search, relative to T_i."""
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class PenaltyRule:
             return
         named = self.strength if isinstance(self.strength, Mapping) else {}
         values = [*named.values()] if isinstance(self.strength, Mapping) else [self.strength]
-        if not values or not all(map(_is_positive, values)):
+        if not values or not all(map(is_positive, values)):
             choices = f"{', '.join(NAMED_STRENGTHS)}, a positive multiple of Eq. 13, or one per metric"
             raise ValueError(f"penalty.strength={self.strength}: choices are {choices}")
         if unknown := [key for key in named if key not in _LIMITS]:

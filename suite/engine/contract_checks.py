@@ -8,14 +8,13 @@ import itertools
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import OmegaConf, open_dict
 
 from suite import SuiteError
 from suite.benchmarks.base import benchmark_settings
@@ -26,7 +25,7 @@ from suite.config.plan import Plan, make_plan
 from suite.config.sweep import compose_job
 from suite.data.base import Data
 from suite.engine.harness import execute
-from suite.engine.method_watch import Watch, watched
+from suite.engine.method_watch import WatchedMethod
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable
 from suite.hardware.trace import trace
@@ -69,8 +68,10 @@ def run_checks(
     Raises:
         SuiteError: a name in `only` is unknown.
     """
-    own = [_method_entry(path) for path in methods]
-    entries = [e for folder in _folders(config_dir) for e in catalogue(folder)]
+    own = [Entry("method", path, "", OmegaConf.create({"_target_": path.replace(":", ".")}), True) for path in methods]
+    announced = [Path(str(point.load())) for point in entry_points(group="suite.config_dirs")]
+    folders = [None, *announced, *([config_dir] if config_dir else [])]
+    entries = [e for folder in folders for e in catalogue(folder)]
     unique = {(e.group, e.name): e for e in entries if e.group in _CONTRACTS}
     if unknown := set(only) - {name for _, name in unique}:
         raise SuiteError(
@@ -80,40 +81,21 @@ def run_checks(
     return [result for entry in chosen for result in _check(entry)]
 
 
-def _method_entry(path: str) -> Entry:
-    return Entry("method", path, "", OmegaConf.create({"_target_": path.replace(":", ".")}), own=True)
-
-
-def _folders(config_dir: Path | None) -> list[Path | None]:
-    announced = [Path(str(point.load())) for point in entry_points(group="suite.config_dirs")]
-    return [None, *announced, *([config_dir] if config_dir else [])]
-
-
 def _check(entry: Entry) -> Iterator[CheckResult]:
     for contract, function in _CONTRACTS[entry.group].items():
-        subject = f"{entry.group} {entry.name}"
+        verdict, reason = "ok", ""
         try:
             function(entry)
-        except Skip as reason:
-            yield CheckResult(subject, contract, "skip", str(reason))
+        except Skip as skipped:
+            verdict, reason = "skip", str(skipped)
         except Exception as error:  # whatever a plug-in raises is the finding
-            yield CheckResult(subject, contract, "FAIL", f"{type(error).__name__}: {error}")
-        else:
-            yield CheckResult(subject, contract, "ok")
+            verdict, reason = "FAIL", f"{type(error).__name__}: {error}"
+        yield CheckResult(f"{entry.group} {entry.name}", contract, verdict, reason)
 
 
 def _require(condition: bool, text: str) -> None:
     if not condition:
         raise AssertionError(text)
-
-
-def _config(overrides: Sequence[str], **nodes: Any) -> DictConfig:
-    """A composed job with whole nodes replaced."""
-    config = compose_job(overrides)
-    with open_dict(config):
-        for key, node in nodes.items():
-            config[key] = OmegaConf.create(plain(node))
-    return config
 
 
 def _device(entry: Entry) -> tuple[HardwareModel, LayerTable]:
@@ -151,14 +133,16 @@ def _device_relaxed_equals_exact(entry: Entry) -> None:
     _require(cout.grad is not None and bool((cout.grad > 0).any()), "relaxed latency has no gradient")
 
 
-def _plan_of(entry: Entry, overrides: Sequence[str] = ()) -> tuple[Plan, DictConfig]:
-    config = _config(["preset=smoke", "threads=1", *overrides], **{entry.group: entry.node})
-    return make_plan(config), config
+def _plan_of(entry: Entry, overrides: Sequence[str] = ()) -> Plan:
+    config = compose_job(["preset=smoke", "threads=1", *overrides])
+    with open_dict(config):
+        config[entry.group] = OmegaConf.create(plain(entry.node))
+    return make_plan(config)
 
 
 def _benchmark_data(entry: Entry, store: Store) -> tuple[Plan, Data]:
     try:
-        plan, _ = _plan_of(entry)
+        plan = _plan_of(entry)
         facts = plan.benchmark.source().describe()
         if facts.get("present", "yes") == "no":
             raise Skip(f"data not present ({facts.get('location', '')})")
@@ -222,7 +206,7 @@ def _method_heeds_the_budget(entry: Entry) -> None:
     wide, tight = _first_run(entry).record, _tiny_run(entry, _TIGHT).record
     if tight.feasible or tight.costs["weights"] < wide.costs["weights"]:
         return
-    if getattr(_plan_of(entry, _TINY)[0].method, "spaces", ("masks",)) == ():
+    if getattr(_plan_of(entry, _TINY).method, "spaces", ("masks",)) == ():
         raise Skip("its network is the same whatever the budget, and it says that it does not search")
     raise AssertionError(f"limits of {_WIDE} and {_TIGHT} of the weights give one of {tight.costs['weights']:,.0f} B")
 
@@ -238,17 +222,17 @@ class _TinyRun:
 
     record: RunRecord
     findings: Sequence[str]
-    weights: bytes
+    weights: bytes | None
 
 
 def _tiny_run(entry: Entry, weights: str = _WIDE) -> _TinyRun:
     """A method's run on the digits, with nothing that an earlier run left."""
-    plan, watch = _plan_of(entry, [*_TINY, f"budget.weights={weights}"])[0], Watch()
+    plan = _plan_of(entry, [*_TINY, f"budget.weights={weights}"])
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "check")
-        record = execute(watched(plan, watch), store, Progress())
-        file = store.run_folder(plan.id) / "weights.pt"
-        return _TinyRun(record, watch.findings, file.read_bytes() if file.exists() else b"")
+        method = WatchedMethod(plan.method, load_data(plan.benchmark, store).test)
+        record = execute(replace(plan, method=method), store, Progress())  # type: ignore[arg-type]
+        return _TinyRun(record, method.findings, store.read_file(plan.id, "weights.pt"))
 
 
 @lru_cache(maxsize=1)

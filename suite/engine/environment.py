@@ -68,11 +68,8 @@ def _cpu_info() -> dict[str, str]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return {}
-    entries: dict[str, str] = {}
-    for line in lines:
-        key, _, value = line.partition(":")
-        entries.setdefault(key.strip(), value.strip())
-    return entries
+    entries = (line.partition(":") for line in reversed(lines))  # of several entries the first is kept
+    return {key.strip(): value.strip() for key, _, value in entries}
 
 
 @lru_cache

@@ -4,9 +4,9 @@ import math
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -47,10 +47,13 @@ class Estimate:
             SuiteError: it cannot work: its data, its reference network's outputs, or the method refuses the task.
         """
         key = plan.task.shared_key["data"]
-        pace_key = _pace_key(plan)
+        # the pace depends on everything that trainings are shared by, but the random seed
+        pace_key = content_id({key: value for key, value in plan.task.shared_key.items() if key != "seed"})
         if key not in self._sizes or pace_key not in self._pace:  # a damaged file is found now, not after hours
             data = load_data(plan.benchmark, store)
-            self._pace[pace_key] = _measure_pace(plan, data)
+            self._pace[pace_key] = math.nan  # where the training fails, as it will in its run, which records why
+            with suppress(Exception):
+                self._pace[pace_key] = _seconds_per_epoch(plan, data)
             self._sizes[key] = without_examples(data)
         check_outputs(plan, self._sizes[key])
         task = make_task(plan, self._sizes[key], Workspace(store.run_folder(plan.id), store), Progress())
@@ -81,20 +84,6 @@ class Estimate:
             return f"about {max(1, round(60 * total))} core min"
         each = f" ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})" if len(hours) > 1 else ""
         return f"about {total:.1f} core hours{each}"
-
-
-def _pace_key(plan: Plan) -> str:
-    """What the pace depends on: everything that trainings are shared by, but the random seed."""
-    shared: dict[str, Any] = {key: value for key, value in plan.task.shared_key.items() if key != "seed"}
-    return content_id(shared)
-
-
-def _measure_pace(plan: Plan, data: Data) -> float:
-    """Seconds per epoch; NaN where the training fails, as it will in its run, which records why."""
-    try:
-        return _seconds_per_epoch(plan, data)
-    except Exception:
-        return math.nan
 
 
 def _seconds_per_epoch(plan: Plan, data: Data) -> float:

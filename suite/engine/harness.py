@@ -9,8 +9,7 @@ import logging
 import math
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from suite.records.claims import ClaimedError, claimed
 from suite.records.record import RunRecord
 from suite.records.store import Store, encode_run_files
 from suite.space.board import board_node
-from suite.space.width_space import WidthSpace
+from suite.space.groups import channel_groups
 from suite.task import interruption
 from suite.task.evaluation import predict_split, to_device
 from suite.task.meter import Meter
@@ -49,6 +48,9 @@ log = logging.getLogger(__name__)
 
 _GPU_ERRORS: tuple[type[Exception], ...] = (torch.AcceleratorError,) if hasattr(torch, "AcceleratorError") else ()
 """An invalid access, a lost device; not that memory ran out. PyTorch has a type for them since 2.8."""
+
+_NO_FAILURES_OF_A_METHOD: tuple[type[Exception], ...] = (StorageError, *_GPU_ERRORS)
+"""A full disk, a failed GPU."""
 
 
 class RunningElsewhere(Exception):
@@ -76,8 +78,7 @@ def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: fl
             with claimed(folder, on_loss=interruption.request) as check_claim:
                 for leftover in folder.rglob("*.tmp"):
                     leftover.unlink(missing_ok=True)
-                with _gpu_errors_end_the_call(plan.label):
-                    record, files = _run(plan, store, folder, progress, checkpoint_seconds)
+                record, files = _run(plan, store, folder, progress, checkpoint_seconds)
                 check_claim()
                 store.write(record, files)
                 if record.status == "done":
@@ -87,16 +88,9 @@ def execute(plan: Plan, store: Store, progress: Progress, checkpoint_seconds: fl
         raise RunningElsewhere("another process of this machine") from error
     except ClaimedError as error:
         raise RunningElsewhere(str(error)) from error
-
-
-@contextmanager
-def _gpu_errors_end_the_call(label: str) -> Iterator[None]:
-    """After an error of the GPU this process cannot use it any more, for no other run either."""
-    try:
-        yield
-    except _GPU_ERRORS as error:
+    except _GPU_ERRORS as error:  # this process cannot use the GPU any more, for no other run either
         reason = str(error).partition("\n")[0]
-        raise SuiteError(f"{label}: the GPU failed ({reason}); the same command continues") from error
+        raise SuiteError(f"{plan.label}: the GPU failed ({reason}); the same command continues") from error
 
 
 def _run(
@@ -118,12 +112,12 @@ def _run(
         record, outputs = _conclude(plan, store, task, data, result, meter)
         record.to_json()  # a history or a name that no file format holds is the method's failure, too
         files = encode_run_files(**outputs)
-    except StorageError:  # a full disk is not the method's failure
-        raise
-    except _GPU_ERRORS:  # nor is this
+    except _NO_FAILURES_OF_A_METHOD:
         raise
     except Exception as error:
-        record, files = _failed_record(plan, store, data, meter, error), {}
+        log.error("%s failed: %s\n%s", plan.label, error, "".join(traceback.format_exception(error)))
+        text = f"{type(error).__name__}: {error}"
+        record = _record(plan, store, data, status="failed", error=text, meter=meter.report())
     return replace(record, meter={**record.meter, "peak_memory_bytes": memory.read()}), files
 
 
@@ -173,8 +167,8 @@ def _conclude(
         raise ValueError("predictions for the test split are not finite")
     violations = plan.budget.violations(chosen.costs)
     layers = trace(network, task.input_shape)
-    space = WidthSpace(layers, plan.task.hardware)
-    widths = space.named(space.full)
+    groups = channel_groups(layers)
+    widths = groups.named(groups.sizes)
     record = _record(
         plan,
         store,
@@ -244,12 +238,6 @@ def architecture(plan: Plan, widths: Mapping[str, int], network: Network, choice
     }
 
 
-def _failed_record(plan: Plan, store: Store, data: Data, meter: Meter, error: Exception) -> RunRecord:
-    log.error("%s failed: %s\n%s", plan.label, error, "".join(traceback.format_exception(error)))
-    text = f"{type(error).__name__}: {error}"
-    return _record(plan, store, data, status="failed", error=text, meter=meter.report())
-
-
 def _record(plan: Plan, store: Store, data: Data, **results: Any) -> RunRecord:
     space = plan.task.space
     return RunRecord(
@@ -271,7 +259,7 @@ def _record(plan: Plan, store: Store, data: Data, **results: Any) -> RunRecord:
         selection_name=plan.benchmark.selection_name,
         quality_target=plan.benchmark.quality_target,
         reference_costs=space.reference_costs,
-        reference_widths=space.named(space.full),
+        reference_widths=space.groups.named(space.full),
         data_note=data.meta.get("title", ""),
         environment=environment(plan.task.compute, plan.threads, plan.task.recipe.dtype, plan.identity["data"]),
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

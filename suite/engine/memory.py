@@ -1,5 +1,6 @@
 """The largest memory that a run needed, measured from its start: earlier runs of the process do not count."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -18,19 +19,14 @@ class PeakMemory:
     """
 
     def __init__(self, *, cuda: bool = False) -> None:
-        self._cuda = cuda
-        self._measured = self._start()
-
-    def _start(self) -> bool:
-        if self._cuda:
+        self._cuda = self._measured = cuda
+        if cuda:
             torch.cuda.reset_peak_memory_stats()
-            return True
+            return
         release_freed_memory()  # what an earlier run freed and the process kept is not this run's
-        try:
+        with suppress(OSError):
             _RESET.write_text(_RESET_PEAK)
-        except OSError:
-            return False
-        return True
+            self._measured = True
 
     def read(self) -> int | None:
         """The peak so far; None where the system cannot tell it for a part of a process's life."""

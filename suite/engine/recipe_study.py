@@ -6,18 +6,21 @@ is not looked at. Trials are kept in an SQLite file: a killed study goes on, and
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import torch
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -44,13 +47,10 @@ TRIALS = "trials.csv"
 
 @dataclass(frozen=True)
 class Vary:
-    """One constant that a study varies: among `choices`, or between `low` and `high`, evenly or on a log scale."""
+    """One constant that a study varies, and what it may be."""
 
     key: str
-    choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
+    domain: CategoricalDistribution | FloatDistribution
 
     @classmethod
     def parse(cls, text: str) -> "Vary":
@@ -60,22 +60,19 @@ class Vary:
             argparse.ArgumentTypeError: it is none of these.
         """
         key, _, domain = text.partition("=")
-        choices, ends = tuple(domain.split("|")), domain.split(":")
-        if len(choices) > 1:
-            return cls(key, choices)
-        try:
-            low, high = float(ends[0]), float(ends[1])
-            if ends[2:] in ([], ["log"]) and low < high and (low > 0 or not ends[2:]):
-                return cls(key, low=low, high=high, log=bool(ends[2:]))
-        except (ValueError, IndexError):
-            pass
+        if "|" in domain:
+            return cls(key, CategoricalDistribution(domain.split("|")))
+        with suppress(ValueError):
+            low, high, *log = domain.split(":")
+            if float(low) < float(high) and log in ([], ["log"]):
+                return cls(key, FloatDistribution(float(low), float(high), log=bool(log)))
         raise argparse.ArgumentTypeError(f"{text}: expected KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=A|B")
 
     def suggest(self, trial: Trial) -> str:
         """The trial's value as the configuration gets it, numbers with three digits."""
-        if self.choices:
-            return str(trial.suggest_categorical(self.key, self.choices))
-        return f"{trial.suggest_float(self.key, self.low, self.high, log=self.log):.3g}"
+        if isinstance(self.domain, CategoricalDistribution):
+            return str(trial.suggest_categorical(self.key, self.domain.choices))
+        return f"{trial.suggest_float(self.key, self.domain.low, self.domain.high, log=self.domain.log):.3g}"
 
 
 class _Pruning(Progress):
@@ -138,20 +135,15 @@ class RecipeStudy:
         )
 
     def _objective(self, trial: Trial) -> float:
-        chosen = [f"{vary.key}={vary.suggest(trial)}" for vary in self.varied]
-        with tempfile.TemporaryDirectory() as folder:
-            return self._train(chosen, Path(folder), _Pruning(trial))
-
-    def _train(self, chosen: Sequence[str], folder: Path, progress: Progress) -> float:
         """The validation score of a standard training of the reference network."""
-        plan = self._plan(chosen)
+        plan = self._plan([f"{vary.key}={vary.suggest(trial)}" for vary in self.varied])
         torch.set_num_threads(max(1, plan.threads))
         data = load_data(plan.benchmark, Store(self.results_dir, "recipes"))
         plan = replace(plan, benchmark=plan.benchmark.fit_preprocessing(data))
-        workspace = Workspace(folder, Store(folder, "study"), checkpoint_seconds=1e9)
-        task = make_task(plan, data, workspace, Progress())
-        meter = Meter(task.standard_macs, task.compute)
-        trained = train_reference(replace(task, progress=progress), meter, task.recipe.epochs)
+        with tempfile.TemporaryDirectory() as folder:
+            workspace = Workspace(Path(folder), Store(Path(folder), "study"), checkpoint_seconds=math.inf)
+            task = make_task(plan, data, workspace, _Pruning(trial))
+            trained = train_reference(task, Meter(task.standard_macs, task.compute), task.recipe.epochs)
         return max(float(row["score"]) for row in trained.history)
 
     def _plan(self, chosen: Sequence[str]) -> Plan:

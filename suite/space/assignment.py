@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 Limit = tuple[float, Sequence[Sequence[float]], float]
@@ -24,16 +25,11 @@ def best_assignment(
     sizes = [len(values) for values in preferences]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     total = int(starts[-1])
-    one_each = np.zeros((len(sizes), total))
-    for i, size in enumerate(sizes):
-        one_each[i, starts[i] : starts[i] + size] = 1
-    constraints = [LinearConstraint(one_each, 1, 1)]
+    constraints = [LinearConstraint(block_diag(*(np.ones(size) for size in sizes)), 1, 1)]
     for fixed, costs, target in limits:
         if fixed > target:
             return None
-        constraints.append(
-            LinearConstraint(np.concatenate([np.asarray(c) for c in costs]) / target, ub=1 - fixed / target)
-        )
+        constraints.append(LinearConstraint(np.concatenate(costs) / target, ub=1 - fixed / target))
     for cut in cuts:
         if not cut:  # what exceeds the limit is not a matter of choice
             return None

@@ -80,6 +80,22 @@ def nan_to_lowest(score: float) -> float:
     return -math.inf if math.isnan(score) else score
 
 
+def unreachable_error(budget: Budget, unreachable: Mapping[Constraint, float], units: Mapping[str, str]) -> SuiteError:
+    """The error for a budget that no network of a space meets.
+
+    Args:
+        budget: all limits.
+        unreachable: those that cannot be met one by one, each with the smallest cost, NaN where that is not known.
+        units: metric -> its unit.
+    """
+    texts = [
+        f"budget.{c.metric}={c.text} ({c.target:.6g} {units[c.metric]}) is below the smallest network of this space"
+        + ("" if math.isnan(smallest) else f" ({smallest:.6g})")
+        for c, smallest in unreachable.items()
+    ]
+    return SuiteError("; ".join(texts) or f"no network of this space meets all limits together ({budget.label})")
+
+
 def parse_budget(node: Mapping[str, object], reference_costs: Mapping[str, float], units: Mapping[str, str]) -> Budget:
     """Turn the config node `budget` into absolute targets.
 

@@ -32,7 +32,7 @@ class ChannelState:
         self.costs = GroupCosts(space, budget, count_open(open_channels))
         # Ties are broken by the channel's index, so that the result is the same on every machine.
         self._by_importance = [torch.argsort(values, stable=True).tolist() for values in importance]
-        self._rankings: dict[int, _Ranking] = {}
+        self._rankings: dict[int, Ranking] = {}
 
     @property
     def widths(self) -> list[int]:
@@ -46,11 +46,11 @@ class ChannelState:
 
     def close_channels(self, group: int, count: int) -> None:
         """Close the `count` least important open channels of a group."""
-        self._set_open(group, self._rank(group).open[:count], is_open=False)
+        self._set_open(group, self.ranking(group).open[:count], is_open=False)
 
     def open_more(self, group: int, count: int) -> None:
         """Open the `count` most important closed channels of a group."""
-        self._set_open(group, self._rank(group).closed[:count], is_open=True)
+        self._set_open(group, self.ranking(group).closed[:count], is_open=True)
 
     def open_up_to(self, widths: Widths) -> None:
         """Open the most important closed channels of each group that has fewer than `widths`."""
@@ -58,30 +58,27 @@ class ChannelState:
             if self.widths[group] < widths[group]:
                 self.open_more(group, widths[group] - self.widths[group])
 
-    def importance_lost(self, group: int) -> FloatArray:
-        """Importance of the 1, 2, ... least important open channels of a group, relative to that of all open ones."""
-        return self._rank(group).lost
-
-    def importance_gained(self, group: int) -> FloatArray:
-        """Importance of the 1, 2, ... most important closed channels of a group, relative to that of its open ones."""
-        return self._rank(group).gained
+    def ranking(self, group: int) -> "Ranking":
+        """The channels of a group by their importance."""
+        if group not in self._rankings:
+            order = self._by_importance[group]
+            self._rankings[group] = Ranking.of(self.importance[group], self.open_channels[group], order)
+        return self._rankings[group]
 
     def _set_open(self, group: int, channels: list[int], *, is_open: bool) -> None:
         self.open_channels[group][channels] = is_open
         self.costs.set_width(group, self.widths[group] + (len(channels) if is_open else -len(channels)))
         del self._rankings[group]
 
-    def _rank(self, group: int) -> "_Ranking":
-        if group not in self._rankings:
-            self._rankings[group] = _Ranking.of(
-                self.importance[group], self.open_channels[group], self._by_importance[group]
-            )
-        return self._rankings[group]
-
 
 @dataclass(frozen=True)
-class _Ranking:
-    """The channels of one group: open ones, least important first; closed ones, most important first."""
+class Ranking:
+    """The channels of one group.
+
+    open, closed: open ones, least important first; closed ones, most important first.
+    lost: importance of the 1, 2, ... least important open channels, relative to that of all open ones.
+    gained: importance of the 1, 2, ... most important closed channels, relative to that of the open ones.
+    """
 
     open: list[int]
     closed: list[int]
@@ -89,7 +86,8 @@ class _Ranking:
     gained: FloatArray
 
     @classmethod
-    def of(cls, importance: Tensor, mask: Tensor, by_importance: Sequence[int]) -> "_Ranking":
+    def of(cls, importance: Tensor, mask: Tensor, by_importance: Sequence[int]) -> "Ranking":
+        """Of channels with this importance, `mask` True for the open ones; `by_importance` lists the least first."""
         is_open = mask.tolist()
         open_channels = [c for c in by_importance if is_open[c]]
         closed = [c for c in reversed(by_importance) if not is_open[c]]

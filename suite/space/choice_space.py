@@ -5,18 +5,18 @@ probabilities of the branches.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
-from suite import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.supernet_graph import Position, Selection, SupernetGraph
 from suite.space.assignment import best_assignment
-from suite.space.budget import Budget
+from suite.space.budget import Budget, unreachable_error
 from suite.space.descent import FloatArray, descend, uniform_starts
 from suite.space.groups import Groups, Widths
 from suite.space.width_space import WidthSpace
@@ -33,7 +33,6 @@ class ChoiceSpace:
     supernet_graph: SupernetGraph
     hardware: HardwareModel
     masked: bool = False
-    _width_spaces: dict[Selection, WidthSpace] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def positions(self) -> tuple[Position, ...]:
@@ -60,13 +59,12 @@ class ChoiceSpace:
         """One channel in each group that may be thinned."""
         return self.groups.smallest
 
-    def width_space(self, selection: Selection) -> WidthSpace:
+    @cached_property
+    def width_space(self) -> Callable[[Selection], WidthSpace]:
         """The width space of the network of these branches; its layers keep their names in the supernet."""
-        if selection not in self._width_spaces:
-            if len(self._width_spaces) >= _MAX_CACHED_SPACES:
-                self._width_spaces.clear()
-            self._width_spaces[selection] = WidthSpace(self.supernet_graph.select(selection), self.hardware)
-        return self._width_spaces[selection]
+        return lru_cache(_MAX_CACHED_SPACES)(
+            lambda selection: WidthSpace(self.supernet_graph.select(selection), self.hardware)
+        )
 
     def groups_of_selection(self, selection: Selection) -> list[int]:
         """For each channel group of a selection's network, the index of the group of this space that it belongs to."""
@@ -99,14 +97,9 @@ class ChoiceSpace:
     @cached_property
     def _share_index(self) -> Tensor:
         """For each part of the network the number of its branch, over all positions; one more for those outside."""
-        starts = [0]
-        for position in self.positions:
-            starts.append(starts[-1] + len(position.branches))
-        index = []
-        for layer in self.supernet_graph.network.parts:
-            owner = self.supernet_graph.branch_of.get(layer.name)
-            index.append(starts[-1] if owner is None else starts[owner[0]] + owner[1])
-        return torch.tensor(index)
+        starts = list(accumulate((len(position.branches) for position in self.positions), initial=0))
+        owners = [self.supernet_graph.branch_of.get(layer.name) for layer in self.supernet_graph.network.parts]
+        return torch.tensor([starts[-1] if owner is None else starts[owner[0]] + owner[1] for owner in owners])
 
     def _relaxed_ram(self, counts: Tensor, probabilities: Sequence[Tensor]) -> Tensor:
         likeliest = tuple(int(p.argmax()) for p in probabilities)
@@ -246,18 +239,14 @@ class ChoiceSpace:
         """
         if self.find_any_fitting(budget) is not None:
             return
-        unreachable = []
-        for constraint in budget.constraints:
-            if self.find_any_fitting(Budget((constraint,))) is None:
-                smallest = f" ({self._smallest_cost(constraint.metric):.6g})" if constraint.metric != "ram" else ""
-                unreachable.append(
-                    f"budget.{constraint.metric}={constraint.text} ({constraint.target:.6g} "
-                    f"{self.hardware.units[constraint.metric]}) is below the smallest network of this space{smallest}"
-                )
-        text = "; ".join(unreachable) or f"no network of this space meets all limits together ({budget.label})"
-        raise SuiteError(text)
+        alone = [c for c in budget.constraints if self.find_any_fitting(Budget((c,))) is None]
+        unreachable = {c: self._smallest_cost(c.metric) for c in alone}
+        raise unreachable_error(budget, unreachable, self.hardware.units)
 
     def _smallest_cost(self, metric: str) -> float:
+        """The least value of a metric; NaN for RAM, which is no sum over layers."""
+        if metric == "ram":
+            return math.nan
         fixed, branches = self.branch_costs(metric, self._find_smallest(metric))
         return fixed + sum(map(min, branches))
 

@@ -52,6 +52,11 @@ class Groups:
         """One bool tensor (size,) a group in which the first channels are open, as many as `widths` says."""
         return [torch.arange(size) < width for size, width in zip(self.sizes, widths, strict=True)]
 
+    def named(self, widths: Sequence[int]) -> dict[str, int]:
+        """The width of each group that is not frozen, by its name."""
+        widths_of_groups = zip(self.names, widths, self.frozen, strict=True)
+        return {name: width for name, width, frozen in widths_of_groups if not frozen}
+
     @cached_property
     def smallest(self) -> tuple[int, ...]:
         """The smallest widths: one channel in each group that is not frozen."""

@@ -1,14 +1,14 @@
 """Projection onto a budget: remove channels until every exact cost fits (repair), then give back what fits (refill)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from suite.space.budget import Budget
 from suite.space.channel_state import ChannelState
 from suite.space.groups import Widths, count_open
-from suite.space.importance import uniform_importance
+from suite.space.importance import channel_importance, uniform_importance
 from suite.space.refill import FreeChannels, refill
 from suite.space.repair import repair
 from suite.space.slicing import slice_channels
@@ -43,10 +43,11 @@ class Projected:
 
 @dataclass(frozen=True)
 class ProjectedNetwork:
-    """A plain network after a projection, and which of its channels came free of cost."""
+    """A plain network after a projection, which of its channels came free of cost, its branch at each position."""
 
     network: nn.Module
-    free_channels: FreeChannels
+    free_channels: FreeChannels = field(default_factory=FreeChannels)
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 def project(
@@ -86,15 +87,18 @@ def project_network(
     space: WidthSpace,
     budget: Budget,
     projection: str,
-    importance: Sequence[Tensor],
     open_channels: Sequence[Tensor] | None = None,
+    importance: Sequence[Tensor] | None = None,
+    floor: Widths | None = None,
 ) -> ProjectedNetwork:
     """A copy of a plain network with the channels that `project` leaves open; other arguments as there.
 
     Args:
         network: the network that `space` was traced from.
         open_channels: where to start; None: with all channels.
+        importance: None: by the magnitude of the weights.
     """
-    projected = project(space, budget, open_channels or space.groups.open_all(), importance, projection)
+    importance = importance or channel_importance(network, space.network, space.groups)
+    projected = project(space, budget, open_channels or space.groups.open_all(), importance, projection, floor)
     thinned = slice_channels(network, space.network, space.groups, projected.open_channels)
     return ProjectedNetwork(thinned, projected.free_channels)

@@ -88,7 +88,7 @@ def _choose_addition(state: ChannelState) -> tuple[int, int] | None:
             width = state.widths[group] + count
             if not state.costs.fits(group, width):
                 continue
-            gained = float(state.importance_gained(group)[count - 1])
+            gained = float(state.ranking(group).gained[count - 1])
             if count > 1:  # about the sum of the shares of channels that are added one by one
                 gained = math.log1p(gained)
             ratio = gained / max(_compute_added_cost(state, group, width), _NO_COST)
@@ -113,7 +113,7 @@ def _list_block_additions(state: ChannelState, group: int) -> list[int]:
     """
     if not state.costs.irregular:
         return []
-    width, gains = state.widths[group], state.importance_gained(group)
+    width, gains = state.widths[group], state.ranking(group).gained
     added, fits = np.zeros(len(gains)), np.ones(len(gains), dtype=bool)
     fits[0] = False
     for c in state.budget.constraints:
@@ -138,6 +138,6 @@ def _choose_last_block(state: ChannelState) -> tuple[int, int] | None:
         width = state.widths[group]
         room = state.space.full[group] - width
         count = next((n for n in range(room, 1, -1) if state.costs.fits(group, width + n)), 0)
-        if count and (best is None or state.importance_gained(group)[count - 1] > best[0]):
-            best = (state.importance_gained(group)[count - 1], group, count)
+        if count and (best is None or state.ranking(group).gained[count - 1] > best[0]):
+            best = (state.ranking(group).gained[count - 1], group, count)
     return best[1:] if best else None

@@ -31,16 +31,14 @@ def repair(state: ChannelState, floor: Widths | None = None) -> None:
 
     Args:
         state: the open channels and the budget.
-        floor: widths that fit; None for those that `WidthSpace.find_fitting` finds.
+        floor: widths that fit; None for `WidthSpace.fitting_widths`.
 
     Raises:
         ValueError: no network is known to fit; `WidthSpace.check_reachable` refuses such budgets.
     """
     if state.fits:
         return
-    floor = floor or state.space.find_fitting(state.budget)
-    if floor is None:
-        raise ValueError(f"no network of this space meets the budget ({state.budget.label})")
+    floor = floor or state.space.fitting_widths(state.budget)
     while not state.fits:
         removable = [group for group in state.space.free if state.widths[group] > floor[group]]
         if removable:
@@ -72,7 +70,7 @@ def _list_removals(state: ChannelState, group: int, most: int, ram_saving: float
     Where large blocks are considered, one counts as if its channels went one by one, each with its share of what is
     left of the group then: about -log(1 - share of the block) together. Else groups would be emptied at one stroke.
     """
-    lost = state.importance_lost(group)[:most]
+    lost = state.ranking(group).lost[:most]
     if state.costs.irregular:
         lost = -np.log1p(-np.minimum(lost, _ALMOST_ALL))
     fewest = _find_smallest_removal(state, group, most)

@@ -40,10 +40,7 @@ def largest_scaled_widths(space: WidthSpace, budget: Budget, steps: int = 1000) 
     for widths in dict.fromkeys(scaled):
         if budget.fits(space.exact(widths, budget.targets)):
             return widths
-    fitting = space.find_fitting(budget)
-    if fitting is None:
-        raise ValueError(f"no network of this space meets the budget ({budget.label})")
-    return fitting
+    return space.fitting_widths(budget)
 
 
 def two_budget_widths(space: WidthSpace, budget: Budget) -> Widths:

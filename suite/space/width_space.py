@@ -4,9 +4,9 @@ Costs are computed from the list of layers alone, thousands of candidates a seco
 tests hold it to one law: the relaxed cost at binary masks is the exact cost of the exported network.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from suite import SuiteError
 from suite.hardware.costs import HardwareModel
 from suite.hardware.layers import LayerTable, Network
 from suite.hardware.ram import Allocation, Buffer, MemoryPlan, align, allocations, plan_memory
-from suite.space.budget import Budget
+from suite.space.budget import Budget, unreachable_error
 from suite.space.descent import FloatArray, descend, uniform_starts
 from suite.space.groups import Groups, Widths, channel_groups
 from suite.space.slicing import slice_channels
@@ -51,6 +51,11 @@ class WidthSpace:
         """One channel in each free group."""
         return self.groups.smallest
 
+    @property
+    def metrics(self) -> Sequence[str]:
+        """What the costs are given of."""
+        return [*self.hardware.units]
+
     @cached_property
     def reference_costs(self) -> dict[str, float]:
         """Exact costs of the reference network."""
@@ -80,7 +85,7 @@ class WidthSpace:
 
     def exact(self, widths: Sequence[int], metrics: Iterable[str] | None = None) -> dict[str, float]:
         """Exact costs of the network with these widths (one per group); `metrics`: which of them, None for all."""
-        metrics = list(self.hardware.units if metrics is None else metrics)
+        metrics = list(self.metrics if metrics is None else metrics)
         costs = self._costs(torch.tensor(widths), [metric for metric in metrics if metric != "ram"])
         return {metric: self.ram(widths) if metric == "ram" else float(costs[metric]) for metric in metrics}
 
@@ -90,16 +95,11 @@ class WidthSpace:
 
     def memory_plan(self, widths: Sequence[int]) -> MemoryPlan:
         """Where the buffers lie at these widths, in the order of `allocations`."""
-        key = tuple(widths)
-        if key not in self._plans:  # from one step of a search to the next widths rarely change
-            if len(self._plans) >= _MAX_CACHED_PLANS:
-                self._plans.clear()
-            self._plans[key] = plan_memory(self.buffers(key))
-        return self._plans[key]
+        return self._cached_plan(tuple(widths))  # from one step of a search to the next widths rarely change
 
     @cached_property
-    def _plans(self) -> dict[Widths, MemoryPlan]:
-        return {}
+    def _cached_plan(self) -> Callable[[Widths], MemoryPlan]:
+        return lru_cache(_MAX_CACHED_PLANS)(lambda widths: plan_memory(self.buffers(widths)))
 
     def buffers(self, widths: Sequence[int]) -> list[Buffer]:
         """The buffers at these widths, in the order of `allocations`."""
@@ -201,6 +201,16 @@ class WidthSpace:
                 return widths
         return None
 
+    def fitting_widths(self, budget: Budget) -> Widths:
+        """As `find_fitting`, for a budget that `check_reachable` has accepted.
+
+        Raises:
+            ValueError: no network is known to fit.
+        """
+        if (widths := self.find_fitting(budget)) is None:
+            raise ValueError(f"no network of this space meets the budget ({budget.label})")
+        return widths
+
     def _lowest_cost(self, metric: str) -> float:
         """What no network of the space undercuts: of RAM the buffers that live at once, with one channel each."""
         if metric != "ram":
@@ -220,15 +230,9 @@ class WidthSpace:
         """
         if self.find_fitting(budget) is not None:
             return
-        smallest = {c.metric: self.exact(self.find_smallest(c.metric))[c.metric] for c in budget.constraints}
-        unreachable = [
-            f"budget.{c.metric}={c.text} ({c.target:.6g} {self.hardware.units[c.metric]}) is below the smallest "
-            f"network of this space ({smallest[c.metric]:.6g})"
-            for c in budget.constraints
-            if smallest[c.metric] > c.target
-        ]
-        together = f"no network of this space meets all limits together ({budget.label})"
-        raise SuiteError("; ".join(unreachable) or together)
+        smallest = {c: self.exact(self.find_smallest(c.metric))[c.metric] for c in budget.constraints}
+        unreachable = {c: cost for c, cost in smallest.items() if cost > c.target}
+        raise unreachable_error(budget, unreachable, self.hardware.units)
 
     def sample(self, rng: torch.Generator, budget: Budget, tries: int = 100_000) -> Widths:
         """Draw random widths that fit: a scale s uniform in [0, 1), then each width uniform between 1 and s x full.
@@ -250,7 +254,3 @@ class WidthSpace:
     def thin(self, network: nn.Module, widths: Sequence[int]) -> nn.Module:
         """A copy of `network`, a reference network, with the first channels of each group, as many as `widths` says."""
         return slice_channels(network, self.network, self.groups, self.groups.open_first(widths))
-
-    def named(self, widths: Sequence[int]) -> Mapping[str, int]:
-        """Width of each free group by its name."""
-        return {self.groups.names[i]: int(widths[i]) for i in self.free}

@@ -1,6 +1,7 @@
 """Checks of settings: each raises ValueError with key, value and what is allowed."""
 
 import math
+from typing import Any
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -9,13 +10,12 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name}={value}: choices are {', '.join(choices)}")
 
 
-def check_positive(name: str, value: float) -> None:
+def is_positive(value: Any) -> bool:
+    """Whether it is a positive, finite number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def check_positive(name: str, value: Any) -> None:
     """Refuse what is not a positive, finite number."""
-    if not (math.isfinite(value) and value > 0):
+    if not is_positive(value):
         raise ValueError(f"{name}={value}: must be a positive number")
-
-
-def check_share(name: str, value: float | None) -> None:
-    """Refuse what is neither null nor a share in [0, 1)."""
-    if value is not None and not 0 <= value < 1:
-        raise ValueError(f"{name}={value}: must be at least 0 and less than 1, or null")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from suite.task.checks import is_positive
 from suite.task.meter import TRAINING_FACTOR, Meter
 from suite.task.optimisation import Optimisation
 from suite.task.recipe import Recipe
@@ -52,7 +53,7 @@ def check_cost_limit(limit: float | None) -> None:
     Raises:
         ValueError: naming key, value and what is allowed.
     """
-    if limit is not None and not (math.isfinite(limit) and limit > 0):
+    if limit is not None and not is_positive(limit):
         raise ValueError(f"method.cost_limit={limit}: a positive number of standard trainings, or null for none")
 
 

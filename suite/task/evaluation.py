@@ -1,6 +1,7 @@
 """Predictions and score of a network on a whole split; networks and examples are moved to where they are computed."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -24,31 +25,33 @@ def evaluate(task: Task, network: nn.Module, split: Split, meter: Meter, macs: f
 @torch.no_grad()
 def predict_split(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> Tensor:
     """Predictions for every example of a split (N, ...), float32 on the CPU."""
-    network.eval()
-    parts = []
-    with meter.phase("evaluation"):
-        for index in torch.split(torch.arange(len(split)), _BATCH):
-            x = inputs(task, split.x[index])
-            with autocast(task):
-                predicted = network(x)
-            parts.append(task.predict(predicted.float(), x))
-        meter.charge_evaluation(macs, len(split))
-    return torch.cat(parts).cpu()
+    batches = _evaluated_batches(task, network, split, meter, macs)
+    return torch.cat([task.predict(outputs.float(), x) for _, x, outputs in batches]).cpu()
 
 
 @torch.no_grad()
 def mean_loss(task: Task, network: nn.Module, split: Split, meter: Meter, macs: float) -> float:
     """Mean loss of `network`, in eval mode, over a split: examples not augmented, labels not smoothed."""
-    to_device(network, task.compute).eval()
     total = 0.0
+    for index, x, outputs in _evaluated_batches(task, to_device(network, task.compute), split, meter, macs):
+        with autocast(task):
+            loss = task.loss(outputs, x, split.y[index].to(task.compute, non_blocking=True))
+        total += float(loss) * len(index)
+    return total / len(split)
+
+
+def _evaluated_batches(
+    task: Task, network: nn.Module, split: Split, meter: Meter, macs: float
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """(index, inputs, outputs) of one batch of a split after the other, charged to the evaluation phase."""
+    network.eval()
     with meter.phase("evaluation"):
         for index in torch.split(torch.arange(len(split)), _BATCH):
-            x, y = inputs(task, split.x[index]), split.y[index].to(task.compute, non_blocking=True)
+            x = inputs(task, split.x[index])
             with autocast(task):
-                loss = task.loss(network(x), x, y)
-            total += float(loss) * len(index)
+                outputs = network(x)
+            yield index, x, outputs
         meter.charge_evaluation(macs, len(split))
-    return total / len(split)
 
 
 def to_device(network: nn.Module, compute: str) -> nn.Module:

@@ -136,9 +136,10 @@ class Meter:
         self._tick()
         return {name: asdict(usage) for name, usage in self.phases.items()}
 
-    def restore(self, state: dict[str, dict[str, float]]) -> None:
-        """Set the counters to a former `state()`."""
+    def restore(self, state: Mapping[str, Mapping[str, float]], lost: Mapping[str, float] | None = None) -> None:
+        """Set the counters to a former `state()`, and `lost` where that is given."""
         self.phases = {name: Usage.of(usage) for name, usage in state.items()}
+        self.lost = self.lost if lost is None else Usage.of(lost)
         self._tick()
 
     def report(self) -> dict[str, object]:

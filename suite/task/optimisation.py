@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from suite.task.checks import check_choice, check_positive, check_share
+from suite.task.checks import check_choice, check_positive
 from suite.task.muon import MuonWithAdamW
 
 OPTIMISERS = ("sgd", "adam", "adamw", "muon")
@@ -51,12 +51,12 @@ class Optimisation:
         check_choice("optimiser", self.optimiser, OPTIMISERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_positive("lr", self.lr)
-        for name, low in (("weight_decay", 0.0), ("momentum", 0.0), ("gamma", 0.0)):
-            if not low <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)}: must be a number, at least {low:g}")
-        for name in FINAL_ONLY:
-            if name != "sizes":
-                check_share(name, getattr(self, name))
+        for name in ("weight_decay", "momentum", "gamma"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}: must be a number, at least 0")
+        for name in ("lr_warmup", "label_smoothing", "averaging"):
+            if not 0 <= (getattr(self, name) or 0) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 0 and less than 1, or null")
         if self.nesterov and not (self.optimiser == "sgd" and self.momentum):
             raise ValueError("nesterov=true: only with optimiser=sgd and a momentum")
         _check_sizes(self.sizes)

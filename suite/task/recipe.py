@@ -73,6 +73,4 @@ def _check_script_strengths(strengths: Any) -> None:
     for metric, strength in strengths.items():
         if metric not in METRICS:
             raise ValueError(f"script_strengths: no metric is called {metric}, choices are {', '.join(METRICS)}")
-        if isinstance(strength, bool) or not isinstance(strength, int | float):
-            raise ValueError(f"script_strengths.{metric}={strength}: must be a positive number")
         check_positive(f"script_strengths.{metric}", strength)

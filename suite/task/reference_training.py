@@ -4,7 +4,7 @@ It is the warm-up of a search, and all of the hand-tuned baseline.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,8 @@ from suite.records.store import content_id
 from suite.records.tensors import load_intact, save_tensors
 from suite.task.cost_limit import searched_macs
 from suite.task.evaluation import mean_loss
-from suite.task.meter import Meter, Usage
-from suite.task.task import Task, Workspace
+from suite.task.meter import Meter
+from suite.task.task import Task
 from suite.task.training import Phase, fit
 
 VERSION = 1
@@ -43,14 +43,15 @@ def train_reference(task: Task, meter: Meter, epochs: int, *, phase: str = "warm
         phase: what this training is to the method, a phase of the meter.
     """
     artefact = content_id({"kind": "reference training", "version": VERSION, "epochs": epochs, **task.shared_key})
-    store = task.workspace.store
-    path = store.artefact_folder(artefact) / "reference.pt"
     network = task.new_network() if task.choices is None else task.new_supernet()
-    with store.lock(path.parent):
-        state = load_intact(path)
-        if state is None:
-            state, lost = _train(task, network, epochs, Workspace(path.parent, store))
-            meter.lost.add(lost)
+
+    def train(task: Task, meter: Meter) -> dict[str, Any]:
+        # The name of the random streams is fixed: another one would change the numbers of every warm-up.
+        phase = Phase("warmup", task.recipe.warmup, epochs, label="warm-up", streams="seed")
+        result = fit(task, network, meter, phase, macs=searched_macs(task))
+        return {"network": network.state_dict(), "loss": result.final_loss, "rows": result.rows}
+
+    state = shared_result(task, meter, artefact, "reference.pt", train)
     network.load_state_dict(state["network"])
     usages = {
         phase if name == "warmup" else name: usage for name, usage in state["meter"].items() if any(usage.values())
@@ -79,14 +80,27 @@ def strength_loss(task: Task, network: nn.Module, training_loss: float, meter: M
     return mean_loss(task, network, task.train, meter, macs) if task.recipe.strength_loss == "plain" else training_loss
 
 
-def _train(task: Task, network: nn.Module, epochs: int, workspace: Workspace) -> tuple[dict[str, Any], Usage]:
-    meter = Meter(task.standard_macs, task.compute)
-    workspace = replace(workspace, checkpoint_seconds=task.workspace.checkpoint_seconds)
-    # The name of the random streams is fixed: another one would change the numbers of every warm-up.
-    phase = Phase("warmup", task.recipe.warmup, epochs, label="warm-up", streams="seed")
-    macs = searched_macs(task)
-    result = fit(replace(task, workspace=workspace), network, meter, phase, macs=macs)
-    state = {"network": network.state_dict(), "loss": result.final_loss, "rows": result.rows, "meter": meter.state()}
-    save_tensors(workspace.folder / "reference.pt", state)
-    shutil.rmtree(workspace.folder / "checkpoints", ignore_errors=True)
-    return state, meter.lost
+def shared_result(
+    task: Task, meter: Meter, artefact: str, name: str, make: Callable[[Task, Meter], dict[str, Any]]
+) -> dict[str, Any]:
+    """What `make` returns, with the state of the meter that it charged: of this run, or of another that has made it.
+
+    Args:
+        task: `make` gets it with a folder of its own for checkpoints.
+        meter: of this run, charged with nothing but what a killed process had lost.
+        artefact: the result's id.
+        name: of the file in the artefact's folder.
+        make: makes the result, a dictionary of what a checkpoint can hold, and charges the meter that it is given.
+    """
+    workspace = task.workspace
+    path = workspace.store.artefact_folder(artefact) / name
+    with workspace.store.lock(path.parent):
+        state = load_intact(path)
+        if state is None:
+            own_meter = Meter(task.standard_macs, task.compute)
+            state = make(replace(task, workspace=replace(workspace, folder=path.parent)), own_meter)
+            state["meter"] = own_meter.state()
+            save_tensors(path, state)
+            shutil.rmtree(path.parent / "checkpoints", ignore_errors=True)
+            meter.lost.add(own_meter.lost)
+    return state

@@ -141,8 +141,9 @@ class _Trainer:
         self.task.progress.end()
 
     def _epoch(self, epoch: int) -> None:
+        torch.manual_seed(stream_seed(self.task.seed, self.streams, "dropout", epoch))
         with self.meter.phase(self.phase):
-            loss = self._train_epoch(epoch)
+            loss, *_ = [self._pass(name, epoch) for name in self.objective.passes()]  # that of the first pass
         result = self.network if self.average is None else self.average.module
         score = evaluate(self.task, result, self.task.validation, self.meter, self._macs(training=False))
         row = {"phase": self.phase, "label": self.label, "epoch": epoch, "loss": loss, "score": score}
@@ -155,17 +156,12 @@ class _Trainer:
         self.task.progress.epoch(epoch + 1, loss, score, self.objective.ratios())
         self.objective.end_epoch(self.optimiser)
 
-    def _train_epoch(self, epoch: int) -> float:
-        """All passes of an epoch; the mean task loss of the first."""
-        torch.manual_seed(stream_seed(self.task.seed, self.streams, "dropout", epoch))
-        losses = [self._pass(name, epoch) for name in self.objective.passes()]
-        return losses[0]
-
     def _macs(self, *, training: bool) -> float:
         now = self.objective.macs(training=training)
         return self.macs if now is None else now
 
     def _pass(self, name: str, epoch: int) -> float:
+        """Train for one pass over a split; the mean task loss."""
         task, split = self.task, {"train": self.task.train, "validation": self.task.validation}[name]
         self.objective.begin_pass(name, epoch)
         rng = task.rng(self.streams, "batches" if name == "train" else f"{name} batches", epoch)
@@ -237,10 +233,7 @@ class _Trainer:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "best": self.best,
-            "rows": self.fit.rows,
-            "best_epoch": self.fit.best_epoch,
-            "best_rank": self.fit.best_rank,
-            "best_score": self.fit.best_score,
+            **vars(self.fit),
             "objective": self.objective.state(),
             "average": None if self.average is None else self.average.state_dict(),
             "meter": self.meter.state(),
@@ -262,8 +255,7 @@ class _Trainer:
         self.fit = Fit(state["rows"], state["best_epoch"], state["best_rank"], state["best_score"])
         self.best, self.saved_epoch = state["best"], state["epoch"]
         self.objective.restore(state["objective"])
-        self.meter.restore(state["meter"])
-        self.meter.lost = Usage.of(state["lost"])
+        self.meter.restore(state["meter"], state["lost"])
         if not state["done"]:
             self.network.load_state_dict(state["network"])
             self.objective.end_epoch(self.optimiser)

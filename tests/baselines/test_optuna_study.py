@@ -55,7 +55,8 @@ def synthetic(proposal: Proposal) -> TrialResult:
 
 
 def loop_of(sampler: str, seed: int, trials: int, **options: Any) -> StudyLoop:
-    return StudyLoop(LEVELS.counts, OBJECTIVES, lambda s: make_sampler(sampler, trials, s), seed, **options)
+    counts = {name: len(widths) for name, widths in LEVELS.choices.items()}
+    return StudyLoop(counts, OBJECTIVES, lambda s: make_sampler(sampler, trials, s), seed, **options)
 
 
 def hypervolume(sampler: str, seed: int, trials: int) -> float:

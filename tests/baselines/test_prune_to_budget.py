@@ -22,7 +22,7 @@ BUDGET = ("budget.weights=25%", "budget.latency=50%")
 
 def _prune(of: Task, network: nn.Module, budget: Budget) -> nn.Module:
     importance = channel_importance(network, of.space.network, of.space.groups)
-    return project_network(network, of.space, budget, "refill", importance).network
+    return project_network(network, of.space, budget, "refill", importance=importance).network
 
 
 def test_before_fine_tuning_the_function_is_that_of_the_trained_network_with_channels_masked(tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ import torch
 from tasks import plan, task
 
 import suite.dnas.one_shot as module
-from baselines.strength_sweep import Sweep, SweepSettings
+from baselines.strength_sweep import Sweep
 from baselines.unconstrained_dnas import UnconstrainedDnas, penalised_metrics
-from suite.dnas.branch_mixing import ChoiceRule
 from suite.engine.harness import execute
 from suite.records.frame import frame
 from suite.records.record import RunRecord
@@ -35,9 +34,9 @@ def _trained(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     strengths: list[float] = []
     original = Sweep._finetune
 
-    def counted(self: Sweep, of: Task, meter: Meter, strength: float, *rest: Any) -> dict[str, Any]:
+    def counted(self: Sweep, of: Task, meter: Meter, strength: float, **rest: Any) -> dict[str, Any]:
         strengths.append(strength)
-        return original(self, of, meter, strength, *rest)
+        return original(self, of, meter, strength, **rest)
 
     monkeypatch.setattr(Sweep, "_finetune", counted)
     return strengths
@@ -53,8 +52,8 @@ def test_golden_grid_from_the_middle_outwards() -> None:
 def test_the_objective_is_strength_x_loss_x_relative_cost_without_a_target(tmp_path: Path) -> None:
     of, made = task(tmp_path, "budget.weights=25%", "budget.macs=50%")
     warmup = replace(train_reference(of, Meter(of.standard_macs), 1), loss=0.6)
-    settings = SweepSettings(1, "constant", True, ChoiceRule(), "none")
-    sweep = Sweep(of, made.budget, warmup, ["macs", "weights"], Lengths(1, 2, 1), settings)
+    options = UnconstrainedDnas(schedule="constant")
+    sweep = Sweep(of, made.budget, warmup, ["macs", "weights"], Lengths(1, 2, 1), options)
     for share in (0.01, 0.25, 1.0):
         costs = {m: torch.tensor(share * of.space.reference_costs[m], requires_grad=True) for m in ("weights", "macs")}
         value = sweep._penalty(0.5)(costs, 0)

@@ -57,7 +57,7 @@ def test_exported_network_computes_the_same_function(
     with torch.no_grad():
         expected = mixed(x)
         result = discretise_choices(space, Budget(), mixed, "none", shape)
-        exported, selection = result.network, result.selection
+        exported, selection = result.network, mixed.sampler.selection()
         smaller = exported.eval()(x)
     assert torch.allclose(smaller, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
     assert space.hardware.measure(exported, shape) == space.exact(selection, mixed.widths())
@@ -177,10 +177,10 @@ def test_switching_branches_makes_the_likeliest_network_fit() -> None:
     budget = Budget((Constraint("weights", 120_000.0, "120000"),))
     likeliest = discretise_choices(space, budget, mixed, "none", (1, 49, 10))
     fitting = discretise_choices(space, budget, mixed, "repair", (1, 49, 10))
-    assert likeliest.selection == (1, 1, 1, 1)
+    assert likeliest.choices == space.named((1, 1, 1, 1))
     assert not budget.fits(space.hardware.measure(likeliest.network, (1, 49, 10)))
     assert budget.fits(space.hardware.measure(fitting.network, (1, 49, 10)))
-    assert fitting.selection != likeliest.selection
+    assert fitting.choices != likeliest.choices
 
 
 def test_where_masks_are_searched_too_channels_go_before_branches_are_switched() -> None:
@@ -190,7 +190,7 @@ def test_where_masks_are_searched_too_channels_go_before_branches_are_switched()
     cost = space.exact((1, 1, 1))["weights"]
     budget = Budget((Constraint("weights", 0.5 * cost, "50%"),))
     result = discretise_choices(space, budget, mixed, "refill", ToyChoices.SHAPE)
-    assert result.selection == (1, 1, 1)
+    assert result.choices == space.named((1, 1, 1))
     assert budget.fits(space.hardware.measure(result.network, ToyChoices.SHAPE))
 
 

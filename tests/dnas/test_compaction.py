@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from architectures import SqueezeExcite
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from masked_networks import export
 from networks import randomise, shaped_networks
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -82,10 +83,10 @@ def test_a_compacted_network_computes_the_same_function(example: Example, seed: 
     masked = _masked(*example).eval()
     _close(masked, seed)
     x = torch.randn(6, *example[1])
-    expected, exported = masked(x).detach(), masked.export().state_dict()
+    expected, exported = masked(x).detach(), export(masked).state_dict()
     changed = masked.compact(_optimiser(masked))
     assert torch.allclose(masked(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
-    assert _same(masked.export().state_dict(), exported)
+    assert _same(export(masked).state_dict(), exported)
     final = [name not in masked.uncompactable_groups for name in masked.groups.names]
     expected_widths = zip(masked.widths(), masked.groups.sizes, final, strict=True)
     assert masked.computed_widths == tuple(w if f else n for w, n, f in expected_widths)
@@ -99,8 +100,8 @@ def test_training_goes_on_as_without_compaction(example: Example, seed: int, kin
     network, shape = example
     whole, compact = (_trained(copy.deepcopy(network), shape, seed, kind, compaction=c) for c in (False, True))
     assert whole.widths() == compact.widths()
-    expected = {**whole.export().state_dict(), "alpha": whole.masks.alpha[whole.masks.is_open()]}
-    compacted = {**compact.export().state_dict(), "alpha": compact.masks.alpha[compact.masks.is_open()]}
+    expected = {**export(whole).state_dict(), "alpha": whole.masks.alpha[whole.masks.is_open()]}
+    compacted = {**export(compact).state_dict(), "alpha": compact.masks.alpha[compact.masks.is_open()]}
     for name, value in expected.items():
         assert torch.allclose(compacted[name], value, rtol=1e-7, atol=1e-7), name
 
@@ -187,7 +188,7 @@ def test_what_is_computed_is_the_remaining_network() -> None:
         with FlopCounterMode(display=False) as counter:
             masked(x)
         with FlopCounterMode(display=False) as exported:
-            masked.export()(x)
+            export(masked)(x)
         assert counter.get_total_flops() == exported.get_total_flops()
     assert not masked.compact(optimiser), "nothing closed since"
     kernel = masked.network.get_submodule("block1.conv1").weight
@@ -310,7 +311,7 @@ def test_searches_whose_channels_close_go_on_to_train_on_a_gpu(network: nn.Modul
             _steps(masked, optimiser, inputs(examples), 5)
         _close(masked, seed, share=0.1)
         masked.compact(optimiser)
-    exported = to_device(masked.export(), "cuda").train()
+    exported = to_device(export(masked), "cuda").train()
     for _ in range(20):
         exported(inputs(32)).square().mean().backward()
     torch.cuda.synchronize()

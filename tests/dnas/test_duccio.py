@@ -109,8 +109,8 @@ def test_two_budgets_share_one_warmup(tmp_path: Path, monkeypatch: pytest.Monkey
     import suite.task.reference_training as module
 
     calls = []
-    original = module._train
-    monkeypatch.setattr(module, "_train", lambda *a: calls.append(1) or original(*a))
+    original = module.fit
+    monkeypatch.setattr(module, "fit", lambda *a, **options: calls.append(1) or original(*a, **options))
     first = _search(tmp_path, Duccio(), "budget.weights=25%")
     second = _search(tmp_path, Duccio(), "budget.weights=50%")
     assert len(calls) == 1

@@ -8,6 +8,7 @@ import torch
 from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from masked_networks import export
 from networks import randomise, shaped_networks
 from torch import Tensor, nn
 
@@ -44,7 +45,7 @@ def test_exported_network_computes_the_same_function(example: tuple[nn.Module, t
     network, shape = example
     masked = _masked(network, shape)
     _close_at_random(masked, seed)
-    exported = masked.export().eval()
+    exported = export(masked).eval()
     x = torch.randn(6, *shape)
     expected = masked.eval()(x).detach()
     assert torch.allclose(exported(x), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
@@ -61,7 +62,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
     masked = _masked(network, shape)
     _close_at_random(masked, seed)
     masked.train()(torch.randn(4, *shape))
-    exported = masked.export()
+    exported = export(masked)
     for hardware in DEVICES:
         space = WidthSpace(layers, hardware)
         exact = hardware.measure(exported, shape)
@@ -86,7 +87,7 @@ def test_the_five_reference_networks_keep_their_function_when_channels_go(
     x = torch.randn(2, *shape)
     with torch.no_grad():
         expected = masked.eval()(x)
-        smaller = masked.export().eval()(x)
+        smaller = export(masked).eval()(x)
     assert torch.allclose(smaller, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
@@ -109,7 +110,7 @@ def test_batch_norm_statistics_are_exported() -> None:
     masked = _masked(network, (3, 32, 32))
     _close_at_random(masked, 1)
     open_stem = masked.masks.open_channels()[masked.groups.of["stem"]]
-    exported = masked.export()
+    exported = export(masked)
     assert torch.equal(exported.bn.running_mean, masked.network.bn.inner.running_mean[open_stem])
     assert torch.equal(exported.bn.running_var, masked.network.bn.inner.running_var[open_stem])
 
@@ -122,7 +123,7 @@ def test_depthwise_export_has_as_many_groups_as_channels() -> None:
     masked = _masked(network, (1, 8, 8))
     with torch.no_grad():
         masked.masks.alpha[masked.masks.group_of == masked.groups.of["0"]] = torch.tensor([1.0] * 3 + [0.0] * 4 + [1.0])
-    depthwise = masked.export()[3]
+    depthwise = export(masked)[3]
     assert (depthwise.in_channels, depthwise.out_channels, depthwise.groups) == (4, 4, 4)
     assert depthwise.weight.shape == (4, 1, 3, 3)
 

@@ -7,6 +7,7 @@ import torch
 from devices import device
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from masked_networks import export
 from networks import shaped_networks
 from tasks import task
 from torch import nn
@@ -62,7 +63,7 @@ def test_relaxed_ram_at_binary_masks_equals_the_plan_of_the_exported_network(exa
     with torch.no_grad():
         masked.masks.alpha[torch.rand(len(masked.masks.alpha), generator=generator) < 0.5] = 0.2
     cost = space.relaxed(masked.counts, ["weights", "ram"])["ram"]
-    assert cost.item() == space.hardware.measure(masked.export(), shape)["ram"]
+    assert cost.item() == space.hardware.measure(export(masked), shape)["ram"]
 
 
 @settings(max_examples=60)

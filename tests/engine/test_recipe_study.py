@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from tasks import task
 
 from suite.config.plan import make_plan
@@ -25,10 +26,10 @@ def _study(folder: Path) -> RecipeStudy:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a=1:2", Vary("a", low=1, high=2)),
-        ("a=1e-3:1:log", Vary("a", low=1e-3, high=1, log=True)),
-        ("a=x|y", Vary("a", ("x", "y"))),
-        ("a.b=[1,2]|null", Vary("a.b", ("[1,2]", "null"))),
+        ("a=1:2", Vary("a", FloatDistribution(1, 2))),
+        ("a=1e-3:1:log", Vary("a", FloatDistribution(1e-3, 1, log=True))),
+        ("a=x|y", Vary("a", CategoricalDistribution(["x", "y"]))),
+        ("a.b=[1,2]|null", Vary("a.b", CategoricalDistribution(["[1,2]", "null"]))),
     ],
 )
 def test_what_varies(text: str, expected: Vary) -> None:

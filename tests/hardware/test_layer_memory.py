@@ -5,6 +5,7 @@ import torch
 from devices import device
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from masked_networks import export
 from networks import shaped_networks
 from torch import nn
 
@@ -82,7 +83,7 @@ def test_relaxed_memory_at_binary_masks_equals_that_of_the_exported_network(
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         masked.masks.alpha[torch.rand(len(masked.masks.alpha), generator=generator) < 0.5] = 0.2
-    expected = {f"memory/{name}": size for name, size in _sizes(masked.export(), shape).items()}
+    expected = {f"memory/{name}": size for name, size in _sizes(export(masked), shape).items()}
     relaxed = space.relaxed(masked.counts, [*expected, "weights"])
     assert {metric: cost.item() for metric, cost in relaxed.items() if metric != "weights"} == expected
     exact = space.exact(masked.widths())

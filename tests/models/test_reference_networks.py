@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 from devices import device
+from masked_networks import export
 from networks import randomise
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -178,7 +179,7 @@ def test_exported_network_computes_the_same_function(name: str, share: float, tr
     x = torch.randn(2, *REFERENCES[name].shape)
     with torch.no_grad():
         expected = masked(x)
-        exported = masked.export()(x)
+        exported = export(masked)(x)
     scale = float(expected.abs().max())
     assert float((expected[0] - expected[1]).abs().max()) > 0.01 * scale, "the network is dead: nothing was compared"
     assert torch.allclose(exported, expected, rtol=1e-5, atol=1e-5 * scale)
@@ -189,7 +190,7 @@ def test_relaxed_cost_at_binary_masks_equals_exact_cost_of_the_exported_network(
     name: str, share: float, traced: dict[str, Network]
 ) -> None:
     masked = _masked_at_random(name, share, traced[name])
-    exported = trace(masked.export(), REFERENCES[name].shape)
+    exported = trace(export(masked), REFERENCES[name].shape)
     for hardware in DEVICES:
         space = WidthSpace(traced[name], hardware)
         exact = hardware.exact(exported)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from architectures import ARCHITECTURES, CLASSES, MobileNetV3, SequenceNet, input_shape
 from devices import device
+from masked_networks import export
 from networks import randomise
 from torch import nn
 
@@ -44,7 +45,7 @@ def test_the_exported_network_is_the_searched_one(architecture: type[nn.Module],
     masked = MaskedNetwork(copy.deepcopy(network), layers, space.groups)
     with torch.no_grad():
         masked.masks.alpha.copy_(torch.rand_like(masked.masks.alpha))
-    exported, x = masked.export().eval(), torch.randn(5, *shape)
+    exported, x = export(masked).eval(), torch.randn(5, *shape)
     torch.testing.assert_close(exported(x), masked.eval()(x), rtol=1e-5, atol=1e-6)
     assert masked.widths() != space.full
     assert space.hardware.measure(exported, shape) == space.exact(masked.widths())

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from devices import device
+from masked_networks import export
 from torch import Tensor, nn
 
 from suite import SuiteError
@@ -159,7 +160,7 @@ def _check_law(network: nn.Module, *shape: int) -> None:
             masked = MaskedNetwork(copy.deepcopy(network), layers, space.groups)
             with torch.no_grad():
                 masked.masks.alpha[torch.nonzero(masked.masks.group_of == group)[channel]] = 0.0
-            exported, x = masked.export().eval(), torch.randn(3, *shape)
+            exported, x = export(masked).eval(), torch.randn(3, *shape)
             torch.testing.assert_close(exported(x), masked.eval()(x), rtol=1e-5, atol=1e-6)
             smaller = WidthSpace(trace(exported, shape), device("gap8"))
             assert smaller.reference_costs == space.exact(masked.widths())
@@ -205,7 +206,7 @@ def test_a_closed_channel_is_closed_in_the_depthwise_convolution_behind_the_conc
     masked.network.depthwise.register_forward_hook(lambda *args: seen.append(args[2]))
     masked(torch.randn(3, 2, 4, 4))
     assert seen[0].abs().amax(dim=(0, 2, 3)).gt(0).tolist() == [True, True, True, False, True]
-    assert masked.export().depthwise.weight.shape == (4, 1, 3, 3)
+    assert export(masked).depthwise.weight.shape == (4, 1, 3, 3)
 
 
 def test_importance_behind_a_concatenation_goes_to_the_right_channels() -> None:

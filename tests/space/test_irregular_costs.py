@@ -205,14 +205,14 @@ def test_each_step_of_refill_brings_the_most_importance_per_cost_of_all_blocks(s
         widths, before = list(state.widths), state.costs.present
         best = -1.0
         for group in DS_CNN.free:
-            gained = state.importance_gained(group)
+            gained = state.ranking(group).gained
             for count in range(1, DS_CNN.full[group] - widths[group] + 1):
                 costs = DS_CNN.exact([w + count * (g == group) for g, w in enumerate(widths)])
                 if state.budget.fits(costs):
                     added = sum(max(costs[c.metric] - before[c.metric], 0) / c.target for c in limits)
                     worth = gained[0] if count == 1 else np.log1p(gained[count - 1])
                     best = max(best, float(worth / max(added, 1e-12)))
-        gains = {group: state.importance_gained(group) for group in DS_CNN.free}
+        gains = {group: state.ranking(group).gained for group in DS_CNN.free}
         if (step := next(steps, None)) is None:
             assert best == -1
             return
