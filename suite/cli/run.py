@@ -92,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
     """Check the jobs of a call, run them and tell how they ended; the exit code."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)  # what it does not know is Hydra's
     parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument(stopping.TIMEOUT, type=stopping.parse_timeout, nargs="?", const="", default=0.0)
+    parser.add_argument(stopping.TIMEOUT, type=stopping.parse_timeout, nargs="?", const="")
     own, hydras = parser.parse_known_args(arguments)
     calls = parts(hydras)
     if own.dry_run:

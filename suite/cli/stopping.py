@@ -53,8 +53,8 @@ def parse_timeout(text: str) -> float:
 
 
 @contextmanager
-def stoppable(timeout_s: float = 0.0) -> Iterator[None]:
-    """Inside, SIGTERM and the end of `timeout_s` seconds, 0 for no end, ask this process and its workers to stop.
+def stoppable(timeout_s: float | None = None) -> Iterator[None]:
+    """Inside, SIGTERM and the end of `timeout_s` seconds ask this process and its workers to stop.
 
     Raises:
         Interrupted: that was asked for, at the latest when all workers have stopped.
@@ -64,7 +64,8 @@ def stoppable(timeout_s: float = 0.0) -> Iterator[None]:
     os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")  # it aborts on SIGTERM
     with _handling({signal.SIGTERM: _on_stop, signal.SIGALRM: _on_stop, signal.SIGUSR1: _on_wake}):
         try:
-            signal.setitimer(signal.ITIMER_REAL, timeout_s)
+            if timeout_s is not None:
+                signal.setitimer(signal.ITIMER_REAL, timeout_s)
             yield
             interruption.check()
         except SystemExit:  # Hydra's, where a worker was stopped before its first run
@@ -77,7 +78,8 @@ def stoppable(timeout_s: float = 0.0) -> Iterator[None]:
                     _ask_to_stop("Ctrl-C")
             raise
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            if timeout_s is not None:
+                signal.setitimer(signal.ITIMER_REAL, 0)
             interruption.reset()
 
 
