@@ -214,27 +214,24 @@ class OfficialSource:
                 raise SuiteError(f"{path}: {damage}; delete it, or replace it with that from {archive.url}")
             log.warning("%s: %s; downloaded anew", path, damage)
         with _acquire(cached.with_name(archive.name + ".lock")):
-            if archive.describe_damage(cached) is not None:  # else another process has downloaded it in the meantime
-                self._download(archive, report_progress).replace(cached)
+            self._download(archive, cached, report_progress)
         return cached
 
-    def _download(self, archive: Archive, report_progress: ReportProgress) -> Path:
-        """Path of the whole file, its checksum verified."""
+    def _download(self, archive: Archive, target: Path, report_progress: ReportProgress) -> None:
+        part = target.with_name(archive.name + ".part")
         _log_off_terminal(f"{self.benchmark}: downloading {archive}")
-        part = cache_folder() / f"{archive.name}.part"
-        report_bytes = partial(report_progress, f"downloading {archive.name}")
-        resumed = part.exists()
-        try:
-            ResumableDownload(archive.url, part, archive.size, report_bytes).complete()
-        except SuiteError as error:
-            raise self._unavailable([archive], f"cannot be downloaded ({error})") from error
-        damage = archive.describe_damage(part)
-        if damage is None:
-            return part
-        part.unlink()
-        if resumed:  # the part from an earlier call may belong to another version of the file
-            return self._download(archive, report_progress)
-        raise self._unavailable([archive], f"downloaded, but damaged ({damage})")
+        downloader = ResumableDownload(part, archive.size, partial(report_progress, f"downloading {archive.name}"))
+        pooch.get_logger().setLevel(logging.WARNING)  # its messages would repeat ours
+        for resumed in (part.exists(), False):
+            try:
+                pooch.retrieve(archive.url, archive.checksum, target.name, target.parent, downloader=downloader)
+                return
+            except ValueError as error:  # raised by pooch on a wrong checksum
+                # The part from an earlier call may belong to another version of the file: once more, from the start.
+                if not resumed:
+                    raise self._unavailable([archive], f"downloaded, but damaged ({error})") from error
+            except SuiteError as error:
+                raise self._unavailable([archive], f"cannot be downloaded ({error})") from error
 
     def _check_archives(self) -> None:
         """Refuse archives that are missing and may not be downloaded."""

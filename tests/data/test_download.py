@@ -25,15 +25,16 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 class Client:
-    """Downloads x.zip into a folder."""
+    """Downloads x.zip into a folder, as pooch would let it."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, f"{url}/x.zip"
-        self.part = folder / "x.zip.part"
+        self.part, self.target = folder / "x.zip.part", folder / "target"
 
     def __call__(self, **options: object) -> bytes:
-        ResumableDownload(self.url, self.part, SIZE, **options).complete()
-        return self.part.read_bytes()
+        ResumableDownload(self.part, SIZE, **options)(self.url, str(self.target), None)
+        assert not self.part.exists()
+        return self.target.read_bytes()
 
 
 @pytest.fixture
@@ -71,6 +72,7 @@ def test_a_killed_download_is_continued_by_the_next_call_and_never_used_before(c
 
     with pytest.raises(KeyboardInterrupt):
         client(report_bytes=kill)
+    assert not client.target.exists()
     have = client.part.stat().st_size
     assert 400_000 < have < SIZE
     assert client() == CONTENT
@@ -113,6 +115,7 @@ def test_gives_up_when_no_byte_comes_and_keeps_what_has_arrived(client, server):
     with pytest.raises(SuiteError, match=rf"^{client.url}: .*; 0\.2 MB have arrived and are kept"):
         client()
     assert len(server.requests) == MAX_ATTEMPTS
+    assert not client.target.exists()
     server.cuts = []
     assert client() == CONTENT
 
@@ -142,6 +145,7 @@ def test_a_file_of_another_size_is_refused_before_it_is_downloaded(client, serve
     (server.folder / "x.zip").write_bytes(b"<html>please log in</html>")
     with pytest.raises(SuiteError, match=r"the server has 26 bytes there, not 1,000,000: another file"):
         client()
+    assert not client.target.exists()
 
 
 def test_a_file_without_a_length_that_is_too_long_is_refused(client, server):
@@ -149,6 +153,7 @@ def test_a_file_without_a_length_that_is_too_long_is_refused(client, server):
     server.lengths = False
     with pytest.raises(SuiteError, match=r"sends more than 1,000,000 bytes"):
         client()
+    assert not client.target.exists()
 
 
 def test_bytes_are_taken_as_they_are_whatever_the_server_calls_them(client, server):
