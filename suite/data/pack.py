@@ -16,7 +16,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,13 +129,6 @@ class PackSource:
 
     def _error(self, reason: str) -> SuiteError:
         return SuiteError(f"benchmark.data.pack={self.path}: {reason}")
-
-
-def join_images(files: Iterable[bytes]) -> dict[str, NDArray[Any]]:
-    """The arrays `x_encoded` and `x_offsets` of image files, which `PackSource.load` decodes and checks."""
-    contents = list(files)
-    offsets = np.cumsum([0, *map(len, contents)], dtype=np.int64)
-    return {"x_encoded": np.frombuffer(b"".join(contents), np.uint8), "x_offsets": offsets}
 
 
 def _os_reason(error: OSError) -> str:

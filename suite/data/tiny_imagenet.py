@@ -9,9 +9,9 @@ import numpy as np
 
 from suite import SuiteError
 from suite.data.archives import read_members
+from suite.data.encoded import join_images
 from suite.data.official import Archive, PackContents, Preparation
-from suite.data.pack import join_images
-from suite.data.progress import ReportProgress
+from suite.data.progress import ReportProgress, track
 from suite.data.splits import stratified_validation
 
 ARCHIVE = Archive(
@@ -20,6 +20,7 @@ ARCHIVE = Archive(
     checksum="md5:90528d7ca1a48142e341f4ef8d21d0de",
     size=248_100_043,
 )
+SIZE = 64
 WNIDS, ANNOTATIONS = "tiny-imagenet-200/wnids.txt", "tiny-imagenet-200/val/val_annotations.txt"
 LISTS = (WNIDS, "tiny-imagenet-200/words.txt", ANNOTATIONS)
 _TRAIN = re.compile(r"tiny-imagenet-200/train/(n\d+)/images/\1_(\d+)\.JPEG")
@@ -51,9 +52,13 @@ class TinyImageNet(Preparation):
         labels = {wnid: label for label, wnid in enumerate(sorted(wnids.split()))}
         training = _training_images(archive, members, labels)
         labelled = training | _test_images(archive, members, labels, annotations)
-        images = join_images(members[name] for name in labelled)
+        names = track(labelled, "checking images", len(labelled), report_progress)
+        _, images = join_images(archive, ((name, members.pop(name)) for name in names), SIZE)
         y, split = np.array(list(labelled.values()), dtype=np.int16), np.full(len(labelled), 2, dtype=np.uint8)
-        split[: len(training)] = stratified_validation(y[: len(training)], share=self.validation)
+        try:
+            split[: len(training)] = stratified_validation(y[: len(training)], share=self.validation)
+        except ValueError as error:
+            raise SuiteError(f"{archive}: cannot be split ({error})") from error
         synonyms = _first_synonyms(words)
         classes = [f"{wnid} {synonyms.get(wnid, '')}".strip() for wnid in labels]
         return PackContents(images | {"y": y, "split": split}, classes)

@@ -43,6 +43,9 @@ class ToyCar(Preparation):
 
     The validation split is the share `validation` of each machine's training clips, those whose file names have the
     smallest SHA-256; all of them are normal.
+
+    Raises:
+        ValueError: `validation` is not in (0, 0.5].
     """
 
     version = 1
@@ -52,6 +55,10 @@ class ToyCar(Preparation):
     validation: float = 0.1
     development: Archive = DEVELOPMENT
     additional: Archive = ADDITIONAL
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation <= 0.5:
+            raise ValueError(f"validation={self.validation} must lie between 0 and 0.5, without 0")
 
     @property
     def archives(self) -> tuple[Archive, ...]:

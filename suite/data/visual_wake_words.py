@@ -10,8 +10,8 @@ import numpy as np
 
 from suite import SuiteError
 from suite.data.archives import iter_members
+from suite.data.encoded import join_images
 from suite.data.official import Archive, PackContents, Preparation
-from suite.data.pack import join_images
 from suite.data.progress import ReportProgress, track
 
 ARCHIVE = Archive(
@@ -22,6 +22,7 @@ ARCHIVE = Archive(
 )
 CLASSES = ("non_person", "person")
 IMAGES = 109_619
+SIZE = 96
 # Does not match "._COCO_...", files that macOS adds to archives.
 _MEMBER = re.compile(r"vw_coco2014_96/(person|non_person)/COCO_[a-z]+2014_(\d{12})\.jpg")
 
@@ -33,6 +34,9 @@ class VisualWakeWords(Preparation):
     A photograph's split follows from its COCO number alone. Let u in [0, 1) be the first 64 bits of the SHA-256 of the
     number's 12 digits, divided by 2^64: u < `validation` is validation, u < `validation` + `test` is test, all else is
     training.
+
+    Raises:
+        ValueError: a share is not positive, or nothing is left for training.
     """
 
     version = 1
@@ -44,14 +48,19 @@ class VisualWakeWords(Preparation):
     validation: float = 0.1
     test: float = 0.1
 
+    def __post_init__(self) -> None:
+        if min(self.validation, self.test) <= 0 or self.validation + self.test >= 1:
+            raise ValueError(f"validation={self.validation} and test={self.test} must be positive, their sum below 1")
+
     def pack(self, files: Sequence[Path], report_progress: ReportProgress) -> PackContents:
         """The JPEG files unchanged; `group` (N,) is the COCO number of each photograph as text."""
         (archive,) = files
-        images = list(track(iter_members(archive, _MEMBER.fullmatch), "reading images", IMAGES, report_progress))
-        if not images:
+        images = track(iter_members(archive, _MEMBER.fullmatch), "checking images", IMAGES, report_progress)
+        names, arrays = join_images(archive, images, SIZE)
+        if not names:
             raise SuiteError(f"{archive}: holds no image vw_coco2014_96/person/COCO_train2014_<12 digits>.jpg")
-        labels, photographs = zip(*(_MEMBER.findall(name)[0] for name, _ in images), strict=True)
-        arrays = join_images(content for _, content in images) | {
+        labels, photographs = zip(*(found.groups() for found in map(_MEMBER.fullmatch, names) if found), strict=True)
+        arrays |= {
             "y": np.array([CLASSES.index(label) for label in labels], dtype=np.int16),
             "split": np.array([self._split(photograph) for photograph in photographs], dtype=np.uint8),
             "group": np.array(photographs),

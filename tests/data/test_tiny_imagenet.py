@@ -104,9 +104,11 @@ def test_classes_are_called_by_wnid_and_first_word(members, written, tmp_path):
     assert classes == ("n01443537 goldfish", "n01629819 European fire salamander", "n01641577")
 
 
-VAL = f"{ROOT}/val/images/val_1.JPEG"
+TRAIN, VAL = f"{ROOT}/train/n01443537/images/n01443537_0.JPEG", f"{ROOT}/val/images/val_1.JPEG"
 ANNOTATIONS = f"{ROOT}/val/val_annotations.txt"
 BAD = {
+    f"{TRAIN}: not a whole JPEG image": {TRAIN: b"no image"},
+    f"{VAL}: not a whole JPEG image": {VAL: b""},
     f"lacks {ROOT}/wnids.txt": {f"{ROOT}/wnids.txt": None},
     f"lacks {ROOT}/words.txt": {f"{ROOT}/words.txt": None},
     f"lacks {ANNOTATIONS}": {ANNOTATIONS: None},
@@ -125,3 +127,8 @@ def test_another_content_is_refused_and_nothing_prepared(members, written, tmp_p
     assert str(caught.value).startswith(f"{tmp_path / 'tiny-imagenet-200.zip'}: ")
     assert message in str(caught.value)
     assert not list((tmp_path / "user-cache").glob("*.npz*"))
+
+
+def test_a_share_that_leaves_nothing_to_train_is_refused(members, written):
+    with pytest.raises(SuiteError, match=r"cannot be split \(share=1"):
+        written(members, validation=1.0).prepare()

@@ -177,6 +177,12 @@ def test_too_few_clips_to_validate_are_an_error(development, additional, packed)
         packed(development, additional, validation=0.04)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.6, float("nan")])
+def test_a_share_out_of_range_is_refused_by_name(share):
+    with pytest.raises(ValueError, match=f"^validation={share} must lie between 0 and 0.5"):
+        ToyCar(validation=share)
+
+
 def test_reports_progress(development, additional, tmp_path):
     paths = archive_of(tmp_path / "dev.zip", development), archive_of(tmp_path / "more.zip", additional)
     preparation, reports = ToyCar(development=described(paths[0]), additional=described(paths[1])), []

@@ -90,6 +90,12 @@ def test_the_default_shares_of_many_photographs():
     assert np.bincount(splits) / len(splits) == pytest.approx([0.8, 0.1, 0.1], abs=0.01)
 
 
+@pytest.mark.parametrize("shares", [{"validation": 0.0}, {"test": -0.1}, {"validation": 0.5, "test": 0.5}])
+def test_refuses_impossible_shares(shares):
+    with pytest.raises(ValueError, match="must be positive"):
+        VisualWakeWords(**shares)
+
+
 def test_other_files_of_the_archive_are_passed_over(members, written):
     others = {"vw_coco2014_96/person/._COCO_train2014_000000000001.jpg": b"?", "vw_coco2014_96/README": b"?"}
     with np.load(written(others | members).prepare()) as pack:
@@ -97,16 +103,18 @@ def test_other_files_of_the_archive_are_passed_over(members, written):
 
 
 BAD_IMAGES = {
-    "image 3 is corrupt": [b"", b"no image", jpeg(np.zeros((96, 96, 3), np.uint8))[:-60]],
-    r"image 3 is \(3, 96, 64\), but the first is \(3, 96, 96\)": [jpeg(np.zeros((96, 64, 3), np.uint8))],
+    "not a whole JPEG image": [b"", b"no image", jpeg(np.zeros((96, 96, 3), np.uint8))[:-60]],
+    "the image has 64 x 96 pixels, not 96 x 96": [jpeg(np.zeros((96, 64, 3), np.uint8))],
 }
 
 
 @pytest.mark.parametrize(("message", "content"), [(text, image) for text, all_ in BAD_IMAGES.items() for image in all_])
-def test_a_corrupt_image_is_named_where_the_pack_is_read(members, written, tmp_path, message, content):
-    source = written(members | {list(members)[3]: content})
-    with pytest.raises(SuiteError, match=message):
-        source.load(tmp_path / "cache")
+def test_a_corrupt_image_is_named_and_nothing_prepared(members, written, tmp_path, message, content):
+    name = list(members)[3]
+    source = written(members | {name: content})
+    with pytest.raises(SuiteError, match=rf"vw_coco2014_96\.tar\.gz: {name}: {message}"):
+        source.prepare()
+    assert not list((tmp_path / "user-cache").glob("*.npz*"))
 
 
 def test_an_archive_without_images_is_refused(written):
