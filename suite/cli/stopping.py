@@ -61,6 +61,9 @@ def stoppable(timeout_s: float | None = None) -> Iterator[None]:
     """
     global _caller
     _caller = (os.getpid(), f"call-{uuid.uuid4().hex}")
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
     os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")  # it aborts on SIGTERM
     with _handling({signal.SIGTERM: _on_stop, signal.SIGALRM: _on_stop, signal.SIGUSR1: _on_wake}):
         try:

@@ -1,6 +1,7 @@
 """What a call and its workers tell each other: the reason why the call ends, in a file of the results."""
 
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -44,3 +45,18 @@ def test_a_worker_of_a_call_that_has_ended_does_nothing(tmp_path: Path, monkeypa
     with stopping.worker_of(tmp_path):
         begun = True
     assert begun, "the process works for the next call"
+
+
+def test_a_call_from_another_thread_runs_without_signals() -> None:
+    entered: list[bool] = []
+
+    def call() -> None:
+        with stopping.stoppable(60):
+            entered.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert entered == [True]
+    assert signal.getsignal(signal.SIGTERM) is before

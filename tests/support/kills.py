@@ -117,12 +117,16 @@ def campaign(
 
 
 def compare(expected: Mapping[str, Any], found: Mapping[str, Any], folder: Path, tally: Tally) -> None:
-    """Add to the tally what a command has made in a folder."""
+    """Add to the tally what a command has made in a folder, and print what is wrong with it."""
     tally.finished += 1
     tally.lost += len(expected.keys() - found.keys())
     tally.doubled += len(found.keys() - expected.keys())
     tally.different += sum(found[name] != expected[name] for name in expected.keys() & found.keys())
-    tally.set_aside += len(list(folder.rglob("*.damaged")))
+    damaged = list(folder.rglob("*.damaged"))
+    tally.set_aside += len(damaged)
+    if found != expected or damaged:
+        differing = {name: (expected.get(name), found.get(name)) for name in expected.keys() | found.keys()}
+        print(folder, [path.name for path in damaged], {k: v for k, v in differing.items() if v[0] != v[1]})
 
 
 def _new_folder(folder: Path, prepare: Callable[[Path], object]) -> Path:
